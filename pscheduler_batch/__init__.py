@@ -1,0 +1,48 @@
+"""
+A batch processor for perfSONAR's pScheduler.
+
+    >>> from pscheduler_batch import BatchProcessor
+    >>> BatchProcessor({"jobs": []})(dry_run=True)
+    {'jobs': []}
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pscheduler_batch.errors import BatchError, EndedError, InputError, Problem, SchedulerError, TransformError
+    from pscheduler_batch.processor import AsyncBatchProcessor, BatchProcessor
+
+# The modules are loaded when a name is first used, so that "--help" does not wait for what it does not need.
+_HOMES = {
+    "AsyncBatchProcessor": "processor",
+    "BatchError": "errors",
+    "BatchProcessor": "processor",
+    "EndedError": "errors",
+    "InputError": "errors",
+    "Problem": "errors",
+    "SchedulerError": "errors",
+    "TransformError": "errors",
+}
+
+__all__ = [
+    "AsyncBatchProcessor",
+    "BatchError",
+    "BatchProcessor",
+    "EndedError",
+    "InputError",
+    "Problem",
+    "SchedulerError",
+    "TransformError",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

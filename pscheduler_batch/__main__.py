@@ -1,0 +1,6 @@
+"""``python -m pscheduler_batch`` is ``pscheduler batch``."""
+
+from pscheduler_batch.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""
+Every exception of the package.
+
+    BatchError
+      EndedError            the batch was begun, but could not be carried through
+      InputError            the batch itself is wrong; nothing was sent
+        TransformError      a jq script does not compile, or failed on its input
+      SchedulerError        a pScheduler server did not do what was asked
+        UnreachableError    no answer at all
+        RefusedError        an answer that says no
+        UnscheduledError    the task was accepted, but no run was ever scheduled
+        ReplyError          an answer that cannot be understood
+        UnfinishedError     the run never came to an end in the time allowed
+
+The messages are made for people: the place first, then what happened, then the other side's own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence
+
+
+class BatchError(Exception):
+    """Anything that a user can cause or mend; its text is the whole message."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    One thing that is wrong with a batch.
+
+    Attributes:
+        where: A JSON pointer into the input, "/" for the document as a whole.
+        reason: What was found and what was expected, in one or more lines.
+        line: The line of that place in the input, counted from 1, where the text of the input is known.
+        column: The column of that place, counted from 1.
+        during: Which iterations of which job it concerns, where it came up while they were worked out.
+    """
+
+    where: str
+    reason: str
+    line: Optional[int] = None
+    column: Optional[int] = None
+    during: str = ""
+
+    def __str__(self) -> str:
+        place = f"At {self.where}"
+        if self.during:
+            place += f", {self.during}"
+        if self.line is not None:
+            place += f" (line {self.line}, column {self.column})"
+        return f"{place}: {self.reason}"
+
+
+class InputError(BatchError):
+    """
+    A batch that cannot be run as it is written.
+
+    Attributes:
+        problems: Everything that was found wrong, in the order of the input; never empty.
+        source: The name of the file, where there is one.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, source: Optional[str] = None) -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        lines = [str(problem) for problem in self.problems]
+        if source is not None:
+            lines = [f"{source}: {line}" for line in lines]
+        super().__init__("\n".join(lines))
+
+
+class TransformError(InputError):
+    """A jq script that does not compile, fails, or gives something that cannot be used."""
+
+
+class EndedError(BatchError):
+    """
+    A batch that could not be carried through.
+
+    Attributes:
+        document: The output document with everything obtained until then.
+    """
+
+    def __init__(self, message: str, document: Dict[str, Any]) -> None:
+        self.document = document
+        super().__init__(message)
+
+
+class SchedulerError(BatchError):
+    """
+    A pScheduler server that did not do what was asked of it.
+
+    Attributes:
+        doing: The step, such as "posting the task".
+        url: What was asked for.
+    """
+
+    def __init__(self, message: str, *, doing: str, url: str) -> None:
+        self.doing = doing
+        self.url = url
+        super().__init__(f"{doing}: {message}")
+
+
+class UnreachableError(SchedulerError):
+    """
+    There was no answer: no such name, no connection, a broken one, or none in time.
+
+    Attributes:
+        reason: What happened, in words.
+        hint: What may help, to be put behind the reason as it is.
+        sent: Whether the request may have reached the server. If not, nothing can have come of it and it can be made
+            again, whatever it asks for.
+        transient: Whether it may pass by itself soon; not so where the URL or the server's certificate is no good.
+    """
+
+    def __init__(
+        self, reason: str, *, doing: str, url: str, hint: str = "", sent: bool = True, transient: bool = True
+    ) -> None:
+        self.reason = reason
+        self.hint = hint
+        self.sent = sent
+        self.transient = transient
+        super().__init__(f"cannot reach {url}: {reason}{hint}", doing=doing, url=url)
+
+
+class RefusedError(SchedulerError):
+    """
+    The server answered, and said no.
+
+    Attributes:
+        status_code: The HTTP status.
+        body: The server's own words, trimmed.
+    """
+
+    def __init__(self, status_code: int, body: str, *, doing: str, url: str) -> None:
+        self.status_code = status_code
+        self.body = body
+        super().__init__(f"{url} answered {status_code}: {body}", doing=doing, url=url)
+
+
+class UnscheduledError(SchedulerError):
+    """The task was accepted, but no run of it was ever scheduled."""
+
+    def __init__(self, reason: str, *, doing: str, url: str) -> None:
+        super().__init__(f"no run was ever scheduled for {url}: {reason}", doing=doing, url=url)
+
+
+class ReplyError(SchedulerError):
+    """An answer that is not what the API says it should be."""
+
+    def __init__(self, reason: str, *, doing: str, url: str) -> None:
+        self.reason = reason
+        super().__init__(f"{url} {reason}", doing=doing, url=url)
+
+
+class UnfinishedError(SchedulerError):
+    """A run that had not come to an end when the time allowed for that was over."""
+
+    def __init__(self, reason: str, *, doing: str, url: str) -> None:
+        super().__init__(f"{url} {reason}", doing=doing, url=url)

@@ -1,0 +1,132 @@
+"""
+ISO 8601 text to spans and times, and back.
+
+The two libraries behind it take some 50 ms to import, half of what a short command needs altogether, so they are
+imported when the first text is met.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import cast
+
+# What has a fixed length: weeks, days and a time part. At least one of them, and at least one after the T.
+_NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
+_DATE_PART = rf"(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
+_TIME_PART = rf"(?:T(?=[0-9])(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
+_FIXED = re.compile(rf"P(?=[0-9T]){_DATE_PART}{_TIME_PART}")
+_UNFIXED = re.compile(rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T.*)?", re.DOTALL)
+
+# Seconds as people write them: no sign, no exponent, digits of ASCII only.
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+
+_EXAMPLE = "an ISO 8601 duration such as PT1M30S"
+
+
+def parse_duration(text: str) -> timedelta:
+    """
+    Turn an ISO 8601 duration of weeks, days, hours, minutes and seconds into a span.
+
+    >>> parse_duration("PT1M30S")
+    datetime.timedelta(seconds=90)
+
+    Args:
+        text: Such as ``PT15S``, ``P1DT12H`` or ``PT0.5S``.
+
+    Raises:
+        ValueError: It is something else, is negative, or has years or months, which have no fixed length. The text
+            of the error is the reason alone; the caller knows the place and shows the value.
+    """
+    if _FIXED.fullmatch(text) is None:
+        raise ValueError(_why_not_a_duration(text))
+    from isodate import parse_duration as parse  # noqa: PLC0415 - see the docstring of the module
+
+    try:
+        return cast("timedelta", parse(text))
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError("is longer than can be reckoned with") from error
+
+
+def parse_span(text: str) -> timedelta:
+    """
+    Turn a duration of the command line into a span: an ISO 8601 duration, or seconds as a plain number.
+
+    >>> parse_span("PT1M30S") == parse_span("90") == parse_span("90.0")
+    True
+
+    Raises:
+        ValueError: It is something else, is negative, or has years or months. The text of the error is the reason
+            alone, as in :func:`parse_duration`.
+    """
+    if _SECONDS.fullmatch(text):
+        try:
+            return timedelta(seconds=float(text))
+        except OverflowError as error:
+            raise ValueError("is longer than can be reckoned with") from error
+    if re.fullmatch(r"-\s*[0-9.]+", text):
+        raise ValueError("is negative, and a duration cannot be")
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        # Where what is wrong is the form as a whole, the other form is an option as well.
+        raise ValueError(str(error).replace(_EXAMPLE, f"a number of seconds or {_EXAMPLE}")) from error
+
+
+def format_duration(span: timedelta) -> str:
+    """
+    Write a span as an ISO 8601 duration of days, hours, minutes and seconds.
+
+    >>> format_duration(timedelta(seconds=90.5)), format_duration(timedelta(0))
+    ('PT1M30.5S', 'P0D')
+    """
+    from isodate import duration_isoformat  # noqa: PLC0415 - see the docstring of the module
+
+    return str(duration_isoformat(span))
+
+
+def parse_timestamp(text: str) -> datetime:
+    """
+    Turn an ISO 8601 timestamp with a time zone into an aware time.
+
+    >>> parse_timestamp("2026-03-01T12:00:00Z").isoformat()
+    '2026-03-01T12:00:00+00:00'
+
+    Raises:
+        ValueError: It is something else, or does not say its time zone. The text of the error is the reason alone.
+    """
+    from dateutil.parser import isoparse  # noqa: PLC0415 - see the docstring of the module
+
+    try:
+        moment = isoparse(text)
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError("is not an ISO 8601 timestamp such as 2026-03-01T12:00:00Z") from error
+    if moment.utcoffset() is None:
+        raise ValueError("does not say its time zone; add Z, or an offset such as +02:00")
+    return moment
+
+
+def format_timestamp(moment: datetime) -> str:
+    """
+    Write an aware time as an ISO 8601 timestamp with its offset.
+
+    Raises:
+        ValueError: The time has no zone.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("a time without a zone cannot be written")
+    return moment.isoformat()
+
+
+def _why_not_a_duration(text: str) -> str:
+    if not text.strip():
+        return f"is empty; expected {_EXAMPLE}"
+    if re.match("-P|P.*-[0-9]", text):
+        return "is negative, and a duration cannot be"
+    if _UNFIXED.fullmatch(text):
+        return "has years or months, and these have no fixed length; use weeks, days, hours, minutes or seconds"
+    if text in ("P", "PT"):
+        return f"does not say how long; expected {_EXAMPLE}"
+    if _FIXED.fullmatch(text.strip().upper()):
+        return f"is not {_EXAMPLE}; write it as {text.strip().upper()}"
+    return f"is not {_EXAMPLE}"

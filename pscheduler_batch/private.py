@@ -1,0 +1,76 @@
+"""
+Keeping secrets out of messages.
+
+The values of names that begin with ``_`` are secrets (decision 17). They are in tasks, and a server that refuses a task
+may quote all of it (recording c14), so whatever is said about a task goes through :func:`conceal`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Mapping, Set
+
+from pscheduler_batch.model import JSON
+
+HIDDEN = "(hidden)"
+
+# The most characters that jq shows of a value in a message, with some to spare.
+CUT_AT = 60
+
+
+def secrets_of(value: JSON) -> Set[str]:
+    """
+    Collect the secrets in a JSON value: each text and number under a name that begins with ``_``.
+
+    >>> sorted(secrets_of({"_key": "abc", "archives": [{"data": {"_url": "https://x/"}}], "open": "y"}))
+    ['abc', 'https://x/']
+    """
+    found: Set[str] = set()
+    stack = [(value, False)]
+    while stack:
+        item, secret = stack.pop()
+        if isinstance(item, Mapping):
+            stack.extend((inner, secret or str(name).startswith("_")) for name, inner in item.items())
+        elif isinstance(item, (list, tuple)):
+            stack.extend((inner, secret) for inner in item)
+        elif secret and item is not None and not isinstance(item, bool) and str(item):
+            found.add(str(item))
+    return found
+
+
+def conceal(text: str, value: JSON) -> str:
+    """
+    Take the secrets of a JSON value out of a text about it.
+
+    >>> conceal("bad task {'_key': 'abc', 'n': 1}", {"_key": "abc"})
+    "bad task {'_key': '(hidden)', 'n': 1}"
+
+    Args:
+        text: Such as a server's words about a task.
+        value: The task.
+    """
+    # The longest first, so that a secret that is part of another leaves nothing of it.
+    forms = {shown for secret in secrets_of(value) for shown in forms_of(secret)}
+    # jq cuts long values short, and ends them with dots; so what is left of a secret is looked for as well.
+    cut = "..." in text
+    patterns = [_pattern(form, cut=cut) for form in sorted(forms, key=lambda form: (-len(form), form))]
+    return re.sub("|".join(patterns), HIDDEN, text) if patterns else text
+
+
+def forms_of(secret: str) -> Set[str]:
+    """Say how a secret may be written: as it is, in JSON, in JSON that is not confined to ASCII, and by Python."""
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    }
+
+
+def _pattern(form: str, *, cut: bool) -> str:
+    """Write the pattern of a text that is whole, or, if asked for, cut short by dots."""
+    if not cut:
+        return re.escape(form)
+    beginnings = "|".join(re.escape(form[:length]) for length in range(min(len(form) - 1, CUT_AT), 0, -1))
+    return rf"{re.escape(form)}|(?:{beginnings})(?=\.\.\.)" if beginnings else re.escape(form)

@@ -1,0 +1,91 @@
+"""What messages say about a value, and which name somebody may have meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, Iterable, Mapping, Optional
+
+from pscheduler_batch.positions import Path
+from pscheduler_batch.private import HIDDEN
+
+_WIDTH = 60
+_MEMBERS = 4
+_DEPTH = 3
+
+
+def show(value: Any, path: Path = ()) -> str:
+    """
+    Write a value as JSON in one line of some 60 characters, without secrets.
+
+    >>> show({"_key": "abc", "size": 1})
+    '{"_key": "(hidden)", "size": 1}'
+
+    Args:
+        value: Any JSON.
+        path: Where it is; below a name that begins with ``_`` nothing is shown.
+    """
+    if is_secret(path):
+        return HIDDEN
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > _WIDTH * 8:
+        return "a very long number"
+    text = json.dumps(_outline(value, 0), ensure_ascii=False)
+    return printable(text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal cannot show, or would obey, by its escape."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def is_secret(path: Path) -> bool:
+    """Say whether something lies in the value of a name that begins with ``_``."""
+    return any(isinstance(step, str) and step.startswith("_") for step in path)
+
+
+def closest(name: str, known: Iterable[str]) -> Optional[str]:
+    """
+    Find the name that somebody may have meant.
+
+    >>> closest("sync_start", ["sync-start", "schema"]), closest("iteration", ["iterations"]), closest("x", ["label"])
+    ('sync-start', 'iterations', None)
+    """
+    names = list(known)
+    hyphened = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.strip()).replace("_", "-").replace(" ", "-").lower()
+    if hyphened in names:
+        return hyphened
+    joined = {other.replace("-", ""): other for other in names}
+    if hyphened.replace("-", "") in joined:
+        return joined[hyphened.replace("-", "")]
+    matches = get_close_matches(hyphened, names, 1, 0.7)
+    return matches[0] if matches else None
+
+
+def list_names(names: Iterable[str]) -> str:
+    """
+    Write names for a sentence.
+
+    >>> list_names(["a", "b", "c"])
+    'a, b and c'
+    """
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _outline(value: Any, depth: int) -> Any:
+    """Cut a value down to what can be shown, before anything is written, so that a large one costs nothing."""
+    if isinstance(value, str):
+        return value[: _WIDTH + 1]
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > _WIDTH * 8:
+        return "…"
+    if isinstance(value, (Mapping, list)) and value and depth == _DEPTH:
+        return "…"
+    if isinstance(value, Mapping):
+        pairs = {n: HIDDEN if n.startswith("_") else _outline(v, depth + 1) for n, v in islice(value.items(), _MEMBERS)}
+        return pairs if len(value) <= _MEMBERS else {**pairs, "…": "…"}
+    if isinstance(value, list):
+        items = [_outline(item, depth + 1) for item in value[:_MEMBERS]]
+        return items if len(value) <= _MEMBERS else [*items, "…"]
+    return value
