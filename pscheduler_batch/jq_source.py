@@ -1,0 +1,280 @@
+"""
+The text of jq programs: imports, and what jq says about a program that does not compile.
+
+The jq package has no option for the folders of modules, but the metadata of an ``import`` can name them, so they are
+written into it. A module that imports others is compiled from a copy, into which they are written as well. Nothing here
+runs jq.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+
+# A comment is matched to the end of its line or not at all, so that there is one way only to match a text. A backslash
+# takes the next line into the comment, as in jq itself.
+_COMMENT = r"#(?:[^\\\n]|\\(?:\r\n|[\s\S]))*(?:\n|\Z)"
+_SKIP = rf"(?:\s|{_COMMENT})*"
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_DIRECTIVE = re.compile(
+    rf"{_SKIP}(?:(?P<module>module)\b|(?:import{_SKIP}(?P<imported>{_STRING}){_SKIP}as{_SKIP}(?P<data>\$)?\w+"
+    rf"|include{_SKIP}(?P<included>{_STRING})))"
+    rf"(?P<metadata>{_SKIP}\{{(?:[^;\"#]|{_STRING}|{_COMMENT})*\}})?{_SKIP};",
+    re.DOTALL,
+)
+_COMPILE_ERROR = re.compile(
+    r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
+)
+
+
+def library_folders() -> Tuple[str, ...]:
+    """
+    Say where imported jq modules are looked for.
+
+    These are ``~/.jq``, the folders of ``JQ_LIBRARY_PATH``, and ``../lib/jq`` and ``../lib`` beside every ``jq`` on the
+    ``PATH``; last the current folder. Those that do not exist are left out.
+    """
+    candidates = [Path("~/.jq").expanduser()]
+    candidates += [Path(folder) for folder in os.environ.get("JQ_LIBRARY_PATH", "").split(os.pathsep) if folder]
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        program = Path(folder or ".") / "jq"
+        if program.is_file() and os.access(program, os.X_OK):
+            # Both the folder on the PATH and the one that the program really is in, as a symbolic link may lead to it.
+            for origin in (program.parent, program.resolve().parent):
+                candidates += [origin.parent / "lib" / "jq", origin.parent / "lib"]
+    candidates.append(Path())
+    found: List[str] = []
+    for candidate in candidates:
+        folder_name = str(candidate.absolute())
+        if folder_name not in found and candidate.is_dir():
+            found.append(folder_name)
+    return tuple(found)
+
+
+def with_library(script: str, folders: Tuple[str, ...]) -> Tuple[str, str]:
+    """
+    Divide a script into its imports and the rest, and tell the imports where to look.
+
+    An import that has a ``search`` of its own keeps it.
+
+    Returns:
+        The directives at the head of the script, comments included, and the body. Lines stay where they are.
+
+    >>> with_library('import "a" as a; a::f', ("/lib",))
+    ('import "a" as a {"search": ["/lib"]};', ' a::f')
+    """
+    search = f'"search": {json.dumps(list(folders))}'
+    head = ""
+    for match in _directives(script):
+        text, metadata = match.group(), match.group("metadata")
+        if _looks_everywhere(match) and metadata is None:
+            text = f"{text[:-1]} {{{search}}};"
+        elif _looks_everywhere(match):
+            opening = match.start("metadata") - match.start() + metadata.index("{") + 1
+            rest = text[opening:]
+            comma = "" if rest.lstrip().startswith("}") else ", "
+            text = text[:opening] + search + comma + rest
+        head += text
+    return head, script[_own_head_length(script) :]
+
+
+def imported_modules(script: str) -> List[str]:
+    """
+    Name the modules that a script, or a module, imports or includes from wherever jq looks; files of data are none.
+
+    >>> imported_modules('import "a" as a; import "b" as $b; include "c/d"; import "e" as e {search: "/lib"}; .')
+    ['a', 'c/d']
+    """
+    imports = (match for match in _directives(script) if _looks_everywhere(match) and match.group("data") is None)
+    return [_read_string(match.group("imported") or match.group("included")) for match in imports]
+
+
+class ImportsError(Exception):
+    """Modules that import each other in a way that jq cannot be trusted with."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """
+    The folders in which every module finds those that it imports.
+
+    Attributes:
+        folders: Where imports are to look.
+        originals: The files of which there are copies, by the names of the copies.
+    """
+
+    folders: Tuple[str, ...]
+    originals: Mapping[str, str] = field(default_factory=dict)
+
+    def name_originals(self, message: str) -> str:
+        """Put the user's own files into a message about the copies."""
+        for copy, original in self.originals.items():
+            message = message.replace(copy, original)
+        return message
+
+
+@contextmanager
+def linked_modules(script: str, folders: Tuple[str, ...]) -> Iterator[Linked]:
+    """
+    Copy the modules with imports that a script needs, for as long as it is being compiled.
+
+    An import that has a ``search`` of its own is left to jq, and so is all that is imported through it.
+
+    Args:
+        script: The script.
+        folders: Where imported modules are looked for.
+
+    Raises:
+        ImportsError: A module imports one that itself has imports.
+    """
+    found = _modules_with_imports(script, folders)
+    if not found:
+        yield Linked(folders)
+        return
+    with TemporaryDirectory(prefix="pscheduler-batch-") as folder:
+        searched = (os.path.realpath(folder), *folders)
+        originals: Dict[str, str] = {}
+        for name, path in found.items():
+            copy = Path(searched[0], f"{name}.jq")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("".join(with_library(path.read_text("utf-8"), searched)), "utf-8")
+            originals[str(copy)] = str(path)
+        yield Linked(searched, originals)
+
+
+def _modules_with_imports(script: str, folders: Tuple[str, ...]) -> Dict[str, Path]:
+    found: Dict[str, Path] = {}
+    for name in imported_modules(script):
+        path, text = _read_module(name, folders)
+        if path is not None and _imports_anything(text):
+            found[name] = path
+            _demand_shallow(name, text, folders)
+    return found
+
+
+def _demand_shallow(name: str, text: str, folders: Tuple[str, ...]) -> None:
+    """Refuse what would bring jq down, and this process with it: some ways to import modules over three levels."""
+    for inner in imported_modules(text):
+        if _imports_anything(_read_module(inner, folders)[1]):
+            message = (
+                f'the module "{name}" imports "{inner}", which has imports of its own; jq cannot be trusted with that, '
+                "so put the two into one"
+            )
+            raise ImportsError(message)
+
+
+def _imports_anything(text: str) -> bool:
+    return with_library(text, ()) != with_library(text, ("/",))
+
+
+def _read_module(name: str, folders: Tuple[str, ...]) -> Tuple[Optional[Path], str]:
+    """Find and read a module; what cannot be read is left to jq, which says better what is wrong with it."""
+    path = _find_module(name, folders)
+    try:
+        return path, "" if path is None else path.read_text("utf-8")
+    except (OSError, ValueError):
+        return None, ""
+
+
+def _find_module(name: str, folders: Tuple[str, ...]) -> Optional[Path]:
+    """Find the file of a module, as jq does: ``NAME.jq``, else ``NAME/jq/main.jq``, else ``NAME/NAME.jq``."""
+    pure = PurePosixPath(name)
+    if not pure.name or pure.is_absolute() or ".." in pure.parts:
+        return None
+    for folder in folders:
+        for candidate in (f"{name}.jq", f"{name}/jq/main.jq", f"{name}/{pure.name}.jq"):
+            path = Path(folder, candidate)
+            if path.is_file():
+                return path
+    return None
+
+
+def blank(body: str) -> bool:
+    """
+    Say whether there is nothing in a script but white space and comments; jq itself takes such a script for ``.``.
+
+    >>> blank(" # only a comment")
+    True
+    """
+    return re.fullmatch(_SKIP, body) is not None
+
+
+def explain_compile_error(message: str, script: str, head: str, prefix: str) -> str:
+    """
+    Say what jq has against a script, with the offending lines numbered as in the user's script.
+
+    Args:
+        message: What jq said about the whole program.
+        script: The script as the user wrote it.
+        head: What :func:`with_library` made of its imports.
+        prefix: What was put between the imports and the body.
+
+    Returns:
+        One or more lines: each complaint, and under it the line and a caret.
+    """
+    body_at = _own_head_length(script)
+    program = head + prefix + script[body_at:]
+    parts = []
+    for match in _COMPILE_ERROR.finditer(message):
+        what, line, column = match.group("what"), int(match.group("line")), int(match.group("column"))
+        if match.group("file") == "<top-level>":
+            offset = _offset(program, line, column)
+            # The head is the script's own beginning with folders written into it; what is behind it was only moved.
+            moved = offset - len(head) - len(prefix)
+            own = body_at + moved if moved >= 0 else min(offset, body_at)
+            parts.append(f"the script does not compile: {what}\n{_point_at(script, own)}")
+        else:
+            parts.append(f"the module {match.group('file')} does not compile, line {line}, column {column}: {what}")
+    if not parts:
+        first = message.replace("jq: error: ", "").split("\njq: ")[0].strip()
+        parts.append(f"the script does not compile: {first}")
+    return "\n  ".join(parts)
+
+
+def _offset(program: str, line: int, column: int) -> int:
+    """Turn a place as jq names it, whose columns count the bytes of UTF-8, into an offset in characters."""
+    lines = program.split("\n")
+    before = lines[: line - 1]
+    on_line = lines[line - 1].encode("utf-8") if line <= len(lines) else b""
+    return sum(len(item) + 1 for item in before) + len(on_line[: column - 1].decode("utf-8", "ignore"))
+
+
+def _point_at(script: str, offset: int) -> str:
+    """Show a line of the script with a caret under one of its characters; tabs stay tabs, so that it stands there."""
+    offset = min(offset, len(script))
+    start = script.rfind("\n", 0, offset) + 1
+    shown = script[start:].split("\n", 1)[0].rstrip("\r")
+    label = f"    line {script.count(chr(10), 0, offset) + 1}: "
+    indent = "".join(c if c == "\t" else " " for c in label + shown[: offset - start])
+    return f"{label}{shown}\n{indent}^"
+
+
+def _own_head_length(script: str) -> int:
+    return max((match.end() for match in _directives(script)), default=0)
+
+
+def _directives(script: str) -> Iterator[re.Match[str]]:
+    """Go through the directives at the head of a script; each match begins where the one before it ended."""
+    match = _DIRECTIVE.match(script)
+    while match is not None:
+        yield match
+        match = _DIRECTIVE.match(script, match.end())
+
+
+def _read_string(text: str) -> str:
+    """Read a string of jq; one that is more than a text, or none, is left to jq, and names nothing here."""
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        return ""
+
+
+def _looks_everywhere(directive: re.Match[str]) -> bool:
+    """Say whether a directive imports something and has no ``search`` of its own."""
+    return directive.group("module") is None and not re.search(r'\bsearch\b"?\s*:', directive.group("metadata") or "")

@@ -1,0 +1,53 @@
+"""Asking a job's ``continue-if`` whether the batch goes on (decision 15)."""
+
+from __future__ import annotations
+
+import json
+from typing import Sequence
+
+from pscheduler_batch.jq_process import JqProcess
+from pscheduler_batch.model import JSON, IterationResult, Job
+from pscheduler_batch.results import render_result
+from pscheduler_batch.transforms import refusal
+
+
+class ContinueIf:
+    """
+    Asks the scripts of one batch.
+
+    They run in a process of their own, so that one without an end does not keep a batch from being interrupted, and one
+    that brings jq down does not take the results along (decision 25).
+    """
+
+    def __init__(self, data: JSON) -> None:
+        """
+        Prepare to ask; no process is started before it is needed.
+
+        Args:
+            data: What ``$global`` is.
+        """
+        self._data = data
+        self._process = JqProcess()
+
+    async def judge(self, job: Job, results: Sequence[IterationResult]) -> bool:
+        """
+        Say whether the batch goes on after a job.
+
+        Args:
+            job: The job that has just ended.
+            results: Its results; the script is given them as they will be in the output.
+
+        Raises:
+            ScriptError: The script failed, or gave something else than true or false.
+        """
+        if job.continue_if is None:
+            return True
+        rendered = [render_result(result) for result in results]
+        answer = await self._process.run(job.continue_if, self._data, json.dumps(rendered))
+        if not isinstance(answer, bool):
+            raise refusal(answer, [job.continue_if.args, self._data, rendered], expected="true or false")
+        return answer
+
+    async def aclose(self) -> None:
+        """End the process."""
+        await self._process.aclose()
