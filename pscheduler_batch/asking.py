@@ -1,0 +1,84 @@
+"""Asking servers about tasks that are there and go on, whatever happens to the network for a while."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Dict, Optional
+
+from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.hosts import Hosts
+from pscheduler_batch.rest import Reply, host_of
+from pscheduler_batch.retries import Requester
+from pscheduler_batch.waiting import Clock, Ending, Patience, server_offset
+
+# What a web server says in the place of a pScheduler that is being started again. A 504 is missing: that took long.
+AWAY = frozenset({502, 503})
+TOO_MANY = 429
+
+
+class Asker:
+    """
+    Makes requests, and keeps what they say of the servers' clocks.
+
+    Attributes:
+        hosts: Where requests go.
+        clock: The time, and how to wait.
+        patience: How long to wait for what.
+        ending: Says whether the batch is being ended.
+    """
+
+    def __init__(
+        self, exchange: Requester, hosts: Hosts, clock: Clock, patience: Patience, ending: Optional[Ending] = None
+    ) -> None:
+        self.hosts = hosts
+        self.clock = clock
+        self.patience = patience
+        self.ending = ending or Ending()
+        self._exchange = exchange
+        self._offsets: Dict[str, timedelta] = {}
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        doing: str,
+        bind: Optional[str],
+        content: Optional[str] = None,
+        wait: float = 0,
+    ) -> Reply:
+        """
+        Make one request; the arguments are those of :meth:`pscheduler_batch.exchange.Exchange.request`.
+
+        Raises:
+            UnreachableError: There was no answer.
+        """
+        reply = await self._exchange.request(method, url, doing=doing, content=content, bind=bind, wait=wait)
+        elapsed = timedelta(seconds=reply.elapsed)
+        self._offsets[host_of(url)] = server_offset(reply.date, self.clock.now(), elapsed)
+        return reply
+
+    async def ask_lead(self, url: str, *, doing: str, wait: float = 0) -> Reply:
+        """
+        Ask about a task that is there and goes on, so that a server that is out of reach for a while does no harm.
+
+        Raises:
+            UnreachableError: It was out of reach for longer than is waited for.
+        """
+        since = self.clock.now()
+        while True:
+            try:
+                reply = await self.request("GET", url, doing=doing, bind=self.hosts.bind, wait=wait)
+            except UnreachableError:
+                if self.clock.now() - since >= self.patience.outage:
+                    raise
+            else:
+                # What cuts a long poll short is dealt with by those who wait.
+                away = reply.status == TOO_MANY or (reply.status in AWAY and not wait)
+                if not away or self.clock.now() - since >= self.patience.outage:
+                    return reply
+            await self.clock.sleep(self.patience.pause.total_seconds())
+
+    def offset(self, url: str) -> timedelta:
+        """Say how far ahead of ours the clock of a server is, by its last answer."""
+        return self._offsets.get(host_of(url), timedelta(0))
