@@ -1,0 +1,133 @@
+"""Where the output document goes: the standard output, or a file that is whole or absent (decision 17)."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple
+
+from pscheduler_batch.errors import BatchError
+
+
+class OutputError(BatchError):
+    """The document could not be written where it should go."""
+
+
+class Destination:
+    """
+    A place for one document; a context manager.
+
+    That a file can be made beside the one that will be replaced is tried out when the batch begins, before anything is
+    sent; it is made, and takes its place in one step, when the document is complete.
+    """
+
+    def __init__(self, path: Optional[str]) -> None:
+        """
+        Name the place.
+
+        Args:
+            path: The file to replace; None is the standard output.
+        """
+        self._path = None if path is None else os.path.realpath(path)
+        self._shown = path
+        self._device: Optional[BinaryIO] = None
+
+    def __enter__(self) -> Destination:  # noqa: PYI034 - not made for subclasses
+        """
+        Prepare to write.
+
+        Raises:
+            OutputError: A file can not be made there.
+        """
+        if self._path is None or self._shown is None:
+            return self
+        try:
+            # Of the path as it was given: what /dev/stdout leads to may have no path of its own.
+            mode = os.stat(self._shown).st_mode if os.path.exists(self._shown) else None
+            if mode is not None and stat.S_ISDIR(mode):
+                raise OutputError(f"cannot write {self._shown}: it is a folder")
+            if mode is not None and not stat.S_ISREG(mode):
+                # A device or a pipe is written to as it is; there is nothing to replace.
+                self._device = open(self._shown, "wb")
+            else:
+                with _new_file(self._path):
+                    pass
+        except OSError as error:
+            raise OutputError(f"cannot write {self._shown}: {error.strerror}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened."""
+        if self._device is not None:
+            # What could not be written was said when it was written.
+            with suppress(OSError):
+                self._device.close()
+
+    def write(self, document: Dict[str, Any]) -> None:
+        """
+        Write the document; if the file cannot take it, to the standard output, so that nothing is lost.
+
+        Raises:
+            OutputError: It could not be written where it should go.
+        """
+        data = (json.dumps(document, indent=2) + "\n").encode("ascii")
+        try:
+            if self._device is not None:
+                self._device.write(data)
+                self._device.flush()
+            elif self._path is not None:
+                _replace_file(self._path, data)
+            else:
+                _write_stdout(data)
+        except OSError as error:
+            _write_stdout(data)
+            reason = f"cannot write {self._shown}: {error.strerror}; the results are on the standard output instead"
+            raise OutputError(reason) from error
+
+
+@contextmanager
+def _new_file(path: str) -> Iterator[Tuple[BinaryIO, str]]:
+    """Make a file beside another one, give it with its name, and see that it does not stay under that name."""
+    # Only the user may read it: tasks can hold secrets. A file that was there keeps its permissions.
+    number, name = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(number, "wb") as stream:
+            if os.path.exists(path):
+                os.fchmod(number, stat.S_IMODE(os.stat(path).st_mode))
+            yield stream, name
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _replace_file(path: str, data: bytes) -> None:
+    with _new_file(path) as (stream, name):
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+        os.replace(name, path)
+    # The file is in its place; a folder that cannot be read, or synchronized, does not change that.
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _write_stdout(data: bytes) -> None:
+    if sys.stdout is None:
+        raise OutputError("cannot write the results to the standard output: it is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Python would try to flush it once more when it exits, and complain.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+        raise OutputError(f"cannot write the results to the standard output: {error.strerror}") from error

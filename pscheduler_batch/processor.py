@@ -1,0 +1,302 @@
+"""The Python face of the batch processor (document, "Invocation from Python"; decision 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import warnings
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, TypeVar, Union
+
+from pscheduler_batch.errors import BatchError, EndedError
+from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS, REPLY_SECONDS, Exchange
+from pscheduler_batch.hosts import Hosts, find_hosts
+from pscheduler_batch.journal import Journal, NoJournal, Record, digest_of
+from pscheduler_batch.judging import ContinueIf
+from pscheduler_batch.loader import load_batch
+from pscheduler_batch.model import Batch, Plan
+from pscheduler_batch.planner import DEFAULT_MAX_ITERATIONS, plan_batch
+from pscheduler_batch.results import render_document, render_plan
+from pscheduler_batch.retries import RetryingExchange, RetryPolicy
+from pscheduler_batch.runner import Outcome, Runner
+from pscheduler_batch.signals import SignalWatch
+from pscheduler_batch.submitter import Submitter, Tell, new_mark
+from pscheduler_batch.transforms import Transforms
+from pscheduler_batch.waiting import Clock, Ending, Patience
+
+Debug = Callable[[str], None]
+Spec = Union[bytes, str, Mapping[str, Any]]
+T = TypeVar("T")
+
+# How long any request may take.
+DEFAULT_TIMEOUT = timedelta(seconds=REPLY_SECONDS)
+
+
+class AsyncBatchProcessor:
+    """
+    Runs a batch as often as it is called, inside a running event loop.
+
+    See :class:`BatchProcessor`, whose twin it is.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        assist: Optional[str] = None,
+        assist_bind: Optional[str] = None,
+        lead: Optional[str] = None,
+        bind: Optional[str] = None,
+        *,
+        source: Optional[str] = None,
+        verify_tls: bool = False,
+        ca_file: Optional[str] = None,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_iterations: int = DEFAULT_MAX_ITERATIONS,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        mark: bool = True,
+        cancel: bool = True,
+        journal: Optional[str] = None,
+        resume: bool = False,
+        clock: Optional[Clock] = None,
+        patience: Optional[Patience] = None,
+        retry: Optional[RetryPolicy] = None,
+    ) -> None:
+        """
+        Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
+
+        Raises:
+            InputError: The batch is wrong.
+        """
+        self.batch: Batch = load_batch(spec, source=source)
+        self._assist = assist
+        self._assist_bind = assist_bind
+        self._lead = lead
+        self._bind = bind
+        self._verify_tls = verify_tls
+        self._ca_file = ca_file
+        self._max_connections = max_connections
+        self._max_iterations = max_iterations
+        self._timeout = timeout
+        self._mark = mark
+        self._cancel = cancel
+        self._journal = journal
+        self._resume = resume
+        self._clock = clock or Clock()
+        self._patience = patience or Patience()
+        self._retry = retry
+        self._transforms: Optional[Transforms] = None
+
+    def plan(self) -> Plan:
+        """
+        Work out every iteration of every job; nothing is sent.
+
+        Raises:
+            InputError: Something in the batch is wrong; all of it is in the error.
+        """
+        return plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
+
+    async def __call__(
+        self,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 - as documented
+        debug: Optional[Debug] = None,
+    ) -> Dict[str, Any]:
+        """Run the batch; the parameters and what is returned are those of :class:`BatchProcessor`."""
+        plan = self.plan()
+        if dry_run:
+            return render_plan(self.batch, plan)
+        outcome = await self.run(plan, debug)
+        document = self.document(outcome)
+        if outcome.error is not None:
+            raise EndedError(str(outcome.error), document) from outcome.error
+        for bug in outcome.bugs:
+            raise EndedError("a bug in pscheduler-batch; see the cause", document) from bug
+        return document
+
+    async def run(
+        self,
+        plan: Plan,
+        debug: Optional[Debug] = None,
+        *,
+        only: Optional[str] = None,
+        signals: Optional[SignalWatch] = None,
+    ) -> Outcome:
+        """
+        Run a plan.
+
+        Args:
+            plan: What :meth:`plan` gave.
+            debug: Is given a line for each thing that happens.
+            only: The one host that everything goes to, whoever the participants are; for the embedded server.
+            signals: Ends the batch in good order when one of them comes; only in the main thread.
+
+        Raises:
+            BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
+        """
+        tell = _tell_nobody if debug is None else _unfailing(debug)
+        hosts = self._find_hosts() if only is None else Hosts(only, only, lead_named=True, only=only)
+        tell(f"assist {hosts.assist}, lead {hosts.lead}")
+        async with AsyncExitStack() as stack:
+            record = self._open_record(hosts, stack)
+            ending = Ending()
+            exchange = self._open_exchange(tell, ending)
+            stack.push_async_callback(exchange.aclose)
+            submitter = Submitter(
+                exchange,
+                hosts,
+                self._clock,
+                tell,
+                self._patience,
+                record=record,
+                new_mark=new_mark if self._mark else None,
+                ending=ending,
+            )
+            stack.push_async_callback(submitter.aclose)
+            runner = Runner(submitter, self._clock, tell, record=record, cancel=self._cancel)
+            if signals is not None:
+                stack.enter_context(signals.watching(runner.interrupt))
+            continue_if = ContinueIf(self.batch.data)
+            stack.push_async_callback(continue_if.aclose)
+            return await runner.run(self.batch, plan, continue_if.judge)
+
+    def _compiled(self) -> Transforms:
+        if self._transforms is None:
+            self._transforms = Transforms(self.batch)
+        return self._transforms
+
+    def document(self, outcome: Outcome) -> Dict[str, Any]:
+        """Write the output document of an outcome."""
+        error = outcome.interruption if outcome.error is None else str(outcome.error)
+        return render_document(self.batch, outcome.results, start=outcome.start, end=outcome.end, error=error)
+
+    def _find_hosts(self) -> Hosts:
+        try:
+            return find_hosts(assist=self._assist, assist_bind=self._assist_bind, lead=self._lead, bind=self._bind)
+        except ValueError as error:
+            raise BatchError(str(error)) from error
+
+    def _open_exchange(self, tell: Tell, ending: Ending) -> RetryingExchange:
+        try:
+            exchange = Exchange(
+                verify_tls=self._verify_tls,
+                ca_file=self._ca_file,
+                max_connections=self._max_connections,
+                reply_seconds=self._timeout.total_seconds(),
+            )
+        except OSError as error:
+            raise BatchError(f"cannot use the certificates in {self._ca_file}: {error}") from error
+        return RetryingExchange(exchange, self._clock, tell, self._retry, ending=ending)
+
+    def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Record:
+        if self._journal is None:
+            return NoJournal()
+        options = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
+        opening = Journal.resume if self._resume else Journal.begin
+        journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
+        stack.callback(journal.close)
+        return journal
+
+
+class BatchProcessor:
+    """
+    Runs a batch as often as it is called.
+
+    >>> processor = BatchProcessor({"jobs": []})
+    >>> processor(dry_run=True)
+    {'jobs': []}
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        assist: Optional[str] = None,
+        assist_bind: Optional[str] = None,
+        lead: Optional[str] = None,
+        bind: Optional[str] = None,
+        **options: Any,
+    ) -> None:
+        """
+        Read a batch; nothing is sent.
+
+        Args:
+            spec: The batch: an object as the json module makes them, or JSON text. May hold comments; never changed.
+            assist: The pScheduler host that answers questions; ``PSCHEDULER_ASSIST``, else this host.
+            assist_bind: The address of ours that requests to the assist come from; ``PSCHEDULER_ASSIST_BIND``, else
+                any.
+            lead: The host that runs a task whose first participant is the host that is asked; else this host.
+            bind: The address of ours that requests to leads come from.
+            **options: Keyword-only options of :class:`AsyncBatchProcessor`: ``verify_tls`` and ``ca_file`` (check the
+                servers' certificates), ``max_connections`` (requests at once to any one host), ``max_iterations``
+                (of the whole batch), ``timeout`` (a ``timedelta`` that limits every request), ``mark`` (whether tasks
+                carry a mark, by which one is found again whose POST was not answered), ``cancel`` (whether tasks that
+                are not done are canceled when the batch is canceled), ``journal`` (a file that keeps what has
+                happened) and ``resume`` (whether to go on with it), ``patience`` and ``retry`` (how long to wait for
+                what, and how often to ask again), ``source`` (a name of the batch for messages).
+
+        Raises:
+            InputError: The batch is wrong; all that is wrong is in the error.
+        """
+        self._processor = AsyncBatchProcessor(spec, assist, assist_bind, lead, bind, **options)
+
+    def __call__(self, dry_run: bool = False, debug: Optional[Debug] = None) -> Dict[str, Any]:  # noqa: FBT001, FBT002
+        """
+        Run the batch and wait for its results.
+
+        Args:
+            dry_run: Whether only to work out the tasks; then nothing is sent, and ``runs`` are empty.
+            debug: Is given a line for each thing that happens. Values of names that begin with ``_`` are not in them.
+                If it raises anything, there is a warning, it is not called again, and the batch goes on.
+
+        Returns:
+            The output document (decision 14): the batch with ``results`` in every job. Iterations that failed are in
+            it, as ``"succeeded": false``, and raise nothing.
+
+        Raises:
+            InputError: A task is wrong after its transforms, or a script failed; nothing was sent.
+            EndedError: A ``continue-if`` failed; its ``document`` has everything obtained until then.
+        """
+        return _run_to_end(self._processor(dry_run=dry_run, debug=debug))
+
+
+def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from code that is not asynchronous, be it inside a running event loop or not."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    outcome: List[T] = []
+    raised: List[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(coroutine))
+        except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
+            raised.append(error)
+
+    # A loop cannot wait for itself, so the batch gets one of its own.
+    thread = threading.Thread(target=run, name="pscheduler-batch")
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return outcome[0]
+
+
+def _unfailing(debug: Debug) -> Debug:
+    """Make a callback whose failure does not cost the results of a batch."""
+    failed: List[Exception] = []
+
+    def tell(message: str) -> None:
+        if failed:
+            return
+        try:
+            debug(message)
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code
+            failed.append(error)
+            warnings.warn(f"the debug callback failed and is not called again: {error!r}", RuntimeWarning, stacklevel=2)
+
+    return tell
+
+
+def _tell_nobody(_message: str) -> None:
+    pass

@@ -1,0 +1,136 @@
+"""The output document: the input with what came out of it (document, "Output"; decision 14)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.model import Batch, IterationResult, Plan, RunResult
+from pscheduler_batch.private import conceal
+from pscheduler_batch.rest import RENDERED_FORMATS, reasons_of
+
+JSON_FORMAT = "application/json"
+
+
+def render_result(result: IterationResult) -> Dict[str, Any]:
+    """
+    Write what became of an iteration.
+
+    Returns:
+        An object with ``task`` and ``runs``; also ``late`` (a duration) where the task missed its synchronized start,
+        and ``"succeeded": false`` with ``error`` where something failed.
+    """
+    rendered: Dict[str, Any] = {
+        "task": result.iteration.task,
+        "runs": [render_run(run, result) for run in result.runs],
+    }
+    if result.late is not None:
+        rendered["late"] = format_duration(_milliseconds(result.late))
+    error = error_of(result)
+    if error is not None:
+        rendered["succeeded"] = False
+        rendered["error"] = error
+    return rendered
+
+
+def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
+    """
+    Write one run in its three formats.
+
+    A format that could not be had is null, and why is under ``errors``. A run that gave no result at all has its state
+    and the reason as ``application/json``.
+
+    Args:
+        run: The run.
+        result: What it belongs to; says why there is no result where the run itself does not.
+    """
+    rendered: Dict[str, Any] = {JSON_FORMAT: run.formats.get(JSON_FORMAT)}
+    if rendered[JSON_FORMAT] is None:
+        failure = None if result.failure is None else result.failure.message
+        said = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
+        error = conceal(said, result.iteration.task)
+        rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
+    for media_type in RENDERED_FORMATS:
+        rendered[media_type] = run.formats.get(media_type)
+    if run.failures:
+        rendered["errors"] = {media_type: failure.message for media_type, failure in run.failures.items()}
+    return rendered
+
+
+def error_of(result: IterationResult) -> Optional[str]:
+    """
+    Say in a text what went wrong with an iteration; None where all went well (decision 21).
+
+    What servers say goes without the secrets of the task.
+    """
+    said: List[str] = []
+    if result.failure is not None:
+        said.append(result.failure.message)
+    failed = [run for run in result.runs if not run.succeeded]
+    for run in failed:
+        words = "; ".join(reasons_of(run.run))
+        if not words and result.failure is None:
+            words = _state_words(run.run.state)
+        if words:
+            said.append(words)
+    if not result.runs and result.failure is None:
+        said.append("there was no run")
+    return conceal("; ".join(dict.fromkeys(said)), result.iteration.task) if said else None
+
+
+def render_document(
+    batch: Batch,
+    results: Mapping[int, Sequence[IterationResult]],
+    *,
+    start: datetime,
+    end: datetime,
+    error: Optional[str] = None,
+) -> Dict[str, Any]:
+    """
+    Write the output document.
+
+    Args:
+        batch: The batch; its document is copied as a whole.
+        results: The results of each job that was run, by its number.
+        start: When the batch began.
+        end: When it ended.
+        error: Why it ended before its time.
+
+    Returns:
+        The input, without its comments, with ``results`` in every job and ``batch`` at the end.
+    """
+    document = _with_results(batch, {number: [render_result(r) for r in found] for number, found in results.items()})
+    document["batch"] = {
+        "start": format_timestamp(start),
+        "end": format_timestamp(end),
+        "duration": format_duration(_milliseconds(end - start)),
+    }
+    if error is not None:
+        document["batch"]["error"] = error
+    return document
+
+
+def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
+    """Write what a batch would submit: the output document with every iteration's task and no runs."""
+    return _with_results(
+        batch,
+        {job.job.number: [{"task": item.task, "runs": []} for item in job.iterations] for job in plan.jobs},
+    )
+
+
+def _with_results(batch: Batch, results: Mapping[int, List[Dict[str, Any]]]) -> Dict[str, Any]:
+    # A copy, as the document is the caller's to change, and the batch may be run again.
+    document: Dict[str, Any] = deepcopy(dict(batch.document))
+    for number, job in enumerate(document["jobs"]):
+        job["results"] = results.get(number, [])
+    return document
+
+
+def _state_words(state: str) -> str:
+    return f'the run ended as "{state}", and the server gave no reason'
+
+
+def _milliseconds(span: timedelta) -> timedelta:
+    return timedelta(milliseconds=round(span / timedelta(milliseconds=1)))

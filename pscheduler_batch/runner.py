@@ -1,0 +1,293 @@
+"""
+The job loop: jobs one after another, their iterations serially or side by side, and continue-if between them.
+
+Waiting for a delay, interruption and what an earlier try left are dealt with here; how one iteration is run belongs to
+the submitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple, TypeVar, Union
+
+from pscheduler_batch.errors import BatchError, Problem, TransformError
+from pscheduler_batch.journal import DOING, NoJournal, Record
+from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
+from pscheduler_batch.places import locate_problems
+from pscheduler_batch.planner import begin_job, describe_job
+from pscheduler_batch.private import conceal
+from pscheduler_batch.rest import is_final
+from pscheduler_batch.submitter import CutShortError, Tell
+from pscheduler_batch.transforms import ScriptError
+from pscheduler_batch.waiting import Clock
+
+T = TypeVar("T")
+
+JobResults = Tuple[IterationResult, ...]
+
+# Says whether the batch goes on after a job, given its results.
+Judge = Callable[[Job, JobResults], Awaitable[bool]]
+
+# How long canceling tasks may take when a batch is interrupted: people, and machines that go down, wait for it.
+CANCEL_SECONDS = 5.0
+
+# A cancellation can be lost on its way (before Python 3.12), so it is repeated.
+CUT_AGAIN_SECONDS = 0.5
+
+
+class Submits(Protocol):
+    """What runs iterations; see :class:`pscheduler_batch.submitter.Submitter`."""
+
+    async def submit(self, iteration: Iteration, start: Optional[datetime] = None) -> IterationResult:
+        """Run one iteration."""
+
+    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
+        """Cancel what is left of iterations on the servers."""
+
+    def fate_of(self, iteration: Iteration) -> str:
+        """Say in words what became of the task of an iteration."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What became of a batch.
+
+    Attributes:
+        results: The results of each job that was run, by its number, in the order of iterations.
+        start: When the batch began.
+        end: When it ended.
+        error: Why it ended before its time, where a ``continue-if`` failed or the journal could not be kept.
+        interruption: Why it ended before its time, where it was interrupted.
+        bugs: Exceptions that should never have happened; the iterations they hit are failures.
+    """
+
+    results: Dict[int, JobResults]
+    start: datetime
+    end: datetime
+    error: Optional[BatchError] = None
+    interruption: Optional[str] = None
+    bugs: Tuple[BaseException, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every iteration of every job that was run succeeded."""
+        return all(iteration_succeeded(result) for results in self.results.values() for result in results)
+
+
+def iteration_succeeded(result: IterationResult) -> bool:
+    """Say whether an iteration went well: nothing failed, and each of its runs has a result that says so."""
+    return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
+
+
+class Runner:
+    """Runs one plan, once."""
+
+    def __init__(
+        self,
+        submitter: Submits,
+        clock: Clock,
+        tell: Tell,
+        *,
+        record: Optional[Record] = None,
+        cancel: bool = True,
+    ) -> None:
+        """
+        Prepare to run.
+
+        Args:
+            submitter: Runs iterations, and cancels what is left of them.
+            clock: The time, and how to wait.
+            tell: Is given a line for each thing that happens.
+            record: What is told every step before it is taken, and knows those of an earlier try.
+            cancel: Whether tasks that are not done are canceled when the batch is interrupted.
+        """
+        self._submitter = submitter
+        self._clock = clock
+        self._tell = tell
+        self._record = record or NoJournal()
+        self._cancel = cancel
+        self._bugs: List[BaseException] = []
+        self._under_way: Set[asyncio.Future[Any]] = set()
+        self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
+        self._interruption: Optional[str] = None
+
+    def interrupt(self, reason: str) -> None:
+        """
+        End the batch before its time: nothing more is submitted, and what is under way is cut short.
+
+        To be called on the event loop; :meth:`run` then returns with everything obtained so far.
+
+        Args:
+            reason: Such as "interrupted by SIGINT".
+        """
+        if self._interruption is None:
+            self._interruption = reason
+            self._tell(reason)
+            self._cut()
+
+    def _cut(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            asyncio.get_running_loop().call_later(CUT_AGAIN_SECONDS, self._cut)
+
+    async def run(self, batch: Batch, plan: Plan, judge: Judge) -> Outcome:
+        """
+        Run a batch from its first job to its last one.
+
+        Args:
+            batch: The batch.
+            plan: The same, worked out.
+            judge: Says whether the batch goes on after a job.
+
+        Raises:
+            asyncio.CancelledError: The program that runs this ended it; tasks that were not done are canceled then too.
+        """
+        start = self._record.start_of_batch(self._clock.now())
+        results: Dict[int, JobResults] = {}
+        error: Optional[BatchError] = None
+        try:
+            await self._run_jobs(batch, plan, judge, results)
+        except asyncio.CancelledError:
+            await self._cancel_what_is_left()
+            raise
+        except BatchError as failure:
+            error = failure
+        if self._interruption is not None:
+            await self._cancel_what_is_left()
+            results = {number: tuple(map(self._with_fate, found)) for number, found in results.items()}
+        end = self._clock.now()
+        if self._interruption is None:
+            error = error or self._record.error
+            if error is None and not self._bugs:
+                end = self._record.end_of_batch(end)
+        return Outcome(results, start, end, error, self._interruption, tuple(self._bugs))
+
+    async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge, results: Dict[int, JobResults]) -> None:
+        for job_plan in plan.jobs:
+            job = job_plan.job
+            if not job.enabled:
+                self._tell(f"{job.label}: not enabled")
+                continue
+            results[job.number] = await self._run_job(job_plan)
+            if not await self._is_to_continue(batch, judge, job, results[job.number]):
+                break
+
+    async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job, results: JobResults) -> bool:
+        if self._interruption is not None:
+            return False
+        known = self._record.goes_on_after(job.number)
+        if known is not None:
+            # What was judged in an earlier try stays so, even where a script looks at the clock.
+            return known
+        asking = asyncio.ensure_future(judge(job, results))
+        try:
+            goes_on = await self._watched(asking)
+        except ScriptError as failure:
+            problem = Problem(f"{job.where}/continue-if", str(failure), during=f'after "{job.label}"')
+            raise TransformError(locate_problems([problem], batch.text), source=batch.source) from failure
+        if goes_on is False:
+            self._tell(f"{job.label}: continue-if ends the batch")
+        return goes_on is True and self._interruption is None
+
+    async def _run_job(self, job_plan: JobPlan) -> JobResults:
+        count = len(job_plan.iterations)
+        began = self._record.start_of_job(job_plan.job.number, count, self._clock.now())
+        begun = begin_job(job_plan, began)
+        self._tell(describe_job(begun))
+        if begun.job.parallel:
+            running = [self._run_iteration(item, began, begun.start) for item in begun.iterations]
+            # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
+            outcomes = await asyncio.gather(*running, return_exceptions=True)
+            return tuple([_result_or_raise(outcome) for outcome in outcomes])
+        return tuple([await self._run_iteration(item, began, begun.start) for item in begun.iterations])
+
+    async def _run_iteration(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
+        if self._interruption is None:
+            result = await self._watched(asyncio.ensure_future(self._run_guarded(iteration, began, start)))
+            if result is not None:
+                return result
+        return self._interrupted(IterationResult(iteration))
+
+    async def _watched(self, task: asyncio.Future[T]) -> Optional[T]:
+        """Wait for something that an interruption cuts short; then it is None."""
+        self._under_way.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._interruption is None:
+                raise
+            return None
+        finally:
+            self._under_way.discard(task)
+
+    async def _run_guarded(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
+        try:
+            result = self._record.result_of(iteration)
+            if result is not None:
+                self._tell(f"{iteration.label}: done in an earlier try")
+                return result
+            await self._wait_out(iteration.delay - (self._clock.now() - began))
+            result = await self._submitter.submit(iteration, start)
+            self._record.note_result(result)
+        except CutShortError as cut:
+            if cut.submitted:
+                self._cut_short[iteration.job, iteration.number] = cut.result
+            if self._interruption is None:
+                raise
+            return self._interrupted(cut.result)
+        except BatchError as error:
+            return IterationResult(iteration, failure=Failure(str(error), DOING, ""))
+        except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
+            self._bugs.append(bug)
+            said = conceal(f"{type(bug).__name__}: {bug}", iteration.task)
+            message = f"this is a bug in pscheduler-batch: {said}"
+            return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
+        return result
+
+    async def _wait_out(self, delay: timedelta) -> None:
+        if delay > timedelta(0):
+            await self._clock.sleep(delay.total_seconds())
+
+    def _interrupted(self, result: IterationResult) -> IterationResult:
+        submitted = (result.iteration.job, result.iteration.number) in self._cut_short
+        when = "before it was done" if submitted else "before it was submitted"
+        return replace(result, failure=Failure(f"{self._interruption} {when}", "running the iteration", ""))
+
+    async def _cancel_what_is_left(self) -> None:
+        if not self._cancel:
+            return
+        left = [result for result in self._cut_short.values() if not _is_measured(result)]
+        canceling = asyncio.ensure_future(self._submitter.cancel(left))
+        # Not by wait_for: whatever becomes of the rest, the output is not held up.
+        await asyncio.wait([canceling], timeout=CANCEL_SECONDS)
+        if not canceling.done():
+            canceling.cancel()
+            await asyncio.wait([canceling], timeout=CUT_AGAIN_SECONDS)
+        bug = canceling.exception() if canceling.done() and not canceling.cancelled() else None
+        if bug is not None:
+            self._bugs.append(bug)
+
+    def _with_fate(self, result: IterationResult) -> IterationResult:
+        """Say of an iteration that was cut short what became of its task."""
+        iteration = result.iteration
+        if (iteration.job, iteration.number) not in self._cut_short or result.failure is None:
+            return result
+        if _is_measured(result):
+            return result
+        fate = self._submitter.fate_of(iteration)
+        return replace(result, failure=replace(result.failure, message=f"{result.failure.message}; {fate}"))
+
+
+def _result_or_raise(outcome: Union[IterationResult, BaseException]) -> IterationResult:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _is_measured(result: IterationResult) -> bool:
+    """Say whether the task of an iteration has come to its end, so that there is nothing left to cancel."""
+    return bool(result.runs) and all(is_final(run.run) for run in result.runs)

@@ -1,0 +1,133 @@
+"""
+Writing down what belongs to a task without its secrets, in a way that can be undone by whoever has the task.
+
+A journal must not hold the values of names that begin with ``_`` (decision 17), yet what it holds must come back as it
+was. So each secret is replaced by its number among the secrets of the task, which comes from the input again. The
+numbers depend on what the secrets are, not on where in the task they stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, List, Mapping, Optional
+
+from pscheduler_batch.model import JSON
+from pscheduler_batch.private import forms_of, secrets_of
+
+# Characters of the private use area stand around a number; where the text has one itself, it is written as "e".
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_SEALED = re.compile(f"{_OPEN}([nv]?[0-9]+|e){_CLOSE}")
+
+
+class Seal:
+    """
+    The secrets of one task.
+
+    >>> seal = Seal({"_key": "abc", "_pins": [1, 2]})
+    >>> sealed = seal.close({"log": "used abc", "_key": "abc", "_pins": [1, 2]})
+    >>> "abc" in str(sealed), seal.open(sealed)
+    (False, {'log': 'used abc', '_key': 'abc', '_pins': [1, 2]})
+    """
+
+    def __init__(self, task: JSON) -> None:
+        forms = {form for secret in secrets_of(task) for form in forms_of(secret)}
+        # The longest first, so that a secret that is part of another one leaves nothing of it.
+        self._texts: List[str] = sorted(forms, key=lambda form: (-len(form), form))
+        self._text_numbers = {text: number for number, text in enumerate(self._texts)}
+        self._find = re.compile("|".join([*(re.escape(text) for text in self._texts), _OPEN]))
+        hidden = {_text_of(value): value for value in _hidden_values(task)}
+        self._value_numbers = {text: number for number, text in enumerate(sorted(hidden))}
+        self._values: List[JSON] = [hidden[text] for text in self._value_numbers]
+
+    @property
+    def check(self) -> Optional[str]:
+        """
+        A few digits that are others if the secrets are; None where there are no secrets.
+
+        They are too few to find a secret by.
+        """
+        if not self._values:
+            return None
+        known = json.dumps([self._texts, list(self._value_numbers)])
+        return hashlib.blake2b(known.encode(), digest_size=4).hexdigest()
+
+    def close(self, value: JSON) -> JSON:
+        """
+        Take the secrets out of a JSON value.
+
+        A secret that is not of this task, such as one of the server's own, becomes null.
+        """
+        if isinstance(value, str):
+            return self._find.sub(self._close_text, value)
+        if isinstance(value, Mapping):
+            return {
+                self.close(name): self._close_hidden(inner) if name.startswith("_") else self.close(inner)
+                for name, inner in value.items()
+            }
+        if isinstance(value, (list, tuple)):
+            return [self.close(inner) for inner in value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._close_number(value)
+        return value
+
+    def open(self, value: JSON) -> JSON:
+        """
+        Put the secrets back.
+
+        Raises:
+            IndexError: There are fewer secrets than there were.
+        """
+        if isinstance(value, str):
+            whole = _SEALED.fullmatch(value)
+            return _SEALED.sub(self._open_text, value) if whole is None else self._open_whole(whole.group(1))
+        if isinstance(value, dict):
+            return {self.open(name): self.open(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.open(inner) for inner in value]
+        return value
+
+    def _close_text(self, match: re.Match[str]) -> str:
+        text = match.group()
+        # A secret may be that very character.
+        number = self._text_numbers.get(text)
+        return f"{_OPEN}{'e' if number is None else number}{_CLOSE}"
+
+    def _open_text(self, match: re.Match[str]) -> str:
+        number = match.group(1)
+        return _OPEN if number == "e" else self._texts[int(number)]
+
+    def _close_number(self, value: float) -> JSON:
+        """Replace a number that is a secret; a server may quote it without its name."""
+        number = self._text_numbers.get(json.dumps(value))
+        return value if number is None else f"{_OPEN}n{number}{_CLOSE}"
+
+    def _open_whole(self, mark: str) -> JSON:
+        if mark.startswith("v"):
+            return self._values[int(mark[1:])]
+        if mark.startswith("n"):
+            return json.loads(self._texts[int(mark[1:])])
+        return _OPEN if mark == "e" else self._texts[int(mark)]
+
+    def _close_hidden(self, value: JSON) -> JSON:
+        number = self._value_numbers.get(_text_of(value))
+        return None if number is None else f"{_OPEN}v{number}{_CLOSE}"
+
+
+def _text_of(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _hidden_values(task: JSON) -> List[Any]:
+    """Collect the values, of any kind, of the names that begin with ``_``."""
+    found: List[Any] = []
+    stack = [task]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Mapping):
+            for name, inner in item.items():
+                (found if name.startswith("_") else stack).append(inner)
+        elif isinstance(item, (list, tuple)):
+            stack.extend(item)
+    return found

@@ -1,0 +1,119 @@
+"""Signals that end a batch before its time."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+
+# SIGHUP is what a batch gets whose terminal or connection goes away.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Handlers = Dict[signal.Signals, Any]
+
+
+class SignalWatch:
+    """
+    Turns the first signal into an interruption; the second one ends the process at once.
+
+    Attributes:
+        caught: The signal that came; None where none did.
+    """
+
+    def __init__(self) -> None:
+        self.caught: Optional[signal.Signals] = None
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status for the signal that came: 130 for SIGINT, 143 for the others (decision 16)."""
+        return 128 + (signal.SIGINT if self.caught == signal.SIGINT else signal.SIGTERM)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """
+        Keep the first signal from ending the process, for as long as there is something to save.
+
+        Signals that are ignored, such as SIGHUP under nohup, stay so. Does nothing but in the main thread, as signals
+        come nowhere else.
+        """
+        before = _handlers()
+
+        def come(number: int, _frame: Optional[FrameType]) -> None:
+            self._note(number, before)
+
+        for number in before:
+            signal.signal(number, come)
+        try:
+            yield
+        finally:
+            if self.caught is None:
+                _restore(before)
+
+    @contextmanager
+    def watching(self, interrupt: Callable[[str], None]) -> Iterator[None]:
+        """
+        Turn the first signal into an interruption, on the running event loop; where and which as in :meth:`holding`.
+
+        Args:
+            interrupt: Is given the reason, such as "interrupted by SIGINT"; at once where a signal came before.
+        """
+        if self.caught is not None:
+            interrupt(self._reason)
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        before = _handlers()
+
+        def come() -> None:
+            for number in before:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
+            interrupt(self._reason)
+
+        def note(number: int, _frame: Optional[FrameType]) -> None:
+            if self.caught is None:
+                self.caught = signal.Signals(number)
+                loop.call_soon_threadsafe(come)
+
+        for number in before:
+            # The loop wakes up; that the signal came is noted at once, as the loop may be about to end.
+            loop.add_signal_handler(number, _wake_up)
+            signal.signal(number, note)
+        try:
+            yield
+        finally:
+            for number in before:
+                loop.remove_signal_handler(number)
+            _restore(before if self.caught is None else dict.fromkeys(before, signal.SIG_DFL))
+
+    @property
+    def _reason(self) -> str:
+        return f"interrupted by {'nothing' if self.caught is None else self.caught.name}"
+
+    def _note(self, number: int, watched: Iterable[signal.Signals]) -> None:
+        """Note the first signal, and leave the second one to the system."""
+        self.caught = signal.Signals(number)
+        for other in watched:
+            signal.signal(other, signal.SIG_DFL)
+
+
+def _wake_up() -> None:
+    """Do nothing more."""
+
+
+def _handlers() -> Handlers:
+    """Give those signals that can be watched for, with what happens to them now."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in ENDING}
+    return {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
+
+
+def _restore(handlers: Handlers) -> None:
+    for number, handler in handlers.items():
+        # None is what somebody's C code has put there; Python cannot put it back.
+        if handler is not None:
+            signal.signal(number, handler)
