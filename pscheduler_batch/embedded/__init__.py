@@ -1,0 +1,1 @@
+"""A pScheduler server on loopback (decision 18)."""

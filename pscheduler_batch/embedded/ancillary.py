@@ -1,0 +1,192 @@
+"""
+What a socket tells beside the data: time of arrival, TTL, and the ICMP errors that earlier packets caused.
+
+The numbers that Python's ``socket`` module lacks are Linux's own (``ip(7)``, ``ipv6(7)``, ``socket(7)``); elsewhere the
+options are left alone, and what they would tell is missing.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from typing import Iterator, Optional, Sequence, Tuple
+
+Extra = Sequence[Tuple[int, int, bytes]]
+
+SPACE = 512
+LINUX = sys.platform.startswith("linux")
+
+_SO_TIMESTAMPNS = 35
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
+_IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
+_IP_TTL, _IP_RECVTTL = 2, 12
+_SOL_RAW, _ICMP_FILTER, _SOL_ICMPV6, _ICMPV6_FILTER = 255, 1, 58, 1
+_FROM_ICMP = (2, 3)
+_TIMESPEC = struct.Struct("@ll")
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+
+# Type and code of an ICMP error in pScheduler's words.
+_UNREACHABLE_V4 = {
+    0: "net-unreachable",
+    1: "host-unreachable",
+    2: "protocol-unreachable",
+    3: "port-unreachable",
+    4: "fragmentation-needed-and-df-set",
+    5: "source-route-failed",
+    6: "destination-network-unknown",
+    7: "destination-host-unknown",
+    8: "source-host-isolated",
+    9: "destination-network-administratively-prohibited",
+    10: "destination-host-administratively-prohibited",
+    11: "network-unreachable-for-type-of-service",
+    12: "host-unreachable-for-type-of-service",
+    13: "communication-administratively-prohibited",
+    14: "host-precedence-violation",
+    15: "precedence-cutoff-in-effect",
+}
+_UNREACHABLE_V6 = {
+    0: "net-unreachable",
+    1: "communication-administratively-prohibited",
+    3: "host-unreachable",
+    4: "port-unreachable",
+}
+TTL_EXCEEDED = "ttl-exceeded"
+
+
+@dataclass(frozen=True)
+class QueuedError:
+    """
+    An ICMP error that a packet of this socket caused.
+
+    Attributes:
+        packet: What is left of the packet, without the headers of IP (and of UDP).
+        address: Who sent the error.
+        port: The port that the packet went to, 0 where there are no ports.
+        received: When the error arrived, in seconds since 1970.
+        reason: What it says, in pScheduler's words.
+    """
+
+    packet: bytes
+    address: str
+    port: int
+    received: float
+    reason: str
+
+
+def icmp_error(family: int, kind: int, code: int) -> str:
+    """Word an ICMP error of a family by its type and code."""
+    if family == socket.AF_INET6:
+        named = {1: _UNREACHABLE_V6.get(code), 2: "fragmentation-needed-and-df-set", 3: TTL_EXCEEDED}.get(kind)
+    else:
+        named = {3: _UNREACHABLE_V4.get(code), 11: TTL_EXCEEDED}.get(kind)
+    return named or f"icmp-type-{kind}-code-{code}"
+
+
+def ask_for_arrivals(sock: socket.socket) -> None:
+    """Ask for the time of arrival and the TTL of each packet."""
+    if LINUX:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+    elif LINUX:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+
+
+def ask_for_errors(sock: socket.socket) -> None:
+    """Ask for the ICMP errors that the packets of this socket cause."""
+    if not LINUX:
+        return
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+
+def filter_echo_requests(sock: socket.socket) -> None:
+    """Keep the requests of everybody on this machine out of a raw ICMP socket."""
+    if not LINUX:
+        return
+    if sock.family == socket.AF_INET6:
+        blocked = [0] * 8
+        blocked[128 // 32] = 1 << (128 % 32)
+        sock.setsockopt(_SOL_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *blocked))
+    else:
+        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", 1 << 8))
+
+
+def forbid_fragments(sock: socket.socket) -> None:
+    """Have packets that do not fit refused instead of cut up; Linux only."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
+
+
+def forbid_multicast_loopback(sock: socket.socket) -> None:
+    """Keep this machine from answering its own multicasts."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+
+
+def set_ttl(sock: socket.socket, hops: int) -> None:
+    """Set the TTL of the packets that leave a socket."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+
+
+def set_tos(sock: socket.socket, tos: int) -> None:
+    """Set the type of service of the packets that leave a socket."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+
+
+def arrival(extra: Extra) -> float:
+    """Say when a packet arrived, in seconds since 1970: by the kernel's stamp, else by the clock."""
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+            whole, nano = _TIMESPEC.unpack_from(data)
+            return float(whole + nano / 1e9)
+    return time.time()
+
+
+def ttl(extra: Extra) -> Optional[int]:
+    """Say the TTL that a packet had on arrival, where the system tells it."""
+    for level, kind, data in extra:
+        v4 = level == socket.IPPROTO_IP and kind == _IP_TTL
+        v6 = level == socket.IPPROTO_IPV6 and kind == socket.IPV6_HOPLIMIT
+        if v4 or v6:
+            return int.from_bytes(data[:4], sys.byteorder)
+    return None
+
+
+def queued_errors(sock: socket.socket) -> Iterator[QueuedError]:
+    """Give the ICMP errors that have arrived for a socket, without waiting."""
+    while LINUX:
+        try:
+            packet, extra, _, dest = sock.recvmsg(SPACE, SPACE, _MSG_ERRQUEUE)
+        except OSError:
+            return
+        for level, kind, data in extra:
+            if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)):
+                _, origin, icmp_type, code, *_ = _EXTENDED_ERROR.unpack_from(data)
+                if origin in _FROM_ICMP:
+                    address = _offender(data[_EXTENDED_ERROR.size :])
+                    reason = icmp_error(sock.family, icmp_type, code)
+                    yield QueuedError(packet, address, int(dest[1]) if dest else 0, arrival(extra), reason)
+
+
+def _offender(data: bytes) -> str:
+    """Read the address out of a socket address as the kernel writes it."""
+    family = int.from_bytes(data[:2], sys.byteorder)
+    if family == socket.AF_INET6:
+        return socket.inet_ntop(socket.AF_INET6, data[8:24])
+    return socket.inet_ntop(socket.AF_INET, data[4:8])

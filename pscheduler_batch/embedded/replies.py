@@ -1,0 +1,140 @@
+"""The forms that pScheduler's replies have, and the ways in which it reads a query."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pscheduler_batch.embedded.documents import in_database_order
+
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+_TRUE = ("", "true", "t", "yes", "y", "1")
+_FALSE = ("false", "f", "no", "n", "0")
+
+
+# The longest request line that the web server in front of pScheduler takes, in bytes (recordings b39 and c60).
+_LONGEST_REQUEST_LINE = 8190
+
+TOO_LONG = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">
+<html><head>
+<title>414 Request-URI Too Long</title>
+</head><body>
+<h1>Request-URI Too Long</h1>
+<p>The requested URL's length exceeds the capacity
+limit for this server.<br />
+</p>
+</body></html>
+"""
+
+
+class RefusalError(Exception):
+    """
+    An answer that says no, raised wherever the reason is found.
+
+    Attributes:
+        status: The HTTP status.
+        body: The text, without its last line end.
+    """
+
+    def __init__(self, status: int, body: str) -> None:
+        self.status = status
+        self.body = body
+        super().__init__(f"{status}: {body}")
+
+
+def not_found() -> RefusalError:
+    """Say that there is no such thing (recording a04)."""
+    return RefusalError(404, "Resource not found.")
+
+
+def internal_problem() -> RefusalError:
+    """Say what pScheduler says where something in it breaks (recordings b36, c04 and g05c among others)."""
+    return RefusalError(500, "Internal problem; see system logs.")
+
+
+def is_too_long(method: str, target: str) -> bool:
+    """Say whether the web server would not take the line of a request."""
+    return len(f"{method} {target} HTTP/1.1") > _LONGEST_REQUEST_LINE
+
+
+def text_reply(text: str, *, status: int = 200, content_type: str = TEXT) -> Response:
+    """Answer with text; like every reply of pScheduler it ends with a line end."""
+    return Response(text + "\n", status, headers={"Content-Type": content_type})
+
+
+def json_text(document: Any) -> str:
+    """Write JSON in the way that pScheduler's API does: compact and in ASCII."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def json_reply(document: Any) -> Response:
+    """Answer with JSON, its pairs in the order in which they are."""
+    return text_reply(json_text(document), content_type="application/json")
+
+
+def database_reply(document: Any) -> Response:
+    """Answer with JSON that comes out of the database, and so in its order."""
+    return json_reply(in_database_order(document))
+
+
+def root_url(request: Request) -> str:
+    """Give the root of the API under the host name that the request used; all hrefs begin with it."""
+    return f"https://{host_of(request)}/pscheduler"
+
+
+def host_of(request: Request) -> str:
+    """Give the host, and the port if there was one, that the request used."""
+    server = request.scope.get("server") or ("localhost", 443)
+    name = f"[{server[0]}]" if ":" in server[0] else server[0]
+    return request.headers.get("host") or f"{name}:{server[1]}"
+
+
+def flag(request: Request, name: str) -> bool:
+    """
+    Read a Boolean of the query; just its name means true (recordings c29 and d03).
+
+    Raises:
+        RefusalError: 500 where the value is none.
+    """
+    value = request.query_params.get(name)
+    if value is None or value.lower() in _FALSE:
+        return False
+    if value.lower() in _TRUE:
+        return True
+    raise internal_problem()
+
+
+def whole_number(request: Request, name: str) -> Optional[int]:
+    """
+    Read a whole number of the query, None where it is not there.
+
+    Raises:
+        RefusalError: 500 where the value is no number (recording g05f).
+    """
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise internal_problem() from None
+
+
+def waiting_time(request: Request) -> int:
+    """
+    Read ``wait`` in seconds, by default 30.
+
+    Raises:
+        RefusalError: 400 where it is negative (recording g05e), 500 where it is no number.
+    """
+    wait = whole_number(request, "wait")
+    if wait is None:
+        return 30
+    if wait < 0:
+        raise RefusalError(400, "Wait time must be >= 0")
+    return wait

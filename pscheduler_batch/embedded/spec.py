@@ -1,0 +1,204 @@
+"""
+Checking a test's specification against a JSON Schema, worded as pScheduler words it.
+
+The recordings b30 to b38, c11 and c12 show the wording: the place as a path, then the sentence of the Python
+``jsonschema`` library, or the schema's own sentence (``x-invalid-message``) where it has one. Only the first failure is
+said, the one nearest to the top of the specification.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from pscheduler_batch.embedded.test import SpecError
+from pscheduler_batch.iso8601 import parse_duration
+
+Schema = Dict[str, Any]
+
+_LONGEST_SHOWN = 200
+
+DURATION: Schema = {
+    "type": "string",
+    "pattern": r"^P([0-9]+([.,][0-9]+)?W)?([0-9]+([.,][0-9]+)?D)?"
+    r"(T([0-9]+([.,][0-9]+)?H)?([0-9]+([.,][0-9]+)?M)?([0-9]+([.,][0-9]+)?S)?)?$",
+    "x-invalid-message": "%s is not a valid ISO 8601 duration.",
+    "x-duration": True,
+}
+HOST: Schema = {
+    "type": "string",
+    "pattern": r"^[^\s/?#]+$",
+    "x-invalid-message": "%s is not a valid host name or address.",
+}
+HOST_PORT: Schema = {**HOST, "x-invalid-message": "%s is not a valid host and port."}
+CARDINAL: Schema = {"type": "integer", "minimum": 1}
+CARDINAL_ZERO: Schema = {"type": "integer", "minimum": 0}
+INTEGER: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+STRING: Schema = {"type": "string"}
+PROBABILITY: Schema = {"type": "number", "minimum": 0.0, "maximum": 1.0}
+IP_VERSION: Schema = {"type": "integer", "enum": [4, 6]}
+IP_TOS: Schema = {"type": "integer", "minimum": 0, "maximum": 255}
+IP_PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+SI_CARDINAL: Schema = {
+    "type": ["integer", "string"],
+    "minimum": 1,
+    "pattern": r"^[0-9]+([.][0-9]+)?\s*([KkMmGgTtPpEeZzYy][Ii]?)?$",
+    "x-invalid-message": "%s is not a valid number, with or without an SI unit.",
+}
+
+_SI_POWERS = {unit: power for power, unit in enumerate("kmgtpezy", start=1)}
+
+
+def object_schema(properties: Mapping[str, Schema], *, version: int, required: Sequence[str]) -> Schema:
+    """Make the schema of one version of a specification; from version 2 on ``schema`` must be declared."""
+    return {
+        "type": "object",
+        "properties": {"schema": {"type": "integer", "enum": [version]}, **properties},
+        "required": [*(["schema"] if version > 1 else []), *required],
+        "additionalProperties": False,
+    }
+
+
+def growing_schemas(*additions: Mapping[str, Schema], required: Sequence[str]) -> Tuple[Schema, ...]:
+    """
+    Make the schemas of all versions of a specification, where each version adds properties to the one before it.
+
+    Args:
+        additions: The properties that are new in version 1, 2 and so on.
+        required: The properties that every version requires.
+    """
+    properties: Dict[str, Schema] = {}
+    schemas = []
+    for version, added in enumerate(additions, start=1):
+        properties = {**properties, **added}
+        schemas.append(object_schema(properties, version=version, required=required))
+    return tuple(schemas)
+
+
+class SpecChecker:
+    """Checks the specifications of one test, in all versions of its schema; compiled when first used."""
+
+    def __init__(self, schemas: Sequence[Schema]) -> None:
+        """Take the schemas of version 1, 2 and so on."""
+        self._schemas = tuple(schemas)
+        self._validator = lru_cache(maxsize=None)(self._compile)
+
+    @property
+    def highest(self) -> int:
+        """The highest version that a specification may declare."""
+        return len(self._schemas)
+
+    def _compile(self, version: int) -> Any:
+        import jsonschema_rs  # noqa: PLC0415 - kept out of the start of every command
+
+        return jsonschema_rs.validator_for(self._schemas[version - 1])
+
+    def check(self, spec: Any) -> None:
+        """
+        Check a specification.
+
+        Raises:
+            SpecError: It is wrong; the text is what pScheduler would say (recordings b30 to b38).
+        """
+        if not isinstance(spec, Mapping):
+            raise SpecError(f"At /: {_shown(spec)} is not of type 'object'")
+        version = spec.get("schema", 1)
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise SpecError(f"At /schema: {_shown(version)} is not of type 'integer'")
+        if version < 1:
+            raise SpecError(f"At /schema: {version} is less than the minimum of 1")
+        if version > self.highest:
+            raise SpecError(f"Schema version {version} is not supported (highest is {self.highest}).")
+        validator = self._validator(version)
+        if not validator.is_valid(spec):
+            raise SpecError(_worded(self._schemas[version - 1], spec, list(validator.iter_errors(spec))))
+        self._check_durations(self._schemas[version - 1], spec)
+
+    @staticmethod
+    def _check_durations(schema: Schema, spec: Mapping[str, Any]) -> None:
+        for name, rule in schema["properties"].items():
+            if rule.get("x-duration") and name in spec:
+                try:
+                    parse_duration(spec[name])
+                except ValueError:
+                    message = rule["x-invalid-message"] % _shown(spec[name])
+                    raise SpecError(f"At /{name}: {message}") from None
+
+
+def parse_si(value: Any) -> int:
+    """
+    Read a number that may have an SI unit.
+
+    >>> parse_si("1.5G"), parse_si("64Ki"), parse_si(9000)
+    (1500000000, 65536, 9000)
+    """
+    if not isinstance(value, str):
+        return int(value)
+    match = re.fullmatch(r"([0-9.]+)\s*([a-z]?)(i?)", value.strip().lower())
+    if match is None:
+        raise ValueError(f"{value!r} is not a number")
+    number, unit, binary = match.groups()
+    base = 1024 if binary else 1000
+    return int(float(number) * base ** _SI_POWERS.get(unit, 0))
+
+
+def _worded(schema: Schema, spec: Any, errors: List[Any]) -> str:
+    error = min(errors, key=lambda error: len(list(error.instance_path)))
+    path = list(error.instance_path)
+    steps = list(error.schema_path)
+    rule: Any = schema
+    for step in steps[:-1]:
+        rule = rule[step]
+    instance = spec
+    for part in path:
+        instance = instance[part]
+    where = "/" + "/".join(str(part) for part in path)
+    return f"At {where}: {_sentence(str(steps[-1]), rule, instance)}"
+
+
+def _sentence(keyword: str, rule: Schema, instance: Any) -> str:
+    if "x-invalid-message" in rule:
+        return str(rule["x-invalid-message"] % _shown(instance))
+    if keyword == "required":
+        missing = next(name for name in rule["required"] if name not in instance)
+        return f"{missing!r} is a required property"
+    if keyword == "additionalProperties":
+        return _unexpected([name for name in instance if name not in rule.get("properties", {})])
+    limit = rule.get(keyword)
+    sentences = {
+        "type": f"is not of type {_types(rule.get('type'))}",
+        "enum": f"is not one of {limit!r}",
+        "minimum": f"is less than the minimum of {limit!r}",
+        "maximum": f"is greater than the maximum of {limit!r}",
+        "exclusiveMinimum": f"is less than or equal to the minimum of {limit!r}",
+        "exclusiveMaximum": f"is greater than or equal to the maximum of {limit!r}",
+        "pattern": f"does not match {limit!r}",
+        "minLength": "is too short",
+    }
+    return f"{_shown(instance)} {sentences.get(keyword, 'is not valid')}"
+
+
+def _unexpected(names: List[str]) -> str:
+    verb = "was" if len(names) == 1 else "were"
+    listed = ", ".join(repr(name) for name in names)
+    return f"Additional properties are not allowed ({listed} {verb} unexpected)"
+
+
+def _types(types: Any) -> str:
+    return ", ".join(repr(name) for name in ([types] if isinstance(types, str) else types or []))
+
+
+def _shown(value: Any) -> str:
+    """Show a value as Python does, in one short line and without its secrets."""
+    text = repr(_without_secrets(value))
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: None if str(k).startswith("_") else _without_secrets(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(item) for item in value]
+    return value

@@ -1,0 +1,122 @@
+"""The ``dns`` test: the time that a name server takes to answer (recordings b24, f-dnsfail, g-dnsfail)."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Tuple
+
+import dns.asyncresolver
+import dns.exception
+import dns.rdatatype
+
+from pscheduler_batch.embedded.hosts import resolve
+from pscheduler_batch.embedded.insisting import insist
+from pscheduler_batch.embedded.local import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.outcomes import failure, reason_of, success
+from pscheduler_batch.embedded.render import dotted, table
+from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas
+from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.iso8601 import format_duration
+
+_RECORDS = ["a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt"]
+_FIELDS = {
+    "host": HOST,
+    "host-node": HOST_PORT,
+    "nameserver": HOST,
+    "query": HOST,
+    "record": {"type": "string", "enum": _RECORDS},
+    "timeout": DURATION,
+}
+_TIMEOUT = "PT5S"
+_SETTLING = timedelta(seconds=0.5)
+
+
+class DnsTest(HostMeasurement):
+    """Asks a name server, the specification's or the system's own."""
+
+    name = "dns"
+    description = "Measure DNS transaction time"
+    tool = "dnspy"
+    checker = SpecChecker(growing_schemas(_FIELDS, required=["query", "record"]))
+
+    def __init__(self, port: int = 53, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Take the port of name servers and the function that gives the time in seconds."""
+        self._port = port
+        self._clock = clock
+
+    def null_reason(self) -> Mapping[str, str]:
+        """Say it in the words of recording b24."""
+        return {"null-reason": "No host specified"}
+
+    def duration(self, spec: Mapping[str, Any]) -> timedelta:
+        """Say the longest that an answer may take."""
+        return span(spec, "timeout", _TIMEOUT) + _SETTLING
+
+    async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
+        """Ask once; a failure has the time that it took, as in recording f-dnsfail."""
+        try:
+            resolver = await self._resolver(spec)
+        except (OSError, dns.exception.DNSException) as error:
+            yield failure(str(error))
+            return
+        started = self._clock()
+        try:
+            answer = await insist(resolver.resolve(spec["query"], spec["record"], search=False))
+        except dns.exception.Timeout:
+            yield failure("Timeout", merged=self._timed(started))
+        except (OSError, dns.exception.DNSException) as error:
+            yield failure(reason_of(error), merged=self._timed(started))
+        else:
+            timed = self._timed(started)
+            yield success({**timed, "succeeded": True, "record": _record(spec["record"], list(answer))}, error="")
+
+    def _timed(self, started: float) -> Dict[str, Any]:
+        return {"time": format_duration(timedelta(seconds=self._clock() - started)), "schema": 1}
+
+    async def _resolver(self, spec: Mapping[str, Any]) -> dns.asyncresolver.Resolver:
+        resolver = dns.asyncresolver.Resolver(configure="nameserver" not in spec)
+        if "nameserver" in spec:
+            resolver.nameservers = [(await resolve(spec["nameserver"]))[1]]
+            resolver.port = self._port
+        resolver.lifetime = seconds(spec, "timeout", _TIMEOUT)
+        resolver.cache = None
+        return resolver
+
+    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Show the time and the records."""
+        return dotted(_rows(spec, result))
+
+    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Show the time and the records in a table."""
+        return table(_rows(spec, result))
+
+
+def _record(kind: str, answers: List[Any]) -> Any:
+    """Bring records into the form of pScheduler's results: one value for cname, ptr and soa, a list for the others."""
+    if kind in ("a", "aaaa"):
+        return [answer.address for answer in answers]
+    if kind == "mx":
+        return [{"pref": answer.preference, "mx": _name(answer.exchange)} for answer in answers]
+    if kind == "txt":
+        return [b"".join(answer.strings).decode(errors="replace") for answer in answers]
+    if kind == "soa":
+        soa = answers[0]
+        numbers = {field: getattr(soa, field) for field in ("serial", "refresh", "retry", "expire", "minimum")}
+        return {"nameserver": _name(soa.mname), "owner": _name(soa.rname), **numbers}
+    names = [_name(answer.target) for answer in answers]
+    return names if kind == "ns" else names[0]
+
+
+def _name(name: Any) -> str:
+    return str(name.to_text())
+
+
+def _rows(spec: Mapping[str, Any], result: Mapping[str, Any]) -> List[Tuple[str, Any]]:
+    record, label = result["record"], spec["record"].upper()
+    rows: List[Tuple[str, Any]] = [("Time", result["time"])]
+    if isinstance(record, Mapping):
+        return rows + [(name.capitalize(), value) for name, value in record.items()]
+    items = record if isinstance(record, list) else [record]
+    shown = [f"{item['pref']} {item['mx']}" if isinstance(item, Mapping) else item for item in items]
+    return [*rows, *((label, item) for item in shown)]

@@ -1,0 +1,124 @@
+"""The ``http`` test: the time that a web server takes to answer (recording b23)."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Tuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from pscheduler_batch.embedded.fetching import fetch
+from pscheduler_batch.embedded.insisting import insist
+from pscheduler_batch.embedded.local import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.outcomes import failure, reason_of, success
+from pscheduler_batch.embedded.render import dotted, table
+from pscheduler_batch.embedded.spec import (
+    BOOLEAN,
+    CARDINAL_ZERO,
+    DURATION,
+    HOST,
+    HOST_PORT,
+    IP_VERSION,
+    STRING,
+    SpecChecker,
+    growing_schemas,
+)
+from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.iso8601 import format_duration
+
+_V1 = {
+    "host": HOST,
+    "host-node": HOST_PORT,
+    "parse": STRING,
+    "timeout": DURATION,
+    "url": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:", "x-invalid-message": "%s is not a valid URL."},
+}
+_V2 = {"always-succeed": BOOLEAN, "keep-content": CARDINAL_ZERO}
+_V3 = {"ip-version": IP_VERSION}
+_V4 = {"headers": {"type": "object", "additionalProperties": STRING}}
+_TIMEOUT = "PT5S"
+_SETTLING = timedelta(seconds=0.5)
+
+
+class HttpTest(HostMeasurement):
+    """Fetches a URL, following redirects, whatever certificate the server has."""
+
+    name = "http"
+    description = "Measure HTTP Response Time"
+    tool = "psurl"
+    highest_schema = 4
+    checker = SpecChecker(growing_schemas(_V1, _V2, _V3, _V4, required=["url"]))
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Take the function that gives the time in seconds."""
+        self._clock = clock
+
+    def null_reason(self) -> Mapping[str, str]:
+        """Say it in the words of recording b23."""
+        return {"null-reason": "No host specified"}
+
+    def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
+        """Refuse what is no web address."""
+        scheme = urlsplit(spec["url"]).scheme
+        if scheme not in ("http", "https"):
+            return f"URLs that begin with {scheme}: are not supported; use http: or https:."
+        return super().unable(spec)
+
+    def duration(self, spec: Mapping[str, Any]) -> timedelta:
+        """Say the longest that an answer may take."""
+        return span(spec, "timeout", _TIMEOUT) + _SETTLING
+
+    async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
+        """Fetch the URL once."""
+        try:
+            response, elapsed = await insist(self._fetch(spec))
+        except TimeoutError:
+            yield failure("Timeout")
+            return
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as error:
+            yield failure(reason_of(error))
+            return
+        if response.is_error and not spec.get("always-succeed", False):
+            yield failure(f"The server answered {response.status_code} {response.reason_phrase}".rstrip())
+            return
+        yield success(_result(spec, response, timedelta(seconds=elapsed)), error="")
+
+    async def _fetch(self, spec: Mapping[str, Any]) -> Tuple[httpx.Response, float]:
+        return await fetch(
+            spec["url"],
+            seconds(spec, "timeout", _TIMEOUT),
+            headers=spec.get("headers"),
+            ip_version=spec.get("ip-version"),
+            clock=self._clock,
+        )
+
+    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Show the time, the status, and whether the text was found."""
+        return dotted(_rows(result))
+
+    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Show the time, the status, and whether the text was found, in a table."""
+        return table(_rows(result))
+
+
+def _result(spec: Mapping[str, Any], response: httpx.Response, elapsed: timedelta) -> Dict[str, Any]:
+    """Make the result in the version that goes with the specification's: 1 with 1, 2 with all later ones."""
+    version = 1 if spec.get("schema", 1) == 1 else 2
+    result: Dict[str, Any] = {"schema": version, "succeeded": True, "time": format_duration(elapsed)}
+    if "parse" in spec:
+        result["found"] = spec["parse"] in response.text
+    if version > 1:
+        result.update({"status": response.status_code, "headers": dict(response.headers)})
+        if "keep-content" in spec:
+            kept = response.content[: spec["keep-content"] or None]
+            result["content"] = kept.decode(response.encoding or "utf-8", errors="replace")
+    return result
+
+
+def _rows(result: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
+    rows = [("Response Time", result["time"])]
+    rows += [("Status Code", result["status"])] if "status" in result else []
+    rows += [("String Found", "Yes" if result["found"] else "No")] if "found" in result else []
+    return tuple(rows)

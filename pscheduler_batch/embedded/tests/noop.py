@@ -1,0 +1,65 @@
+"""The ``noop`` test: hand the data of the specification back (recordings j20 to j25, f-noopfail)."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from html import escape
+from typing import Any, AsyncIterator, Callable, Mapping
+
+from pscheduler_batch.embedded.local import HostMeasurement
+from pscheduler_batch.embedded.outcomes import failure, participant
+from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas
+from pscheduler_batch.embedded.test import Outcome
+
+_FIELDS = {"data": {}, "host": HOST, "host-node": HOST_PORT, "fail": PROBABILITY}
+_DURATION = timedelta(seconds=0.1)
+
+
+class NoopTest(HostMeasurement):
+    """Does nothing, or fails with the probability ``fail``."""
+
+    name = "noop"
+    description = "Do nothing"
+    tool = "passthrough"
+    checker = SpecChecker(growing_schemas(_FIELDS, required=[]))
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        """Take the function that draws a number from 0 up to, but not including, 1."""
+        self._chance = chance
+
+    def duration(self, spec: Mapping[str, Any]) -> timedelta:
+        """Say hardly any time; a real server announces a second."""
+        return _DURATION
+
+    async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
+        """Hand the data back, or fail by chance."""
+        probability = float(spec.get("fail", 0.0))
+        drawn = self._chance()
+        if drawn < probability:
+            diags = f"Random {drawn:f} on failure probability {probability:f}"
+            yield failure("Randomly-induced failure", diags=diags)
+            return
+        data = spec.get("data")
+        yield Outcome(merged={"data": data, "schema": 1, "succeeded": True}, full=(participant(data, error=""),))
+
+    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Render as recording j25, but without the secret that a real server tells there."""
+        return f"Data:\n{_pretty(result['data'])}\n"
+
+    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Render the data as preformatted text, without its secrets."""
+        return f"<p>Data:</p>\n<pre>\n{escape(_pretty(result['data']))}\n</pre>\n"
+
+
+def _pretty(data: Any) -> str:
+    return json.dumps(_masked(data), indent=2)
+
+
+def _masked(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {name: None if name.startswith("_") else _masked(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_masked(item) for item in data]
+    return data

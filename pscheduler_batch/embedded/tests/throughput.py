@@ -1,0 +1,218 @@
+"""The ``throughput`` test: TCP at full speed, from this machine to itself (recordings b15, b16, b38, g-m-thr)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from pscheduler_batch.embedded.hosts import resolve
+from pscheduler_batch.embedded.local import Measurement, seconds
+from pscheduler_batch.embedded.outcomes import participant, reason_of
+from pscheduler_batch.embedded.rates import Report, Sample, plain, report
+from pscheduler_batch.embedded.spec import (
+    BOOLEAN,
+    CARDINAL,
+    CARDINAL_ZERO,
+    DURATION,
+    HOST,
+    HOST_PORT,
+    INTEGER,
+    IP_TOS,
+    IP_VERSION,
+    SI_CARDINAL,
+    STRING,
+    SpecChecker,
+    growing_schemas,
+    parse_si,
+)
+from pscheduler_batch.embedded.test import Outcome, UnsupportedFormatError
+from pscheduler_batch.embedded.transfer import Flow, Transfer, congestion_problem
+
+_V1 = {
+    "bandwidth": SI_CARDINAL,
+    "buffer-length": SI_CARDINAL,
+    "client-cpu-affinity": INTEGER,
+    "congestion": STRING,
+    "dest": HOST,
+    "dest-node": HOST_PORT,
+    "duration": DURATION,
+    "flow-label": CARDINAL_ZERO,
+    "interval": DURATION,
+    "ip-tos": IP_TOS,
+    "ip-version": IP_VERSION,
+    "local-address": HOST,
+    "mss": CARDINAL,
+    "no-delay": BOOLEAN,
+    "omit": DURATION,
+    "parallel": CARDINAL,
+    "reverse": BOOLEAN,
+    "server-cpu-affinity": INTEGER,
+    "source": HOST,
+    "source-node": HOST_PORT,
+    "udp": BOOLEAN,
+    "window-size": SI_CARDINAL,
+    "zero-copy": BOOLEAN,
+}
+_V2 = {"single-ended": BOOLEAN, "single-ended-port": INTEGER}
+_V3 = {"link-rtt": DURATION}
+_V4 = {"bandwidth-strict": BOOLEAN, "burst-size": SI_CARDINAL}
+_V5 = {"loopback": BOOLEAN}
+_V6 = {"reverse-connections": BOOLEAN}
+_V7 = {"fq-rate": SI_CARDINAL}
+_DURATION = "PT10S"
+_SETTLING = 0.5
+_MOST_STREAMS = 128
+_LARGEST_BLOCK = 1 << 20
+_SHORTEST = 0.05
+
+
+class ThroughputTest(Measurement):
+    """Sends over real TCP connections, by threads of this process; nothing else exclusive runs meanwhile."""
+
+    name = "throughput"
+    description = "Measure network throughput between hosts"
+    tool = "iperf3"
+    scheduling_class = "exclusive"
+    highest_schema = 7
+    checker = SpecChecker(growing_schemas(_V1, _V2, _V3, _V4, _V5, _V6, _V7, required=["dest"]))
+    here = ("source", "source-node", "local-address", "dest-node")
+    dest_here = "dest"
+    refused: ClassVar[Mapping[str, str]] = {
+        "udp": "this server measures with TCP only.",
+        "flow-label": "this server cannot set the flow label.",
+        "client-cpu-affinity": "this server does not choose processors.",
+        "server-cpu-affinity": "this server does not choose processors.",
+        "zero-copy": "this server sends from memory.",
+        "single-ended": "this server takes both ends.",
+        "single-ended-port": "this server takes both ends.",
+        "bandwidth-strict": "this server paces roughly.",
+        "burst-size": "this server paces roughly.",
+        "fq-rate": "this server paces roughly.",
+        "reverse-connections": "this server always connects from the source.",
+    }
+
+    def participants(self, spec: Mapping[str, Any]) -> Sequence[Optional[str]]:
+        """Name both ends, as the recordings b15 and b16 do."""
+        return [spec.get("source-node", spec.get("source")), spec.get("dest-node", spec["dest"])]
+
+    def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
+        """Refuse what is too much, and a congestion control that the system does not have."""
+        if spec.get("parallel", 1) > _MOST_STREAMS:
+            return f"parallel is more than {_MOST_STREAMS}."
+        if parse_si(spec.get("buffer-length", 1)) > _LARGEST_BLOCK:
+            return f"buffer-length is more than {_LARGEST_BLOCK}."
+        for name in ("duration", "interval"):
+            if seconds(spec, name, _DURATION) < _SHORTEST:
+                return f"{name} is less than {_SHORTEST} seconds."
+        if "bandwidth" in spec and parse_si(spec["bandwidth"]) < 1:
+            return "bandwidth is less than one bit per second."
+        problem = congestion_problem(spec["congestion"]) if "congestion" in spec else None
+        return problem or super().unable(spec)
+
+    def duration(self, spec: Mapping[str, Any]) -> timedelta:
+        """Say the time that it sends, with what it omits, and a little for getting ready."""
+        return timedelta(seconds=seconds(spec, "duration", _DURATION) + seconds(spec, "omit", "P0D") + _SETTLING)
+
+    async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
+        """Send for the duration, reading the counters at the end of each interval."""
+        try:
+            flow = await _flow(spec)
+            transfer = Transfer(flow)
+        except OSError as error:
+            failed = participant(None, error=reason_of(error), succeeded=False)
+            yield Outcome(merged={"succeeded": False}, full=(failed, failed))
+            return
+        try:
+            samples, omitted = await _run(spec, transfer)
+            identifiers = transfer.identifiers
+        finally:
+            transfer.abort()
+        yield _outcome(flow, samples, identifiers, omitted)
+
+    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Render as recording g-m-thr-result-plain."""
+        return plain(result)
+
+    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Say that there is no such form, as recording g-m-thr-result-html does."""
+        raise UnsupportedFormatError("Unsupported format text/html")
+
+
+async def _flow(spec: Mapping[str, Any]) -> Flow:
+    version = spec.get("ip-version")
+    name = spec.get("local-address", spec.get("source"))
+    source = await resolve(name, version) if name else None
+    family, dest = await resolve(spec["dest"], version, family=source[0] if source else 0)
+    sender, receiver = (source[1] if source else dest), dest
+    if spec.get("reverse"):
+        sender, receiver = receiver, sender
+    return Flow(
+        family,
+        sender,
+        receiver,
+        streams=spec.get("parallel", 1),
+        block=_number(spec, "buffer-length"),
+        rate=_number(spec, "bandwidth"),
+        window=_number(spec, "window-size"),
+        mss=spec.get("mss"),
+        tos=spec.get("ip-tos", 0),
+        no_delay=spec.get("no-delay", False),
+        congestion=spec.get("congestion"),
+    )
+
+
+def _number(spec: Mapping[str, Any], field: str) -> Optional[int]:
+    return parse_si(spec[field]) if field in spec else None
+
+
+def _marks(spec: Mapping[str, Any]) -> Tuple[List[float], int]:
+    """Say when intervals end, in seconds from the start, and how many of them are omitted."""
+    each = seconds(spec, "interval", "PT1S")
+    omit, duration = seconds(spec, "omit", "P0D"), seconds(spec, "duration", _DURATION)
+    omitted = _ends(0.0, omit, each)
+    return omitted + _ends(omit, omit + duration, each), len(omitted)
+
+
+def _ends(begin: float, end: float, each: float) -> List[float]:
+    """Cut a span into intervals; a remainder too short to say anything belongs to the one before it."""
+    count = max(1, int((end - begin) / each + 1e-9)) if end > begin else 0
+    ends = [begin + (number + 1) * each for number in range(count)]
+    if ends and end - ends[-1] > _SHORTEST:
+        ends.append(end)
+    return [*ends[:-1], end] if ends else []
+
+
+async def _run(spec: Mapping[str, Any], transfer: Transfer) -> Tuple[List[Sample], int]:
+    marks, omitted = _marks(spec)
+    started = time.monotonic()
+    samples = [Sample(0.0, transfer.read())]
+    transfer.start()
+    for mark in marks:
+        await asyncio.sleep(max(0.0, started + mark - time.monotonic()))
+        samples.append(Sample(time.monotonic() - started, transfer.read()))
+    await transfer.finish()
+    return samples, omitted
+
+
+def _outcome(flow: Flow, samples: Sequence[Sample], identifiers: Sequence[int], omitted: int) -> Outcome:
+    sender = report(samples, identifiers, omitted=omitted, sending=True)
+    receiver = report(samples, identifiers, omitted=omitted, sending=False)
+    received = receiver.summary["summary"]["throughput-bits"]
+    what = f"TCP, {flow.streams} stream(s), {flow.source} to {flow.dest}"
+    full = tuple(
+        _described(view, f"{what}, {end}", received) for view, end in ((sender, "sender"), (receiver, "receiver"))
+    )
+    diags = "\n".join(f"Participant {number}:\n{view['diags']}" for number, view in enumerate(full))
+    return Outcome(merged={**full[0], "diags": diags}, full=full)
+
+
+def _described(view: Report, diags: str, received: float) -> Dict[str, Any]:
+    total = {**view.summary["summary"], "receiver-throughput-bits": received}
+    return {
+        "diags": diags,
+        "intervals": view.intervals,
+        "succeeded": True,
+        "summary": {"streams": view.summary["streams"], "summary": total},
+    }
