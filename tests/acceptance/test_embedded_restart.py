@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import ssl
+import threading
+
+import httpx
+import pytest
+
+from pscheduler_batch.embedded.pace import Pace
+from pscheduler_batch.embedded.server import EmbeddedServer
+from tests.embedded_bench import TESTS, nap_task
+
+
+@pytest.fixture
+def server():
+    """A server that may be stopped and started."""
+    with EmbeddedServer(tests=TESTS, pace=Pace(scheduling=0, setup=0.02, cleanup=0)) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    """A client that trusts the server as it was first."""
+    with httpx.Client(verify=ssl.create_default_context(cafile=server.ca_file), timeout=20) as client:
+        yield client
+
+
+def test_a_server_that_is_started_again_is_where_it_was(server, client):
+    """Its port, its certificate and its tasks are the same; while it is away nobody answers."""
+    url = server.url
+    task = client.post(f"{url}/tasks", json=nap_task("PT0.01S", schedule={"start": "PT0.4S"})).json()
+    run = client.get(f"{task}/runs/first").json()["href"]
+    server.stop()
+    with pytest.raises(httpx.ConnectError):
+        client.get(task)
+    server.start()
+
+    assert server.url == url
+    assert client.get(run, params={"wait-merged": "true", "wait": 10}).json()["state"] == "finished"
+
+
+def test_a_server_can_lose_all_it_knew(server, client):
+    """Then a task that was there is unknown."""
+    task = client.post(f"{server.url}/tasks", json=nap_task()).json()
+    server.restart(forget=True)
+
+    assert client.get(task).status_code == 404
+    assert client.get(f"{server.url}/tasks").json() == []
+
+
+def test_a_restart_keeps_tasks_unless_told_otherwise(server, client):
+    """And the faults that were set, which are the test's."""
+    task = client.post(f"{server.url}/tasks", json=nap_task()).json()
+    server.state.faults.refuse("api", 418, "")
+    server.restart()
+
+    assert client.get(task).json()["test"] == nap_task()["test"]
+    assert client.get(f"{server.url}/api").status_code == 418
+
+
+def test_a_task_whose_client_left_is_accepted_all_the_same():
+    """As by a real server, which does not notice before it answers."""
+    with EmbeddedServer(tests=TESTS, pace=Pace(posting=0.3)) as server:
+        accepted = threading.Event()
+        server.state.tasks = _Told(accepted)
+        context = ssl.create_default_context(cafile=server.ca_file)
+        with httpx.Client(verify=context) as client, pytest.raises(httpx.ReadTimeout):
+            client.post(f"{server.url}/tasks", json=nap_task(), timeout=0.1)
+        assert not server.state.tasks
+
+        assert accepted.wait(10)
+
+
+class _Told(dict):
+    """Tells when something is put into it."""
+
+    def __init__(self, event):
+        super().__init__()
+        self._event = event
+
+    def __setitem__(self, name, value):
+        super().__setitem__(name, value)
+        self._event.set()

@@ -1,0 +1,369 @@
+"""Batches that are ended before their time: what was obtained comes out, and no task is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict
+
+import pytest
+
+from pscheduler_batch import AsyncBatchProcessor
+from pscheduler_batch.embedded.fault_actions import delaying, hanging
+from pscheduler_batch.embedded.faults import Rule
+from pscheduler_batch.embedded.pace import Pace
+from pscheduler_batch.embedded.server import EmbeddedServer
+from pscheduler_batch.embedded.tests.idle import IdleTest
+from pscheduler_batch.embedded.tests.noop import NoopTest
+from tests.commands import job, run_batch, task
+from tests.running import Gate, Running
+
+AT_ONCE = 3.0  # seconds, of which a busy machine may need most
+HANG = hanging(done=False, sent="nothing")
+HOUR = task("idle", duration="PT1H")
+
+
+@pytest.fixture
+def server():
+    """A server of the test's own."""
+    tests = {test.name: test for test in (IdleTest(), NoopTest())}
+    with EmbeddedServer(tests=tests, pace=Pace(scheduling=0.02, setup=0.03, cleanup=0.01)) as server:
+        yield server
+
+
+@pytest.fixture
+def there(server):
+    """The options that send everything to that server."""
+    return ("--assist", server.netloc, "--lead", server.netloc)
+
+
+def gate(server, where, action, **which) -> Gate:
+    """Let something happen to requests, and give what tells when it does."""
+    made = Gate(action)
+    server.state.faults.add(Rule(where, made, **which))
+    return made
+
+
+def left(server) -> int:
+    """Count the tasks that would still run."""
+    return len([item for item in server.state.enabled_tasks() if not is_done(item)])
+
+
+def is_done(item) -> bool:
+    """Say whether all runs of a task are over."""
+    return bool(item.runs) and all(run.state in {"finished", "failed"} for run in item.runs)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """
+    A moment in the life of a batch.
+
+    Attributes:
+        prepare: Makes the server such that the moment lasts; gives what waits for it.
+        jobs: What is run.
+        error: What the first iteration says.
+        tasks: How many tasks were posted.
+    """
+
+    prepare: Callable[[Any, Any], Callable[[Running], None]]
+    error: str
+    tasks: int = 1
+    jobs: Dict[str, Any] = field(default_factory=job)
+
+
+def at_gate(where, action=HANG, **which):
+    """Be at a request."""
+
+    def prepare(server):
+        made = gate(server, where, action, **which)
+        return lambda _running: made.wait()
+
+    return prepare
+
+
+def at_line(*words):
+    """Be where something has been said."""
+    return lambda _server: lambda running: running.until_said(*words)
+
+
+CANCELED = "before it was done; its task was canceled"
+MOMENTS = {
+    "finding the lead": Moment(at_gate("tests/*/participants"), "before it was submitted", 0),
+    "posting": Moment(at_gate("tasks", delaying(0.5, done=True), method="POST"), CANCELED),
+    "waiting for the first run": Moment(at_gate("tasks/*/runs/first"), CANCELED, jobs=job(task=HOUR)),
+    "waiting for the start": Moment(at_line("scheduled as"), CANCELED, jobs=job(task=HOUR)),
+    "waiting for the result": Moment(
+        at_gate(re.compile("wait-merged")), CANCELED, jobs=job(task=task("idle", duration="PT0.3S"))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_a_task_that_is_not_done_is_canceled(server, there, name):
+    """Whatever the batch was at, and the document says so."""
+    moment = MOMENTS[name]
+    wait = moment.prepare(server)
+    with Running(*there, batch={"jobs": [moment.jobs, job()]}) as running:
+        wait(running)
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    (result,) = ended.results[0]
+
+    assert (ended.status, ended.stderr) == (130, "pscheduler batch: interrupted by SIGINT\n")
+    assert result["error"] == f"interrupted by SIGINT {moment.error}"
+    assert (ended.results[1], ended.document["batch"]["error"]) == ([], "interrupted by SIGINT")
+    assert (left(server), len(server.state.tasks)) == (0, moment.tasks)
+    assert running.seconds < AT_ONCE
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_each_signal_that_ends_programs_ends_a_batch_in_good_order(server, there, number, status):
+    """What was obtained before is in the document."""
+    with Running(*there, batch={"jobs": [job(), job("long", task=HOUR, iterations=3)]}) as running:
+        running.until_said("long/0: scheduled as")
+        running.signal(number)
+        ended = running.end()
+    errors = [result["error"] for result in ended.results[1]]
+
+    assert ended.status == status
+    assert ended.results[0][0]["runs"][0]["application/json"]["succeeded"] is True
+    assert (
+        errors
+        == [f"interrupted by {number.name} {CANCELED}"] + [f"interrupted by {number.name} before it was submitted"] * 2
+    )
+    assert (left(server), len(server.state.tasks)) == (0, 2)
+    assert running.seconds < AT_ONCE
+
+
+def test_an_interruption_while_results_are_fetched_keeps_those_that_are_there(server, there):
+    """A task that is done is not canceled, as there is nothing to be canceled."""
+    html = gate(server, re.compile("format=text%2Fhtml"), HANG)
+    with Running(*there, batch={"jobs": [job()]}) as running:
+        html.wait()
+        running.until_said("finished")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    (result,) = ended.results[0]
+
+    assert ended.status == 130
+    assert result["runs"][0]["application/json"]["succeeded"] is True
+    assert result["error"] == "interrupted by SIGINT before it was done"
+    assert "DELETE" not in [method for method, _ in server.state.requests]
+
+
+def test_a_script_without_an_end_is_ended(server, there):
+    """With the results of the job that it was asked about."""
+    endless = {"script": "last(repeat(1))"}
+    jobs = [job(continue_if=endless), job()]
+    with Running(*there, batch={"schema": 2, "jobs": jobs}) as running:
+        running.until_said("noop/0: done")
+        running.until_child()
+        running.signal(signal.SIGTERM)
+        ended = running.end()
+
+    assert ended.status == 143
+    assert ended.results[0][0]["runs"][0]["application/json"]["succeeded"] is True
+    assert ended.results[1] == []
+    assert running.seconds < AT_ONCE
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_while_planning_a_signal_ends_the_process(tmp_path, number):
+    """There is nothing to save, and jq does not let go of the interpreter."""
+    output = tmp_path / "results.json"
+    jobs = [job(task_transform={"script": "last(repeat(.))"})]
+    with Running("-o", str(output), batch={"jobs": jobs}) as running:
+        running.until_unwatched()
+        running.signal(number)
+        ended = running.end()
+
+    assert (ended.status, ended.stdout, ended.stderr) == (-number, "", "")
+    assert list(tmp_path.iterdir()) == []
+    assert running.seconds < AT_ONCE
+
+
+def test_iterations_that_wait_for_their_backoff_are_never_submitted(server, there):
+    """The one that is done is in the document."""
+    waiting = job(iterations=3, parallel=True, backoff="PT1H", sync_start=False)
+    with Running(*there, batch={"jobs": [waiting]}) as running:
+        running.until_said("noop/0: done")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    first, *others = ended.results[0]
+
+    assert first["runs"][0]["application/json"]["succeeded"] is True
+    assert {other["error"] for other in others} == {"interrupted by SIGINT before it was submitted"}
+    assert (left(server), len(server.state.tasks)) == (0, 1)
+    assert running.seconds < AT_ONCE
+
+
+def test_what_waits_for_another_attempt_is_not_posted_any_more(server, there):
+    """Nor is anybody kept waiting."""
+    server.state.faults.refuse("tests/*/participants", 200, json.dumps({"participants": ["127.0.0.1:1"]}))
+    with Running(*there, batch={"jobs": [job()]}) as running:
+        running.until_said("posting the task", "again in")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.results[0][0]["error"] == "interrupted by SIGINT before it was done; its task was never posted"
+    assert running.seconds < AT_ONCE
+
+
+@pytest.mark.parametrize("said", ["posting the task to", "scheduled as"])
+def test_twenty_at_once_leave_nothing_behind(server, there, said):
+    """Those whose turn to be posted has not come are not posted any more."""
+    server.state.pace = Pace(scheduling=0.02, setup=0.03, posting=0.4 if "posting" in said else 0.0)
+    parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
+    with Running(*there, batch={"jobs": [parallel]}) as running:
+        running.until_said(said, times=20)
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    fates = {result["error"].rpartition("; ")[2] for result in ended.results[0]}
+
+    assert ended.status == 130
+    assert fates <= {"its task was canceled", "its task was never posted"}
+    assert left(server) == 0
+    assert len(server.state.tasks) <= (8 if "posting" in said else 20)
+    assert running.seconds < AT_ONCE
+
+
+def test_at_the_end_the_document_is_written(there):
+    """All of it, though nobody reads it when the signal comes."""
+    big = job(task={**task(), "reference": {"mine": "x" * 300_000}})
+    with Running(*there, batch={"jobs": [big]}) as running:
+        running.until_said("noop/0: done")
+        running.signal(signal.SIGTERM)
+        ended = running.end()
+
+    assert ended.status == 143
+    assert ended.results[0][0]["runs"][0]["application/json"]["succeeded"] is True
+    assert ended.results[0][0]["task"]["reference"]["mine"] == "x" * 300_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_process_at_once(server, there, number):
+    """Whoever is in such a hurry does not want the document."""
+    canceling = gate(server, "tasks/*", HANG, method="DELETE")
+    with Running(*there, batch={"jobs": [job(task=HOUR)]}) as running:
+        running.until_said("scheduled as")
+        running.signal(signal.SIGINT)
+        canceling.wait()
+        running.signal(number)
+        ended = running.end()
+
+    assert (ended.status, ended.stdout) == (-number, "")
+    assert running.seconds < 1
+
+
+def test_a_server_that_hangs_holds_nobody_up(server, there):
+    """The document says that the task may go on."""
+    gate(server, "tasks/*", HANG, method="DELETE")
+    with Running(*there, batch={"jobs": [job(), job(task=HOUR)]}) as running:
+        running.until_said("scheduled as", times=2)
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.status == 130
+    assert ended.results[1][0]["error"] == (
+        "interrupted by SIGINT before it was done; its task may go on on its server"
+    )
+    assert running.seconds < 7
+
+
+def test_tasks_may_be_left_running(server, there):
+    """With --no-cancel, and nobody waits for the server then."""
+    with Running(*there, "--no-cancel", batch={"jobs": [job(task=HOUR)]}) as running:
+        running.until_said("scheduled as")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.results[0][0]["error"].endswith("; its task may go on on its server")
+    assert left(server) == 1
+    assert "DELETE" not in [method for method, _ in server.state.requests]
+
+
+def test_a_signal_that_is_ignored_stays_so(there):
+    """As SIGHUP is under nohup."""
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    with Running(*there, batch={"jobs": [job(task=task("idle", duration="PT0.5S"))]}, preexec_fn=ignore) as running:
+        running.until_said("scheduled as")
+        running.signal(signal.SIGHUP)
+        ended = running.end()
+
+    assert ended.status == 0
+
+
+def test_a_closed_standard_output_is_no_traceback(server, there):
+    """Tasks are canceled all the same."""
+    with Running(*there, batch={"jobs": [job(task=HOUR)]}) as running:
+        running.until_said("scheduled as")
+        running.close_stdout()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.status == 1
+    assert ended.stderr.startswith("pscheduler batch: cannot write the results to the standard output: Broken pipe")
+    assert "Traceback" not in ended.stderr
+    assert left(server) == 0
+
+
+@pytest.mark.parametrize("name", ["posting", "waiting for the start", "waiting for the result"])
+@pytest.mark.parametrize("extra", [(), ("--no-cancel",)])
+def test_a_journal_goes_on_where_it_was_interrupted(server, there, tmp_path, name, extra):
+    """Everything is completed, and each iteration has one task that was not canceled."""
+    journal = str(tmp_path / "journal")
+    batch = {"jobs": [job(), job("idle", task=task("idle", duration="PT0.4S"), iterations=2), job()]}
+    moment = MOMENTS[name]
+    with Running(*there, *extra, "--journal", journal, batch=batch) as running:
+        running.until_said("noop/0: done")
+        wait = moment.prepare(server)
+        wait(running) if "start" not in name else running.until_said("idle/0: scheduled as")
+        running.signal(signal.SIGTERM)
+        interrupted = running.end()
+    server.state.faults.clear()
+    ended = run_batch(*there, "--resume", journal, batch=batch)
+
+    assert (interrupted.status, ended.status) == (143, 0)
+    assert [len(results) for results in ended.results] == [1, 2, 1]
+    assert len(server.state.enabled_tasks()) == 4
+    assert ended.document["batch"]["start"] == interrupted.document["batch"]["start"]
+
+
+def test_asyncio_has_nothing_to_complain_of(server, there):
+    """Not even where everything it could complain of is an error."""
+    parallel = job(task=HOUR, iterations=5, parallel=True, sync_start=False, backoff="PT0.05S")
+    python = ("-X", "dev", "-W", "error")
+    with Running(*there, batch={"jobs": [parallel]}, python=python) as running:
+        running.until_said("scheduled as", times=2)
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    # In this mode asyncio also tells what took longer than usual, which a busy machine brings about.
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("Executing <")]
+
+    assert (ended.status, said) == (130, ["pscheduler batch: interrupted by SIGINT"])
+
+
+def test_a_program_can_cancel_a_batch(server):
+    """As any coroutine; the tasks are canceled first."""
+    parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
+    processor = AsyncBatchProcessor({"jobs": [parallel]}, assist=server.netloc, lead=server.netloc)
+    left_behind = []
+
+    async def run():
+        scheduled = asyncio.Semaphore(0)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: left_behind.append(context))
+        tell = lambda line: scheduled.release() if "scheduled as" in line else None  # noqa: E731
+        running = asyncio.ensure_future(processor(debug=tell))
+        for _ in range(20):
+            await scheduled.acquire()
+        running.cancel()
+        await asyncio.wait([running])
+        return running
+
+    assert asyncio.run(run()).cancelled()
+    assert (left(server), len(server.state.tasks), left_behind) == (0, 20, [])

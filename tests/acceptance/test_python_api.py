@@ -1,0 +1,125 @@
+"""The batch processor in a Python program, against the embedded server over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import subprocess
+import sys
+
+import pytest
+
+from pscheduler_batch import AsyncBatchProcessor, BatchProcessor, EndedError
+from tests.commands import TIME_LIMIT, environment, job, task
+
+# The program of the document ("Invocation from Python"), with hosts.
+PROGRAM = """
+import pscheduler.batchprocessor
+import sys
+
+batch = {"jobs": [{"label": "printed", "task": {"test": {"type": "noop", "spec": {"data": 7}}}}]}
+
+def debug(message):
+    print(message, file=sys.stderr)
+
+processor = pscheduler.batchprocessor.BatchProcessor(batch, sys.argv[1], None, sys.argv[1])
+for _ in range(2):
+    result = processor(debug=debug)
+    print(result["jobs"][0]["results"][0]["runs"][0]["application/json"]["data"])
+"""
+
+BATCH = {
+    "#": "comment",
+    "jobs": [job(iterations=2, task=task(data=1), task_transform={"script": ".test.spec.data = $iteration"})],
+}
+
+
+def data_of(document):
+    """List what the noop tests handed back."""
+    return [run["application/json"]["data"] for result in document["jobs"][0]["results"] for run in result["runs"]]
+
+
+@pytest.fixture
+def hosts(pscheduler):
+    """The arguments that send everything to the server."""
+    return {"assist": pscheduler.netloc, "lead": pscheduler.netloc}
+
+
+def test_the_program_of_the_document_runs_as_printed(pscheduler):
+    """Under pScheduler's name, twice with one processor, without ``BETA``."""
+    environ = {**environment(BETA=""), "PYTHONPATH": "plugins:."}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, pscheduler.netloc],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "7\n7\n"), done.stderr
+    assert "printed/0: posted as https://" in done.stderr
+
+
+def test_one_processor_can_be_called_many_times(hosts):
+    """Each time gives new results, and the batch that was given stays as it was."""
+    before = copy.deepcopy(BATCH)
+    processor = BatchProcessor(BATCH, **hosts)
+
+    documents = [processor(), processor()]
+
+    assert [data_of(document) for document in documents] == [[0, 1], [0, 1]]
+    assert before == BATCH
+
+
+def test_it_runs_inside_a_running_loop(hosts):
+    """As in a notebook."""
+
+    async def program():
+        return BatchProcessor(BATCH, **hosts)()
+
+    assert data_of(asyncio.run(program())) == [0, 1]
+
+
+def test_the_asynchronous_twin_does_the_same(hosts):
+    """Two batches can run at once."""
+
+    async def program():
+        processor = AsyncBatchProcessor(BATCH, **hosts)
+        return await asyncio.gather(processor(), processor())
+
+    assert [data_of(document) for document in asyncio.run(program())] == [[0, 1], [0, 1]]
+
+
+def test_certificates_are_checked_if_asked_for(hosts, pscheduler):
+    """Against the authority of the embedded server."""
+    document = BatchProcessor(BATCH, **hosts, ca_file=str(pscheduler.ca_file))()
+
+    assert data_of(document) == [0, 1]
+
+
+def test_a_continue_if_that_fails_raises_with_all_results(hosts):
+    """What was obtained is in the error (decision 15)."""
+    batch = {"schema": 2, "jobs": [job(task=task(data=1), continue_if={"script": "1"})]}
+
+    with pytest.raises(EndedError, match="/jobs/0/continue-if") as caught:
+        BatchProcessor(batch, **hosts)()
+
+    assert data_of(caught.value.document) == [1]
+
+
+def test_an_iteration_that_failed_raises_nothing(hosts):
+    """It is a value beside the others."""
+    document = BatchProcessor({"jobs": [job(task=task(fail=1.0))]}, **hosts)()
+
+    (result,) = document["jobs"][0]["results"]
+    assert (result["succeeded"], result["error"]) == (False, "Randomly-induced failure")
+
+
+def test_debug_tells_no_secret(hosts):
+    """Nor does it leave out what happens."""
+    told = []
+    BatchProcessor({"jobs": [job(task=task(data={"_key": "t0psecret"}))]}, **hosts)(debug=told.append)
+
+    assert any("noop/0: finished" in line for line in told)
+    assert "t0psecret" not in "\n".join(told)

@@ -1,0 +1,71 @@
+"""Running the real command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Union
+
+TIME_LIMIT = 60  # seconds; only what hangs needs them
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        """The standard output as JSON."""
+        return json.loads(self.stdout)
+
+    @property
+    def results(self) -> List[List[Mapping[str, Any]]]:
+        """The results of each job."""
+        return [job["results"] for job in self.document["jobs"]]
+
+
+def environment(**changes: str) -> Mapping[str, str]:
+    """Give an environment without settings for pScheduler, in which batches may be run; ``BETA=""`` takes it out."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
+    given = {**kept, "BETA": "1", **changes}
+    return {name: value for name, value in given.items() if name != "BETA" or value != ""}
+
+
+def run_batch(*arguments: str, batch: Union[bytes, str, Mapping[str, Any]] = b"", **changes: str) -> Ended:
+    """
+    Run ``pscheduler batch``.
+
+    Args:
+        arguments: The options.
+        batch: What it reads from its standard input.
+        changes: Of the environment.
+    """
+    if isinstance(batch, Mapping):
+        batch = json.dumps(batch)
+    done = subprocess.run(
+        [sys.executable, "-m", "pscheduler_batch", *arguments],
+        input=batch.encode() if isinstance(batch, str) else batch,
+        capture_output=True,
+        env=environment(**changes),
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def task(kind: str = "noop", **spec: Any) -> Mapping[str, Any]:
+    """Make a task."""
+    return {"test": {"type": kind, "spec": spec}}
+
+
+def job(label: str = "noop", **pairs: Any) -> Mapping[str, Any]:
+    """Make a job; a name's underscores are hyphens."""
+    named = {name.replace("_", "-"): value for name, value in pairs.items()}
+    return {"label": label, "task": task(), **named}

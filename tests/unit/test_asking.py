@@ -1,0 +1,91 @@
+"""Asking about tasks that go on, whatever happens to the network for a while; finding leads; fetching results."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from pscheduler_batch.asking import Asker
+from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.exchange import Exchange
+from pscheduler_batch.waiting import Patience
+from tests.wire import ONE_HOST, ROOT, serving
+
+URL = f"{ROOT}/tasks/5f1c/runs"
+LIST = "GET /tasks/5f1c/runs"
+REFUSED = httpx.ConnectError("refused")
+
+
+@pytest.fixture
+def server():
+    """A server made of files."""
+    with serving() as make:
+        yield make()
+
+
+def ask(server, *, wait=0.0):
+    """Ask about a task."""
+
+    async def run():
+        exchange = Exchange()
+        try:
+            asker = Asker(exchange, ONE_HOST, server.clock.clock, Patience())
+            return await asker.ask_lead(URL, doing="listing the runs", wait=wait)
+        finally:
+            await exchange.aclose()
+
+    return asyncio.run(run())
+
+
+def test_an_outage_is_waited_out(server):
+    """The task goes on meanwhile."""
+    server.broken[LIST] = [REFUSED] * 20
+
+    assert ask(server).status == 200
+    assert server.clock.seconds >= 20 * 5
+
+
+def test_an_outage_without_an_end_is_an_error(server):
+    """After the time that is allowed for it."""
+    server.broken[LIST] = [REFUSED] * 1000
+
+    with pytest.raises(UnreachableError, match="refused"):
+        ask(server)
+    assert 300 <= server.clock.seconds < 310
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_server_that_is_being_started_is_waited_for(server, status):
+    """The web server in front of it answers first."""
+    server.changed[LIST] = [*[{"status": status, "text": "later"}] * 20, {"json": []}]
+
+    assert ask(server).status == 200
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_one_that_never_comes_gives_its_last_answer(server, status):
+    """What it means is known where the URL's meaning is."""
+    server.changed[LIST] = [{"status": status, "text": "later"}]
+
+    assert ask(server).status == status
+    assert 300 <= server.clock.seconds < 310
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 504])
+def test_other_answers_are_answers(server, status):
+    """Asking again would not help."""
+    server.changed[LIST] = [{"status": status, "text": "no"}]
+
+    assert ask(server).status == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_long_poll_that_was_cut_is_an_answer(server, status):
+    """Whoever waits asks again anyway."""
+    server.changed[LIST] = [{"status": status, "text": "cut"}]
+
+    assert ask(server, wait=5).status == status
+    assert len(server.requests) == 1

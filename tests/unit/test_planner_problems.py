@@ -1,0 +1,180 @@
+"""Tests of what the planner finds wrong, and where it says that it is (decisions 7 and 17)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Dict, List, Union
+
+import pytest
+
+from pscheduler_batch.errors import InputError, Problem, TransformError
+from pscheduler_batch.loader import load_batch
+from pscheduler_batch.model import Plan
+from pscheduler_batch.planner import (
+    DEFAULT_MAX_ITERATIONS,
+    plan_batch,
+)
+from pscheduler_batch.transforms import Transforms
+
+TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
+
+
+def make_plan(batch: Union[str, Dict[str, Any]], limit: int = DEFAULT_MAX_ITERATIONS) -> Plan:
+    """Plan a batch."""
+    loaded = load_batch(batch, source="batch.json")
+    return plan_batch(loaded, Transforms(loaded), max_iterations=limit)
+
+
+def plan_jobs(*jobs: Dict[str, Any], **pairs: Any) -> Plan:
+    """Plan a batch of some jobs, all of which have the same task unless they say otherwise."""
+    return make_plan({"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs})
+
+
+def problems_of(*jobs: Dict[str, Any], limit: int = DEFAULT_MAX_ITERATIONS, **pairs: Any) -> List[Problem]:
+    """Say what is wrong with a batch of some jobs."""
+    with pytest.raises(InputError) as caught:
+        make_plan({"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs}, limit)
+    return list(caught.value.problems)
+
+
+def test_iterations_from_a_script_that_are_wrong_are_told():
+    """With the place of the script."""
+    (problem,) = problems_of({"iterations": {"script": "0"}})
+
+    assert (problem.where, problem.reason) == (
+        "/jobs/0/iterations",
+        "the script gave 0, not a whole number of 1 or more",
+    )
+
+
+def test_a_billion_iterations_are_refused_at_once():
+    """No memory is taken for them, and no time."""
+    begin = time.process_time()
+    (problem,) = problems_of({"iterations": 10**9})
+
+    assert time.process_time() - begin < 1
+    assert problem.where == "/jobs/0/iterations"
+    assert "1,000,000,000 iterations" in problem.reason
+    assert "--max-iterations" in problem.reason
+
+
+def test_the_limit_is_for_the_whole_batch():
+    """Each job that does not fit is told; those that fit are not."""
+    problems = problems_of({"iterations": 3}, {"iterations": 3}, {"iterations": 2}, limit=5)
+
+    assert [problem.where for problem in problems] == ["/jobs/1/iterations"]
+
+
+def test_an_array_that_is_too_long_is_told_where_it_is():
+    """There may be no iterations to point at."""
+    (problem,) = problems_of({"task": [TASK] * 6}, limit=5)
+
+    assert problem.where == "/jobs/0/task"
+
+
+@pytest.mark.parametrize("pairs", [{"backoff": "P99999999D"}, {"setup-time": "P999999W"}])
+def test_waits_that_no_calendar_has_are_refused(pairs):
+    """The start would be after the year 9999."""
+    (problem,) = problems_of({"iterations": 100, "parallel": True, **pairs})
+
+    assert problem.where == f"/jobs/0/{next(iter(pairs))}"
+
+
+def test_a_task_that_is_wrong_is_told_once_however_many_iterations_it_has():
+    """The place is in the input."""
+    (problem,) = problems_of({"task": {"tset": {}}, "iterations": 1000})
+
+    assert problem.where.startswith("/jobs/0/task")
+    assert problem.during == ""
+
+
+def test_only_the_wrong_tasks_of_an_array_are_told():
+    """By their place in it."""
+    problems = problems_of({"task": [TASK, {}, TASK, {"test": 3}]})
+
+    assert [problem.where for problem in problems] == ["/jobs/0/task/1", "/jobs/0/task/3/test"]
+
+
+def test_a_task_that_a_transform_made_wrong_is_told_with_its_iteration():
+    """And that it was the transforms."""
+    (problem,) = problems_of(
+        {
+            "label": "x",
+            "iterations": 3,
+            "task-transform": {"script": "if $iteration == 1 then .test.type = 3 else . end"},
+        }
+    )
+
+    assert problem.where == "/jobs/0/task/test/type"
+    assert problem.reason.endswith("(after its transforms)")
+    assert problem.during == 'iteration 1 of "x"'
+
+
+@pytest.mark.parametrize(
+    ("condition", "during"),
+    [
+        ("$iteration == 4999", 'iteration 4999 of "x"'),
+        ("$iteration >= 4998", 'iteration 4998 and one more of "x"'),
+        ("$iteration > 0", 'iteration 1 and 4,998 more of "x"'),
+    ],
+)
+def test_iterations_that_fail_alike_are_one_problem(condition, during):
+    """Named by the first of them."""
+    (problem,) = problems_of(
+        {"label": "x", "iterations": 5000, "task-transform": {"script": f'if {condition} then error("no") else . end'}}
+    )
+
+    assert (problem.where, problem.reason, problem.during) == ("/jobs/0/task-transform", "no", during)
+
+
+def test_a_failure_of_a_script_is_a_transform_error():
+    """So that a program can tell it from other mistakes."""
+
+    with pytest.raises(TransformError, match=r"^batch\.json: At /jobs/0/task-transform, iteration 0 of "):
+        plan_jobs({"task-transform": {"script": "error"}})
+
+
+def test_a_script_that_does_not_compile_is_a_transform_error():
+    """Nothing else is worked out then."""
+
+    with pytest.raises(TransformError, match=r"At /jobs/1/task-transform: the script does not compile"):
+        plan_jobs({"task": {}}, {"task-transform": {"script": "foo"}})
+
+
+def test_a_wrong_task_is_no_transform_error():
+    """No script had to do with it."""
+    with pytest.raises(InputError) as caught:
+        plan_jobs({"task": {}})
+
+    assert not isinstance(caught.value, TransformError)
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    """In the order of the input."""
+    wheres = [p.where for p in problems_of({"task": {}}, {}, {"task-transform": {"script": "null"}}, {"task": {}})]
+
+    assert wheres == ["/jobs/0/task", "/jobs/2/task-transform", "/jobs/3/task"]
+
+
+def test_problems_have_their_line_and_column():
+    """Of the nearest place in the text."""
+    text = json.dumps(
+        {"jobs": [{"task": {"test": {}}, "task-transform": {"script": ".test.type = 3 | .test.spec = 1"}}]}, indent=1
+    )
+    with pytest.raises(InputError) as caught:
+        make_plan(text)
+    (problem,) = caught.value.problems
+
+    assert problem.where == "/jobs/0/task/test/type"
+    assert text.split("\n")[(problem.line or 0) - 1][(problem.column or 0) - 1 :] == "{}"
+
+
+def test_a_script_that_does_not_compile_has_its_line_and_column():
+    """Of the transform in the text."""
+    text = '{"jobs": [\n  {"task": {},\n   "task-transform": {"script": "foo"}}]}'
+    with pytest.raises(TransformError) as caught:
+        make_plan(text)
+    (problem,) = caught.value.problems
+
+    assert (problem.line, problem.column) == (3, 22)

@@ -1,0 +1,333 @@
+"""Tests of the Python face of the batch processor (document, "Invocation from Python"; decisions 3, 4, 12 and 14)."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import importlib
+import json
+import threading
+from datetime import datetime, timezone
+from typing import Any, Dict, List
+
+import httpx
+import pytest
+import respx
+
+from pscheduler_batch import AsyncBatchProcessor, BatchError, BatchProcessor, EndedError, InputError, TransformError
+from pscheduler_batch.waiting import Clock
+
+HOST = "ps.example.net"
+ROOT = f"https://{HOST}/pscheduler"
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-secret"}
+BATCH: Dict[str, Any] = {
+    "#": "a comment",
+    "jobs": [
+        {"label": "a", "#x": 1, "iterations": 2, "task": TASK, "task-transform": {"script": ".reference = $iteration"}}
+    ],
+}
+RUN = {
+    "href": f"{ROOT}/tasks/1/runs/1",
+    "result-href": f"{ROOT}/tasks/1/runs/1/result",
+    "state": "finished",
+    "start-time": "2026-03-01T12:00:00Z",
+    "end-time": "2026-03-01T12:00:00Z",
+    "result-merged": {"succeeded": True},
+}
+
+
+async def no_sleep(_: float) -> None:
+    """Wait for nothing."""
+    await asyncio.sleep(0)
+
+
+CLOCK = Clock(now=lambda: NOON, sleep=no_sleep)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """A host of this name, no bind address, and no BETA: the Python API has no gate."""
+    for name in ("BETA", "PSCHEDULER_ASSIST", "PSCHEDULER_ASSIST_BIND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PSCHEDULER_LOCALHOST", HOST)
+
+
+@pytest.fixture
+def server():
+    """A pScheduler server on which every task succeeds at once."""
+    with respx.mock(assert_all_called=False) as router:
+        router.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": [None]})
+        router.post(f"{ROOT}/tasks").respond(json=f"{ROOT}/tasks/1")
+        router.get(url__startswith=f"{ROOT}/tasks/1/runs/first").respond(json=RUN)
+        router.get(url__startswith=f"{ROOT}/tasks/1/runs/1/result").respond(text="Slept.")
+        yield router
+
+
+def posted(server: Any) -> List[Any]:
+    """The tasks that were posted."""
+    return [json.loads(call.request.content) for call in server.calls if call.request.method == "POST"]
+
+
+def references(document: Any) -> List[Any]:
+    """What the transform made of the tasks of the first job."""
+    return [result["task"]["reference"] for result in document["jobs"][0]["results"]]
+
+
+def test_the_program_of_the_document_works(server):
+    """Under the name that it imports, with its arguments, and with a callback."""
+    module = importlib.import_module("pscheduler.batchprocessor")
+    lines: List[str] = []
+
+    def debug(message):
+        lines.append(message)
+
+    processor = module.BatchProcessor(BATCH)
+    result = processor(debug=debug)
+
+    assert module.BatchProcessor is BatchProcessor
+    assert references(result) == [0, 1]
+    assert result["jobs"][0]["results"][0]["runs"] == [
+        {"application/json": {"succeeded": True}, "text/plain": "Slept.", "text/html": "Slept."}
+    ]
+    assert lines
+
+
+def test_what_is_posted_is_what_the_result_says(server):
+    """With a schedule, and in the order of iterations."""
+    result = BatchProcessor(BATCH, clock=CLOCK)()
+
+    assert posted(server) == [item["task"] for item in result["jobs"][0]["results"]]
+    assert posted(server)[1] == {**TASK, "reference": 1, "schedule": {}}
+
+
+def test_the_arguments_have_the_order_of_the_document(monkeypatch):
+    """Spec, assist, assist_bind, lead, bind (decision 3)."""
+    with respx.mock as router:
+        router.get(url__startswith="https://assist/pscheduler/tests/").respond(json={"participants": [None]})
+        post = router.post("https://lead/pscheduler/tasks").respond(403, text="no")
+        BatchProcessor(BATCH, "assist", None, "lead", None, clock=CLOCK)()
+
+    assert post.call_count == 2
+
+
+def test_one_processor_can_be_called_many_times(server):
+    """Each call runs the batch anew."""
+    processor = BatchProcessor(BATCH, clock=CLOCK)
+    first, second = processor(), processor()
+
+    assert first == second
+    assert len(posted(server)) == 4
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_is_done_to_a_result_is_not_done_to_the_batch(server, dry_run):
+    """The next call knows nothing of it."""
+    processor = BatchProcessor({**BATCH, "jobs": [{"task": TASK}]}, clock=CLOCK, mark=False)
+    result = processor(dry_run=dry_run)
+    expected = copy.deepcopy(result)
+    result["jobs"][0]["task"]["test"]["type"] = "changed"
+    result["jobs"][0]["results"][0]["task"]["test"]["spec"]["duration"] = "changed"
+
+    assert processor(dry_run=dry_run) == expected
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_spec_is_never_changed(server, as_text):
+    """Neither its comments nor anything else; it may be text."""
+    spec = json.dumps(BATCH) if as_text else copy.deepcopy(BATCH)
+    result = BatchProcessor(spec, clock=CLOCK)()
+
+    assert spec == (json.dumps(BATCH) if as_text else BATCH)
+    assert not any(name.startswith("#") for name in [*result, *result["jobs"][0]])
+
+
+def test_a_spec_that_is_changed_later_is_not_followed():
+    """The batch is read when the processor is made."""
+    spec = copy.deepcopy(BATCH)
+    processor = BatchProcessor(spec)
+    spec["jobs"][0]["iterations"] = 5
+
+    assert len(processor(dry_run=True)["jobs"][0]["results"]) == 2
+
+
+def test_a_dry_run_sends_nothing():
+    """And has every task without runs; there is no server here."""
+    with respx.mock:
+        result = BatchProcessor(BATCH)(dry_run=True)
+
+    assert references(result) == [0, 1]
+    assert [item["runs"] for item in result["jobs"][0]["results"]] == [[], []]
+
+
+def test_the_async_twin_does_the_same(server):
+    """Inside a running event loop."""
+
+    assert asyncio.run(AsyncBatchProcessor(BATCH, clock=CLOCK)()) == BatchProcessor(BATCH, clock=CLOCK)()
+
+
+def test_it_can_be_called_inside_a_running_event_loop(server):
+    """Such as that of a notebook."""
+
+    async def program():
+        return BatchProcessor(BATCH, clock=CLOCK)()
+
+    assert references(asyncio.run(program())) == [0, 1]
+
+
+def test_errors_reach_a_caller_inside_a_running_event_loop():
+    """As they would anybody else."""
+
+    async def program():
+        BatchProcessor({"jobs": [{"task": {}}]})()
+
+    with pytest.raises(InputError):
+        asyncio.run(program())
+
+
+def test_it_can_be_called_from_a_thread(server):
+    """Where there is no event loop, and no signals."""
+    results: List[Any] = []
+    thread = threading.Thread(target=lambda: results.append(BatchProcessor(BATCH, clock=CLOCK)()))
+    thread.start()
+    thread.join(timeout=30)
+
+    assert references(results[0]) == [0, 1]
+
+
+def test_one_processor_can_run_side_by_side_with_itself(server):
+    """Two calls of the async twin do not disturb each other."""
+
+    async def program():
+        processor = AsyncBatchProcessor(BATCH, clock=CLOCK)
+        return await asyncio.gather(processor(), processor())
+
+    first, second = asyncio.run(program())
+
+    assert references(first) == references(second) == [0, 1]
+
+
+def test_the_callback_gets_lines_without_secrets(server):
+    """Decision 17."""
+    server.post(f"{ROOT}/tasks").respond(400, text=f"bad task {json.dumps(TASK)}")
+    lines: List[str] = []
+    BatchProcessor(BATCH, clock=CLOCK)(debug=lines.append)
+
+    assert any("bad task" in line for line in lines)
+    assert not any("abc-secret" in line for line in lines)
+    assert all(isinstance(line, str) and line for line in lines)
+
+
+def test_a_callback_that_fails_does_not_cost_the_results(server):
+    """There is a warning, and it is not called again."""
+    calls: List[str] = []
+
+    def debug(message):
+        calls.append(message)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.warns(RuntimeWarning, match="the debug callback failed"):
+        result = BatchProcessor(BATCH, clock=CLOCK)(debug=debug)
+
+    assert references(result) == [0, 1]
+    assert len(calls) == 1
+
+
+def test_iterations_that_fail_raise_nothing(server):
+    """They are in the document (decision 14)."""
+    server.post(f"{ROOT}/tasks").respond(403, text="forbidden by limits")
+    (first, _) = BatchProcessor(BATCH, clock=CLOCK)()["jobs"][0]["results"]
+
+    assert (first["runs"], first["succeeded"]) == ([], False)
+    assert "forbidden by limits" in first["error"]
+
+
+def test_a_host_that_cannot_be_reached_is_a_failure_like_any_other():
+    """Nobody named a lead, so the message says to do so (decision 12)."""
+    with respx.mock as router:
+        router.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": [None]})
+        router.post(f"{ROOT}/tasks").mock(side_effect=httpx.ConnectError("refused"))
+        (first, _) = BatchProcessor(BATCH, clock=CLOCK)()["jobs"][0]["results"]
+
+    assert "--lead" in first["error"]
+
+
+def test_continue_if_that_fails_raises_with_the_document(server):
+    """Everything obtained until then is in it (decision 15)."""
+    job = {"label": "a", "task": TASK, "continue-if": {"script": "3"}}
+    with pytest.raises(EndedError) as caught:
+        BatchProcessor({"schema": 2, "jobs": [job, job]}, clock=CLOCK)()
+
+    assert 'At /jobs/0/continue-if, after "a": the script gave 3, not true or false' in str(caught.value)
+    assert isinstance(caught.value.__cause__, TransformError)
+    assert [len(item["results"]) for item in caught.value.document["jobs"]] == [1, 0]
+    assert "continue-if" in caught.value.document["batch"]["error"]
+
+
+def test_continue_if_false_raises_nothing(server):
+    """The batch ended in good order."""
+    job = {"label": "a", "task": TASK, "continue-if": {"script": "false"}}
+    document = BatchProcessor({"schema": 2, "jobs": [job, job]}, clock=CLOCK)()
+
+    assert [len(item["results"]) for item in document["jobs"]] == [1, 0]
+    assert "error" not in document["batch"]
+
+
+def test_the_document_says_when_the_batch_was_run(server):
+    """Start, end and duration."""
+
+    assert BatchProcessor(BATCH, clock=CLOCK)()["batch"] == {
+        "start": "2026-03-01T12:00:00+00:00",
+        "end": "2026-03-01T12:00:00+00:00",
+        "duration": "P0D",
+    }
+
+
+def test_a_batch_that_is_wrong_is_refused_when_it_is_read():
+    """Before anybody calls."""
+
+    with pytest.raises(InputError, match=r"^batch\.json: At /jobs/0"):
+        BatchProcessor({"jobs": [3]}, source="batch.json")
+
+
+def test_a_task_that_is_wrong_is_refused_before_anything_is_sent():
+    """Even if other jobs are right."""
+    with respx.mock, pytest.raises(InputError, match=r"At /jobs/1/task"):
+        BatchProcessor({"jobs": [{"task": TASK}, {"task": {}}]})()
+
+
+def test_too_many_iterations_are_refused():
+    """The limit is an option."""
+
+    with pytest.raises(InputError, match="at most 1 are allowed"):
+        BatchProcessor(BATCH, max_iterations=1)(dry_run=True)
+
+
+def test_a_host_that_is_none_is_refused():
+    """With its name."""
+
+    with pytest.raises(BatchError, match='"https://x" is no host'):
+        BatchProcessor(BATCH, lead="https://x")()
+
+
+def test_certificates_that_cannot_be_read_are_refused(tmp_path):
+    """With the name of the file."""
+
+    with pytest.raises(BatchError, match=r"none\.pem"):
+        BatchProcessor(BATCH, ca_file=str(tmp_path / "none.pem"))()
+
+
+def test_options_that_do_not_exist_are_refused():
+    """As by any function."""
+
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        BatchProcessor(BATCH, no_such_option=1)
+
+
+def test_one_host_can_be_told_to_do_it_all(server):
+    """Whatever the task's participants; for the embedded server."""
+    server.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": ["elsewhere.example.net"]})
+    processor = AsyncBatchProcessor(BATCH, clock=CLOCK)
+    asyncio.run(processor.run(processor.plan(), only=HOST))
+
+    assert len(posted(server)) == 2

@@ -1,0 +1,113 @@
+"""Signals that end a batch before its time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from pscheduler_batch.signals import ENDING, SignalWatch
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    """Leave the signals of the tests' own process alone."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def handlers():
+    """Say what happens to the signals now."""
+    return [signal.getsignal(number) for number in ENDING]
+
+
+def watch(watcher, *send, reasons=None):
+    """Watch while these signals come."""
+    told = [] if reasons is None else reasons
+
+    async def run():
+        with watcher.watching(told.append):
+            for number in send:
+                os.kill(os.getpid(), number)
+            # The loop hears of a signal by a socket.
+            while send and not told:  # noqa: ASYNC110 - what is told is told to a list
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+    return told
+
+
+@pytest.mark.parametrize(("number", "status"), list(zip(ENDING, (130, 143, 143))))
+def test_a_signal_is_an_interruption(number, status):
+    """Which says its name, and what the exit status is (decision 16)."""
+    watcher = SignalWatch()
+
+    assert watch(watcher, number) == [f"interrupted by {number.name}"]
+    assert (watcher.caught, watcher.exit_status) == (number, status)
+
+
+def test_after_the_first_signal_the_second_one_is_the_systems():
+    """Which ends the process at once."""
+    watch(SignalWatch(), signal.SIGTERM)
+
+    assert handlers() == [signal.SIG_DFL] * 3
+
+
+def test_without_a_signal_all_is_as_it_was():
+    """For the program that goes on."""
+    watcher = SignalWatch()
+    with watcher.holding():
+        watch(watcher)
+
+    assert handlers() == [signal.default_int_handler] * 3
+    assert watcher.caught is None
+
+
+def test_ignored_signals_stay_ignored():
+    """As SIGHUP is under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    seen = []
+
+    async def run():
+        with SignalWatch().watching(seen.append):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+    assert (seen, signal.getsignal(signal.SIGHUP)) == ([], signal.SIG_IGN)
+
+
+def test_a_signal_that_is_held_back_ends_nothing():
+    """It is known, and the second one would end the process."""
+    watcher = SignalWatch()
+    with watcher.holding():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert (watcher.caught, handlers()) == (signal.SIGTERM, [signal.SIG_DFL] * 3)
+
+
+def test_a_signal_that_was_held_back_interrupts_as_soon_as_can_be():
+    """What comes before there is a loop is not lost."""
+    watcher = SignalWatch()
+    with watcher.holding():
+        os.kill(os.getpid(), signal.SIGINT)
+
+        assert watch(watcher) == ["interrupted by SIGINT"]
+
+
+def test_in_another_thread_there_are_no_signals():
+    """And so nothing to watch for."""
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(watch(SignalWatch())))
+    thread.start()
+    thread.join()
+
+    assert seen == [[]]
