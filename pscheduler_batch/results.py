@@ -13,6 +13,9 @@ from pscheduler_batch.rest import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
 
+# What the output keeps of a server's description of a run, beside its results.
+DESCRIPTION = ("href", "state", "start-time", "end-time", "participants")
+
 
 def render_result(result: IterationResult) -> Dict[str, Any]:
     """
@@ -40,7 +43,7 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     Write one run in its three formats.
 
     A format that could not be had is null, and why is under ``errors``. A run that gave no result at all has its state
-    and the reason as ``application/json``.
+    and the reason as ``application/json``. Under ``run`` is when and where it was, in the server's own words.
 
     Args:
         run: The run.
@@ -56,6 +59,8 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
         rendered[media_type] = run.formats.get(media_type)
     if run.failures:
         rendered["errors"] = {media_type: failure.message for media_type, failure in run.failures.items()}
+    document = run.run.document
+    rendered["run"] = {name: document[name] for name in DESCRIPTION if document.get(name) is not None}
     return rendered
 
 

@@ -16,7 +16,7 @@ import pytest
 from pscheduler_batch.embedded.faults import Rule
 from tests.commands import TIME_LIMIT, environment, job, run_batch, task
 
-FORMATS = {"application/json", "text/plain", "text/html"}
+PAIRS_OF_A_RUN = {"application/json", "text/plain", "text/html", "run"}
 FAILING = {"jobs": [job(task=task(fail=1.0)), job(task=task(data=1))]}
 ONE = {"jobs": [job()]}
 
@@ -51,7 +51,7 @@ def test_a_batch_of_all_kinds_of_jobs(there):
     assert len({result["task"]["schedule"]["start"] for result in rtt}) == 1
     assert len(idlebgm[0]["runs"]) == 4
     runs = [run for results in ended.results for result in results for run in result["runs"]]
-    assert all(set(run) == FORMATS and all(run.values()) for run in runs)
+    assert all(set(run) == PAIRS_OF_A_RUN and all(run.values()) for run in runs)
     assert all(run["application/json"]["succeeded"] is True for run in runs)
 
 

@@ -17,12 +17,21 @@ from pscheduler_batch.transforms import Transforms
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 GOOD = {"application/json": {"succeeded": True}, "text/plain": "Slept.", "text/html": "<p>Slept.</p>"}
+DESCRIBED = {
+    "href": "https://ps/t/runs/1",
+    "state": "finished",
+    "start-time": "2026-03-01T12:00:00+00:00",
+    "end-time": "2026-03-01T12:00:02+00:00",
+    "participants": ["ps", "127.0.0.2"],
+}
+GOOD_RENDERED = {**GOOD, "run": DESCRIBED}
 LIMITS = "Run forbidden by limits:\nHints:\n  requester: 127.0.0.1\nProposal does not meet limits"
 
 
 def make_run(state: str = "finished", merged: Any = None, formats: Any = None, **pairs: Any) -> RunResult:
     """Make a run as servers describe it; all keys are always there, null until known."""
-    document = {"state": state, "errors": None, "result": None, "result-full": None, "result-merged": merged, **pairs}
+    unknown = {"errors": None, "result": None, "result-full": None, "result-merged": merged}
+    document = {**DESCRIBED, "state": state, **unknown, **pairs}
     run = Run("https://ps/t/runs/1", state, NOON, NOON, "https://ps/t/runs/1/result", merged, document)
     return RunResult(run, ({} if merged is None else {"application/json": merged}) if formats is None else formats)
 
@@ -53,7 +62,7 @@ DNSFAIL = make_run(
 def test_a_result_that_went_well_has_task_and_runs_only():
     """In three formats."""
 
-    assert render_result(make_result(GOOD_RUN)) == {"task": TASK, "runs": [GOOD]}
+    assert render_result(make_result(GOOD_RUN)) == {"task": TASK, "runs": [GOOD_RENDERED]}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,16 @@ def test_a_run_without_a_result_has_its_state_and_the_reason(run, error):
         },
         "text/plain": None,
         "text/html": None,
+        "run": {**DESCRIBED, "state": run.run.state},
     }
+
+
+def test_where_and_when_a_run_was_is_told_as_far_as_the_server_says_it():
+    """In the server's own words; what it leaves out or says to be null is left out."""
+    run = make_run("finished", {"succeeded": True}, GOOD, **{"start-time": None, "end-time": "soon", "odd": 1})
+    described = render_run(run, make_result(run))["run"]
+
+    assert described == {**{name: DESCRIBED[name] for name in ("href", "state", "participants")}, "end-time": "soon"}
 
 
 def test_a_result_that_says_it_failed_stays_as_the_server_gave_it():
@@ -110,7 +128,8 @@ def test_a_format_that_could_not_be_had_is_null_and_says_why():
     failures = {"text/html": Failure("Unsupported format text/html", "fetching", "https://ps")}
     rendered = render_result(make_result(RunResult(GOOD_RUN.run, formats, failures)))
 
-    assert rendered["runs"] == [{**formats, "text/html": None, "errors": {"text/html": "Unsupported format text/html"}}]
+    errors = {"text/html": "Unsupported format text/html"}
+    assert rendered["runs"] == [{**formats, "text/html": None, "errors": errors, "run": DESCRIBED}]
     assert "succeeded" not in rendered
 
 
@@ -143,7 +162,7 @@ def test_a_failure_does_not_cost_the_runs_that_went_well():
     """Nothing that was obtained is dropped (decision 14)."""
     rendered = render_result(make_result(GOOD_RUN, GOOD_RUN, failure="the test ended early"))
 
-    assert rendered["runs"] == [GOOD, GOOD]
+    assert rendered["runs"] == [GOOD_RENDERED, GOOD_RENDERED]
     assert (rendered["succeeded"], rendered["error"]) == (False, "the test ended early")
 
 
@@ -207,7 +226,7 @@ def test_the_document_is_the_input_with_results():
         "schema": 2,
         "global": {"data": [1]},
         "jobs": [
-            {"label": "a", "task": TASK, "results": [{"task": TASK, "runs": [GOOD]}]},
+            {"label": "a", "task": TASK, "results": [{"task": TASK, "runs": [GOOD_RENDERED]}]},
             {"enabled": False, "task": {}, "results": []},
             {"task": TASK, "results": []},
         ],
