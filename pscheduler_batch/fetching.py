@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.asking import Asker
@@ -19,11 +19,12 @@ from pscheduler_batch.rest import (
     runs_url,
     shown,
 )
-from pscheduler_batch.waiting import CUT, ReadRun, RunWaiter
+from pscheduler_batch.waiting import CUT, RunWaiter
 
 NOT_FOUND = 404
 
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
+Seen = Callable[[Run], None]
 
 
 class Fetcher:
@@ -32,18 +33,28 @@ class Fetcher:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    async def wait(self, run: Run, seen: Callable[[Run], None]) -> Run:
+    async def wait(self, run: Run, seen: Seen, moved: Seen = lambda _: None) -> Run:
         """
         Wait until a run is done.
 
         Args:
             run: The run as last seen.
             seen: Is given the run each time its state has changed.
+            moved: Is given the run each time its state or its times have changed.
 
         Raises:
             SchedulerError: It was not done in time, or could not be read.
         """
-        read: ReadRun = self._read_run
+        last = run
+
+        async def read(url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
+            nonlocal last
+            found, offset = await self._read_run(url, wait)
+            if found is not None and _course(found) != _course(last):
+                last = found
+                moved(found)
+            return found, offset
+
         waiter = RunWaiter(read, self._asker.clock, self._asker.patience, seen)
         return await waiter.until_done(run, self._asker.offset(run.href))
 
@@ -133,6 +144,11 @@ class Fetcher:
                 said = f"{error.body} (the run is gone; was its task canceled?)"
                 raise RefusedError(NOT_FOUND, said, doing=doing, url=shown(url)) from error
             raise
+
+
+def _course(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
+    """Give what people follow of a run."""
+    return run.state, run.start_time, run.end_time
 
 
 def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:

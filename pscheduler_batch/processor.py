@@ -9,28 +9,27 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, TypeVar, Union
 
-from pscheduler_batch.errors import BatchError, EndedError
-from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS, REPLY_SECONDS, Exchange
-from pscheduler_batch.hosts import Hosts, find_hosts
+from pscheduler_batch.connections import DEFAULT_TIMEOUT, Connections
+from pscheduler_batch.errors import EndedError
+from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS
+from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.journal import Journal, NoJournal, Record, digest_of
 from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.results import render_document, render_plan
-from pscheduler_batch.retries import RetryingExchange, RetryPolicy
+from pscheduler_batch.retries import RetryPolicy
 from pscheduler_batch.runner import Outcome, Runner
 from pscheduler_batch.signals import SignalWatch
-from pscheduler_batch.submitter import Submitter, Tell, new_mark
+from pscheduler_batch.submitter import Submitter, new_mark
 from pscheduler_batch.transforms import Transforms
 from pscheduler_batch.waiting import Clock, Ending, Patience
 
 Debug = Callable[[str], None]
 Spec = Union[bytes, str, Mapping[str, Any]]
 T = TypeVar("T")
-
-# How long any request may take.
-DEFAULT_TIMEOUT = timedelta(seconds=REPLY_SECONDS)
 
 
 class AsyncBatchProcessor:
@@ -69,15 +68,8 @@ class AsyncBatchProcessor:
             InputError: The batch is wrong.
         """
         self.batch: Batch = load_batch(spec, source=source)
-        self._assist = assist
-        self._assist_bind = assist_bind
-        self._lead = lead
-        self._bind = bind
-        self._verify_tls = verify_tls
-        self._ca_file = ca_file
-        self._max_connections = max_connections
+        self._connections = Connections(assist, assist_bind, lead, bind, verify_tls, ca_file, max_connections, timeout)
         self._max_iterations = max_iterations
-        self._timeout = timeout
         self._mark = mark
         self._cancel = cancel
         self._journal = journal
@@ -100,12 +92,14 @@ class AsyncBatchProcessor:
         self,
         dry_run: bool = False,  # noqa: FBT001, FBT002 - as documented
         debug: Optional[Debug] = None,
+        *,
+        watch: Optional[Watch] = None,
     ) -> Dict[str, Any]:
         """Run the batch; the parameters and what is returned are those of :class:`BatchProcessor`."""
         plan = self.plan()
         if dry_run:
             return render_plan(self.batch, plan)
-        outcome = await self.run(plan, debug)
+        outcome = await self.run(plan, debug, watch=watch)
         document = self.document(outcome)
         if outcome.error is not None:
             raise EndedError(str(outcome.error), document) from outcome.error
@@ -120,6 +114,7 @@ class AsyncBatchProcessor:
         *,
         only: Optional[str] = None,
         signals: Optional[SignalWatch] = None,
+        watch: Optional[Watch] = None,
     ) -> Outcome:
         """
         Run a plan.
@@ -129,17 +124,19 @@ class AsyncBatchProcessor:
             debug: Is given a line for each thing that happens.
             only: The one host that everything goes to, whoever the participants are; for the embedded server.
             signals: Ends the batch in good order when one of them comes; only in the main thread.
+            watch: Is given every event, on the event loop; see :mod:`pscheduler_batch.events`.
 
         Raises:
             BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
         """
-        tell = _tell_nobody if debug is None else _unfailing(debug)
-        hosts = self._find_hosts() if only is None else Hosts(only, only, lead_named=True, only=only)
+        tell = _tell_nobody if debug is None else _unfailing(debug, "debug")
+        watching = watch_nothing if watch is None else _unfailing(watch, "watch")
+        hosts = self._connections.hosts(only)
         tell(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
             record = self._open_record(hosts, stack)
             ending = Ending()
-            exchange = self._open_exchange(tell, ending)
+            exchange = self._connections.open_exchange(self._clock, tell, self._retry, ending=ending)
             stack.push_async_callback(exchange.aclose)
             submitter = Submitter(
                 exchange,
@@ -150,9 +147,10 @@ class AsyncBatchProcessor:
                 record=record,
                 new_mark=new_mark if self._mark else None,
                 ending=ending,
+                watch=watching,
             )
             stack.push_async_callback(submitter.aclose)
-            runner = Runner(submitter, self._clock, tell, record=record, cancel=self._cancel)
+            runner = Runner(submitter, self._clock, tell, record=record, cancel=self._cancel, watch=watching)
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt))
             continue_if = ContinueIf(self.batch.data)
@@ -168,24 +166,6 @@ class AsyncBatchProcessor:
         """Write the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
         return render_document(self.batch, outcome.results, start=outcome.start, end=outcome.end, error=error)
-
-    def _find_hosts(self) -> Hosts:
-        try:
-            return find_hosts(assist=self._assist, assist_bind=self._assist_bind, lead=self._lead, bind=self._bind)
-        except ValueError as error:
-            raise BatchError(str(error)) from error
-
-    def _open_exchange(self, tell: Tell, ending: Ending) -> RetryingExchange:
-        try:
-            exchange = Exchange(
-                verify_tls=self._verify_tls,
-                ca_file=self._ca_file,
-                max_connections=self._max_connections,
-                reply_seconds=self._timeout.total_seconds(),
-            )
-        except OSError as error:
-            raise BatchError(f"cannot use the certificates in {self._ca_file}: {error}") from error
-        return RetryingExchange(exchange, self._clock, tell, self._retry, ending=ending)
 
     def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Record:
         if self._journal is None:
@@ -238,7 +218,13 @@ class BatchProcessor:
         """
         self._processor = AsyncBatchProcessor(spec, assist, assist_bind, lead, bind, **options)
 
-    def __call__(self, dry_run: bool = False, debug: Optional[Debug] = None) -> Dict[str, Any]:  # noqa: FBT001, FBT002
+    def __call__(
+        self,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 - as documented
+        debug: Optional[Debug] = None,
+        *,
+        watch: Optional[Watch] = None,
+    ) -> Dict[str, Any]:
         """
         Run the batch and wait for its results.
 
@@ -246,6 +232,8 @@ class BatchProcessor:
             dry_run: Whether only to work out the tasks; then nothing is sent, and ``runs`` are empty.
             debug: Is given a line for each thing that happens. Values of names that begin with ``_`` are not in them.
                 If it raises anything, there is a warning, it is not called again, and the batch goes on.
+            watch: Is given what happens, as the values of :mod:`pscheduler_batch.events`, while the batch waits for it.
+                Those hold whole tasks, secrets included. If it raises anything, the same happens as with ``debug``.
 
         Returns:
             The output document (decision 14): the batch with ``results`` in every job. Iterations that failed are in
@@ -255,7 +243,7 @@ class BatchProcessor:
             InputError: A task is wrong after its transforms, or a script failed; nothing was sent.
             EndedError: A ``continue-if`` failed; its ``document`` has everything obtained until then.
         """
-        return _run_to_end(self._processor(dry_run=dry_run, debug=debug))
+        return _run_to_end(self._processor(dry_run=dry_run, debug=debug, watch=watch))
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -282,20 +270,21 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     return outcome[0]
 
 
-def _unfailing(debug: Debug) -> Debug:
+def _unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
     """Make a callback whose failure does not cost the results of a batch."""
     failed: List[Exception] = []
 
-    def tell(message: str) -> None:
+    def call(given: T) -> None:
         if failed:
             return
         try:
-            debug(message)
+            callback(given)
         except Exception as error:  # noqa: BLE001 - it is somebody else's code
             failed.append(error)
-            warnings.warn(f"the debug callback failed and is not called again: {error!r}", RuntimeWarning, stacklevel=2)
+            message = f"the {name} callback failed and is not called again: {error!r}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
 
-    return tell
+    return call
 
 
 def _tell_nobody(_message: str) -> None:

@@ -13,6 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple, TypeVar, Union
 
 from pscheduler_batch.errors import BatchError, Problem, TransformError
+from pscheduler_batch.events import (
+    WAITING,
+    BatchBegan,
+    BatchEnded,
+    Interrupted,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    JobEnded,
+    Watch,
+    watch_nothing,
+)
 from pscheduler_batch.journal import DOING, NoJournal, Record
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.places import locate_problems
@@ -93,6 +105,7 @@ class Runner:
         *,
         record: Optional[Record] = None,
         cancel: bool = True,
+        watch: Watch = watch_nothing,
     ) -> None:
         """
         Prepare to run.
@@ -103,12 +116,14 @@ class Runner:
             tell: Is given a line for each thing that happens.
             record: What is told every step before it is taken, and knows those of an earlier try.
             cancel: Whether tasks that are not done are canceled when the batch is interrupted.
+            watch: Is given every event; where it fails, the batch does, too.
         """
         self._submitter = submitter
         self._clock = clock
         self._tell = tell
         self._record = record or NoJournal()
         self._cancel = cancel
+        self._watch = watch
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
         self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
@@ -126,6 +141,7 @@ class Runner:
         if self._interruption is None:
             self._interruption = reason
             self._tell(reason)
+            self._watch(Interrupted(self._clock.now(), reason))
             self._cut()
 
     def _cut(self) -> None:
@@ -146,7 +162,9 @@ class Runner:
         Raises:
             asyncio.CancelledError: The program that runs this ended it; tasks that were not done are canceled then too.
         """
-        start = self._record.start_of_batch(self._clock.now())
+        now = self._clock.now()
+        start = self._record.start_of_batch(now)
+        self._watch(BatchBegan(now, plan))
         results: Dict[int, JobResults] = {}
         error: Optional[BatchError] = None
         try:
@@ -164,7 +182,10 @@ class Runner:
             error = error or self._record.error
             if error is None and not self._bugs:
                 end = self._record.end_of_batch(end)
-        return Outcome(results, start, end, error, self._interruption, tuple(self._bugs))
+        outcome = Outcome(results, start, end, error, self._interruption, tuple(self._bugs))
+        said = self._interruption if error is None else str(error)
+        self._watch(BatchEnded(self._clock.now(), outcome.succeeded, said))
+        return outcome
 
     async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge, results: Dict[int, JobResults]) -> None:
         for job_plan in plan.jobs:
@@ -173,6 +194,7 @@ class Runner:
                 self._tell(f"{job.label}: not enabled")
                 continue
             results[job.number] = await self._run_job(job_plan)
+            self._watch(JobEnded(self._clock.now(), job, results[job.number]))
             if not await self._is_to_continue(batch, judge, job, results[job.number]):
                 break
 
@@ -185,7 +207,7 @@ class Runner:
             return known
         asking = asyncio.ensure_future(judge(job, results))
         try:
-            goes_on = await self._watched(asking)
+            goes_on = await self._until_cut(asking)
         except ScriptError as failure:
             problem = Problem(f"{job.where}/continue-if", str(failure), during=f'after "{job.label}"')
             raise TransformError(locate_problems([problem], batch.text), source=batch.source) from failure
@@ -195,8 +217,10 @@ class Runner:
 
     async def _run_job(self, job_plan: JobPlan) -> JobResults:
         count = len(job_plan.iterations)
-        began = self._record.start_of_job(job_plan.job.number, count, self._clock.now())
+        now = self._clock.now()
+        began = self._record.start_of_job(job_plan.job.number, count, now)
         begun = begin_job(job_plan, began)
+        self._watch(JobBegan(now, begun))
         self._tell(describe_job(begun))
         if begun.job.parallel:
             running = [self._run_iteration(item, began, begun.start) for item in begun.iterations]
@@ -206,13 +230,14 @@ class Runner:
         return tuple([await self._run_iteration(item, began, begun.start) for item in begun.iterations])
 
     async def _run_iteration(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
+        result: Optional[IterationResult] = None
         if self._interruption is None:
-            result = await self._watched(asyncio.ensure_future(self._run_guarded(iteration, began, start)))
-            if result is not None:
-                return result
-        return self._interrupted(IterationResult(iteration))
+            result = await self._until_cut(asyncio.ensure_future(self._run_guarded(iteration, began, start)))
+        result = result or self._interrupted(IterationResult(iteration))
+        self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
+        return result
 
-    async def _watched(self, task: asyncio.Future[T]) -> Optional[T]:
+    async def _until_cut(self, task: asyncio.Future[T]) -> Optional[T]:
         """Wait for something that an interruption cuts short; then it is None."""
         self._under_way.add(task)
         try:
@@ -230,7 +255,7 @@ class Runner:
             if result is not None:
                 self._tell(f"{iteration.label}: done in an earlier try")
                 return result
-            await self._wait_out(iteration.delay - (self._clock.now() - began))
+            await self._wait_out(iteration, began)
             result = await self._submitter.submit(iteration, start)
             self._record.note_result(result)
         except CutShortError as cut:
@@ -248,8 +273,11 @@ class Runner:
             return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
         return result
 
-    async def _wait_out(self, delay: timedelta) -> None:
+    async def _wait_out(self, iteration: Iteration, began: datetime) -> None:
+        now = self._clock.now()
+        delay = iteration.delay - (now - began)
         if delay > timedelta(0):
+            self._watch(IterationMoved(now, iteration, WAITING, start=now + delay))
             await self._clock.sleep(delay.total_seconds())
 
     def _interrupted(self, result: IterationResult) -> IterationResult:

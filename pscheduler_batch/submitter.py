@@ -15,6 +15,7 @@ from typing import Awaitable, Callable, Dict, Optional, Sequence, Tuple
 
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
+from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved, Watch, watch_nothing
 from pscheduler_batch.fetching import Fetcher
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.journal import DOING, NoJournal, Record
@@ -24,7 +25,7 @@ from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, Run
 from pscheduler_batch.past import IterationPast, JournalError
 from pscheduler_batch.posting import Poster, Posting
 from pscheduler_batch.private import conceal
-from pscheduler_batch.rest import decipher_json, decipher_run, first_run_url
+from pscheduler_batch.rest import decipher_json, decipher_run, first_run_url, host_of
 from pscheduler_batch.retries import Requester
 from pscheduler_batch.waiting import CUT, Clock, Ending, Patience
 
@@ -61,13 +62,26 @@ class CutShortError(asyncio.CancelledError):
 
 @dataclass
 class _Progress:
-    """What has been obtained so far of one iteration."""
+    """What has been obtained so far of one iteration, and who watches it."""
 
     result: IterationResult
+    asker: Asker
+    watch: Watch
     submitted: bool = False
 
     def keep(self, **obtained: object) -> None:
         self.result = replace(self.result, **obtained)  # type: ignore[arg-type]
+
+    def move(self, state: str, host: Optional[str], *, start: Optional[datetime] = None) -> None:
+        """Tell of a state without a run."""
+        self.watch(IterationMoved(self.asker.clock.now(), self.result.iteration, state, host, start=start))
+
+    def move_with(self, run: Run, state: Optional[str] = None) -> None:
+        """Tell of a run and its state, or what is done with it; its times are by the server's clock."""
+        offset = self.asker.offset(run.href)
+        start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
+        at, host = self.asker.clock.now(), host_of(run.href)
+        self.watch(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))
 
 
 class Submitter:
@@ -84,6 +98,7 @@ class Submitter:
         record: Optional[Record] = None,
         new_mark: Optional[Callable[[], str]] = new_mark,
         ending: Optional[Ending] = None,
+        watch: Watch = watch_nothing,
     ) -> None:
         """
         Prepare to submit.
@@ -97,12 +112,14 @@ class Submitter:
             record: What is told every step before it is taken, and knows those of an earlier try.
             new_mark: Makes the mark of a task; None leaves tasks without.
             ending: What the exchange is told by that the batch is being ended.
+            watch: Is given an event each time an iteration gets to another state.
         """
         self._asker = Asker(exchange, hosts, clock, patience or Patience(), ending)
         self._leads = LeadFinder(self._asker)
         self._poster = Poster(self._asker, tell)
         self._fetcher = Fetcher(self._asker)
         self._tell = tell
+        self._watch = watch
         self._record = record or NoJournal()
         self._fates: Dict[Tuple[int, int], str] = {}
         self._new_mark = new_mark
@@ -121,7 +138,7 @@ class Submitter:
         Raises:
             CutShortError: It was canceled; what had been obtained is in the error.
         """
-        progress = _Progress(IterationResult(iteration))
+        progress = _Progress(IterationResult(iteration), self._asker, self._watch)
         try:
             await self._submit(start, progress)
         except (SchedulerError, JournalError) as error:
@@ -151,17 +168,20 @@ class Submitter:
                 task_href = await self._post(start, progress)
                 past = IterationPast()
         progress.keep(task_href=task_href)
+        progress.move(POSTED, host_of(task_href), start=start)
         await self._wait_for_start(start, task_href)
         run = await self._first_run(task_href, past.run_href)
         self._record.note_run(progress.result.iteration, run.href)
         progress.keep(runs=(RunResult(run, {}),))
         self._tell(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}")
+        progress.move_with(run)
 
         def seen(now_as: Run) -> None:
             progress.keep(runs=(RunResult(now_as, {}),))
             self._tell(f"{label}: {now_as.state}")
 
-        run = await self._fetcher.wait(run, seen)
+        run = await self._fetcher.wait(run, seen, progress.move_with)
+        progress.move_with(run, FETCHING)
         runs, failure = await self._fetcher.fetch_results(task_href, run, lambda runs: progress.keep(runs=runs))
         progress.keep(runs=runs, failure=failure)
         self._tell(f"{label}: done")
@@ -169,6 +189,7 @@ class Submitter:
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:
         """Post a task that was never posted; what could be posted is on record before it is."""
         iteration = progress.result.iteration
+        progress.move(ASKING, self._asker.hosts.assist)
         lead = await self._leads.find_lead(iteration.task)
         mark = None if self._new_mark is None else self._new_mark()
         marked = None if mark is None else marked_task(iteration.task, mark)
@@ -180,6 +201,7 @@ class Submitter:
         progress.keep(iteration=iteration)
         progress.submitted = True
         self._tell(f"{iteration.label}: posting the task to {lead}")
+        progress.move(POSTING, lead)
         task_href = await self._poster.post(lead, iteration, mark)
         self._tell(f"{iteration.label}: posted as {task_href}")
         self._note_posted(task_href, self._asker.clock.now(), start, progress)
@@ -204,6 +226,7 @@ class Submitter:
             )
             raise UnscheduledError(reason, doing="posting the task", url=past.lead or "the lead")
         self._tell(f"{iteration.label}: looking on {past.lead} for the task with the mark {past.mark}")
+        progress.move(POSTING, past.lead)
         # It was noted before it had its turn, and may have been sent until that try ended, which may be just now.
         now = self._asker.clock.now()
         task_href = await self._poster.post(past.lead, iteration, past.mark, lost_at=now)
@@ -322,6 +345,14 @@ class Submitter:
         for answer in answers:
             answer.cancel()
         await asyncio.gather(*answers, return_exceptions=True)
+
+
+def _by_our_clock(time: Optional[datetime], offset: timedelta) -> Optional[datetime]:
+    """Give a time of a server's as our clock shows it; None where there is none, or the calendar does not have it."""
+    try:
+        return None if time is None else time - offset
+    except OverflowError:
+        return None
 
 
 def _conceal_failures(result: IterationResult) -> IterationResult:

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import httpx
 import respx
 
+from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.exchange import Exchange
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.model import Iteration, IterationResult
@@ -202,13 +203,14 @@ def submit_all(
     max_connections: int = 8,
     serially: bool = False,
     new_mark: Optional[Callable[[], str]] = None,
+    watch: Watch = watch_nothing,
 ) -> List[IterationResult]:
     """Run iterations, side by side or one after another, on a server made of files; see :func:`serving`."""
     lines: List[str] = [] if told is None else told
 
     async def run() -> List[IterationResult]:
         exchange = Exchange(max_connections=max_connections)
-        submitter = Submitter(exchange, hosts, wire.clock.clock, lines.append, patience, new_mark=new_mark)
+        submitter = Submitter(exchange, hosts, wire.clock.clock, lines.append, patience, new_mark=new_mark, watch=watch)
         try:
             if serially:
                 return [await submitter.submit(iteration, start) for iteration in iterations]

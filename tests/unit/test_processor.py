@@ -87,8 +87,9 @@ def test_the_program_of_the_document_works(server):
 
     assert module.BatchProcessor is BatchProcessor
     assert references(result) == [0, 1]
+    description = {name: RUN[name] for name in ("href", "state", "start-time", "end-time")}
     assert result["jobs"][0]["results"][0]["runs"] == [
-        {"application/json": {"succeeded": True}, "text/plain": "Slept.", "text/html": "Slept."}
+        {"application/json": {"succeeded": True}, "text/plain": "Slept.", "text/html": "Slept.", "run": description}
     ]
     assert lines
 
@@ -231,6 +232,46 @@ def test_a_callback_that_fails_does_not_cost_the_results(server):
 
     assert references(result) == [0, 1]
     assert len(calls) == 1
+
+
+def test_a_watch_is_given_what_happens(server):
+    """As values, in order; both faces take one, by its name only."""
+    events: List[Any] = []
+    BatchProcessor(BATCH, clock=CLOCK)(watch=events.append)
+    again: List[Any] = []
+    asyncio.run(AsyncBatchProcessor(BATCH, clock=CLOCK)(watch=again.append))
+    kinds = [type(event).__name__ for event in events]
+
+    assert (kinds[:2], kinds[-2:]) == (["BatchBegan", "JobBegan"], ["JobEnded", "BatchEnded"])
+    assert kinds.count("IterationEnded") == 2
+    assert [type(event).__name__ for event in again] == kinds
+    with pytest.raises(TypeError):
+        BatchProcessor(BATCH)(*(False, None, events.append))
+
+
+def test_a_watch_that_fails_does_not_cost_the_results(server):
+    """There is a warning, and it is not called again; the debug callback is."""
+    calls: List[Any] = []
+    lines: List[str] = []
+
+    def watch(event):
+        calls.append(event)
+        raise RuntimeError("no more")
+
+    with pytest.warns(RuntimeWarning, match="the watch callback failed"):
+        result = BatchProcessor(BATCH, clock=CLOCK)(debug=lines.append, watch=watch)
+
+    assert references(result) == [0, 1]
+    assert len(calls) == 1
+    assert lines
+
+
+def test_a_dry_run_is_not_watched():
+    """Nothing happens in it."""
+    events: List[Any] = []
+    BatchProcessor(BATCH)(dry_run=True, watch=events.append)
+
+    assert not events
 
 
 def test_iterations_that_fail_raise_nothing(server):

@@ -1,0 +1,90 @@
+"""Which hosts a batch deals with, and how they are spoken to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Callable, Optional
+
+from pscheduler_batch.errors import BatchError
+from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS, REPLY_SECONDS, Exchange
+from pscheduler_batch.hosts import Hosts, find_hosts
+from pscheduler_batch.retries import RetryingExchange, RetryPolicy
+from pscheduler_batch.waiting import Clock, Ending
+
+# How long any request may take.
+DEFAULT_TIMEOUT = timedelta(seconds=REPLY_SECONDS)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """
+    What a user says about hosts and requests; what is None is found out (decision 12).
+
+    Attributes:
+        assist: The host that answers questions.
+        assist_bind: The address of ours that requests to it come from.
+        lead: The host that runs the tasks that name no other.
+        bind: The address of ours that requests to leads come from.
+        verify_tls: Whether the servers' certificates are checked (decision 13).
+        ca_file: What they are checked against, if not by what the system trusts.
+        max_connections: How many requests go to any one host at once (decision 19).
+        timeout: How long any request may take.
+    """
+
+    assist: Optional[str] = None
+    assist_bind: Optional[str] = None
+    lead: Optional[str] = None
+    bind: Optional[str] = None
+    verify_tls: bool = False
+    ca_file: Optional[str] = None
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    timeout: timedelta = DEFAULT_TIMEOUT
+
+    def hosts(self, only: Optional[str] = None) -> Hosts:
+        """
+        Find the hosts.
+
+        Args:
+            only: The one host that everything goes to, whoever the participants are; for the embedded server.
+
+        Raises:
+            BatchError: A host that was named is none.
+        """
+        if only is not None:
+            return Hosts(only, only, lead_named=True, only=only)
+        try:
+            return find_hosts(assist=self.assist, assist_bind=self.assist_bind, lead=self.lead, bind=self.bind)
+        except ValueError as error:
+            raise BatchError(str(error)) from error
+
+    def open_exchange(
+        self,
+        clock: Clock,
+        tell: Callable[[str], None],
+        retry: Optional[RetryPolicy] = None,
+        *,
+        ending: Optional[Ending] = None,
+    ) -> RetryingExchange:
+        """
+        Open what makes the requests; nothing is sent yet.
+
+        Args:
+            clock: The time, and how to wait.
+            tell: Is given a line for each request that is repeated.
+            retry: How often and when; None is as the man page says.
+            ending: Tells when no more is to be repeated.
+
+        Raises:
+            BatchError: The file of certificates cannot be used.
+        """
+        try:
+            exchange = Exchange(
+                verify_tls=self.verify_tls,
+                ca_file=self.ca_file,
+                max_connections=self.max_connections,
+                reply_seconds=self.timeout.total_seconds(),
+            )
+        except OSError as error:
+            raise BatchError(f"cannot use the certificates in {self.ca_file}: {error}") from error
+        return RetryingExchange(exchange, clock, tell, retry, ending=ending)
