@@ -1,0 +1,224 @@
+"""
+How far a batch has got, worked out from its events: what is done, what is under way, and how long the rest may take.
+
+However many iterations there are, an event costs the same, and so does a look at the lines that fit a screen. Pure: the
+time is in the events, or given.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Dict, List, Optional, Tuple
+
+from pscheduler_batch.events import (
+    WAITING,
+    BatchBegan,
+    Event,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    JobEnded,
+)
+from pscheduler_batch.model import Job
+
+NONE = timedelta(0)
+
+Key = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """
+    How things are at one moment.
+
+    Attributes:
+        at: When.
+        began: When this try of the batch began.
+        total: How many iterations the batch has.
+        finished: How many of them succeeded.
+        failed: How many did not.
+        jobs: How many jobs are to be run.
+        job_place: The place of the present one among these, from 1; 0 before the first one.
+        job: The present one; None between two of them.
+        left: How long the present job may still take; None where nobody can tell.
+        is_last: Whether the present job is the last one.
+        lines: Iterations under way, those that only wait behind the others; no more than were asked for.
+        others: How many more there are in each state.
+    """
+
+    at: datetime
+    began: datetime
+    total: int
+    finished: int
+    failed: int
+    jobs: int
+    job_place: int
+    job: Optional[Job]
+    left: Optional[timedelta]
+    is_last: bool
+    lines: Tuple[IterationMoved, ...]
+    others: Tuple[Tuple[str, int], ...]
+
+
+class _JobTally:
+    """How far one job has got."""
+
+    def __init__(self, began: JobBegan) -> None:
+        self.job = began.plan.job
+        self.left = len(began.plan.iterations)
+        self._began = began.at
+        self._done = 0
+        self._shortest: Optional[timedelta] = None
+        self._together = NONE
+        self._begun: Dict[Key, datetime] = {}
+        self._ends: Dict[Key, datetime] = {}
+        # The latest end first; what is not as in `_ends` any more is dropped when it comes to the top.
+        self._latest: List[Tuple[float, Key]] = []
+
+    def move(self, key: Key, moved: IterationMoved) -> None:
+        if moved.state != WAITING:
+            self._begun.setdefault(key, moved.at)
+        if moved.end is None:
+            self._ends.pop(key, None)
+        elif self._ends.get(key) != moved.end:
+            self._ends[key] = moved.end
+            heapq.heappush(self._latest, (-moved.end.timestamp(), key))
+
+    def end(self, key: Key, at: datetime) -> None:
+        self.left -= 1
+        self._ends.pop(key, None)
+        begun = self._begun.pop(key, None)
+        # What was done in an earlier try, or was never begun, says nothing about how long the others take.
+        if begun is not None:
+            took = max(at - begun, NONE)
+            self._done += 1
+            self._together += took
+            self._shortest = took if self._shortest is None else min(took, self._shortest)
+
+    def estimate(self, now: datetime) -> Optional[timedelta]:
+        """Say how long the job may still take; None where there is nothing to go by."""
+        if not self.left:
+            return NONE
+        return self._estimate_parallel(now) if self.job.parallel else self._estimate_serial(now)
+
+    def _estimate_serial(self, now: datetime) -> Optional[timedelta]:
+        mean = self._together / self._done if self._done else None
+        present = self._until_latest_end(now)
+        if present is None and mean is not None:
+            begun = next(iter(self._begun.values()), now)
+            present = max(mean - (now - begun), NONE)
+        others = self.left - 1
+        if present is None or (others and mean is None):
+            return None
+        return present + others * (mean or NONE)
+
+    def _estimate_parallel(self, now: datetime) -> Optional[timedelta]:
+        known = self._until_latest_end(now)
+        if len(self._ends) == self.left:
+            return known
+        if self._shortest is None:
+            return None
+        # They come out at the pace at which they went in, the first one after the time that a single one takes.
+        pace = max(now - self._began - self._shortest, NONE) / self._done
+        return max(known or NONE, pace * self.left)
+
+    def _until_latest_end(self, now: datetime) -> Optional[timedelta]:
+        while self._latest:
+            _, key = self._latest[0]
+            end = self._ends.get(key)
+            if end is not None and -end.timestamp() == self._latest[0][0]:
+                return max(end - now, NONE)
+            heapq.heappop(self._latest)
+        return None
+
+
+class Tally:
+    """Keeps count of one batch."""
+
+    def __init__(self) -> None:
+        self._began: Optional[datetime] = None
+        self._total = self._finished = self._failed = 0
+        self._places: Dict[int, int] = {}
+        self._place = 0
+        self._job: Optional[_JobTally] = None
+        self._under_way: Dict[Key, IterationMoved] = {}
+        self._waiting: Dict[Key, IterationMoved] = {}
+        self._states: Counter[str] = Counter()
+
+    def note(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, IterationMoved):
+            self._move(event)
+        elif isinstance(event, IterationEnded):
+            self._end(event)
+        elif isinstance(event, JobBegan):
+            self._job = _JobTally(event)
+            self._place = self._places.get(event.plan.job.number, 0)
+        elif isinstance(event, JobEnded):
+            self._job = None
+        elif isinstance(event, BatchBegan):
+            jobs = [plan for plan in event.plan.jobs if plan.job.enabled]
+            self._began = event.at
+            self._total = sum(len(plan.iterations) for plan in jobs)
+            self._places = {plan.job.number: place for place, plan in enumerate(jobs, 1)}
+
+    def _move(self, moved: IterationMoved) -> None:
+        key = moved.iteration.job, moved.iteration.number
+        self._forget_state(key)
+        if moved.state == WAITING:
+            self._waiting[key] = moved
+        else:
+            self._waiting.pop(key, None)
+            # One that is there keeps its place, so that lines do not jump about.
+            self._under_way[key] = moved
+        self._states[moved.state] += 1
+        if self._job is not None:
+            self._job.move(key, moved)
+
+    def _end(self, ended: IterationEnded) -> None:
+        key = ended.result.iteration.job, ended.result.iteration.number
+        self._forget_state(key)
+        self._waiting.pop(key, None)
+        self._under_way.pop(key, None)
+        self._finished += ended.succeeded
+        self._failed += not ended.succeeded
+        if self._job is not None:
+            self._job.end(key, ended.at)
+
+    def _forget_state(self, key: Key) -> None:
+        before = self._under_way.get(key) or self._waiting.get(key)
+        if before is not None:
+            self._states[before.state] -= 1
+            if not self._states[before.state]:
+                # Servers make up states, and there may be any number of them in the end.
+                del self._states[before.state]
+
+    def glance(self, now: datetime, lines: int) -> Glance:
+        """
+        Say how things are.
+
+        Args:
+            now: The time.
+            lines: How many iterations are wanted by themselves.
+        """
+        shown = tuple(islice(chain(self._under_way.values(), self._waiting.values()), max(lines, 0)))
+        others = self._states - Counter(moved.state for moved in shown)
+        job = self._job
+        return Glance(
+            at=now,
+            began=now if self._began is None else self._began,
+            total=self._total,
+            finished=self._finished,
+            failed=self._failed,
+            jobs=len(self._places),
+            job_place=self._place,
+            job=None if job is None else job.job,
+            left=None if job is None else job.estimate(now),
+            is_last=self._place == len(self._places),
+            lines=shown,
+            others=tuple(others.most_common()),
+        )
