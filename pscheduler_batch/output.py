@@ -1,4 +1,4 @@
-"""Where the output document goes: the standard output, or a file that is whole or absent (decision 17)."""
+"""Where output documents and reports go: the standard output, or a file that is whole or absent (decision 17)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from pscheduler_batch.errors import BatchError
 
 
 class OutputError(BatchError):
-    """The document could not be written where it should go."""
+    """A document or a report could not be written where it should go."""
 
 
 class Destination:
     """
-    A place for one document; a context manager.
+    A place for one document or report; a context manager.
 
     That a file can be made beside the one that will be replaced is tried out when the batch begins, before anything is
-    sent; it is made, and takes its place in one step, when the document is complete.
+    sent; it is made, and takes its place in one step, when what goes there is complete.
     """
 
-    def __init__(self, path: Optional[str]) -> None:
+    def __init__(self, path: Optional[str], *, holds: str = "results") -> None:
         """
         Name the place.
 
         Args:
             path: The file to replace; None is the standard output.
+            holds: What messages call that which is written.
         """
+        self._holds = holds
         self._path = None if path is None else os.path.realpath(path)
         self._shown = path
         self._device: Optional[BinaryIO] = None
@@ -69,24 +71,45 @@ class Destination:
 
     def write(self, document: Dict[str, Any]) -> None:
         """
-        Write the document; if the file cannot take it, to the standard output, so that nothing is lost.
+        Write the output document; if the file cannot take it, to the standard output, so that nothing is lost.
 
         Raises:
             OutputError: It could not be written where it should go.
         """
         data = (json.dumps(document, indent=2) + "\n").encode("ascii")
         try:
-            if self._device is not None:
-                self._device.write(data)
-                self._device.flush()
-            elif self._path is not None:
-                _replace_file(self._path, data)
-            else:
-                _write_stdout(data)
+            self._put(data)
         except OSError as error:
-            _write_stdout(data)
-            reason = f"cannot write {self._shown}: {error.strerror}; the results are on the standard output instead"
+            self._put_on_stdout(data)
+            reason = f"{self._cannot(error)}; the results are on the standard output instead"
             raise OutputError(reason) from error
+
+    def write_bytes(self, data: bytes) -> None:
+        """
+        Write something that can be made again, such as a report; the file takes it whole or stays as it is.
+
+        Raises:
+            OutputError: It could not be written where it should go; it is nowhere else then.
+        """
+        try:
+            self._put(data)
+        except OSError as error:
+            raise OutputError(self._cannot(error)) from error
+
+    def _put(self, data: bytes) -> None:
+        if self._device is not None:
+            self._device.write(data)
+            self._device.flush()
+        elif self._path is not None:
+            _replace_file(self._path, data)
+        else:
+            self._put_on_stdout(data)
+
+    def _put_on_stdout(self, data: bytes) -> None:
+        _write_stdout(data, self._holds)
+
+    def _cannot(self, error: OSError) -> str:
+        return f"cannot write {self._shown}: {error.strerror}"
 
 
 @contextmanager
@@ -119,9 +142,21 @@ def _replace_file(path: str, data: bytes) -> None:
             os.close(folder)
 
 
-def _write_stdout(data: bytes) -> None:
+def print_text(text: str) -> None:
+    """
+    Write text for people on the standard output, in the characters that it has.
+
+    Raises:
+        OutputError: It could not be written.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    _write_stdout(text.encode(encoding, "backslashreplace"), "text")
+
+
+def _write_stdout(data: bytes, holds: str) -> None:
+    where = f"cannot write the {holds} to the standard output"
     if sys.stdout is None:
-        raise OutputError("cannot write the results to the standard output: it is closed")
+        raise OutputError(f"{where}: it is closed")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -130,4 +165,4 @@ def _write_stdout(data: bytes) -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
-        raise OutputError(f"cannot write the results to the standard output: {error.strerror}") from error
+        raise OutputError(f"{where}: {error.strerror}") from error

@@ -92,8 +92,10 @@ class Row:
 
     @property
     def duration(self) -> Optional[timedelta]:
-        """How long the run took."""
-        return None if self.start is None or self.end is None else self.end - self.start
+        """How long the run took; None where a server does not know, or says that it ended before it started."""
+        if self.start is None or self.end is None or self.end < self.start:
+            return None
+        return self.end - self.start
 
 
 @dataclass(frozen=True)

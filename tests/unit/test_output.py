@@ -264,3 +264,24 @@ def test_a_standard_output_that_is_closed_is_one_message():
     )
 
     assert (done.returncode, done.stderr) == (1, "cannot write the results to the standard output: it is closed\n")
+
+
+def test_a_report_takes_the_place_of_the_old_one(tmp_path):
+    """As a document does, byte for byte."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with Destination(str(path), holds="report") as destination:
+        destination.write_bytes("é".encode())
+
+    assert path.read_bytes() == "é".encode()
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_report_that_cannot_be_written_is_nowhere_else(capfdbinary):
+    """The results are on the standard output already, or a report can be made again."""
+    with pytest.raises(OutputError) as caught, Destination("/dev/full", holds="report") as destination:
+        destination.write_bytes(b"report")
+
+    assert str(caught.value) == "cannot write /dev/full: No space left on device"
+    assert capfdbinary.readouterr().out == b""

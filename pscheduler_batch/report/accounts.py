@@ -1,0 +1,217 @@
+"""
+An output document to the rows of a report.
+
+The document is one of ours (decision 14), of this version or an older one without the ``run`` pair, or one of the batch
+processor that perfSONAR ships, whose results have the same three formats and nothing else. Its structure has been
+checked by :mod:`~pscheduler_batch.report.reading` where it came from outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import AbstractSet, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+
+from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
+from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.private import secrets_of
+from pscheduler_batch.report.headlines import headline_of
+from pscheduler_batch.report.hiding import Hider
+from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.varying import varied_values
+from pscheduler_batch.rest import host_of
+
+# Of a specification, what says where a test measures to; the first that is there counts. The ``host`` of tests like
+# dns is where they run, so it comes last.
+_DESTINATIONS = ("dest", "url", "nameserver", "query", "host")
+_FAILED = "failed"
+_FINISHED = "finished"
+_NO_REASON = "the result does not say why"
+_NO_RUN = "there was no run"
+# Times and durations are shorter.
+_LONGEST_TEXT = 64
+
+Value = TypeVar("Value", datetime, timedelta)
+
+
+@dataclass(frozen=True)
+class _Iteration:
+    """What the rows of one iteration have in common."""
+
+    job: int
+    job_label: str
+    number: int
+    result: JSONObject
+    synchronized: bool
+    varied: JSONObject
+    hider: Hider
+
+    @property
+    def task(self) -> JSONObject:
+        return _object(self.result.get("task"))
+
+    @property
+    def error(self) -> Optional[str]:
+        error = self.result.get("error")
+        return error if isinstance(error, str) and error.strip() else None
+
+
+def account_of(document: JSONObject) -> Account:
+    """
+    Make the account of a batch of its output document.
+
+    Args:
+        document: As :func:`~pscheduler_batch.results.render_document` makes it; it is not changed.
+    """
+    batch = _object(document.get("batch"))
+    common = secrets_of({name: value for name, value in document.items() if name != "jobs"})
+    hiders = _Hiders()
+    rows: List[Row] = []
+    unrun: List[str] = []
+    for number, job in enumerate(document["jobs"]):
+        secrets = common | secrets_of({name: value for name, value in job.items() if name != "results"})
+        label = hiders.of(secrets).text(_label(job, number))
+        results = job.get("results", [])
+        varied = varied_values([result.get("task") for result in results])
+        for iteration, result in enumerate(results):
+            hider = hiders.of(secrets | secrets_of(result.get("task")))
+            of_all = _object(hider.value(varied[iteration]))
+            rows += _rows(_Iteration(number, label, iteration, result, _is_synchronized(job), of_all, hider))
+        if not results:
+            unrun.append(label)
+    error = batch.get("error")
+    return Account(
+        rows=tuple(rows),
+        start=_read(parse_timestamp, batch.get("start")),
+        end=_read(parse_timestamp, batch.get("end")),
+        error=hiders.of(common).text(error) if isinstance(error, str) else None,
+        unrun=tuple(unrun),
+    )
+
+
+class _Hiders:
+    """Keeps what hides each set of secrets, as most iterations of a batch have the same."""
+
+    def __init__(self) -> None:
+        self._made: Dict[Any, Hider] = {}
+
+    def of(self, secrets: AbstractSet[str]) -> Hider:
+        key = frozenset(secrets)
+        if key not in self._made:
+            # Where every iteration has secrets of its own, the last one is enough.
+            self._made = {key: Hider(key)}
+        return self._made[key]
+
+
+def _rows(iteration: _Iteration) -> List[Row]:
+    runs = [_object(run) for run in iteration.result["runs"]]
+    if not runs:
+        return [_row(iteration, None, {}, iteration.error or _NO_RUN)]
+    succeeded = [_object(run.get("application/json")).get("succeeded") is True for run in runs]
+    # Where no run failed, but the iteration did, there is no other place for why.
+    also = iteration.result.get("succeeded") is False and all(succeeded)
+    rows: List[Row] = []
+    for number, run in enumerate(runs):
+        reason = None
+        if also:
+            reason = iteration.error or _NO_REASON
+        elif not succeeded[number]:
+            reason = _reason(iteration, run, alone=len(runs) == 1)
+        rows.append(_row(iteration, number, run, reason))
+    return rows
+
+
+def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: Optional[str]) -> Row:
+    task, hide = iteration.task, iteration.hider
+    about, result = _object(run.get("run")), run.get("application/json")
+    test = _object(task.get("test"))
+    kind = _text(test.get("type"))
+    found = headline_of(kind, test.get("spec"), result)
+    state = hide.text(_state(about, result))
+    schedule = _object(task.get("schedule"))
+    return Row(
+        job=iteration.job,
+        job_label=iteration.job_label,
+        iteration=iteration.number,
+        run=number,
+        test=hide.text(kind),
+        lead=hide.text(_lead(about)),
+        destination=hide.text(_destination(_object(test.get("spec")))),
+        state=state,
+        succeeded=reason is None,
+        figures=found.figures,
+        headline=found.words or state,
+        reason=None if reason is None else hide.text(reason),
+        planned=_read(parse_timestamp, schedule.get("start")) if iteration.synchronized else None,
+        start=_read(parse_timestamp, about.get("start-time")),
+        end=_read(parse_timestamp, about.get("end-time")),
+        late=_read(parse_duration, iteration.result.get("late")),
+        task=_object(hide.value(task)),
+        varied=iteration.varied,
+        text=_rendered(run, "text/plain", hide),
+        html=_rendered(run, "text/html", hide),
+        result=hide.value(result),
+    )
+
+
+def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:
+    """
+    Find out why a run failed.
+
+    The error of an iteration holds everything that went wrong in it (decision 21), so it is right where there is but
+    one run; of several, each is asked for its own reason first.
+    """
+    said = _text(_object(run.get("application/json")).get("error")).strip()
+    known = [iteration.error, said] if alone else [said, iteration.error]
+    return next((reason for reason in known if reason), _NO_REASON)
+
+
+def _state(about: JSONObject, result: JSON) -> str:
+    named = _text(about.get("state")) or _text(_object(result).get("state"))
+    return named or (_FINISHED if _object(result).get("succeeded") is True else _FAILED)
+
+
+def _lead(about: JSONObject) -> str:
+    """Say which host a run was asked for at; else the first of its participants."""
+    try:
+        host = host_of(_text(about.get("href")))
+    except ValueError:
+        host = ""
+    participants = about.get("participants")
+    first = participants[0] if isinstance(participants, list) and participants else None
+    return host or _text(first)
+
+
+def _destination(spec: JSONObject) -> str:
+    return next((_text(spec[name]) for name in _DESTINATIONS if _text(spec.get(name))), "")
+
+
+def _label(job: JSONObject, number: int) -> str:
+    return _text(job.get("label")) or f"job-{number}"
+
+
+def _is_synchronized(job: JSONObject) -> bool:
+    return job.get("parallel") is True and job.get("sync-start", True) is True
+
+
+def _rendered(run: JSONObject, media_type: str, hider: Hider) -> Optional[str]:
+    text = run.get(media_type)
+    return hider.text(text) if isinstance(text, str) else None
+
+
+def _read(parse: Callable[[str], Value], value: Any) -> Optional[Value]:
+    """Read a time or a duration; None where it is none, as what a server says about it cannot be mended here."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return None
+    try:
+        return parse(value)
+    except ValueError:
+        return None
+
+
+def _object(value: Any) -> JSONObject:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,227 @@
+"""
+Tables for terminals and text files that fit into any width, and what is said below them.
+
+What a cell holds has been made harmless before (:mod:`~pscheduler_batch.report.words`). Where the columns do not fit
+side by side, those that matter least are left out, and what still does not fit is cut; a cell may have an end that is
+never cut, such as the number of an iteration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+
+from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.words import duration_words, figure_words, one_line, span_words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+GAP = 2
+# No cell is wider, however wide the terminal.
+WIDEST = 100
+# How many labels are named with a reason, and how many reasons, and how much of each.
+NAMED = 4
+REASONS = 20
+LONGEST_REASON = 1000
+
+SUCCEEDED_STYLE = "green"
+FAILED_STYLE = "bold red"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """
+    One cell.
+
+    Attributes:
+        text: What may be cut.
+        end: What comes behind it and is not cut.
+        style: The colors, in rich's words.
+    """
+
+    text: str
+    end: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    One column.
+
+    Attributes:
+        title: Its heading.
+        cells: A cell for each row.
+        least: How few characters still make sense.
+        good: How few are still good.
+        weight: What matters least has the lowest.
+        right: Whether the cells are ranged right.
+    """
+
+    title: str
+    cells: Tuple[Cell, ...]
+    least: int
+    good: int
+    weight: int
+    right: bool = False
+
+
+def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
+    """Make the columns of a table that has a line for every run."""
+    several = {(row.job, row.iteration) for row in rows if row.run}
+    styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
+    labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
+    return (
+        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 13, 5),
+        Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2),
+        Column("state", tuple(Cell(one_line(r.state, WIDEST), style=s) for r, s in zip(rows, styles)), 8, 9, 4),
+        Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3),
+        Column("duration", tuple(Cell(duration_words(row)) for row in rows), 11, 11, 1, right=True),
+    )
+
+
+def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
+    """Make the columns of a table that has a line for every job."""
+    failed = [sum(not row.succeeded for row in rows) for rows in jobs]
+    return (
+        Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),
+        Column("runs", tuple(Cell(f"{len(rows):,}") for rows in jobs), 4, 6, 3, right=True),
+        Column("failed", tuple(Cell(f"{n:,}", style=FAILED_STYLE if n else "") for n in failed), 6, 6, 4, right=True),
+        Column("results", tuple(Cell(_range_words(rows)) for rows in jobs), 16, 30, 2),
+    )
+
+
+def make_table(columns: Sequence[Column], width: int) -> Table:
+    """
+    Make a table of columns.
+
+    Args:
+        columns: The most important one is never left out.
+        width: How many characters a line has.
+    """
+    from rich.table import Table  # noqa: PLC0415 - it takes time to import
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    shown = fit_columns(columns, width)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for column, size in shown:
+        side = "right" if column.right else "left"
+        table.add_column(Text(_cut(Cell(column.title), size)), width=size, no_wrap=True, justify=side)  # type: ignore[arg-type]
+    for number in range(len(columns[0].cells)):
+        cells = [(column.cells[number], size) for column, size in shown]
+        table.add_row(*(Text(_cut(cell, size), style=cell.style) for cell, size in cells))
+    return table
+
+
+def fit_columns(columns: Sequence[Column], width: int) -> List[Tuple[Column, int]]:
+    """
+    Choose the columns that fit side by side, and how wide each is.
+
+    >>> cells = (Cell("x" * 30),)
+    >>> columns = [Column("a", cells, 5, 25, 2), Column("b", cells, 9, 12, 1)]
+    >>> [[(column.title, size) for column, size in fit_columns(columns, width)] for width in (45, 30, 12)]
+    [[('a', 30), ('b', 13)], [('a', 19), ('b', 9)], [('a', 12)]]
+    """
+    wanted = {column.title: min(WIDEST, _widest(column)) for column in columns}
+    chosen = list(columns)
+    while len(chosen) > 1 and _total([min(column.least, wanted[column.title]) for column in chosen]) > width:
+        chosen.remove(min(chosen, key=lambda column: column.weight))
+    sizes = {column.title: wanted[column.title] for column in chosen}
+    by_weight = sorted(chosen, key=lambda column: column.weight)
+    # First what can be spared without harm, then what can be spared at all; a single column may have to shrink more.
+    limits = [(c, c.good) for c in by_weight] + [(c, c.least) for c in by_weight] + [(c, 1) for c in by_weight]
+    for column, limit in limits:
+        excess = max(0, _total(list(sizes.values())) - width)
+        sizes[column.title] -= min(excess, max(0, sizes[column.title] - limit))
+    return [(column, sizes[column.title]) for column in chosen]
+
+
+def failure_lines(failed: Sequence[Row]) -> List[Text]:
+    """Say why runs failed; those that failed for the same reason are taken together."""
+    from rich.text import Text  # noqa: PLC0415 - it takes time to import
+
+    by_reason: Dict[str, List[Row]] = {}
+    for row in failed:
+        by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), []).append(row)
+    lines: List[Text] = []
+    for reason, rows in list(by_reason.items())[:REASONS]:
+        labels = list(dict.fromkeys(one_line(row.label, WIDEST) for row in rows))
+        more = len(labels) - NAMED
+        names = ", ".join(labels[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        lines.append(Text.assemble((f"{names}: ", FAILED_STYLE), reason))
+    if len(by_reason) > REASONS:
+        lines.append(Text(f"and {len(by_reason) - REASONS:,} more reasons"))
+    return lines
+
+
+def totals_line(account: Account) -> str:
+    """Say in one line what became of a batch, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
+    count, failed = len(account.rows), len(account.failed)
+    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
+    parts = [said if count else "no runs"]
+    if account.start is not None and account.end is not None and account.end >= account.start:
+        parts.append(span_words(round((account.end - account.start).total_seconds(), 1)))
+    if account.unrun:
+        names = ", ".join(one_line(label, WIDEST) for label in account.unrun[:NAMED])
+        more = f" and {len(account.unrun) - NAMED:,} more" if len(account.unrun) > NAMED else ""
+        parts.append(f"not run: {names}{more}")
+    if account.error is not None:
+        parts.append("the batch ended before its time")
+    return "; ".join(parts)
+
+
+def _label_cell(row: Row, *, several: bool) -> Cell:
+    run = f" run {row.run}" if several else ""
+    return Cell(one_line(row.job_label, WIDEST), f"/{row.iteration}{run}")
+
+
+def _path_cell(row: Row) -> Cell:
+    """Cut the lead rather than the destination: it is the same more often."""
+    lead, destination = one_line(row.lead, WIDEST), one_line(row.destination, WIDEST)
+    return Cell(lead, f" → {destination}" if lead else f"→ {destination}") if destination else Cell(lead)
+
+
+def _result_words(row: Row) -> str:
+    """Give the headline; what failed without one has its reason below the table."""
+    if not row.succeeded and not row.figures:
+        return ""
+    late = "" if row.late is None else f", {span_words(row.late.total_seconds())} late"
+    return one_line(row.headline, WIDEST) + late
+
+
+def _range_words(rows: Sequence[Row]) -> str:
+    """Say between which values the figures of runs lie."""
+    ranges: Dict[str, List[int]] = {}
+    figures = [figure for row in rows for figure in row.figures]
+    for number, figure in enumerate(figures):
+        ranges.setdefault(figure.name, []).append(number)
+    said: List[str] = []
+    for numbers in ranges.values():
+        low, high = (pick((figures[n] for n in numbers), key=lambda figure: figure.value) for pick in (min, max))
+        ends = dict.fromkeys([figure_words(low), figure_words(high)])
+        said.append(f"{low.title.lower()} {' to '.join(ends)}")
+    return ", ".join(said)
+
+
+def _cut(cell: Cell, size: int) -> str:
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - it takes time to import
+
+    whole = cell.text + cell.end
+    if cell_len(whole) <= size:
+        return whole
+    room = size - cell_len(cell.end) - 1
+    if cell.end and room > 0 and cell.text:
+        return f"{set_cell_size(cell.text, room).rstrip()}…{cell.end}"
+    return f"{set_cell_size(whole, size - 1).rstrip()}…"
+
+
+def _widest(column: Column) -> int:
+    from rich.cells import cell_len  # noqa: PLC0415 - it takes time to import
+
+    return max(cell_len(column.title), *(cell_len(cell.text + cell.end) for cell in column.cells), 1)
+
+
+def _total(sizes: Sequence[int]) -> int:
+    return sum(sizes) + GAP * (len(sizes) - 1)

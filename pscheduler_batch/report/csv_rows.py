@@ -1,0 +1,109 @@
+"""The report for spreadsheets and data frames: CSV (RFC 4180), a line for every run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime, timedelta
+from typing import Any, Dict, List, Optional
+
+from pscheduler_batch.model import JSON
+from pscheduler_batch.report.rows import Account, Figure, Row
+from pscheduler_batch.report.words import one_line
+
+# The columns that are always there, in this order; figures and what varies between iterations follow.
+COLUMNS = (
+    "job",
+    "iteration",
+    "run",
+    "label",
+    "test",
+    "lead",
+    "destination",
+    "state",
+    "succeeded",
+    "planned",
+    "start",
+    "end",
+    "duration (s)",
+    "late (s)",
+    "headline",
+    "reason",
+)
+# A spreadsheet takes a cell that begins so for a formula and works it out.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Up to here, every whole number is written exactly without an exponent.
+_EXACT = 2**53
+
+
+class CsvReport:
+    """
+    A line for every run, and for every iteration that has none.
+
+    Numbers are in full. A text that a spreadsheet would take for a formula has an apostrophe before it. Lines end with
+    CR and LF, and no cell holds a line end.
+    """
+
+    def render(self, account: Account) -> str:
+        """Write the lines, the names of the columns first."""
+        names = [*COLUMNS]
+        # Dictionaries, as they keep the order in which columns are first met.
+        figures = dict.fromkeys(_figure_column(figure) for row in account.rows for figure in row.figures)
+        varied = dict.fromkeys(where for row in account.rows for where in row.varied)
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\r\n")
+        writer.writerow([*names, *figures, *(_cell(where) for where in varied)])
+        for row in account.rows:
+            found = {_figure_column(figure): _plain(figure.value) for figure in row.figures}
+            given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
+            writer.writerow([*_fixed_cells(row), *(found.get(name, "") for name in figures), *given])
+        return stream.getvalue()
+
+
+def _fixed_cells(row: Row) -> List[str]:
+    cells: Dict[str, str] = {
+        "job": str(row.job),
+        "iteration": str(row.iteration),
+        "run": "" if row.run is None else str(row.run),
+        "label": _cell(row.job_label),
+        "test": _cell(row.test),
+        "lead": _cell(row.lead),
+        "destination": _cell(row.destination),
+        "state": _cell(row.state),
+        "succeeded": _value(row.succeeded),
+        "planned": _time(row.planned),
+        "start": _time(row.start),
+        "end": _time(row.end),
+        "duration (s)": _seconds(row.duration),
+        "late (s)": _seconds(row.late),
+        "headline": _cell(row.headline),
+        "reason": _cell(row.reason or ""),
+    }
+    return [cells[name] for name in COLUMNS]
+
+
+def _figure_column(figure: Figure) -> str:
+    return f"{figure.name} ({figure.unit})" if figure.unit else figure.name
+
+
+def _cell(text: str) -> str:
+    line = one_line(text)
+    return f"'{line}" if line.startswith(_FORMULA) else line
+
+
+def _value(value: JSON) -> str:
+    return _cell(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _plain(value: Any) -> str:
+    """Write a number in full; a whole one without a point."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < _EXACT else repr(float(value))
+
+
+def _seconds(span: Optional[timedelta]) -> str:
+    return "" if span is None else _plain(span.total_seconds())
+
+
+def _time(moment: Optional[datetime]) -> str:
+    return "" if moment is None else moment.isoformat()

@@ -1,0 +1,116 @@
+"""
+The report for CI systems: JUnit XML, in which a batch is a number of test suites.
+
+A job is a suite, and a run a case in it. A run that failed is a failure, an iteration that never had a run an error,
+and a job that was not run a case that was skipped. There is no standard; elements, attributes and their order are those
+that the schemas of Jenkins, Ant and Maven have in common, but for the properties of cases, which newer ones have.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timezone
+from itertools import groupby
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from xml.etree import ElementTree as ET
+
+from pscheduler_batch.report.legible import block
+from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.words import one_line
+
+# CI systems show a message in one line, and keep all output of all cases in memory.
+_LONGEST_MESSAGE = 1000
+_LONGEST_OUTPUT = 100_000
+_NAME = "pscheduler-batch"
+
+
+class JunitReport:
+    """A suite for every job that was run, one for each that was not, and one for the batch where it broke off."""
+
+    def render(self, account: Account) -> str:
+        """Write the document."""
+        root = ET.Element("testsuites", name=_NAME)
+        for _, rows in groupby(account.rows, key=lambda row: row.job):
+            root.append(_suite_of_job(list(rows)))
+        for label in account.unrun:
+            case = _case(label, label)
+            _add(case, "skipped", message="the job was not run")
+            root.append(_suite(label, [case], None))
+        if account.error is not None:
+            case = _case(_NAME, "carried through")
+            _add(case, "error", account.error, message=account.error, type="ended")
+            root.append(_suite(_NAME, [case], account.start))
+        for name in ("tests", "failures", "errors", "skipped"):
+            root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
+        root.set("time", _seconds(float(suite.get("time", 0)) for suite in root))
+        ET.indent(root)
+        return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite_of_job(rows: Sequence[Row]) -> ET.Element:
+    starts = [row.start for row in rows if row.start is not None]
+    runs: Dict[int, int] = {}
+    for row in rows:
+        runs[row.iteration] = runs.get(row.iteration, 0) + 1
+    cases = [_case_of_row(row, several=runs[row.iteration] > 1) for row in rows]
+    return _suite(rows[0].job_label, cases, min(starts, default=None))
+
+
+def _suite(name: str, cases: List[ET.Element], start: Optional[datetime]) -> ET.Element:
+    suite = ET.Element("testsuite", name=one_line(name))
+    suite.set("tests", str(len(cases)))
+    for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(sum(case.find(element) is not None for case in cases)))
+    suite.set("time", _seconds(float(case.get("time", 0)) for case in cases))
+    if start is not None:
+        suite.set("timestamp", _timestamp(start))
+    suite.extend(cases)
+    return suite
+
+
+def _case_of_row(row: Row, *, several: bool) -> ET.Element:
+    case = _case(row.job_label, f"{row.label}, run {row.run}" if several else row.label)
+    case.set("time", _seconds([0.0 if row.duration is None else row.duration.total_seconds()]))
+    properties = ET.SubElement(case, "properties")
+    for name, value in _properties(row):
+        ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))
+    if not row.succeeded:
+        reason = row.reason or row.state
+        _add(case, "error" if row.run is None else "failure", reason, message=reason, type=row.state)
+    if row.text:
+        _add(case, "system-out", row.text)
+    return case
+
+
+def _properties(row: Row) -> Iterable[Tuple[str, str]]:
+    about = {"test": row.test, "lead": row.lead, "destination": row.destination, "state": row.state}
+    yield from ((name, value) for name, value in about.items() if value)
+    yield "headline", row.headline
+    for figure in row.figures:
+        yield (f"{figure.name} ({figure.unit})" if figure.unit else figure.name), repr(figure.value)
+    for where, value in row.varied.items():
+        yield where, str(value)
+
+
+def _case(suite: str, name: str) -> ET.Element:
+    return ET.Element("testcase", name=one_line(name), classname=one_line(suite), time=_seconds([0.0]))
+
+
+def _add(case: ET.Element, tag: str, text: str = "", **attributes: str) -> None:
+    element = ET.SubElement(case, tag)
+    for name, value in attributes.items():
+        element.set(name, one_line(value, _LONGEST_MESSAGE))
+    cut = len(text) - _LONGEST_OUTPUT
+    element.text = block(text if cut <= 0 else f"{text[:_LONGEST_OUTPUT]}\n… and {cut:,} more characters") or None
+
+
+def _seconds(spans: Iterable[float]) -> str:
+    return f"{sum(spans):.3f}"
+
+
+def _timestamp(moment: datetime) -> str:
+    """Write a time in UTC, without an offset and a fraction, which some schemas forbid."""
+    # At the edge of the calendar there is no such time, and an hour more or less does not matter.
+    with suppress(OverflowError):
+        moment = moment.astimezone(timezone.utc)
+    return moment.replace(tzinfo=None, microsecond=0).isoformat()

@@ -1,0 +1,292 @@
+"""What the plots of a report show: when the runs were and how their figures went, as numbers for a plotting library."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from pscheduler_batch.report.legible import time_of_day
+from pscheduler_batch.report.rows import Row
+from pscheduler_batch.report.words import is_number, one_line, span_words
+from pscheduler_batch.wording import list_names
+
+# The distances between the marks of a time line, in seconds.
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_MARKS = 8
+_SHORT = 40
+_FEWEST_POINTS = 2
+
+
+@dataclass(frozen=True)
+class Bar:
+    """
+    A run in a time line.
+
+    Attributes:
+        lane: Its line, from 0.
+        start: In seconds from the time line's beginning.
+        end: In seconds as well; the start where it is not known.
+        succeeded: Whether it did.
+        note: Which run it is, and when it was, in words.
+    """
+
+    lane: int
+    start: float
+    end: float
+    succeeded: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """
+    When runs were planned to start, started and ended.
+
+    Attributes:
+        axis: What a lane is, such as "iteration".
+        lanes: The name of each lane.
+        bars: The runs.
+        planned: Lane and planned start, in seconds from the beginning, where a start was planned.
+        origin: The beginning in words.
+        step: The seconds between two marks.
+        end: The last mark, in seconds.
+    """
+
+    axis: str
+    lanes: Tuple[str, ...]
+    bars: Tuple[Bar, ...]
+    planned: Tuple[Tuple[int, float], ...]
+    origin: str
+    step: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    One figure in a plot.
+
+    Attributes:
+        title: What it is called.
+        values: The number at each place; None where there is none.
+    """
+
+    title: str
+    values: Tuple[Optional[float], ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """
+    Figures of one unit over the iterations of a job, or over the number that its transform varied.
+
+    Attributes:
+        title: What it shows.
+        unit: Of all its lines.
+        axis: What the places are.
+        places: The names of the runs, or numbers in ascending order.
+        linear: Whether the places are numbers.
+        lines: The figures.
+    """
+
+    title: str
+    unit: str
+    axis: str
+    places: Tuple[Union[str, float], ...]
+    linear: bool
+    lines: Tuple[Line, ...]
+
+
+def run_names(rows: Sequence[Row]) -> Tuple[str, ...]:
+    """Name the runs of a job: by their iterations, and by their own numbers where an iteration has several."""
+    several = any(row.run for row in rows)
+    return tuple(f"{r.iteration}.{r.run}" if several and r.run is not None else str(r.iteration) for r in rows)
+
+
+def time_line_of(rows: Sequence[Row]) -> Optional[TimeLine]:
+    """
+    Lay out the runs of one job, a lane for each.
+
+    Returns:
+        None where no run says when it started.
+    """
+    names = run_names(rows)
+    return _time_line("iteration", names, [(lane, f"run {names[lane]}", row) for lane, row in enumerate(rows)])
+
+
+def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
+    """Lay out the runs of all jobs, a lane for each job; None where no run says when it started."""
+    placed = [
+        (lane, f"{one_line(row.job_label, _SHORT)}, run {name}", row)
+        for lane, rows in enumerate(jobs)
+        for name, row in zip(run_names(rows), rows)
+    ]
+    return _time_line("job", [one_line(rows[0].job_label, _SHORT) for rows in jobs], placed)
+
+
+def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
+    """
+    Choose what to plot of a job: figures of one unit together, over the iterations and over the number that varied.
+
+    Counts have no unit, so each has a plot of its own. What has fewer than two points is no plot.
+    """
+    names = run_names(rows)
+    varied = varied_number(rows)
+    plots: List[Plot] = []
+    for titles in _groups(rows):
+        plot = _plot(rows, titles, names)
+        if not any(sum(value is not None for value in each.values) >= _FEWEST_POINTS for each in plot.lines):
+            continue
+        plots.append(plot)
+        # What stays the same needs no second plot.
+        if varied is not None and any(len(set(each.values)) > 1 for each in plot.lines):
+            pointer, numbers = varied
+            plots.append(_over(plot, one_line(pointer.rsplit("/", 1)[-1], _SHORT), numbers))
+    delays = _delays(rows, names)
+    if delays is not None:
+        plots.append(delays)
+    return tuple(plots)
+
+
+def varied_number(rows: Sequence[Row]) -> Optional[Tuple[str, Tuple[float, ...]]]:
+    """
+    Find the one number in the tasks of a job that its transform varied.
+
+    Returns:
+        Its JSON pointer and its value in each row; None where it is no number in all, or where several numbers vary.
+    """
+    found: Dict[str, List[float]] = {}
+    for row in rows:
+        for pointer, value in row.varied.items():
+            if is_number(value):
+                found.setdefault(pointer, []).append(float(value))
+    whole = {pointer: numbers for pointer, numbers in found.items() if len(numbers) == len(rows)}
+    if len(whole) != 1 or len(found) != 1:
+        return None
+    ((pointer, numbers),) = whole.items()
+    return (pointer, tuple(numbers)) if len(set(numbers)) > 1 else None
+
+
+def delay_of(row: Row) -> Optional[timedelta]:
+    """
+    Say how long after its planned start a run began.
+
+    Returns:
+        None where one of them is not known, and for all but the first run of an iteration: the start of a task with
+        several results is the first one's.
+    """
+    return None if row.run or row.start is None or row.planned is None else row.start - row.planned
+
+
+def skew_words(rows: Sequence[Row]) -> Optional[str]:
+    """
+    Say how well the starts of a job kept to the plan (decision 10).
+
+    Returns:
+        None where no start was planned, or none is known.
+    """
+    delays = [delay for delay in map(delay_of, rows) if delay is not None]
+    if not delays:
+        return None
+    first, last = _span(min(delays)), _span(max(delays))
+    who = "The run" if len(delays) == 1 else f"The {len(delays)} iterations"
+    when = first if first == last else f"{first} to {last}"
+    words = f"{who} started {when} after the planned start"
+    if not any(delays):
+        words = f"{who} started exactly when planned"
+    elif len(delays) > 1:
+        starts = [row.start for row in rows if delay_of(row) is not None and row.start is not None]
+        words += f"; the first and the last start are {_span(max(starts) - min(starts))} apart"
+    late = [row.late for row in rows if row.late is not None and not row.run]
+    if late:
+        tasks = "1 task was" if len(late) == 1 else f"{len(late)} tasks were"
+        words += f". {tasks} submitted after that start, by up to {_span(max(late))}"
+    return words + "."
+
+
+def _time_line(axis: str, lanes: Sequence[str], placed: Sequence[Tuple[int, str, Row]]) -> Optional[TimeLine]:
+    times = [when for _, _, row in placed if row.start is not None for when in (row.start, row.planned) if when]
+    if not times:
+        return None
+    origin = min(times)
+    bars = tuple(_bar(lane, name, row, origin) for lane, name, row in placed if row.start is not None)
+    planned = {(lane, _seconds(row.planned - origin)): None for lane, _, row in placed if row.planned is not None}
+    length = max([bar.end for bar in bars] + [at for _, at in planned])
+    step = next((step for step in _STEPS if length / step <= _MARKS), max(1, length // _MARKS))
+    end = step * max(1, math.ceil(length / step))
+    return TimeLine(axis, tuple(lanes), bars, tuple(planned), time_of_day(origin), step, round(end, 1))
+
+
+def _bar(lane: int, name: str, row: Row, origin: datetime) -> Bar:
+    start = origin if row.start is None else row.start
+    end = start if row.end is None else max(start, row.end)
+    known = "an unknown end" if row.end is None else f"{time_of_day(row.end)}, {_span(row.end - start)}"
+    note = f"{name} ({one_line(row.state, _SHORT)}): {time_of_day(start)} to {known}"
+    return Bar(lane, _seconds(start - origin), _seconds(end - origin), row.succeeded, note)
+
+
+def _span(length: timedelta) -> str:
+    return span_words(length.total_seconds())
+
+
+def _seconds(length: timedelta) -> float:
+    return round(length.total_seconds(), 3)
+
+
+def _plot(rows: Sequence[Row], titles: Mapping[str, str], names: Tuple[str, ...]) -> Plot:
+    title, of_lines = _title(titles)
+    unit = next(figure.unit for row in rows for figure in row.figures if figure.name in titles)
+    lines = tuple(Line(short, tuple(_value(row, name) for row in rows)) for name, short in zip(titles, of_lines))
+    return Plot(title, unit, "iteration", names, linear=False, lines=lines)
+
+
+def _groups(rows: Sequence[Row]) -> List[Mapping[str, str]]:
+    """Put figures together that have a unit in common, as name and title."""
+    groups: Dict[Tuple[str, str], Dict[str, str]] = {}
+    for row in rows:
+        for figure in row.figures:
+            groups.setdefault((figure.unit, "" if figure.unit else figure.name), {})[figure.name] = figure.title
+    return list(groups.values())
+
+
+def _title(titles: Mapping[str, str]) -> Tuple[str, Tuple[str, ...]]:
+    """
+    Give the title of a plot and of its lines; the words that all figures end with are the plot's alone.
+
+    >>> _title({"rtt-mean": "Mean round trip", "rtt-min": "Shortest round trip"})
+    ('Round trip', ('Mean', 'Shortest'))
+    """
+    words = [title.split() for title in titles.values()]
+    common = 0
+    while len(words) > 1 and all(len(w) > common + 1 and w[-common - 1] == words[0][-common - 1] for w in words):
+        common += 1
+    if common:
+        return " ".join(words[0][-common:]).capitalize(), tuple(" ".join(w[:-common]) for w in words)
+    named = [title if n == 0 else title[:1].lower() + title[1:] for n, title in enumerate(titles.values())]
+    return list_names(named), tuple(titles.values())
+
+
+def _value(row: Row, name: str) -> Optional[float]:
+    return next((figure.value for figure in row.figures if figure.name == name and is_number(figure.value)), None)
+
+
+def _delays(rows: Sequence[Row], names: Sequence[str]) -> Optional[Plot]:
+    """Plot how long after its planned start each iteration began; None where few say so, or none was late."""
+    known = [(name, delay_of(row)) for name, row in zip(names, rows) if not row.run]
+    delays = [delay for _, delay in known if delay is not None]
+    if len(delays) < _FEWEST_POINTS or not any(delays):
+        return None
+    second = timedelta(seconds=1)
+    unit, size = ("s", second) if max(map(abs, delays)) >= second else ("ms", second / 1000)
+    title = "Start after the planned one"
+    line = Line(title, tuple(None if delay is None else round(delay / size, 3) for _, delay in known))
+    return Plot(title, unit, "iteration", tuple(name for name, _ in known), linear=False, lines=(line,))
+
+
+def _over(plot: Plot, axis: str, numbers: Sequence[float]) -> Plot:
+    """Plot the same lines over a number."""
+    order = sorted(range(len(numbers)), key=lambda place: numbers[place])
+    lines = tuple(Line(each.title, tuple(each.values[place] for place in order)) for each in plot.lines)
+    return Plot(plot.title, plot.unit, axis, tuple(numbers[place] for place in order), linear=True, lines=lines)

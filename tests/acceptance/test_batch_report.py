@@ -1,0 +1,149 @@
+"""The ``batch-report`` command: a report of a saved output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.commands import TIME_LIMIT, environment, job, run_batch, task
+from tests.output_documents import failed_run, output, result, run
+from tests.output_documents import job as reported_job
+
+COMMAND = [sys.executable, "-c", "from pscheduler_batch.report_cli import main; main()"]
+DOCUMENT = output(reported_job(result(run()), result(failed_run("Timeout")), label="first"))
+
+
+def report(*arguments, given=DOCUMENT, **changes):
+    """Run the command; give its status and what it wrote to its two outputs."""
+    data = given if isinstance(given, bytes) else json.dumps(given).encode()
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        input=data,
+        capture_output=True,
+        env=environment(**changes),
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_a_report_of_what_the_batch_command_printed(there, tmp_path):
+    """From the standard input to the standard output, and from a file to a file; it needs no BETA."""
+    batch = {"jobs": [job(), job(label="fails", task=task(fail=1.0)), job(label="off", enabled=False)]}
+    ended = run_batch(*there, batch=batch)
+    saved, made = tmp_path / "saved.json", tmp_path / "runs.csv"
+    saved.write_text(ended.stdout)
+    status, text, stderr = report("--format", "text", given=ended.stdout.encode(), BETA="")
+    to_file = report(str(saved), "-o", str(made), BETA="")
+
+    assert (status, stderr) == (0, "")
+    assert to_file == (0, "", "")
+    assert "fails/0: Randomly-induced failure\n" in text
+    assert text.endswith("; not run: off\n")
+    rows = list(csv.DictReader(io.StringIO(made.read_text())))
+    assert [(row["label"], row["succeeded"]) for row in rows] == [("noop", "true"), ("fails", "false")]
+    assert all(row["lead"].startswith("127.0.0.1:") and float(row["duration (s)"]) >= 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("report.html", b"<!doctype html>"),
+        ("report", b"<!doctype html>"),
+        ("report.csv", b"job,iteration,run,"),
+        ("report.xml", b"<?xml "),
+        ("report.txt", b"iteration "),
+    ],
+)
+def test_the_ending_of_the_file_says_the_format(tmp_path, name, beginning):
+    """HTML is for all others."""
+    path = tmp_path / name
+
+    assert report("-o", str(path)) == (0, "", "")
+    assert path.read_bytes()[: len(beginning)].lower() == beginning
+
+
+def test_the_format_comes_before_the_ending(tmp_path):
+    """As a user who says it means it."""
+    path = tmp_path / "report.html"
+    report("--format", "junit", "-o", str(path))
+    suites = ET.fromstring(path.read_bytes())  # noqa: S314 - we wrote it
+
+    assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
+
+
+def test_options_from_the_environment(tmp_path):
+    """What was typed comes first; a misspelt variable is said."""
+    path = tmp_path / "report"
+    variables = {"PSCHEDULER_BATCH_REPORT_FORMAT": "csv", "PSCHEDULER_BATCH_REPORT_OUTPUT": str(path)}
+    done = report(**variables)
+    typed = report("--format", "text", "-o", str(tmp_path / "typed"), **variables)
+    misspelt = report(PSCHEDULER_BATCH_REPORT_FORMT="csv")
+
+    assert (done, typed) == ((0, "", ""), (0, "", ""))
+    assert path.read_bytes().startswith(b"job,iteration,")
+    assert (tmp_path / "typed").read_bytes().startswith(b"iteration ")
+    assert "PSCHEDULER_BATCH_REPORT_FORMAT" in misspelt[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (b"", "standard input: the input is empty"),
+        (b'{"jobs": [', "standard input: this was not written to its end: it ends in line 1, column 11"),
+        (b'{"jobs": [5]}', "standard input: At /jobs/0: expected an object, found 5"),
+        ({"jobs": [job()]}, "standard input: this batch was never run: none of its jobs has results"),
+        ({"hits": []}, 'standard input: this is no output of a batch: it has no "jobs"'),
+    ],
+)
+def test_what_is_no_output_is_said(tmp_path, given, said):
+    """In one line, and an old report stays."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    assert report("-o", str(path), given=given) == (1, "", f"pscheduler batch-report: {said}\n")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("{folder}/none.json",), "cannot read {folder}/none.json: No such file or directory"),
+        (("{folder}",), "cannot read {folder}: Is a directory"),
+        (("-o", "{folder}/none/report.html"), "cannot write {folder}/none/report.html: No such file or directory"),
+        (("-o", "{folder}"), "cannot write {folder}: it is a folder"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, arguments, said):
+    """In the words of the operating system."""
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+
+    assert report(*given) == (1, "", f"pscheduler batch-report: {said.format(folder=tmp_path)}\n")
+
+
+def test_wrong_usage():
+    """As everywhere, exit status 2."""
+    status, stdout, stderr = report("--format", "pdf")
+
+    assert (status, stdout) == (2, "")
+    assert "'pdf'" in stderr
+
+
+def test_secrets_are_in_no_report():
+    """Even if a server quotes them."""
+    quoting = run({"succeeded": False, "error": "wrong key t0psecret", "log": {"used": "t0psecret"}})
+    quoting.update({"text/plain": "t0psecret", "text/html": "<b>t0psecret</b>"})
+    document = output(reported_job(result(quoting, _key="t0psecret", error="wrong key t0psecret")))
+    made = [report("--format", form, given=document) for form in ("html", "text", "csv", "junit")]
+
+    assert [status for status, _, _ in made] == [0] * 4
+    assert all("wrong key (hidden)" in stdout for _, stdout, _ in made)
+    assert not any("t0psecret" in stdout + stderr for _, stdout, stderr in made)
