@@ -1,0 +1,305 @@
+// The page works without this; it adds the plots, sorting and filtering, and the frames for HTML that servers made.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const byId = (id) => document.getElementById(id);
+  const make = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+  root.classList.add("js");
+
+  // Plots -------------------------------------------------------------------------------------------------------------
+
+  const drawings = JSON.parse(byId("drawings").textContent);
+  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+  const prefixes = ["", "k", "M", "G", "T", "P"];
+
+  function colour(name) {
+    return getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  }
+
+  function quantity(value, unit) {
+    let power = 0;
+    if (unit === "bit/s") {
+      while (Math.abs(value) >= 1000 && power < prefixes.length - 1) {
+        value /= 1000;
+        power += 1;
+      }
+      return `${number.format(value)} ${prefixes[power]}b/s`;
+    }
+    return unit ? `${number.format(value)} ${unit}` : number.format(value);
+  }
+
+  function elapsed(seconds) {
+    if (seconds < 60) return `${number.format(seconds)} s`;
+    const whole = Math.round(seconds);
+    const parts = [[Math.floor(whole / 86400), "d"], [Math.floor(whole / 3600) % 24, "h"], [Math.floor(whole / 60) % 60, "min"], [whole % 60, "s"]];
+    return parts.filter(([count]) => count).slice(0, 2).map(([count, name]) => `${count} ${name}`).join(" ");
+  }
+
+  function axis(title, more = {}) {
+    return {
+      title: { display: Boolean(title), text: title, color: colour("soft") },
+      border: { color: colour("line") },
+      grid: { color: colour("line") },
+      ...more,
+      ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, ...more.ticks },
+    };
+  }
+
+  function options(more) {
+    return {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      ...more,
+      plugins: { legend: { align: "start", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, pointStyleWidth: 14 } }, ...more.plugins },
+    };
+  }
+
+  function timeLine(drawing) {
+    const bars = (succeeded, name, label) => ({
+      type: "bar",
+      label,
+      data: drawing.bars.filter((bar) => bar.succeeded === succeeded).map((bar) => ({ x: [bar.start, bar.end], y: bar.lane, note: bar.note })),
+      backgroundColor: colour(name),
+      pointStyle: "rectRounded",
+      grouped: false,
+      minBarLength: 3,
+      borderRadius: 2,
+      borderSkipped: false,
+      maxBarThickness: 18,
+      // Where bars overlap, failed ones are on top, and the marks of planned starts above all.
+      order: succeeded ? 2 : 1,
+    });
+    const planned = {
+      type: "scatter",
+      label: "planned start",
+      data: drawing.planned.map(([lane, at]) => ({ x: at, y: lane, note: `planned start, ${elapsed(at)} after ${drawing.origin}` })),
+      pointStyle: "rectRot",
+      radius: 6,
+      hoverRadius: 8,
+      borderWidth: 1.5,
+      borderColor: colour("card"),
+      backgroundColor: colour("ink"),
+      clip: false,
+      order: 0,
+    };
+    const datasets = [bars(true, "series-1", "succeeded"), bars(false, "series-5", "failed"), planned];
+    return {
+      type: "bar",
+      data: { labels: drawing.lanes.map((_, lane) => lane), datasets: datasets.filter((dataset) => dataset.data.length) },
+      options: options({
+        indexAxis: "y",
+        interaction: { mode: "nearest", axis: "xy", intersect: false },
+        scales: {
+          x: axis(`time since ${drawing.origin}`, { type: "linear", min: 0, max: drawing.end, ticks: { stepSize: drawing.step, callback: elapsed } }),
+          y: axis(drawing.axis, { type: "category", offset: true, grid: { display: false }, ticks: { autoSkipPadding: 2, callback: (lane) => drawing.lanes[lane] } }),
+        },
+        plugins: { tooltip: { callbacks: { title: () => "", label: (item) => item.raw.note } } },
+      }),
+    };
+  }
+
+  function plot(drawing) {
+    const points = (line) => drawing.linear ? line.values.map((y, place) => ({ x: drawing.places[place], y })) : line.values;
+    const numbers = drawing.lines.flatMap((line) => line.values.filter((value) => value !== null));
+    const [lowest, highest] = numbers.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+    // From zero, unless that would press everything together; where nothing happens, nothing should seem to.
+    const range = lowest >= 0 && (lowest <= highest / 2 || lowest === highest) ? { min: 0, suggestedMax: highest * 1.1 || 1 } : { grace: "5%" };
+    // A line joins numbers that have one value each.
+    const joined = !drawing.linear || new Set(drawing.places).size === drawing.places.length;
+    return {
+      type: "line",
+      data: {
+        labels: drawing.linear ? undefined : drawing.places,
+        datasets: drawing.lines.map((line, n) => ({
+          label: line.title,
+          data: points(line),
+          borderColor: colour(`series-${(n % 6) + 1}`),
+          backgroundColor: colour(`series-${(n % 6) + 1}`),
+          pointStyle: ["circle", "triangle", "rect", "rectRot", "star", "cross"][n % 6],
+          pointRadius: drawing.places.length > 150 ? 0 : 3,
+          borderWidth: 2,
+          clip: 6,
+          showLine: joined,
+        })),
+      },
+      options: options({
+        interaction: { mode: drawing.linear ? "nearest" : "index", intersect: false },
+        scales: {
+          x: axis(drawing.axis, drawing.linear ? { type: "linear", ticks: { callback: (value) => number.format(value) } } : { type: "category" }),
+          y: axis("", { ...range, ticks: { callback: (value) => quantity(value, drawing.unit) } }),
+        },
+        plugins: {
+          legend: { ...options({}).plugins.legend, display: drawing.lines.length > 1 },
+          tooltip: {
+            callbacks: {
+              title: ([item]) => item && `${drawing.axis} ${drawing.linear ? number.format(item.parsed.x) : item.label}`,
+              label: (item) => `${item.dataset.label}: ${quantity(item.parsed.y, drawing.unit)}`,
+            },
+          },
+        },
+      }),
+    };
+  }
+
+  function draw(canvas) {
+    const drawing = drawings[canvas.dataset.drawing];
+    Chart.getChart(canvas)?.destroy();
+    new Chart(canvas, drawing.kind === "time-line" ? timeLine(drawing) : plot(drawing));
+  }
+
+  const canvases = all("canvas[data-drawing]");
+  // Before anything is drawn, so that nothing moves while somebody reads.
+  for (const canvas of canvases) {
+    const { kind, lanes } = drawings[canvas.dataset.drawing];
+    if (kind === "time-line") canvas.parentElement.style.height = `${Math.min(90 + 24 * Math.max(lanes.length, 3), 620)}px`;
+  }
+  const redraw = () => canvases.filter((canvas) => Chart.getChart(canvas)).forEach(draw);
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  // Each is drawn when it is about to be seen, as a batch may have hundreds.
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) {
+        seen.unobserve(target);
+        draw(target);
+      }
+    }
+  }, { rootMargin: "600px" });
+  canvases.forEach((canvas) => seen.observe(canvas));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("beforeprint", () => {
+    root.dataset.printing = "";
+    canvases.forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    delete root.dataset.printing;
+    redraw();
+  });
+
+  // What a server made of a result ------------------------------------------------------------------------------------
+
+  let pages;
+  // They could do nothing in the frame but make the browser complain, or connect to somewhere in advance.
+  const idle = "script, link, meta, base, iframe, frame, frameset, object, embed";
+
+  function show(place) {
+    pages ??= JSON.parse(byId("pages").textContent);
+    const page = new DOMParser().parseFromString(pages[place.dataset.page], "text/html");
+    all(idle, page).forEach((element) => element.remove());
+    // Links lead nowhere from the frame, but a browser connects as soon as one is pressed.
+    const leading = ["href", "xlink:href", "ping", "action", "formaction"];
+    all("*", page).forEach((element) => leading.forEach((name) => element.removeAttribute(name)));
+    const frame = document.createElement("iframe");
+    frame.setAttribute("sandbox", "");
+    frame.title = place.dataset.title;
+    const lines = all("tr, br, p, li, h1, h2, h3, h4", page).length;
+    frame.style.height = `${Math.min(Math.max(2 * lines + 3, 6), 24)}rem`;
+    frame.srcdoc = `${byId("frame-head").textContent}<body>${page.body ? page.body.innerHTML : ""}</body></html>`;
+    place.replaceChildren(frame);
+  }
+
+  // The tables --------------------------------------------------------------------------------------------------------
+
+  function open(body, wanted) {
+    const more = body.querySelector(".more");
+    more.classList.toggle("open", wanted);
+    more.querySelector("details").open = wanted;
+    body.querySelector("th button").setAttribute("aria-expanded", wanted);
+    if (wanted) all(".page[data-page]", more).filter((place) => !place.querySelector("iframe")).forEach(show);
+  }
+
+  function button(cell, label) {
+    const made = make("button", cell.textContent);
+    made.type = "button";
+    if (label) made.setAttribute("aria-label", label);
+    cell.replaceChildren(made);
+    return made;
+  }
+
+  function sort(head) {
+    const table = head.closest("table");
+    const ascending = head.getAttribute("aria-sort") !== "ascending";
+    const numeric = "numeric" in head.dataset;
+    const keyed = all("tbody", table).map((body) => {
+      const order = body.rows[0].cells[head.cellIndex].dataset.order;
+      return { body, order: numeric ? Number(order) : order, none: order === "" };
+    });
+    const compare = numeric ? (a, b) => a.order - b.order : (a, b) => a.order.localeCompare(b.order, "en", { numeric: true });
+    // What has no value comes last either way.
+    keyed.sort((a, b) => a.none - b.none || (ascending ? compare(a, b) : compare(b, a)));
+    all("th[aria-sort]", table.tHead).forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    table.append(...keyed.map(({ body }) => body));
+    limit(table.closest(".job"));
+  }
+
+  // Shows so many rows of a long table; what is hidden otherwise does not count.
+  function limit(job, more = 0) {
+    const rest = job.querySelector(".rest");
+    if (!rest) return;
+    const step = Number(rest.dataset.step);
+    rest.dataset.most = more ? Number(rest.dataset.most ?? step) + more : step;
+    const right = all("tbody:not([hidden])", job);
+    right.forEach((body, n) => body.classList.toggle("later", n >= Number(rest.dataset.most)));
+    const left = right.length - Number(rest.dataset.most);
+    rest.hidden = left <= 0;
+    rest.firstElementChild.textContent = `Show ${Math.min(left, step)} more of ${number.format(left)}`;
+  }
+
+  const bodies = all("tbody[id]");
+  let texts;
+
+  function filter() {
+    texts ??= bodies.map((body) => [body.dataset.find, ...all(".run, .because", body).map((row) => row.textContent)].join(" ").toLowerCase());
+    const words = byId("filter-text").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const state = byId("filter-state").value;
+    let count = 0;
+    bodies.forEach((body, n) => {
+      const failed = body.classList.contains("failed");
+      const right = { "": true, succeeded: !failed, failed }[state] ?? state === `state:${body.dataset.state}`;
+      body.hidden = !(right && words.every((word) => texts[n].includes(word)));
+      count += !body.hidden;
+    });
+    for (const job of all(".job")) {
+      limit(job);
+      const none = !job.querySelector("tbody:not([hidden])");
+      job.querySelector(".scroll").hidden = none;
+      job.querySelector(".nothing").hidden = !none;
+    }
+    byId("filter-count").textContent = count === bodies.length ? `${number.format(count)} runs` : `${count} of ${bodies.length} runs`;
+  }
+
+  function goTo() {
+    const body = byId(decodeURIComponent(location.hash.slice(1)));
+    if (body?.tagName !== "TBODY") return;
+    if (body.hidden) {
+      byId("tools").reset();
+      filter();
+    }
+    body.classList.remove("later");
+    open(body, true);
+    body.scrollIntoView();
+  }
+
+  all("thead th").forEach((head) => button(head).addEventListener("click", () => sort(head)));
+  for (const job of all(".job")) {
+    limit(job);
+    job.querySelector(".rest button")?.addEventListener("click", () => limit(job, Number(job.querySelector(".rest").dataset.step)));
+  }
+  for (const body of bodies) {
+    const name = body.querySelector("th");
+    const toggle = button(name, `Run ${name.textContent}, more about it`);
+    toggle.setAttribute("aria-expanded", "false");
+    toggle.addEventListener("click", () => open(body, toggle.getAttribute("aria-expanded") !== "true"));
+  }
+  if (bodies.length) {
+    byId("tools").hidden = false;
+    byId("tools").addEventListener("submit", (event) => event.preventDefault());
+    byId("filter-text").addEventListener("input", filter);
+    byId("filter-state").addEventListener("change", filter);
+    byId("filter-count").textContent = bodies.length === 1 ? "1 run" : `${number.format(bodies.length)} runs`;
+  }
+  addEventListener("hashchange", goTo);
+  goTo();
+})();
