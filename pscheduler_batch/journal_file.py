@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 from contextlib import suppress
 from typing import BinaryIO
 
+from pscheduler_batch import locking
 from pscheduler_batch.past import JournalError
 
 
@@ -16,36 +15,16 @@ def open_locked(path: str, flags: int) -> BinaryIO:
     Open a file for this process alone, until it is closed or the process ends.
 
     Args:
-        path: An ordinary file; a new one is made readable for its owner only.
+        path: An ordinary file; a new one is made readable for its owner only, as it holds what measurements found out.
         flags: As of :func:`os.open`.
 
     Raises:
         JournalError: It cannot be opened, is in use by another process, or is something else than a file.
     """
     try:
-        # Only the user may read it: it holds what measurements found out.
-        number = os.open(path, flags | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise JournalError(f"cannot open the journal {path}: {error.strerror}") from error
-    stream = os.fdopen(number, "r+b", buffering=0)
-    try:
-        _demand_ordinary(stream, path)
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        stream.close()
-        raise JournalError(f"the journal {path} is in use by another process") from error
-    except OSError as error:
-        stream.close()
-        raise JournalError(f"cannot lock the journal {path}: {error.strerror}") from error
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-def _demand_ordinary(stream: BinaryIO, path: str) -> None:
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        raise JournalError(f"cannot keep a journal in {path}: it is no ordinary file")
+        return locking.open_locked(path, flags, "the journal")
+    except locking.LockError as error:
+        raise JournalError(str(error)) from error
 
 
 def demand_empty(stream: BinaryIO, path: str) -> None:

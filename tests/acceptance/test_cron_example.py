@@ -1,10 +1,13 @@
-"""The script of examples/cron/, run as cron runs it."""
+"""The files of examples/cron/, used as cron and systemd use them."""
 
 from __future__ import annotations
 
+import configparser
 import fcntl
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -19,7 +22,9 @@ from tests.commands import TIME_LIMIT, environment
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "examples" / "good" / "numbers-survive.json"
-CRON = ROOT / "examples" / "cron" / "hourly-batch"
+CRON = ROOT / "examples" / "cron"
+SCRIPT = CRON / "keep-a-week"
+OUTPUT = re.compile(r"numbers-survive-\d{8}T\d{6}[+-]\d{4}\.json")
 
 
 @pytest.fixture
@@ -30,10 +35,11 @@ def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     program = bin_folder / "pscheduler-batch"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pscheduler_batch "$@"\n', encoding="utf-8")
     program.chmod(0o755)
-    environ = {**environment(BETA=""), "PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    environ = {**environment(BETA=""), "PATH": f"{bin_folder}:/usr/bin:/bin"}
+    del environ["HOME"]  # A service has none.
 
     def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["sh", str(CRON), *arguments]
+        command = ["sh", str(SCRIPT), *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False, cwd=ROOT, env=environ
         )
@@ -41,51 +47,110 @@ def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run_script
 
 
-def test_cron_script_keeps_outputs_for_a_week(cron, tmp_path):
-    """The script is silent, leaves one output, and removes only outputs of this batch that are a week old."""
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Where the outputs go."""
     folder = tmp_path / "results"
     folder.mkdir()
-    eight_days_ago = datetime.now(timezone.utc).timestamp() - 8 * 24 * 3600
-    for name in ("numbers-survive-20200101T001700Z.json", "numbers-survive-notes.json"):
-        (folder / name).write_text("{}", encoding="utf-8")
-        os.utime(folder / name, (eight_days_ago, eight_days_ago))
+    return folder
+
+
+def outputs_in(folder):
+    """List the outputs in a folder."""
+    return sorted(path for path in folder.iterdir() if OUTPUT.fullmatch(path.name))
+
+
+def names_in(folder):
+    """List what else is in a folder."""
+    return sorted(path.name for path in folder.iterdir() if not OUTPUT.fullmatch(path.name))
+
+
+def make_old(path, days):
+    """Make a file that was written some days ago."""
+    path.write_text("{}", encoding="utf-8")
+    then = datetime.now(timezone.utc).timestamp() - days * 24 * 3600
+    os.utime(path, (then, then))
+
+
+def test_the_script_keeps_outputs_for_a_week(cron, folder):
+    """It is silent, leaves one output, and removes only outputs of this batch that are a week old."""
+    make_old(folder / "numbers-survive-20200101T001700+0000.json", 8)
+    make_old(folder / "numbers-survive-20200103T001700-0100.json", 6)
+    for name in ("numbers-survive-notes.json", "numbers-survive-too-20200101T001700+0000.json"):
+        make_old(folder / name, 8)
     done = cron(str(GOOD), str(folder), "--embedded")
-    left = sorted(path.name for path in folder.iterdir())
+    kept, new = outputs_in(folder)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(left) == 2
-    assert left[1] == "numbers-survive-notes.json"
-    assert json.loads((folder / left[0]).read_text(encoding="utf-8"))["jobs"][0]["results"]
+    assert kept.name == "numbers-survive-20200103T001700-0100.json"
+    assert json.loads(new.read_text(encoding="utf-8"))["jobs"][0]["results"]
+    assert names_in(folder) == [
+        ".numbers-survive.lock",
+        "numbers-survive-notes.json",
+        "numbers-survive-too-20200101T001700+0000.json",
+        "numbers-survive.log",
+    ]
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT[\d:]{8}[+-]\d{4} status 0\n", (folder / "numbers-survive.log").read_text(encoding="utf-8")
+    )
 
 
-def test_cron_script_says_what_failed(cron, tmp_path):
-    """A batch that cannot be read is told on stderr, with the command's exit status, and nothing is left behind."""
-    done = cron(str(tmp_path / "nothing.json"), str(tmp_path / "results"))
+def test_the_script_takes_names_as_they_are(cron, tmp_path):
+    """Whatever in them means something to a shell, to find, or to the command; the folder is made."""
+    batch = tmp_path / "50% [a]*\\d.json"
+    shutil.copy(GOOD, batch)
+    folder = tmp_path / "to %Y & back"
+    done = cron(str(batch), str(folder), "--embedded")
+    names = sorted(path.name for path in folder.iterdir())
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert names[0] == f".{batch.stem}.lock"
+    assert re.fullmatch(re.escape(batch.stem) + r"-\d{8}T\d{6}[+-]\d{4}\.json", names[1])
+    assert names[2:] == [f"{batch.stem}.log"]
+
+
+def test_the_script_says_what_failed(cron, tmp_path):
+    """A batch that cannot be read is told on stderr and in the log, with the command's exit status."""
+    folder = tmp_path / "results"
+    done = cron(str(tmp_path / "nothing.json"), str(folder))
+    log = (folder / "nothing.log").read_text(encoding="utf-8")
 
     assert done.returncode == 1
     assert "cannot read" in done.stderr
     assert "ended with status 1" in done.stderr
-    assert list((tmp_path / "results").iterdir()) == []
+    assert log.splitlines()[0].endswith(" status 1")
+    assert log.endswith(done.stderr)
+    assert sorted(path.name for path in folder.iterdir()) == [".nothing.lock", "nothing.log"]
 
 
-def test_cron_script_does_not_run_a_batch_beside_itself(cron, tmp_path):
-    """While another process has the journal, the batch is not run, and the journal stays."""
-    folder = tmp_path / "results"
-    folder.mkdir()
+def test_the_script_keeps_a_short_log(cron, tmp_path, folder):
+    """The last thousand lines of it."""
+    log = folder / "nothing.log"
+    log.write_text("".join(f"{number}\n" for number in range(2000)), encoding="utf-8")
+    done = cron(str(tmp_path / "nothing.json"), str(folder))
+    lines = log.read_text(encoding="utf-8").splitlines()
+
+    assert len(lines) == 1000
+    assert lines[0].isdigit()
+    assert lines[-1] == done.stderr.splitlines()[-1]
+
+
+def test_the_script_does_not_run_a_batch_beside_itself(cron, folder):
+    """While another process has the lock, the batch is left out without a word, and the journal stays."""
     journal = folder / ".numbers-survive.journal"
-    with journal.open("wb") as held:
+    journal.write_text("what happened so far\n", encoding="utf-8")
+    with (folder / ".numbers-survive.lock").open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = cron(str(GOOD), str(folder), "--embedded")
+        done = cron(str(GOOD), str(folder))
 
-    assert done.returncode == 1
-    assert "is in use by another process" in done.stderr
-    assert list(folder.iterdir()) == [journal]
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert outputs_in(folder) == []
+    assert journal.read_text(encoding="utf-8") == "what happened so far\n"
+    assert "left out" in (folder / "numbers-survive.log").read_text(encoding="utf-8")
 
 
-def test_cron_script_goes_on_with_what_a_crash_left(cron, tmp_path):
+def test_the_script_goes_on_with_what_a_crash_left(cron, folder):
     """A batch with a journal and no output is not begun anew: what it had submitted is not submitted again."""
-    folder = tmp_path / "results"
-    folder.mkdir()
     journal = folder / ".numbers-survive.journal"
     with EmbeddedServer(keep_alive=True) as server:
         host = server.netloc
@@ -93,22 +158,87 @@ def test_cron_script_goes_on_with_what_a_crash_left(cron, tmp_path):
         submitted = list(server.state.tasks)
         done = cron(str(GOOD), str(folder), "--assist", host, "--lead", host)
         afterwards = list(server.state.tasks)
-    left = sorted(folder.iterdir())
+    (output,) = outputs_in(folder)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (len(submitted), afterwards) == (1, submitted)
-    assert [path.suffix for path in left] == [".json"]
-    assert json.loads(left[0].read_text(encoding="utf-8"))["jobs"][0]["results"][0]["runs"]
+    assert not journal.exists()
+    assert json.loads(output.read_text(encoding="utf-8"))["jobs"][0]["results"][0]["runs"]
 
 
-def test_cron_script_keeps_the_journal_of_a_batch_without_output(cron, tmp_path):
+def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, folder):
     """A journal that could not be gone on with is for the user to look at."""
-    folder = tmp_path / "results"
-    folder.mkdir()
     journal = folder / ".numbers-survive.journal"
     journal.write_text("this\nis no journal\n", encoding="utf-8")
     done = cron(str(GOOD), str(folder))
 
     assert done.returncode == 1
     assert "is no journal" in done.stderr
-    assert list(folder.iterdir()) == [journal]
+    assert journal.exists()
+    assert outputs_in(folder) == []
+
+
+def test_the_script_says_how_it_is_used(cron):
+    """With the status of wrong usage."""
+    done = cron(str(GOOD))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: ")
+
+
+def test_the_other_line_of_the_crontab_works(cron, tmp_path):
+    """As cron gives it to a shell: without the backslashes before percent signs."""
+    lines = (CRON / "crontab").read_text(encoding="utf-8").splitlines()
+    (line,) = [line for line in lines if "pscheduler-batch --" in line]
+    command = line.removeprefix("# ").split(maxsplit=5)[5]
+    unescaped = command.replace("\\%", "%").replace("--quiet", "--quiet --embedded").replace("$HOME", str(tmp_path))
+    (tmp_path / "batches" / "results").mkdir(parents=True)
+    shutil.copy(GOOD, tmp_path / "batches" / "batch.json")
+    environ = {**environment(BETA=""), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["sh", "-c", unescaped], env=environ, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
+    )
+    (output,) = (tmp_path / "batches" / "results").iterdir()
+
+    assert re.search(r"(?<!\\)%", command) is None
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert re.fullmatch(r"\d{8}T\d{6}\.json", output.name)
+
+
+def read_unit(name):
+    """Read a unit of systemd."""
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str
+    unit.read(CRON / f"pscheduler-batch.{name}", encoding="utf-8")
+    return unit
+
+
+def test_the_units_are_right_in_themselves():
+    """They have what their kinds need, and name the script and each other."""
+    service, timer = read_unit("service"), read_unit("timer")
+
+    assert service["Service"]["Type"] == "oneshot"
+    assert service["Service"]["ExecStart"].split()[0].endswith("/keep-a-week")
+    assert "%" not in service["Service"]["ExecStart"]
+    assert timer["Timer"]["OnCalendar"]
+    assert timer["Install"]["WantedBy"] == "timers.target"
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    """With the script where they have it."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd here")
+    for name in ("service", "timer"):
+        text = (CRON / f"pscheduler-batch.{name}").read_text(encoding="utf-8")
+        text = text.replace("/usr/local/bin/keep-a-week", str(SCRIPT))
+        (tmp_path / f"pscheduler-batch.{name}").write_text(text, encoding="utf-8")
+    units = [str(tmp_path / f"pscheduler-batch.{name}") for name in ("service", "timer")]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

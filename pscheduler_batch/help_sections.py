@@ -1,0 +1,202 @@
+"""
+What our commands add to click's: help in sections, and options that the environment can set.
+
+A user of click, beside the commands themselves. Options say their section where they are declared. What was typed comes
+before what the environment says, and messages about a value from there name the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar
+
+import click
+from click.core import ParameterSource
+
+# Where --help and --version are, which declare no section; always the last one.
+OTHER = "Other"
+
+_COLUMN = 24  # The width of the first column; an option that is wider has its text below it.
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class SectionedOption(click.Option):
+    """
+    An option that belongs to a section of the help text.
+
+    Attributes:
+        section: Its title.
+    """
+
+    def __init__(self, *declarations: Any, section: str = OTHER, **settings: Any) -> None:
+        self.section = section
+        super().__init__(*declarations, **settings)
+
+    def get_error_hint(self, ctx: Optional[click.Context]) -> str:  # type: ignore[override,unused-ignore]
+        """Name the option, and the variable where the value is from the environment."""
+        hint = " / ".join(repr(name) for name in self.opts)
+        if ctx is not None and self.name is not None and is_from_environment(ctx, self.name):
+            return f"{hint} (from the environment variable {variable_of(ctx, self.name)})"
+        return hint
+
+
+def option(*declarations: str, section: str, **settings: Any) -> Callable[[_Function], _Function]:
+    """
+    Declare an option, as :func:`click.option` does.
+
+    Args:
+        declarations: Its names.
+        section: The section of the help text it is in; sections come in the order in which they are first named.
+        settings: As of :class:`click.Option`.
+    """
+    return click.option(*declarations, cls=SectionedOption, section=section, **settings)
+
+
+class SectionedCommand(click.Command):
+    """
+    A command whose help text has its options in sections.
+
+    With ``auto_envvar_prefix`` among its ``context_settings`` each option can be set by a variable, apart from those
+    that do something else instead of the command, such as ``--help``.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for parameter in self.params:
+            _close_to_environment(parameter)
+
+    def get_help_option(self, ctx: click.Context) -> Optional[click.Option]:
+        """Give the option ``--help``, which no variable sets."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            _close_to_environment(found)
+        return found
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section after the other, all with the same columns."""
+        sections = self.sections(ctx)
+        records = {title: [_record_of(found, ctx) for found in options] for title, options in sections.items()}
+        names = [name for rows in records.values() for name, _ in rows]
+        width = min(max(map(len, names), default=0), _COLUMN)
+        for title, rows in records.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows], col_max=_COLUMN)
+
+    def sections(self, ctx: click.Context) -> Dict[str, List[click.Option]]:
+        """Give the options that the help text shows, by the titles of the sections, in its order."""
+        found: Dict[str, List[click.Option]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and parameter.get_help_record(ctx) is not None:
+                found.setdefault(getattr(parameter, "section", OTHER), []).append(parameter)
+        rest = found.pop(OTHER, None)
+        return found if rest is None else {**found, OTHER: rest}
+
+
+def variable_of(context: click.Context, name: str) -> str:
+    """
+    Name the environment variable that sets an option.
+
+    Args:
+        context: Of a command that has an ``auto_envvar_prefix``.
+        name: The option's name as a parameter, such as ``max_connections``.
+    """
+    return f"{context.auto_envvar_prefix}_{name.upper()}"
+
+
+def variables_of(context: click.Context) -> Mapping[str, click.Option]:
+    """Give the options of a command that the environment can set, by the names of their variables."""
+    options = [found for found in context.command.get_params(context) if isinstance(found, click.Option)]
+    return {variable_of(context, found.name): found for found in options if found.name and found.allow_from_autoenv}
+
+
+def is_from_environment(context: click.Context, name: str) -> bool:
+    """Say whether an option has its value from the environment; ``name`` is its name as a parameter."""
+    return context.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+
+
+def settle(context: click.Context, given: Mapping[str, Any], pairs: Iterable[Tuple[str, str]]) -> Dict[str, Any]:
+    """
+    See that no two options are given that cannot go together; what was typed comes before the environment.
+
+    Args:
+        context: Of the command, which knows where each value came from.
+        given: The values by the names of their parameters.
+        pairs: Which two cannot go together, each by its name as a parameter.
+
+    Returns:
+        The values, with those from the environment that had to give way as if they had never been set.
+
+    Raises:
+        click.UsageError: Two that cannot go together were both typed, or are both in the environment.
+    """
+    clashes = [pair for pair in pairs if all(given[name] and _is_set(context, name) for name in pair)]
+    gone = set()
+    for pair in clashes:
+        from_environment = [name for name in pair if is_from_environment(context, name)]
+        if not from_environment:
+            raise click.UsageError(_cannot(*(_written(context, name) for name in pair)), context)
+        if len(from_environment) == 1:
+            gone.update(from_environment)
+    for pair in clashes:
+        if gone.isdisjoint(pair):
+            message = _cannot(*(variable_of(context, name) for name in pair))
+            raise click.UsageError(f"in the environment, {message}", context)
+    return {**given, **{name: _default_of(context, name) for name in sorted(gone)}}
+
+
+def misspelt_variables(
+    context: click.Context, environ: Mapping[str, str] = os.environ, *, other: Collection[str] = ()
+) -> Tuple[str, ...]:
+    """
+    Find variables that set nothing, though they are nearly named like one that sets an option.
+
+    Args:
+        context: Of a command that has an ``auto_envvar_prefix``.
+        environ: The environment.
+        other: How the names of variables begin that belong to somebody else.
+
+    Returns:
+        A message about each.
+    """
+    known = list(variables_of(context))
+    prefix = f"{context.auto_envvar_prefix}_"
+    messages = []
+    for name in sorted(set(environ) - set(known)):
+        if name.startswith(prefix) and not name.startswith(tuple(other)):
+            near = get_close_matches(name[len(prefix) :], [found[len(prefix) :] for found in known], 1, 0.8)
+            messages += [f"{name} sets nothing; did you mean {prefix}{found}?" for found in near]
+    return tuple(messages)
+
+
+def _close_to_environment(parameter: click.Parameter) -> None:
+    if isinstance(parameter, click.Option) and parameter.is_eager and not parameter.expose_value:
+        parameter.allow_from_autoenv = False
+
+
+def _record_of(found: click.Option, context: click.Context) -> Tuple[str, str]:
+    record = found.get_help_record(context)
+    assert record is not None  # noqa: S101 - sections() gives only those that have one
+    return record
+
+
+def _is_set(context: click.Context, name: str) -> bool:
+    """Say whether somebody set an option, be it to its default."""
+    return context.get_parameter_source(name) in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+
+
+def _written(context: click.Context, name: str) -> str:
+    """Write an option as it is typed, by its longest name."""
+    names = [max(found.opts, key=len) for found in context.command.params if found.name == name]
+    return names[0]
+
+
+def _cannot(one: str, other: str) -> str:
+    return f"{other} cannot go with {one}"
+
+
+def _default_of(context: click.Context, name: str) -> Any:
+    """Work out what an option is if nobody sets it, as this version of click does."""
+    settings: Dict[str, Any] = {"auto_envvar_prefix": None, "resilient_parsing": True}
+    untouched = context.command.make_context(context.info_name, [], **settings)
+    return untouched.params[name]

@@ -1,0 +1,176 @@
+"""
+Files that one process at a time may use.
+
+The lock is the kernel's (flock), so it ends with its holder, however that comes to its end, and a file that is left
+behind locks nothing. Such a file is never removed: somebody else may just have opened it, and the next one would then
+make, and lock, another file of the same name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import BinaryIO, Callable, Optional, Tuple
+
+from pscheduler_batch.errors import BatchError
+
+# A note is one short line; more in a lock file is somebody else's.
+_NOTE_SIZE = 100
+_NOTE = re.compile(rb"([0-9]{1,10}) ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+[+-][0-9:]+)\n")
+
+
+class LockError(BatchError):
+    """A file that cannot be locked."""
+
+
+class BusyError(LockError):
+    """
+    A file that another process has locked.
+
+    Attributes:
+        path: The file.
+        holder: The process that has it, by its number; None where that is not known.
+        since: When it got it; None where that is not known.
+    """
+
+    def __init__(
+        self, message: str, path: str, *, holder: Optional[int] = None, since: Optional[datetime] = None
+    ) -> None:
+        self.path = path
+        self.holder = holder
+        self.since = since
+        super().__init__(message)
+
+
+def open_locked(path: str, flags: int, what: str) -> BinaryIO:
+    """
+    Open a file for this process alone, until it is closed or the process ends.
+
+    Args:
+        path: An ordinary file; a new one is made readable for its owner only.
+        flags: As of :func:`os.open`; they must allow reading and writing.
+        what: What messages call the file, such as "the journal".
+
+    Raises:
+        BusyError: Another process has it.
+        LockError: It cannot be opened, or is something else than a file.
+    """
+    try:
+        number = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LockError(f"cannot open {what} {path}: {error.strerror}") from error
+    stream = os.fdopen(number, "r+b", buffering=0)
+    try:
+        _demand_ordinary(stream, path, what)
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder, since = _read_note(stream)
+        stream.close()
+        raise BusyError(f"{what} {path} is in use by another process", path, holder=holder, since=since) from error
+    except OSError as error:
+        stream.close()
+        raise LockError(f"cannot lock {what} {path}: {error.strerror}") from error
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _demand_ordinary(stream: BinaryIO, path: str, what: str) -> None:
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        raise LockError(f"cannot use {path} as {what}: it is no ordinary file")
+
+
+class Lock:
+    """
+    A lock that one batch at a time has; a context manager.
+
+    Who has it, and since when, is noted in the file while it is held, for the message to the one who comes second. A
+    file with something else in it, such as one that other programs use as a lock too, is left as it is.
+    """
+
+    def __init__(self, path: str, *, now: Optional[Callable[[], datetime]] = None) -> None:
+        """
+        Name the lock.
+
+        Args:
+            path: The file; it is made where it is missing, its folder is not.
+            now: Gives the time, with its time zone; None is this machine's clock.
+        """
+        self._path = path
+        self._now = now or _local_time
+        self._stream: Optional[BinaryIO] = None
+
+    def __enter__(self) -> Lock:  # noqa: PYI034 - not made for subclasses
+        """
+        Take the lock, without waiting for it.
+
+        Raises:
+            BusyError: Another process has it; the text says which, and since when, where that is known.
+            LockError: The file cannot be used.
+        """
+        try:
+            stream = open_locked(self._path, os.O_RDWR | os.O_CREAT, "the lock file")
+        except BusyError as error:
+            raise BusyError(
+                _who_has_it(self._path, error), self._path, holder=error.holder, since=error.since
+            ) from error
+        self._stream = stream
+        # A disk that is full keeps nobody from locking.
+        with suppress(OSError):
+            _write_note(stream, self._now())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the lock back."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        with suppress(OSError):
+            if _NOTE.fullmatch(_contents(stream)):
+                os.ftruncate(stream.fileno(), 0)
+        # A child that was forked meanwhile would keep the lock if the file were only closed.
+        with suppress(OSError):
+            fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
+        stream.close()
+
+
+def _who_has_it(path: str, error: BusyError) -> str:
+    holder = "another process" if error.holder is None else f"process {error.holder}"
+    since = "" if error.since is None else f" since {error.since.isoformat(timespec='seconds')}"
+    return f"another batch is still running: {holder} has had the lock file {path}{since}"
+
+
+def _write_note(stream: BinaryIO, now: datetime) -> None:
+    before = _contents(stream)
+    if before and not _NOTE.fullmatch(before):
+        return
+    os.ftruncate(stream.fileno(), 0)
+    os.pwrite(stream.fileno(), f"{os.getpid()} {now.isoformat(timespec='seconds')}\n".encode("ascii"), 0)
+
+
+def _read_note(stream: BinaryIO) -> Tuple[Optional[int], Optional[datetime]]:
+    """Read who has a lock; nothing where nothing is noted, or what is noted is of a process that is no more."""
+    try:
+        found = _NOTE.fullmatch(_contents(stream))
+        if found is None:
+            return None, None
+        holder = int(found[1])
+        # The note of one that was killed stays, and another program may lock the file without one of its own.
+        with suppress(PermissionError):
+            os.kill(holder, 0)
+        return holder, datetime.fromisoformat(found[2].decode("ascii"))
+    except (OSError, OverflowError, ValueError):
+        return None, None
+
+
+def _contents(stream: BinaryIO) -> bytes:
+    return os.pread(stream.fileno(), _NOTE_SIZE, 0)
+
+
+def _local_time() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
