@@ -20,22 +20,48 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Sequence
 
+ERROR = "error"
+WARNING = "warning"
+
 
 class BatchError(Exception):
     """Anything that a user can cause or mend; its text is the whole message."""
 
 
 @dataclass(frozen=True)
+class Change:
+    """
+    What a transform did to a task.
+
+    Attributes:
+        transform: The JSON pointer of the transform in the input.
+        part: The part of the task that is shown, as a JSON pointer into the task; "/" for all of it.
+        before: That part as it went in: JSON text of limited length, without secrets; "" where there was none.
+        after: The same as it came out; "" where it did not.
+    """
+
+    transform: str
+    part: str
+    before: str
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class Problem:
     """
-    One thing that is wrong with a batch.
+    One thing that is wrong with a batch, or strange.
 
     Attributes:
         where: A JSON pointer into the input, "/" for the document as a whole.
         reason: What was found and what was expected, in one or more lines.
-        line: The line of that place in the input, counted from 1, where the text of the input is known.
+        line: The line of that place in the input, counted from 1, where the text of the input is known. Where a
+            transform is to blame, it is the line of its script.
         column: The column of that place, counted from 1.
         during: Which iterations of which job it concerns, where it came up while they were worked out.
+        end_column: The column behind the value or name in question, where it is a simple one that ends in that line.
+        severity: "error" or "warning".
+        change: What the transform did that is to blame, where one is.
+        at_name: Whether it is about the pair's name, not about the value.
     """
 
     where: str
@@ -43,6 +69,10 @@ class Problem:
     line: Optional[int] = None
     column: Optional[int] = None
     during: str = ""
+    end_column: Optional[int] = None
+    severity: str = ERROR
+    change: Optional[Change] = None
+    at_name: bool = False
 
     def __str__(self) -> str:
         place = f"At {self.where}"
@@ -60,11 +90,15 @@ class InputError(BatchError):
     Attributes:
         problems: Everything that was found wrong, in the order of the input; never empty.
         source: The name of the file, where there is one.
+        text: The text of the input, where it came as text.
     """
 
-    def __init__(self, problems: Sequence[Problem], *, source: Optional[str] = None) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], *, source: Optional[str] = None, text: Optional[str] = None
+    ) -> None:
         self.problems = tuple(problems)
         self.source = source
+        self.text = text
         lines = [str(problem) for problem in self.problems]
         if source is not None:
             lines = [f"{source}: {line}" for line in lines]

@@ -61,8 +61,8 @@ def serve(lifeline: int) -> None:
     """
     for number in PARENTS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    _be_expendable()
-    if not _tie_to_the_parent(lifeline):
+    be_expendable()
+    if not tie_to_the_parent(lifeline):
         return
     with os.fdopen(os.dup(1), "wb") as replies:
         # Whatever a library may print is no reply.
@@ -74,7 +74,7 @@ def serve(lifeline: int) -> None:
                 write_frame(replies, _reply(json.loads(request), text.decode("utf-8", "surrogatepass")))
 
 
-def _be_expendable() -> None:
+def be_expendable() -> None:
     """Write no secrets into a core file, and be what is killed when memory runs out: the parent has the results."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # Only Linux has this.
@@ -82,9 +82,12 @@ def _be_expendable() -> None:
         score.write("1000")
 
 
-def _tie_to_the_parent(lifeline: int) -> bool:
+def tie_to_the_parent(lifeline: int) -> bool:
     """
     Be killed by the system when the parent is gone, also while jq keeps Python from noticing.
+
+    Args:
+        lifeline: The descriptor of a pipe that the parent alone holds the other end of, and never writes to.
 
     The system sends a signal when the pipe that the parent holds is closed, however that comes about. Where the system
     is not Linux, the child ends when its script does. A signal on the death of the parent would not do, as it comes
@@ -118,11 +121,11 @@ def _reply(request: Dict[str, Any], text: str) -> bytes:
     except MemoryError:
         reply = {"error": "there is not enough memory for the script"}
     except Exception as error:  # noqa: BLE001 - a bug, which is to be seen where the parent is
-        reply = {"bug": _describe_bug(error)}
+        reply = {"bug": describe_bug(error)}
     return json.dumps(reply).encode()
 
 
-def _describe_bug(error: Exception) -> str:
+def describe_bug(error: BaseException) -> str:
     """Say where a bug is; what the error says may be secret."""
     import traceback  # noqa: PLC0415 - hardly ever needed
 

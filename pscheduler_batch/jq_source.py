@@ -14,7 +14,6 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 # A comment is matched to the end of its line or not at all, so that there is one way only to match a text. A backslash
@@ -22,15 +21,15 @@ from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 _COMMENT = r"#(?:[^\\\n]|\\(?:\r\n|[\s\S]))*(?:\n|\Z)"
 _SKIP = rf"(?:\s|{_COMMENT})*"
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_DIRECTIVE = re.compile(
+# The re module compiles these when they are first used, and keeps them; many batches have no scripts.
+_DIRECTIVE = (
     rf"{_SKIP}(?:(?P<module>module)\b|(?:import{_SKIP}(?P<imported>{_STRING}){_SKIP}as{_SKIP}(?P<data>\$)?\w+"
     rf"|include{_SKIP}(?P<included>{_STRING})))"
-    rf"(?P<metadata>{_SKIP}\{{(?:[^;\"#]|{_STRING}|{_COMMENT})*\}})?{_SKIP};",
-    re.DOTALL,
+    rf"(?P<metadata>{_SKIP}\{{(?:[^;\"#]|{_STRING}|{_COMMENT})*\}})?{_SKIP};"
 )
-_COMPILE_ERROR = re.compile(
-    r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
-)
+_COMPILE_ERROR = r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
+
+_VARIABLE_HINT = "; variables are $global, $iteration, and the names in the transform's `args`"
 
 
 def library_folders() -> Tuple[str, ...]:
@@ -137,6 +136,8 @@ def linked_modules(script: str, folders: Tuple[str, ...]) -> Iterator[Linked]:
     if not found:
         yield Linked(folders)
         return
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - it takes 7 ms to import, and hardly any script needs it
+
     with TemporaryDirectory(prefix="pscheduler-batch-") as folder:
         searched = (os.path.realpath(folder), *folders)
         originals: Dict[str, str] = {}
@@ -221,14 +222,15 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
     body_at = _own_head_length(script)
     program = head + prefix + script[body_at:]
     parts = []
-    for match in _COMPILE_ERROR.finditer(message):
+    for match in re.finditer(_COMPILE_ERROR, message):
         what, line, column = match.group("what"), int(match.group("line")), int(match.group("column"))
         if match.group("file") == "<top-level>":
             offset = _offset(program, line, column)
             # The head is the script's own beginning with folders written into it; what is behind it was only moved.
             moved = offset - len(head) - len(prefix)
             own = body_at + moved if moved >= 0 else min(offset, body_at)
-            parts.append(f"the script does not compile: {what}\n{_point_at(script, own)}")
+            hint = _VARIABLE_HINT if re.fullmatch(r"\$\w+ is not defined", what) else ""
+            parts.append(f"the script does not compile: {what}{hint}\n{_point_at(script, own)}")
         else:
             parts.append(f"the module {match.group('file')} does not compile, line {line}, column {column}: {what}")
     if not parts:
@@ -261,10 +263,11 @@ def _own_head_length(script: str) -> int:
 
 def _directives(script: str) -> Iterator[re.Match[str]]:
     """Go through the directives at the head of a script; each match begins where the one before it ended."""
-    match = _DIRECTIVE.match(script)
+    directive = re.compile(_DIRECTIVE, re.DOTALL)
+    match = directive.match(script)
     while match is not None:
         yield match
-        match = _DIRECTIVE.match(script, match.end())
+        match = directive.match(script, match.end())
 
 
 def _read_string(text: str) -> str:

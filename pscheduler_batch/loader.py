@@ -8,19 +8,20 @@ build. Everything that is wrong is told at once. Tasks are checked after the tra
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Container, Iterable, List, Mapping, Optional, Tuple, Union
 
-from pscheduler_batch.errors import InputError, Problem
+from pscheduler_batch.errors import WARNING, InputError, Problem
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import DEFAULT_SETUP_TIME, Batch, Job, JSONObject, Transform
+from pscheduler_batch.places import in_order, locate_findings
 from pscheduler_batch.plain import Finding, TooDeepError, to_plain
-from pscheduler_batch.positions import Lines, Path, find_duplicates, locate, pointer
+from pscheduler_batch.positions import Lines, Path, find_duplicates, pointer
 from pscheduler_batch.syntax import parse, too_deep_at
 from pscheduler_batch.validation import explain
 from pscheduler_batch.violations import find_violations
-from pscheduler_batch.wording import printable, show
+from pscheduler_batch.wording import shorten, show
 
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
@@ -37,29 +38,67 @@ def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[s
     Raises:
         InputError: With everything that is wrong. Of jobs that are not enabled only the shape is checked.
     """
+    loaded = load_right_parts(data, source=source)
+    if loaded.problems or loaded.batch is None:
+        raise InputError(loaded.problems, source=source, text=loaded.text)
+    return loaded.batch
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """
+    What could be made of an input.
+
+    Attributes:
+        batch: The batch, without the jobs that are wrong; None where what is wrong concerns all of it.
+        problems: What is wrong.
+        text: The text of the input, where it came as text.
+    """
+
+    batch: Optional[Batch]
+    problems: Tuple[Problem, ...]
+    text: Optional[str]
+
+
+def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Loaded:
+    """
+    Make a batch of the jobs that are right, so that these can be looked into further.
+
+    The parameters are those of :func:`load_batch`.
+
+    Raises:
+        InputError: It is no JSON, or holds what JSON cannot hold.
+    """
     text: Optional[str] = None
     has_duplicates = False
     value: Any = data
     if isinstance(data, (bytes, bytearray, str)):
         parsed = parse(data if isinstance(data, str) else bytes(data), source=source)
         value, text, has_duplicates = parsed.value, parsed.text, parsed.has_duplicates
+    document, findings = _to_document(value, text, source)
+    if findings:
+        raise InputError(locate_findings(findings, text), source=source, text=text)
+    findings = explain("batch", document) or _long_durations(document)
+    if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
+        return Loaded(None, tuple(locate_findings(findings, text)), text)
+    batch = _build(document, text=text, source=source, without={finding.path[1] for finding in findings})
+    warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
+    warnings += locate_findings(_strange_things(batch), text)
+    strange = tuple(replace(warning, severity=WARNING) for warning in in_order(warnings, document))
+    return Loaded(replace(batch, warnings=strange), tuple(locate_findings(findings, text)), text)
+
+
+def _to_document(value: Any, text: Optional[str], source: Optional[str]) -> Tuple[Any, List[Finding]]:
     try:
-        document, findings = to_plain(value)
+        return to_plain(value)
     except TooDeepError as error:
         deep = Problem(pointer(error.path), str(error))
         if text is not None:
             deep = Problem("/", str(error), *too_deep_at(text))
-        raise InputError([deep], source=source) from None
-    findings = findings or explain("batch", document) or _long_durations(document)
-    if findings:
-        raise InputError(_to_problems(findings, text), source=source)
-    batch = _build(document, text=text, source=source)
-    duplicates = _duplicate_warnings(text) if text is not None and has_duplicates else []
-    strange = [str(problem) for problem in _to_problems(_strange_things(batch), text)]
-    return replace(batch, warnings=(*duplicates, *strange))
+        raise InputError([deep], source=source, text=text) from None
 
 
-def _build(document: JSONObject, *, text: Optional[str], source: Optional[str]) -> Batch:
+def _build(document: JSONObject, *, text: Optional[str], source: Optional[str], without: Container[Any]) -> Batch:
     schema = int(document.get("schema", 1))
     common = document.get("global", {})
     return Batch(
@@ -67,7 +106,7 @@ def _build(document: JSONObject, *, text: Optional[str], source: Optional[str]) 
         data=common.get("data"),
         transform_pre=_transform(common, "transform-pre", "/global"),
         transform_post=_transform(common, "transform-post", "/global"),
-        jobs=tuple(_job(number, pairs, schema) for number, pairs in enumerate(document["jobs"])),
+        jobs=tuple(_job(number, job, schema) for number, job in enumerate(document["jobs"]) if number not in without),
         document=document,
         text=text,
         source=source,
@@ -141,7 +180,7 @@ def _long_durations(document: JSONObject) -> List[Finding]:
 
 
 def _strange_things(batch: Batch) -> List[Finding]:
-    if not batch.jobs:
+    if not batch.document["jobs"]:
         return [Finding(("jobs",), "there are no jobs, so nothing will be run")]
     findings: List[Finding] = []
     for job in batch.jobs:
@@ -163,25 +202,12 @@ def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
         )
 
 
-def _duplicate_warnings(text: str) -> List[str]:
-    warnings: List[str] = []
+def _duplicate_warnings(text: str) -> List[Problem]:
+    warnings: List[Problem] = []
     lines = Lines(text)
     for duplicate in find_duplicates(text):
-        first, second = lines.place(duplicate.first), lines.place(duplicate.second)
-        name = printable(str(duplicate.path[-1]))
+        first, second = lines.place(duplicate.first), lines.extent(text, duplicate.second)
+        name = shorten(str(duplicate.path[-1]))
         reason = f'"{name}" was already at line {first[0]}, column {first[1]}; the last one counts'
-        warnings.append(str(Problem(pointer(duplicate.path), reason, *second)))
+        warnings.append(Problem(pointer(duplicate.path), reason, *second[:2], end_column=second[2]))
     return warnings
-
-
-def _to_problems(findings: Sequence[Finding], text: Optional[str]) -> List[Problem]:
-    if text is None or not findings:
-        return [Problem(pointer(finding.path), finding.reason) for finding in findings]
-    places = locate(text, [finding.path for finding in findings])
-    lines = Lines(text)
-    problems: List[Problem] = []
-    for finding in findings:
-        place = places[finding.path]
-        line, column = lines.place(place.name if finding.at_name else place.value)
-        problems.append(Problem(pointer(finding.path), finding.reason, line, column))
-    return problems

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Mapping, Optional, Tuple, Union
 
+from pscheduler_batch.errors import Problem
+
 # What the json module makes of any JSON.
 JSON = Any
 JSONObject = Mapping[str, Any]
@@ -82,7 +84,7 @@ class Batch:
         document: The input without its comments, which the output is a copy of.
         text: The text of the input, where it came as text; errors point into it.
         source: The name of the file, where there is one.
-        warnings: What is strange but not wrong, a line each.
+        warnings: What is strange but not wrong, in the order of the input; the text of each is a line.
     """
 
     schema: int
@@ -93,7 +95,7 @@ class Batch:
     document: JSONObject
     text: Optional[str] = None
     source: Optional[str] = None
-    warnings: Tuple[str, ...] = ()
+    warnings: Tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,15 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole batch, worked out; disabled jobs have no iterations."""
+    """
+    A whole batch, worked out; disabled jobs have no iterations.
+
+    Attributes:
+        warnings: Those of the batch, and what is strange about the tasks, in the order of the input.
+    """
 
     jobs: Tuple[JobPlan, ...]
-    warnings: Tuple[str, ...] = ()
+    warnings: Tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

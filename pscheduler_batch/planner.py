@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Dict, List, Optional, Set, Tuple
+from functools import partial
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from pscheduler_batch.errors import InputError, Problem, TransformError
+from pscheduler_batch.errors import WARNING, InputError, Problem, TransformError
+from pscheduler_batch.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
-from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
-from pscheduler_batch.places import locate_problems
+from pscheduler_batch.iteration_problems import IterationProblems
+from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan, Transform
+from pscheduler_batch.places import in_order, locate_problems
 from pscheduler_batch.private import conceal
-from pscheduler_batch.transforms import ScriptError, StepError, Transforms, changed_numbers, large_numbers
+from pscheduler_batch.transforms import ScriptError, SkippedError, StepError, Transforms
 from pscheduler_batch.validation import check_task
 
 DEFAULT_MAX_ITERATIONS = 100_000
@@ -104,35 +107,72 @@ def plan_batch(batch: Batch, transforms: Transforms, *, max_iterations: int = DE
         TransformError: A script does not compile or fails, or what came out is no task.
         InputError: A task is wrong, or there are too many iterations. All that is wrong is in it.
     """
+    worked_out = work_out(batch, transforms, max_iterations=max_iterations)
+    if worked_out.problems:
+        kind = TransformError if worked_out.from_scripts else InputError
+        raise kind(worked_out.problems, source=batch.source, text=batch.text)
+    return worked_out.plan
+
+
+@dataclass(frozen=True)
+class WorkedOut:
+    """
+    What became of working out a batch.
+
+    Attributes:
+        plan: The plan; where something is wrong, without the iterations of the jobs concerned.
+        problems: What is wrong, in the order of the input.
+        from_scripts: Whether a script does not compile or failed.
+    """
+
+    plan: Plan
+    problems: Tuple[Problem, ...]
+    from_scripts: bool
+
+
+def work_out(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFAULT_MAX_ITERATIONS) -> WorkedOut:
+    """
+    Work out what can be worked out of a batch; the arguments are those of :func:`plan_batch`.
+
+    Of a job with a script that does not compile there is nothing that could be.
+    """
     planning = _Planning(batch, transforms, max_iterations, list(transforms.problems))
     plans = tuple(planning.plan_job(job) for job in batch.jobs)
-    planning.raise_problems()
-    return Plan(plans, batch.warnings + tuple(planning.warnings))
+    warnings = [*batch.warnings, *locate_problems(list(planning.warnings), batch.text)]
+    problems = locate_problems(planning.problems, batch.text)
+    return WorkedOut(
+        Plan(plans, tuple(in_order(warnings, batch.document))),
+        tuple(in_order(problems, batch.document)),
+        planning.from_scripts,
+    )
 
 
 @dataclass
 class _Planning:
-    """The state of one call of :func:`plan_batch`."""
+    """The state of one call of :func:`work_out`."""
 
     batch: Batch
     transforms: Transforms
     max_iterations: int
     problems: List[Problem]
-    warnings: List[str] = field(default_factory=list)
+    # A dictionary for its order; each is told once.
+    warnings: Dict[Problem, None] = field(default_factory=dict)
     total: int = 0
 
     def __post_init__(self) -> None:
         self.from_scripts = bool(self.problems)
-        # Nothing can be worked out with a script that does not compile; what else is wrong is found after that.
-        self.compiled = not self.problems
 
     def plan_job(self, job: Job) -> JobPlan:
-        if not job.enabled or not self.compiled:
+        if not job.enabled or not self.transforms.has_all(job):
             return JobPlan(job, ())
-        count = self._count(job)
-        if count is None or not self._waits_are_short(job, count):
+        before = len(self.problems)
+        try:
+            count = self._count(job)
+            tasks = [] if count is None or not self._waits_are_short(job, count) else self._tasks(job, count)
+        except SkippedError:
             return JobPlan(job, ())
-        tasks = self._tasks(job, count)
+        if count is None or len(self.problems) > before:
+            return JobPlan(job, ())
         delays = start_delays(count, job.backoff, parallel=job.parallel)
         iterations = tuple(
             Iteration(job.number, number, f"{job.label}/{number}", delays[number], task)
@@ -147,8 +187,8 @@ class _Planning:
         self.total += count
         if self.total > self.max_iterations:
             reason = (
-                f"{count:,} iterations make {self.total:,} for the batch so far; at most {self.max_iterations:,} are "
-                "allowed (raise the limit with --max-iterations if you mean it)"
+                f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far; "
+                f"at most {self.max_iterations:,} are allowed (raise the limit with --max-iterations if you mean it)"
             )
             self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))
             self.total -= count
@@ -178,75 +218,80 @@ class _Planning:
         """Work out the tasks of a job; they are copies, so that what is done to a result is not done to the batch."""
         texts = [json.dumps(task) for task in job.tasks]
         originals: List[JSONObject] = [json.loads(text) for text in texts]
-        if self.transforms.last_step(job) is None:
+        if not self.transforms.steps(job):
             return self._unchanged_tasks(job, count, originals)
         tasks: List[JSONObject] = []
-        found: Dict[Tuple[str, str], List[int]] = {}
+        found = IterationProblems(job)
         shared = self.transforms.large_numbers(job)
         large = [large_numbers(task) | shared for task in originals]
-        for number in range(count):
-            index = number if job.task_is_array else 0
-            task, problems = self._transformed_task(job, number, originals[index], texts[index])
-            tasks.append(task)
-            for problem in problems:
-                found.setdefault((problem.where, problem.reason), []).append(number)
-            self._tell_numbers(job, large[index], originals[index], task)
-        self.problems += [
-            Problem(where, reason, during=_during(job, numbers)) for (where, reason), numbers in found.items()
-        ]
+        try:
+            for number in range(count):
+                index = number if job.task_is_array else 0
+                task = self._transformed_task(job, number, originals[index], texts[index], found)
+                tasks.append(task)
+                self._tell_numbers(job, large[index], originals[index], task)
+        finally:
+            # Also where the job could not be worked out to its end.
+            self.problems += found.problems()
         return tasks
 
     def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
         """Take the tasks as they are, the one task of many iterations only once."""
         tasks: List[JSONObject] = []
         for number, task in enumerate(originals):
-            problems = _check(job, number, task)
+            problems = [_placed(job, number, problem) for problem in check_task(task)]
             self.problems += problems
             tasks.append(task if problems else scheduled_task(task))
         return tasks if job.task_is_array else tasks * count
 
-    def _transformed_task(self, job: Job, number: int, task: JSONObject, text: str) -> Tuple[JSONObject, List[Problem]]:
+    def _transformed_task(
+        self, job: Job, number: int, task: JSONObject, text: str, found: IterationProblems
+    ) -> JSONObject:
+        """Work out one task; where something is wrong, what comes back is the one that went in."""
+        transforms = self.transforms.steps(job)
         try:
-            value = self.transforms.apply_steps(job, number, task, text)
+            values = self.transforms.apply_steps(job, number, task, text)
         except StepError as error:
             self.from_scripts = True
-            return task, [Problem(error.where, error.reason)]
-        problems = _check(job, number, value)
-        if problems:
-            return task, [replace(problem, reason=f"{problem.reason} (after its transforms)") for problem in problems]
-        return scheduled_task(value), []
+            known = [task, error.went_in, self.batch.data, [transform.args for transform in transforms]]
+            # What an earlier step made of a secret is no secret to the one that failed.
+            failed = Problem(error.where, conceal(error.reason, known))
+            found.add(failed, number, partial(_with_input, failed, error.went_in, known))
+            return task
+        problems = check_task(values[-1])
+        for problem in problems:
+            explain = partial(_blamed, job, number, problem, transforms, values, self.batch.data)
+            found.add(_placed(job, number, problem), number, explain)
+        return task if problems else scheduled_task(values[-1])
 
     def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
             changed = conceal(f"{number} to {became}", [before, after, self.batch.data])
-            warning = (
-                f"At {job.where}: the transforms changed the number {changed}; "
+            reason = (
+                f"the transforms changed the number {changed}; "
                 "jq cannot hold whole numbers above 2^53 (write it as a string)"
             )
-            if warning not in self.warnings:
-                self.warnings.append(warning)
-
-    def raise_problems(self) -> None:
-        if self.problems:
-            kind = TransformError if self.from_scripts else InputError
-            raise kind(locate_problems(self.problems, self.batch.text), source=self.batch.source)
+            self.warnings[Problem(job.where, reason, severity=WARNING)] = None
 
 
-def _check(job: Job, number: int, task: JSON) -> List[Problem]:
-    """Check one task; the places are in the input."""
+def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
+    from pscheduler_batch.blame import show_input  # noqa: PLC0415 - only needed when something is wrong
+
+    return replace(failed, change=show_input(failed.where, went_in, known=known))
+
+
+def _blamed(  # noqa: PLR0917 - it is called by partial
+    job: Job, number: int, problem: Problem, transforms: Sequence[Transform], values: Sequence[JSON], data: JSON
+) -> Problem:
+    from pscheduler_batch.blame import Course, blame  # noqa: PLC0415 - only needed when something is wrong
+
+    return _placed(job, number, blame(problem, Course(transforms, values, data)))
+
+
+def _placed(job: Job, number: int, problem: Problem) -> Problem:
+    """Turn a place in a task into one in the input."""
     where = f"{job.where}/task/{number}" if job.task_is_array else f"{job.where}/task"
-    return [replace(problem, where=where + problem.where.rstrip("/")) for problem in check_task(task)]
-
-
-def _during(job: Job, numbers: List[int]) -> str:
-    """
-    Name iterations for a message.
-
-    Thousands of iterations that fail alike are one problem, named by the first of them.
-    """
-    others = len(numbers) - 1
-    more = "" if not others else f" and {others:,} more" if others > 1 else " and one more"
-    return f'iteration {numbers[0]}{more} of "{job.label}"'
+    return replace(problem, where=where + problem.where.rstrip("/"))
 
 
 def describe_job(plan: JobPlan) -> str:

@@ -11,11 +11,12 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from json import JSONDecoder
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 # The steps from the document as a whole to one of its parts: names of objects, numbers in arrays.
 Path = Tuple[Union[str, int], ...]
 
+_SECRET_NAME = re.compile(r'"(?:_|\\u005[fF])')
 _WHITE = re.compile(r"[ \t\r\n]*")
 # The json module's scanner of one value, (text, index) -> (value, index behind it); the typing stubs do not know it.
 _scan_value: Callable[[str, int], Tuple[Any, int]] = JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -75,6 +76,24 @@ class Lines:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def start(self, line: int) -> int:
+        """Give the offset at which a line begins."""
+        return self._starts[line - 1]
+
+    def extent(self, text: str, offset: int) -> Tuple[int, int, Optional[int]]:
+        """
+        Give the line and the column of a value or a name, and the column behind it.
+
+        Objects and arrays have none of the last, as they commonly go on over many lines.
+
+        >>> Lines('{"a": [1]}').extent('{"a": [1]}', 1), Lines('{"a": [1]}').extent('{"a": [1]}', 6)
+        ((1, 2, 5), (1, 7, None))
+        """
+        line, column = self.place(offset)
+        if text[offset] in "{[":
+            return line, column, None
+        return line, column, column + _scan_value(text, offset)[1] - offset
+
 
 def locate(text: str, paths: Iterable[Path]) -> Dict[Path, Place]:
     """
@@ -110,6 +129,26 @@ def find_duplicates(text: str) -> List[Duplicate]:
     duplicates: List[Duplicate] = []
     _collect_duplicates(_Cursor(text), (), duplicates)
     return sorted(duplicates, key=lambda duplicate: duplicate.second)
+
+
+def secret_spans(text: str) -> List[Tuple[int, int]]:
+    r"""
+    Find the values of all pairs whose names begin with _, however that is written (decision 17).
+
+    >>> secret_spans('{"_a": 1, "\\u005fb": [2]}')
+    [(7, 8), (21, 24)]
+
+    Args:
+        text: Right JSON.
+
+    Returns:
+        Where each begins and ends, in order; none of them lies in another.
+    """
+    candidates = [match.start() for match in _SECRET_NAME.finditer(text)]
+    spans: List[Tuple[int, int]] = []
+    if candidates:
+        _collect_secrets(_Cursor(text), candidates, spans)
+    return spans
 
 
 class _Cursor:
@@ -184,3 +223,15 @@ def _collect_duplicates(cursor: _Cursor, path: Path, duplicates: List[Duplicate]
             duplicates.append(Duplicate((*path, step), seen[step], place.name))
         seen[step] = place.name
         _collect_duplicates(cursor, (*path, step), duplicates)
+
+
+def _collect_secrets(cursor: _Cursor, candidates: List[int], spans: List[Tuple[int, int]]) -> None:
+    for step, place in cursor.members():
+        cursor.skip_value()
+        behind = cursor.index
+        if isinstance(step, str) and step.startswith("_"):
+            spans.append((place.value, behind))
+        elif bisect_right(candidates, place.value) < bisect_right(candidates, behind):
+            # Only what may have secrets in it is looked into.
+            cursor.index = place.value
+            _collect_secrets(cursor, candidates, spans)

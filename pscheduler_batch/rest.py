@@ -99,14 +99,29 @@ def api_url(host: str) -> str:
     return f"https://{netloc(host)}/pscheduler"
 
 
+def tests_url(host: str) -> str:
+    """Say where a host lists the tests that it knows [b01]."""
+    return f"{api_url(host)}/tests"
+
+
+def hostname_url(host: str) -> str:
+    """Say where a host tells its name, which costs it next to nothing [a05]."""
+    return f"{api_url(host)}/hostname"
+
+
 def test_url(host: str, test_type: str) -> str:
     """Say where a host describes a test."""
-    return f"{api_url(host)}/tests/{quote(test_type, safe='')}"
+    return f"{tests_url(host)}/{quote(test_type, safe='')}"
 
 
 def participants_url(host: str, test_type: str, spec: JSON) -> str:
     """Say where a host names the participants of a test."""
     return f"{test_url(host, test_type)}/participants?{urlencode({'spec': json.dumps(spec)})}"
+
+
+def validity_url(host: str, test_type: str, spec: JSON) -> str:
+    """Say where a host judges the specification of a test [b40-b42]."""
+    return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"
 
 
 def tasks_url(host: str) -> str:

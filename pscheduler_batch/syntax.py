@@ -10,12 +10,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
 from pscheduler_batch.errors import InputError, Problem
 from pscheduler_batch.plain import MAX_DEPTH, MAX_DIGITS, TOO_DEEP
 from pscheduler_batch.positions import line_and_column
-from pscheduler_batch.secrets_in_text import hide_secrets
 
-# How much of the wrong line is shown on either side of the wrong place.
-_SHOWN = 60
-# How far before it a secret may begin whose end is shown; what lies before does not matter.
-_CONTEXT = 100_000
 _EXPECTED = "expected a batch as one JSON object"
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -73,7 +68,8 @@ def parse(data: Union[bytes, str], *, source: Optional[str]) -> Parsed:
         text = _decode(data)
         value, has_duplicates = _load(text)
     except _SyntaxProblem as problem:
-        raise InputError([problem.problem], source=source) from None
+        shown = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+        raise InputError([problem.problem], source=source, text=shown) from None
     return Parsed(value, text, has_duplicates)
 
 
@@ -152,9 +148,11 @@ def too_deep_at(text: str) -> Tuple[int, int]:
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> _SyntaxProblem:
+    from pscheduler_batch.excerpts import broken_excerpt  # noqa: PLC0415 - only needed when something is wrong
+
     reason, offset = _reason(text, error)
     line, column = line_and_column(text, offset)
-    return _SyntaxProblem(f"this is not JSON: {reason}\n{_excerpt(text, offset)}", line, column)
+    return _SyntaxProblem(f"this is not JSON: {reason}\n{broken_excerpt(text, offset)}", line, column)
 
 
 def _reason(text: str, error: json.JSONDecodeError) -> Tuple[str, int]:
@@ -189,16 +187,3 @@ def _what_is_open(text: str) -> str:
     bracket, offset = opened[-1]
     line, column = line_and_column(text, offset)
     return f"but the {bracket} of line {line}, column {column} is still open"
-
-
-def _excerpt(text: str, offset: int) -> str:
-    """Show the line of a place, or what is around the place in a long line, with a caret under it."""
-    end = text.find("\n", offset)
-    line_end = len(text) if end < 0 else end
-    line_start = text.rfind("\n", 0, offset) + 1
-    start, stop = max(line_start, offset - _SHOWN), min(line_end, offset + _SHOWN)
-    # No string goes on over the end of a line, so what is hidden can be worked out from a line's begin.
-    context = text.rfind("\n", 0, max(start - _CONTEXT, 0)) + 1
-    shown = hide_secrets(text[context:stop])[start - context :]
-    clean = "".join(character if character.isprintable() else " " for character in shown)
-    return f"    {clean.rstrip()}\n    {' ' * (offset - start)}^"

@@ -8,14 +8,12 @@ with the iteration goes in with the input, so an iteration costs a run and no co
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple, Union
-
-import jq
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Set, Tuple, Union
 
 from pscheduler_batch.errors import Problem
+from pscheduler_batch.exact_numbers import large_numbers
 from pscheduler_batch.jq_source import (
     ImportsError,
     blank,
@@ -26,9 +24,7 @@ from pscheduler_batch.jq_source import (
 )
 from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.private import conceal, secrets_of
-
-# The largest span of whole numbers that a double holds without gaps; jq's numbers are doubles (decision 23).
-EXACT = 2**53
+from pscheduler_batch.wording import printable
 
 # How many characters are shown of a value that cannot be used.
 SHOWN = 100
@@ -54,6 +50,41 @@ def iteration_prefix(args: Mapping[str, JSON]) -> str:
 
 class ScriptError(Exception):
     """A script that does not compile or fails; the text says why, the caller knows where."""
+
+
+class SkippedError(Exception):
+    """A script that is not run any more, as it is known to have no end; that has been told already."""
+
+
+class Guard(Protocol):
+    """Is told which script is compiled or run, so that one without an end can be named (decision 25)."""
+
+    def begin(self, where: str, job: int, iteration: int) -> None:
+        """
+        Note that a script is about to be compiled or run, or keep it from that.
+
+        Args:
+            where: The JSON pointer of the transform.
+            job: The number of the job; -1 while scripts are compiled.
+            iteration: The number of the iteration; -1 where it is for none.
+
+        Raises:
+            ScriptError: This is where the script is known to have no end.
+            SkippedError: It is known to have none, and that is told elsewhere.
+        """
+
+    def end(self) -> None:
+        """Note that it is done, or has failed."""
+
+
+class Unguarded:
+    """Lets every script run for as long as it takes."""
+
+    def begin(self, where: str, job: int, iteration: int) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
 
 
 class Script:
@@ -94,7 +125,10 @@ class Script:
             # No more than are needed to see that they are too many: there may be no end of them.
             values = list(islice(self._program.input_text(text), 2))
         except ValueError as error:
-            raise ScriptError(self.conceal(str(error), text)) from error
+            said = printable(" ".join(self.conceal(str(error), text).split("\n")))
+            raise ScriptError(f"the script failed: {said}") from error
+        except MemoryError as error:
+            raise ScriptError("there is not enough memory for the script") from error
         if len(values) != 1:
             gave = "more than one value" if values else "nothing"
             raise ScriptError(f"the script gave {gave}; exactly one value must come out")
@@ -132,6 +166,8 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
 
 
 def _compile(script: str, folders: Tuple[str, ...], arguments: Mapping[str, JSON], prefix: str) -> Any:
+    import jq  # noqa: PLC0415 - many batches have no scripts
+
     try:
         with linked_modules(script, folders) as linked:
             head, body = with_library(script, linked.folders)
@@ -159,24 +195,42 @@ class StepError(Exception):
     Attributes:
         where: The JSON pointer of the transform.
         reason: What jq said, without secrets.
+        went_in: The task that the step was given.
     """
 
-    def __init__(self, where: str, reason: str) -> None:
+    def __init__(self, where: str, reason: str, went_in: JSON) -> None:
         self.where = where
         self.reason = reason
+        self.went_in = went_in
         super().__init__(f"{where}: {reason}")
+
+
+def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
+    """List all that there is in a batch for jq to do; of disabled jobs that is nothing."""
+    scripts = [batch.transform_pre, batch.transform_post]
+    for job in batch.jobs:
+        if job.enabled:
+            counting = job.iterations if isinstance(job.iterations, Transform) else None
+            scripts += [counting, job.task_transform, job.continue_if]
+    return tuple(script for script in scripts if script is not None)
 
 
 class Transforms:
     """All the transforms of the enabled jobs of a batch, compiled."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, guard: Optional[Guard] = None) -> None:
         """
         Compile them.
 
         The constructor never raises for a script that does not compile; look at :attr:`problems`.
+
+        Args:
+            batch: The batch.
+            guard: Is told of every script before it is compiled or run.
         """
         self.problems: List[Problem] = []
+        self._guard = guard or Unguarded()
+        self._incomplete: Set[int] = set()
         self._data = batch.data
         self._large_data = large_numbers(batch.data)
         self._folders: Optional[Tuple[str, ...]] = None
@@ -187,20 +241,33 @@ class Transforms:
         post = self._steps_of(batch.transform_post)
         for job in batch.jobs:
             if job.enabled:
-                self._steps[job.number] = pre + self._steps_of(job.task_transform) + post
-                if isinstance(job.iterations, Transform):
-                    counting = self._compile(job.iterations, "")
-                    if counting is not None:
-                        self._iterations[job.number] = counting
-                if job.continue_if is not None:
-                    # It is run elsewhere, when the job has ended; that it does not compile is to be known now.
-                    self._compile(job.continue_if, "")
+                self._compile_job(job, pre, post)
 
-    def _steps_of(self, transform: Optional[Transform]) -> Tuple[Step, ...]:
+    def _compile_job(self, job: Job, pre: Optional[Tuple[Step, ...]], post: Optional[Tuple[Step, ...]]) -> None:
+        own = self._steps_of(job.task_transform)
+        self._steps[job.number] = (pre or ()) + (own or ()) + (post or ())
+        complete = pre is not None and own is not None and post is not None
+        if isinstance(job.iterations, Transform):
+            counting = self._compile(job.iterations, "")
+            complete = complete and counting is not None
+            if counting is not None:
+                self._iterations[job.number] = counting
+        if job.continue_if is not None:
+            # It is run elsewhere, when the job has ended; that it does not compile is to be known now.
+            self._compile(job.continue_if, "")
+        if not complete:
+            self._incomplete.add(job.number)
+
+    def has_all(self, job: Job) -> bool:
+        """Say whether everything compiled that a job's tasks are worked out with."""
+        return job.number not in self._incomplete
+
+    def _steps_of(self, transform: Optional[Transform]) -> Optional[Tuple[Step, ...]]:
+        """Compile a transform; no steps where there is none, None where it does not compile."""
         if transform is None:
             return ()
         script = self._compile(transform, iteration_prefix(transform.args))
-        return () if script is None else (Step(transform, script),)
+        return None if script is None else (Step(transform, script),)
 
     def _compile(self, transform: Transform, prefix: str) -> Optional[Script]:
         key = (transform.script, json.dumps(transform.args, sort_keys=True), prefix)
@@ -208,16 +275,19 @@ class Transforms:
             if self._folders is None:
                 self._folders = library_folders()
             try:
+                self._guard.begin(transform.where, -1, -1)
                 self._scripts[key] = Script(transform, self._data, self._folders, prefix=prefix)
             except ScriptError as error:
                 self._scripts[key] = error
+            finally:
+                self._guard.end()
         script = self._scripts[key]
         if isinstance(script, ScriptError):
             self.problems.append(Problem(transform.where, str(script)))
             return None
         return script
 
-    def apply_steps(self, job: Job, number: int, task: JSONObject, task_text: str) -> JSON:
+    def apply_steps(self, job: Job, number: int, task: JSONObject, task_text: str) -> List[JSON]:
         """
         Take one task through pre, task-transform and post.
 
@@ -228,32 +298,40 @@ class Transforms:
             task_text: The same as JSON text, so that a thousand iterations write it once.
 
         Returns:
-            What came out last, which is an object; the very task that went in where no transform applies, so that its
-            numbers survive.
+            The task that went in, then what came out of each step. The last is an object; where no transform applies,
+            it is the very task that went in, so that its numbers survive.
 
         Raises:
             StepError: A step failed, or the last one gave something else.
+            SkippedError: A step is not run any more.
         """
         steps = self._steps[job.number]
-        value: JSON = task
+        values: List[JSON] = [task]
         text = task_text
         for step in steps:
             went_in = f"[{text},{number}]"
             try:
-                value = step.script.run(went_in)
+                value = self._run(step.script, step.transform.where, went_in, job=job.number, iteration=number)
                 if step is steps[-1] and not isinstance(value, dict):
                     raise step.script.refusal(value, went_in, expected="a task, which is an object")
                 text = json.dumps(value)
             except ScriptError as error:
-                raise StepError(step.transform.where, str(error)) from error
+                raise StepError(step.transform.where, str(error), values[-1]) from error
             except RecursionError as error:
-                raise StepError(step.transform.where, TOO_DEEP) from error
-        return value
+                raise StepError(step.transform.where, TOO_DEEP, values[-1]) from error
+            values.append(value)
+        return values
 
-    def last_step(self, job: Job) -> Optional[str]:
-        """Name the place of the transform that has the last word on a job's tasks; None where there is none."""
-        steps = self._steps[job.number]
-        return steps[-1].transform.where if steps else None
+    def _run(self, script: Script, where: str, text: str, *, job: int, iteration: int) -> JSON:
+        self._guard.begin(where, job, iteration)
+        try:
+            return script.run(text)
+        finally:
+            self._guard.end()
+
+    def steps(self, job: Job) -> Tuple[Transform, ...]:
+        """Name the transforms that a job's tasks go through, in their order."""
+        return tuple(step.transform for step in self._steps[job.number])
 
     def large_numbers(self, job: Job) -> Set[int]:
         """Find the large whole numbers that a job's transforms are given besides the task (decision 23)."""
@@ -268,67 +346,13 @@ class Transforms:
 
         Raises:
             ScriptError: The script failed, or gave something else.
+            SkippedError: The script is not run any more.
         """
         script = self._iterations[job.number]
-        count = script.run("null")
+        count = self._run(script, f"{job.where}/iterations", "null", job=job.number, iteration=-1)
         # jq has no whole numbers of its own: what it gives as 3.0 is 3.
         if isinstance(count, float) and count.is_integer():
             count = int(count)
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise script.refusal(count, "null", expected="a whole number of 1 or more")
         return count
-
-
-def large_numbers(value: JSON) -> Set[int]:
-    """
-    Find the whole numbers in a JSON value that a double may not hold exactly (decision 23).
-
-    >>> large_numbers({"a": [2**53, 2**53 + 1]})
-    {9007199254740993}
-    """
-    return {number for number in _numbers(value) if isinstance(number, int) and abs(number) > EXACT}
-
-
-def changed_numbers(went_in: Set[int], after: JSON) -> List[Tuple[int, JSON]]:
-    """
-    Find whole numbers that jq could not hold (decision 23).
-
-    Args:
-        went_in: The large numbers that the transforms were given.
-        after: What came out of them.
-
-    Returns:
-        Pairs of a number that went in and what came out in its place.
-
-    >>> changed_numbers({9007199254740993}, {"a": 9007199254740992})
-    [(9007199254740993, 9007199254740992)]
-    """
-    if not went_in:
-        return []
-    # Equal numbers are one name of a dict, be they whole or not.
-    came_out = {number: number for number in _numbers(after)}
-    pairs = [(number, came_out.get(_as_double(number))) for number in sorted(went_in) if number not in came_out]
-    return [(number, became) for number, became in pairs if became is not None]
-
-
-def _as_double(number: int) -> float:
-    """Say what jq makes of a whole number; what is too large for a double becomes the largest one."""
-    try:
-        return float(number)
-    except OverflowError:
-        return sys.float_info.max if number > 0 else -sys.float_info.max
-
-
-def _numbers(value: JSON) -> Set[Any]:
-    """Collect the numbers in a JSON value that a double may not hold exactly."""
-    found: Set[Any] = set()
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Mapping):
-            stack.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            stack.extend(item)
-        elif isinstance(item, (int, float)) and not isinstance(item, bool) and abs(item) >= EXACT:
-            found.add(item)
-    return found

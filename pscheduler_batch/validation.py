@@ -14,10 +14,11 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tupl
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.iso8601 import parse_duration
+from pscheduler_batch.places import rank
 from pscheduler_batch.plain import Finding
 from pscheduler_batch.positions import Path, pointer
 from pscheduler_batch.violations import VERSIONS, Schema, Violation, find_violations, is_valid, load_schema
-from pscheduler_batch.wording import closest, list_names, printable, show
+from pscheduler_batch.wording import closest, list_names, shorten, show
 
 # What only the output of a batch has (decision 14): how deep, and its name.
 _OUTPUT_PAIRS = {(0, "batch"), (2, "results")}
@@ -37,7 +38,9 @@ def check_task(task: Any) -> List[Problem]:
     Returns:
         What is wrong, in the order of the task; the places are pointers into the task, "/" for all of it.
     """
-    return [Problem(pointer(finding.path), finding.reason) for finding in explain("task", task)]
+    return [
+        Problem(pointer(finding.path), finding.reason, at_name=finding.at_name) for finding in explain("task", task)
+    ]
 
 
 def explain(kind: str, document: Any) -> List[Finding]:
@@ -141,7 +144,7 @@ def _to_finding(violation: Violation, document: Any, later: _Later) -> Finding:
         return Finding(path, f'"{name}" is missing from {holder}: {meaning}')
     needed = later.needed(violation) if isinstance(document, Mapping) else None
     if violation.keyword == "additionalProperties":
-        reason = f'"{printable(name)}" {needed}' if needed else _why_unknown(name, node)
+        reason = f'"{shorten(name)}" {needed}' if needed else _why_unknown(name, node)
         return Finding((*path, name), reason, at_name=True)
     value = _value_at(document, path)
     if needed:
@@ -186,7 +189,7 @@ def _unquoted(value: Any, types: Sequence[str]) -> str:
 
 
 def _why_unknown(name: str, node: Schema) -> str:
-    reason = f'{node["title"]} has no pair "{printable(name)}"'
+    reason = f'{node["title"]} has no pair "{shorten(name)}"'
     known = list(node["properties"])
     homes = _homes().get(name, [])
     meant = closest(name, known)
@@ -230,17 +233,5 @@ def _value_at(document: Any, path: Path) -> Any:
 
 
 def _in_order(document: Any, findings: Sequence[Finding]) -> List[Finding]:
-    """Sort findings by their places in the document: an object before its pairs, pairs as they come."""
-    return sorted(findings, key=lambda finding: (_rank(document, finding.path), finding.reason))
-
-
-def _rank(document: Any, path: Path) -> List[int]:
-    ranks: List[int] = []
-    for step in path:
-        if isinstance(document, Mapping):
-            ranks.append(list(document).index(str(step)))
-            document = document[step]
-        elif isinstance(document, (list, tuple)):
-            ranks.append(int(step))
-            document = document[int(step)]
-    return ranks
+    """Sort findings by their places in the document."""
+    return sorted(findings, key=lambda finding: (rank(document, finding.path), finding.reason))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Iterable, Mapping, Optional
 
@@ -40,6 +39,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
+def shorten(name: str) -> str:
+    r"""
+    Write a name, a label or any other text from outside for a sentence, in 60 characters.
+
+    >>> shorten("x" * 100) == "x" * 59 + "…", shorten("a\nb")
+    (True, 'a\\u000ab')
+    """
+    return printable(name if len(name) <= _WIDTH else name[: _WIDTH - 1] + "…")
+
+
 def is_secret(path: Path) -> bool:
     """Say whether something lies in the value of a name that begins with ``_``."""
     return any(isinstance(step, str) and step.startswith("_") for step in path)
@@ -59,6 +68,8 @@ def closest(name: str, known: Iterable[str]) -> Optional[str]:
     joined = {other.replace("-", ""): other for other in names}
     if hyphened.replace("-", "") in joined:
         return joined[hyphened.replace("-", "")]
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed when something is wrong
+
     matches = get_close_matches(hyphened, names, 1, 0.7)
     return matches[0] if matches else None
 

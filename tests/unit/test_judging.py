@@ -78,7 +78,7 @@ def test_a_job_without_one_goes_on_without_a_process():
         ("1", "the script gave 1, not true or false"),
         ("empty", "the script gave nothing; exactly one value must come out"),
         ("true, true", "the script gave more than one value; exactly one value must come out"),
-        ('error("why")', "why"),
+        ('error("why")', "the script failed: why"),
     ],
 )
 def test_anything_but_true_or_false_is_an_error(script, said):

@@ -16,7 +16,13 @@ SPACED = (
 
 def warnings_of(pairs):
     """Load a batch of one job, from text, as a file would be."""
-    return load_batch(json.dumps({"schema": 3, "jobs": [{"task": {}, **pairs}]}, indent=2)).warnings
+    return texts_of(load_batch(json.dumps({"schema": 3, "jobs": [{"task": {}, **pairs}]}, indent=2)))
+
+
+def texts_of(batch):
+    """Give the warnings of a batch as they are printed; each says that it is one."""
+    assert {warning.severity for warning in batch.warnings} <= {"warning"}
+    return tuple(map(str, batch.warnings))
 
 
 def test_a_usual_batch_has_no_warnings():
@@ -65,7 +71,7 @@ def test_an_array_of_the_same_length_is_not_told(pairs):
 
 def test_a_batch_without_jobs_is_told():
     """An empty array is right, but hardly meant."""
-    assert load_batch({"jobs": []}).warnings == ("At /jobs: there are no jobs, so nothing will be run",)
+    assert texts_of(load_batch({"jobs": []})) == ("At /jobs: there are no jobs, so nothing will be run",)
 
 
 def test_a_repeated_name_is_told_with_both_places():
@@ -74,7 +80,7 @@ def test_a_repeated_name_is_told_with_both_places():
 
     assert batch.jobs[0].label == "b"
     assert batch.jobs[0].tasks == ({"x": 2},)
-    assert batch.warnings == (
+    assert texts_of(batch) == (
         'At /jobs/0/label (line 3, column 1): "label" was already at line 2, column 18; the last one counts',
         'At /jobs/0/task/x (line 3, column 32): "x" was already at line 3, column 24; the last one counts',
     )

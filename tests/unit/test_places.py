@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pscheduler_batch.errors import Problem
-from pscheduler_batch.places import locate_problems
+from pscheduler_batch.errors import Change, Problem
+from pscheduler_batch.places import in_order, locate_problems
 
 TEXT = """{
   "jobs": [
@@ -56,3 +56,41 @@ def test_without_a_text_there_are_no_places():
     problems = [Problem("/jobs", "bad")]
 
     assert locate_problems(problems, None) == problems
+
+
+def test_a_problem_with_a_name_has_the_place_of_the_name():
+    """Where the name is in the text."""
+    names = [Problem(where, "bad", at_name=True) for where in ("/jobs/0/label", "/jobs/0/task/1/nowhere")]
+
+    assert [(p.line, p.column, p.end_column) for p in locate_problems(names, TEXT)] == [(4, 20, 27), (3, 47, None)]
+
+
+def test_a_problem_that_a_transform_made_has_the_place_of_its_script():
+    """That is where it can be mended."""
+    text = '{"global": {"transform-pre": {\n"script": "."}}}'
+    problem = Problem("/jobs/0/task", "bad", change=Change("/global/transform-pre", "/", "{}", "{}"))
+    (located,) = locate_problems([problem], text)
+
+    assert (located.where, located.line, located.column, located.end_column) == ("/jobs/0/task", 2, 11, 14)
+
+
+def test_problems_are_sorted_by_their_lines():
+    """Those of one place stay as they are."""
+    problems = [Problem("/b", "1", 2, 1), Problem("/a", "2", 1, 9), Problem("/a", "3", 1, 2), Problem("/a", "4", 1, 9)]
+
+    assert [problem.reason for problem in in_order(problems, {})] == ["3", "2", "4", "1"]
+
+
+def test_problems_without_lines_are_sorted_by_the_document():
+    """An object before its pairs, pairs as they come."""
+    document = {"b": [{}, {"x": 1}], "a": 1}
+    wheres = ["/a", "/b/1/x", "/b/1/x/deeper", "/b/0", "/", "/b"]
+
+    assert [p.where for p in in_order([Problem(where, "bad") for where in wheres], document)] == [
+        "/",
+        "/b",
+        "/b/0",
+        "/b/1/x",
+        "/b/1/x/deeper",
+        "/a",
+    ]

@@ -97,7 +97,7 @@ def test_only_the_wrong_tasks_of_an_array_are_told():
 
 
 def test_a_task_that_a_transform_made_wrong_is_told_with_its_iteration():
-    """And that it was the transforms."""
+    """And with the transform, which has the place in the text."""
     (problem,) = problems_of(
         {
             "label": "x",
@@ -107,7 +107,7 @@ def test_a_task_that_a_transform_made_wrong_is_told_with_its_iteration():
     )
 
     assert problem.where == "/jobs/0/task/test/type"
-    assert problem.reason.endswith("(after its transforms)")
+    assert problem.reason.endswith("(/jobs/0/task-transform made it so)")
     assert problem.during == 'iteration 1 of "x"'
 
 
@@ -125,7 +125,11 @@ def test_iterations_that_fail_alike_are_one_problem(condition, during):
         {"label": "x", "iterations": 5000, "task-transform": {"script": f'if {condition} then error("no") else . end'}}
     )
 
-    assert (problem.where, problem.reason, problem.during) == ("/jobs/0/task-transform", "no", during)
+    assert (problem.where, problem.reason, problem.during) == (
+        "/jobs/0/task-transform",
+        "the script failed: no",
+        during,
+    )
 
 
 def test_a_failure_of_a_script_is_a_transform_error():
@@ -136,7 +140,7 @@ def test_a_failure_of_a_script_is_a_transform_error():
 
 
 def test_a_script_that_does_not_compile_is_a_transform_error():
-    """Nothing else is worked out then."""
+    """Wherever else something is wrong."""
 
     with pytest.raises(TransformError, match=r"At /jobs/1/task-transform: the script does not compile"):
         plan_jobs({"task": {}}, {"task-transform": {"script": "foo"}})
@@ -157,17 +161,38 @@ def test_everything_that_is_wrong_is_told_at_once():
     assert wheres == ["/jobs/0/task", "/jobs/2/task-transform", "/jobs/3/task"]
 
 
-def test_problems_have_their_line_and_column():
-    """Of the nearest place in the text."""
-    text = json.dumps(
-        {"jobs": [{"task": {"test": {}}, "task-transform": {"script": ".test.type = 3 | .test.spec = 1"}}]}, indent=1
-    )
+@pytest.mark.parametrize(
+    ("script", "where", "shown"),
+    [
+        (".reference = 1", "/jobs/0/task/tool", "5"),
+        (".test.type = 3", "/jobs/0/task/test/type", '".test.type = 3"'),
+    ],
+)
+def test_problems_have_their_line_and_column(script, where, shown):
+    """Of the nearest place in the text, or of the script that is to blame."""
+    task = {"test": {"type": "rtt", "spec": {}}, **({"tool": 5} if shown == "5" else {})}
+    text = json.dumps({"jobs": [{"task": task, "task-transform": {"script": script}}]}, indent=1)
     with pytest.raises(InputError) as caught:
         make_plan(text)
     (problem,) = caught.value.problems
 
-    assert problem.where == "/jobs/0/task/test/type"
-    assert text.split("\n")[(problem.line or 0) - 1][(problem.column or 0) - 1 :] == "{}"
+    assert problem.where == where
+    assert text.split("\n")[(problem.line or 0) - 1][(problem.column or 0) - 1 : (problem.end_column or 0) - 1] == shown
+
+
+def test_what_is_wrong_is_told_in_the_order_of_the_input():
+    """Also where it is worked out in another order."""
+    wrong = {"script": "{"}
+    wheres = [p.where for p in problems_of({"task-transform": wrong}, **{"global": {"transform-pre": wrong}})]
+
+    assert wheres == ["/jobs/0/task-transform", "/global/transform-pre"]
+
+
+def test_what_is_not_concerned_by_a_script_that_does_not_compile_is_worked_out():
+    """So that all that is wrong is told at once."""
+    wheres = [p.where for p in problems_of({"task": {}}, {"task-transform": {"script": "{"}}, {"task": {}})]
+
+    assert wheres == ["/jobs/0/task", "/jobs/1/task-transform", "/jobs/2/task"]
 
 
 def test_a_script_that_does_not_compile_has_its_line_and_column():

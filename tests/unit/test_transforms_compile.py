@@ -33,7 +33,7 @@ def run(
     problems = [problem.reason for problem in transforms.problems]
     if problems:
         pytest.fail(problems[0])
-    return transforms.apply_steps(batch.jobs[0], number, {}, json.dumps(value))["out"]
+    return transforms.apply_steps(batch.jobs[0], number, {}, json.dumps(value))[-1]["out"]
 
 
 def complaint_of(script: object) -> str:
