@@ -1,0 +1,141 @@
+"""``--check`` and ``--check-server`` through the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import TIME_LIMIT, environment, job, run_batch, task
+
+BAD = Path(__file__).parents[1] / "examples" / "bad"
+ENDLESS = {"script": "last(repeat(.))"}
+PROGRAM = "pscheduler batch: "
+# Nobody listens there.
+NOWHERE = ("--assist", "127.0.0.1:1", "--lead", "127.0.0.1:1")
+
+
+def check(*arguments, batch=b"", **changes):
+    """Check a batch; it needs no BETA."""
+    return run_batch("--check", *NOWHERE, *arguments, batch=batch, **{"BETA": "", **changes})
+
+
+def test_a_right_batch_is_said_to_be_right():
+    """In a line on the standard output; nothing is sent."""
+    ended = check(batch={"jobs": [job(), job(iterations=16)]})
+
+    assert (ended.status, ended.stderr) == (0, "")
+    assert ended.stdout == "standard input: 2 jobs, 17 iterations: everything is right\n"
+
+
+@pytest.mark.parametrize("name", ["names-misspelt", "transforms-that-break-tasks", "quote-never-closed"])
+def test_what_is_wrong_is_shown_on_the_standard_error(name):
+    """All of it, as the examples have it."""
+    ended = check(str(BAD / f"{name}.json"))
+
+    assert (ended.status, ended.stdout) == (1, "")
+    assert ended.stderr.replace(f"{BAD}/", "") == (BAD / f"{name}.expected").read_text(encoding="utf-8")
+
+
+def test_an_ordinary_run_shows_the_same():
+    """Of what is wrong with the format; each message begins with the name of the program."""
+    name = str(BAD / "names-misspelt.json")
+
+    assert run_batch(*NOWHERE, name).stderr.replace(PROGRAM, "") == check(name).stderr
+
+
+def test_programs_get_json_on_the_standard_output():
+    """Whether the batch is right or wrong."""
+    right = check("--format", "json", batch={"jobs": [job()]})
+    wrong = check("--format", "json", str(BAD / "label-wrong.json"))
+
+    assert (right.status, right.stderr, wrong.status, wrong.stderr) == (0, "", 1, "")
+    assert right.document == {"file": "standard input", "valid": True, "problems": []}
+    assert [problem["pointer"] for problem in wrong.document["problems"]] == ["/jobs/0/label"]
+
+
+def test_a_script_without_an_end_is_named():
+    """And what else is wrong is told."""
+    batch = {"jobs": [job("x", iterations=2, task_transform=ENDLESS), job(task={**task(), "tool": 5})]}
+    ended = check("--check-limit", "1", batch=batch)
+
+    assert ended.status == 1
+    assert 'At /jobs/0/task-transform, iteration 0 of "x" (line 1, ' in ended.stderr
+    assert "the script was not done after 1 s, which is the limit" in ended.stderr
+    assert "At /jobs/1/task/tool" in ended.stderr
+
+
+@pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGTERM])
+def test_a_check_ends_at_once_when_it_is_told_to(caught, tmp_path):
+    """And with it the process that runs the scripts, here one that waits for a module that nobody writes."""
+    library = tmp_path / "slow.jq"
+    os.mkfifo(library)
+    batch = {"jobs": [job(task_transform={"script": 'import "slow" as slow; .'})]}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pscheduler_batch", "--check", "--check-limit", "PT1H"],
+        env=environment(JQ_LIBRARY_PATH=str(tmp_path)),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(json.dumps(batch).encode())
+        process.stdin.close()
+        # This returns when the script has begun to be compiled.
+        module = os.open(library, os.O_WRONLY)
+        process.send_signal(caught)
+        status, said = process.wait(TIME_LIMIT), process.stderr.read()
+    left = select.poll()
+    left.register(module, 0)
+    reader_is_gone = left.poll(TIME_LIMIT * 1000)
+    os.close(module)
+
+    assert (status, said) == (-caught, b"")
+    assert reader_is_gone
+
+
+def test_no_secret_is_shown():
+    """Neither as text nor as JSON."""
+    secret = {**task(), "_key": "t0psecret"}
+    batch = {"jobs": [job(task=secret, enabled=1), job(task=secret, task_transform={"script": ".tool = [._key]"})]}
+    ended = [check(*options, batch=batch) for options in ((), ("--format", "json"))]
+
+    assert [end.status for end in ended] == [1, 1]
+    assert "t0psecret" not in "".join(end.stdout + end.stderr for end in ended)
+
+
+def test_the_servers_are_asked(pscheduler, there):
+    """The embedded one knows its tests."""
+    batch = {
+        "jobs": [
+            job(task=task("idle", duration="PT1S")),
+            job(task=task("idle", duration="x")),
+            job(task=task("idel", duration="PT1S")),
+        ]
+    }
+    ended = run_batch("--check-server", *there, batch=json.dumps(batch, indent=1), BETA="")
+
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "At /jobs/1/task/test/spec/duration (line " in ended.stderr
+    assert 'has no test "idel"; did you mean "idle"?' in ended.stderr
+    assert {method for method, _ in pscheduler.state.requests} == {"GET"}
+
+
+def test_servers_that_agree_are_mentioned(there):
+    """So that one knows that they were asked."""
+    ended = run_batch("--check-server", *there, batch={"jobs": [job()]}, BETA="")
+
+    assert (ended.status, ended.stderr) == (0, "")
+    assert ended.stdout.endswith(": everything is right, and the servers agree\n")
+
+
+def test_an_assist_that_is_not_there_is_an_error():
+    """What was to be found out was not."""
+    ended = run_batch("--check-server", *NOWHERE, batch={"jobs": [job()]}, BETA="")
+
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "the assist 127.0.0.1:1 cannot be asked: " in ended.stderr
