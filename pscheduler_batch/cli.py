@@ -1,63 +1,48 @@
 """
-The ``batch`` command: options in, exit status out.
+The ``batch`` command: what it takes on the command line and from the environment.
 
-The decorated function makes an :class:`Options`, and :func:`execute` does what they say. Everything that takes time to
-import is imported where it is used.
+The decorated function makes an :class:`~pscheduler_batch.options.Options`, and
+:func:`~pscheduler_batch.execution.execute` does what they say. Nothing is imported here that ``--help`` does not need.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
-import traceback
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
 from pscheduler_batch._version import __version__
+from pscheduler_batch.completing import complete_host
+from pscheduler_batch.help_sections import SectionedCommand, is_from_environment, misspelt_variables, option, settle
 
 if TYPE_CHECKING:
-    from pscheduler_batch.model import Plan
-    from pscheduler_batch.output import Destination
-    from pscheduler_batch.processor import AsyncBatchProcessor
+    from pscheduler_batch.options import Options
 
-# Exit statuses (decision 16); 2, wrong usage, is click's own, and 130 and 143 are those of signals.
-SUCCEEDED = 0
-NOT_CARRIED_THROUGH = 1
-RUN_FAILED = 3
+LOOKING = "Looking before it runs"
+RUNNING = "Running"
+RESULTS = "Results"
+HOSTS = "Hosts"
+WATCHING = "Watching"
 
-PROGRAM = "pscheduler batch"
+# The variables of the command batch-report begin like those of this one.
+OTHER_VARIABLES = ("PSCHEDULER_BATCH_REPORT_", "PSCHEDULER_BATCH_SERVER_")
 
+# What does something else than running the batch; one of them at a time, --check-server with --check at most.
+_MODES = ("check", "check_server", "plan", "dry_run", "schema")
+_FOR_RUNNING_ONLY = ("output", "report", "journal", "resume", "lock")
+_CANNOT_GO_TOGETHER = (
+    *((one, other) for number, one in enumerate(_MODES) for other in _MODES[number + 1 :] if one != "check"),
+    *(("check", other) for other in _MODES[2:]),
+    *((mode, other) for mode in ("check", "check_server", "plan", "schema") for other in _FOR_RUNNING_ONLY),
+    *(("dry_run", other) for other in _FOR_RUNNING_ONLY[1:]),
+    *(("embedded", other) for other in ("assist", "assist_bind", "lead", "bind", "resume")),
+    ("journal", "resume"),
+    ("quiet", "verbose"),
+)
 
-@dataclass(frozen=True)
-class Options:
-    """What was asked for on the command line; the names are those of the options."""
-
-    input_file: str
-    output: Optional[str]
-    assist: Optional[str]
-    assist_bind: Optional[str]
-    lead: Optional[str]
-    bind: Optional[str]
-    verify_tls: bool
-    ca_file: Optional[str]
-    max_connections: int
-    max_iterations: int
-    embedded: bool
-    dry_run: bool
-    exit_zero: bool
-    timeout: timedelta
-    result_wait: timedelta
-    no_mark: bool
-    no_cancel: bool
-    journal: Optional[str]
-    resume: Optional[str]
-    debug: bool
+_FORMATS_OF_CHECKS = ("text", "json")
+_FORMATS_OF_REPORTS = ("html", "text", "csv", "junit")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -78,61 +63,127 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return span
 
 
-class CommandError(Exception):
-    """Something outside the batch that keeps it from being run; the text is the whole message."""
-
-
-@click.command("batch", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    "batch",
+    cls=SectionedCommand,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "auto_envvar_prefix": "PSCHEDULER_BATCH",
+    },
+)
 @click.argument("input_file", metavar="[INPUT-FILE]", default="-", type=click.Path())
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write the results to FILE, whole or not at all."
-)
-@click.option("--dry-run", is_flag=True, help="Work out every task, print them without results, and send nothing.")
-@click.option("--embedded", is_flag=True, help="Run the batch on a small pScheduler server of its own on this machine.")
-@click.option("--assist", metavar="HOST", help="The pScheduler host that answers questions.  [default: this host]")
-@click.option("--assist-bind", metavar="ADDRESS", help="Send requests to the assist from this address.")
-@click.option("--lead", metavar="HOST", help="The host for tasks that name none to run them.  [default: this host]")
-@click.option("--bind", metavar="ADDRESS", help="Send requests to the hosts that run tasks from this address.")
-@click.option("--verify-tls", is_flag=True, help="Check the servers' certificates, which most of them sign themselves.")
-@click.option("--ca-file", metavar="FILE", type=click.Path(), help="Check certificates against those in FILE.")
-@click.option(
-    "--max-connections",
-    metavar="N",
-    type=click.IntRange(1, 1000),
-    default=8,
+@option("--check", section=LOOKING, is_flag=True, help="Say all that is wrong with the batch, and run nothing.")
+@option("--check-server", section=LOOKING, is_flag=True, help="Check it, and ask the assist about its tests as well.")
+@option(
+    "--check-limit",
+    section=LOOKING,
+    metavar="DURATION",
+    type=Duration(),
+    default="PT10S",
     show_default=True,
-    help="How many requests go to any one host at once.",
+    help="How long any script may take while the batch is checked.",
 )
-@click.option(
+@option("--plan", section=LOOKING, is_flag=True, help="Show what will be run when, as a table and a time line.")
+@option("--dry-run", "--dry", section=LOOKING, is_flag=True, help="Print every task, without results; send nothing.")
+@option("--diff", section=LOOKING, is_flag=True, help="With --dry-run: print what the transforms change instead.")
+@option(
+    "--schema",
+    section=LOOKING,
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Print the JSON Schema of a batch, for editors.",
+)
+@option("--embedded", section=RUNNING, is_flag=True, help="Run the batch on a pScheduler server of its own.")
+@option(
     "--max-iterations",
+    section=RUNNING,
     metavar="N",
     type=click.IntRange(min=1),
     default=100_000,
     show_default=True,
     help="How many iterations a batch may have altogether.",
 )
-@click.option(
-    "--timeout",
-    metavar="DURATION",
-    type=Duration(),
-    default="PT2M",
-    show_default=True,
-    help="How long any request may take.",
-)
-@click.option(
+@option(
     "--result-wait",
+    section=RUNNING,
     metavar="DURATION",
     type=Duration(),
     default="PT5M",
     show_default=True,
     help="How long after its announced end to wait for the result of a run.",
 )
-@click.option("--no-mark", is_flag=True, help="Leave tasks without the mark by which a lost one is found again.")
-@click.option("--no-cancel", is_flag=True, help="Leave tasks running when the batch is interrupted.")
-@click.option("--journal", metavar="FILE", type=click.Path(), help="Keep in FILE, a new one, what has happened so far.")
-@click.option("--resume", metavar="FILE", type=click.Path(), help="Go on with the batch that FILE is the journal of.")
-@click.option("--exit-zero", is_flag=True, help="Exit 0 even if runs failed.")
-@click.option("--debug", is_flag=True, help="Say on the standard error what is going on.")
+@option("--no-mark", section=RUNNING, is_flag=True, help="Leave tasks without the mark that finds a lost one again.")
+@option("--no-cancel", section=RUNNING, is_flag=True, help="Leave tasks running when the batch is interrupted.")
+@option("--journal", section=RUNNING, metavar="FILE", type=click.Path(), help="Keep in FILE, a new one, what happens.")
+@option("--resume", section=RUNNING, metavar="FILE", type=click.Path(), help="Go on with the batch that FILE tells of.")
+@option(
+    "--lock", section=RUNNING, metavar="FILE", type=click.Path(), help="Let only one batch with FILE run at a time."
+)
+@option(
+    "--if-locked",
+    section=RUNNING,
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="If another batch runs: fail, or skip this one quietly.",
+)
+@option("-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, whole.")
+@option(
+    "--report",
+    section=RESULTS,
+    metavar="FILE",
+    type=click.Path(),
+    multiple=True,
+    help="Write a report for people to FILE as well (.html, .txt, .csv, .xml); may be repeated.",
+)
+@option(
+    "--format",
+    section=RESULTS,
+    type=click.Choice([*_FORMATS_OF_REPORTS, "json"]),
+    help="The form of reports, whatever their names; with --check, text or json.",
+)
+@option("--no-summary", section=RESULTS, is_flag=True, help="Print no summary at the end.")
+@option("--exit-zero", section=RESULTS, is_flag=True, help="Exit 0 even if runs failed.")
+@option(
+    "--assist",
+    section=HOSTS,
+    metavar="HOST",
+    shell_complete=complete_host,
+    help="The pScheduler host that answers questions.  [default: this host]",
+)
+@option("--assist-bind", section=HOSTS, metavar="ADDRESS", help="Send requests to the assist from this address.")
+@option(
+    "--lead",
+    section=HOSTS,
+    metavar="HOST",
+    shell_complete=complete_host,
+    help="The host for tasks that name none to run them.  [default: this host]",
+)
+@option("--bind", section=HOSTS, metavar="ADDRESS", help="Send requests to the hosts that run tasks from this address.")
+@option("--verify-tls", section=HOSTS, is_flag=True, help="Check certificates, which most servers sign themselves.")
+@option("--ca-file", section=HOSTS, metavar="FILE", type=click.Path(), help="Check certificates against those in FILE.")
+@option(
+    "--max-connections",
+    section=HOSTS,
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="How many requests go to any one host at once.",
+)
+@option(
+    "--timeout",
+    section=HOSTS,
+    metavar="DURATION",
+    type=Duration(),
+    default="PT2M",
+    show_default=True,
+    help="How long any request may take.",
+)
+@option("-q", "--quiet", section=WATCHING, is_flag=True, help="Say nothing but errors.")
+@option("-v", "--verbose", section=WATCHING, is_flag=True, help="Say a line for each thing that happens.")
+@option("--debug", section=WATCHING, is_flag=True, help="Say on the standard error what is going on, in detail.")
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch(context: click.Context, /, **given: Any) -> None:
@@ -141,160 +192,56 @@ def batch(context: click.Context, /, **given: Any) -> None:
 
     INPUT-FILE holds the batch, in JSON; "-" or nothing is the standard input.
 
-    The environment variable BETA must be set, to any value, for anything that submits tasks to pScheduler.
+    The environment variable BETA must be set, to any value, for anything that submits tasks to pScheduler. Each option
+    can be set by a variable as well, such as PSCHEDULER_BATCH_ASSIST.
     """
-    _demand_sense(given)
-    context.exit(execute(Options(**given)))
+    from pscheduler_batch.execution import execute  # noqa: PLC0415
+
+    context.exit(execute(_make_options(context, given)))
 
 
-def _demand_sense(given: Dict[str, Any]) -> None:
+def _make_options(context: click.Context, given: Dict[str, Any]) -> Options:
     """
-    Refuse options that cannot go together.
+    See that the options make sense together.
 
     Raises:
-        click.UsageError: They cannot.
+        click.UsageError: They do not.
     """
-    pairs = [("embedded", name) for name in ("assist", "assist_bind", "lead", "bind", "resume")]
-    for one, other in [*pairs, ("journal", "resume"), ("dry_run", "journal"), ("dry_run", "resume")]:
-        if given[one] and given[other]:
-            message = f"--{other.replace('_', '-')} cannot go with --{one.replace('_', '-')}"
-            raise click.UsageError(message)
+    from pscheduler_batch.options import Options  # noqa: PLC0415
+
+    settled = _without_idle_defaults(context, settle(context, given, _CANNOT_GO_TOGETHER))
+    options = Options(**settled)
+    if options.diff and not options.dry_run:
+        raise click.UsageError("--diff goes with --dry-run", context)
+    if options.format is not None:
+        forms = _forms_of(settled)
+        if not forms:
+            raise click.UsageError("--format goes with --report or --check", context)
+        if options.format not in forms:
+            raise click.UsageError(f"--format {options.format} cannot be had here, only {', '.join(forms)}", context)
+    if not options.quiet:
+        for message in misspelt_variables(context, other=OTHER_VARIABLES):
+            click.echo(f"{context.command_path}: warning: {message}", err=True)
+    return options
+
+
+def _without_idle_defaults(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
+    """Leave out what the environment says about something that was not asked for this time."""
+    settled = dict(given)
+    if not given["dry_run"] and is_from_environment(context, "diff"):
+        settled["diff"] = False
+    if given["format"] not in _forms_of(given) and is_from_environment(context, "format"):
+        settled["format"] = None
+    return settled
+
+
+def _forms_of(given: Dict[str, Any]) -> Tuple[str, ...]:
+    """Say which forms that which was asked for can have."""
+    if given["check"] or given["check_server"]:
+        return _FORMATS_OF_CHECKS
+    return _FORMATS_OF_REPORTS if given["report"] else ()
 
 
 def main() -> None:
     """Be the command ``pscheduler-batch``."""
     batch(prog_name="pscheduler-batch")
-
-
-def execute(options: Options) -> int:
-    """
-    Do what was asked for.
-
-    Returns:
-        The exit status (decision 16).
-    """
-    from pscheduler_batch.errors import BatchError  # noqa: PLC0415
-
-    try:
-        return _execute(options)
-    except (BatchError, CommandError) as error:
-        for line in str(error).split("\n"):
-            _say(line)
-        return NOT_CARRIED_THROUGH
-
-
-def _execute(options: Options) -> int:
-    from pscheduler_batch.output import Destination  # noqa: PLC0415
-    from pscheduler_batch.results import render_plan  # noqa: PLC0415
-
-    if not (os.environ.get("BETA") is not None or options.embedded or options.dry_run):
-        raise CommandError(
-            "this is a beta feature, and what it runs is real: set the environment variable BETA to any value to use "
-            f"it, as in: BETA=1 {PROGRAM} FILE (--dry-run and --embedded need none)"
-        )
-    with _deadly_interrupt(), Destination(options.output) as destination:
-        processor = _make_processor(options, _read(options.input_file))
-        plan = processor.plan()
-        for warning in plan.warnings:
-            _say(f"warning: {warning}")
-        if options.dry_run:
-            destination.write(render_plan(processor.batch, plan))
-            return SUCCEEDED
-        return _run(options, processor, plan, destination)
-
-
-def _run(options: Options, processor: AsyncBatchProcessor, plan: Plan, destination: Destination) -> int:
-    from pscheduler_batch.signals import SignalWatch  # noqa: PLC0415
-
-    signals = SignalWatch()
-    with signals.holding(), ExitStack() as stack:
-        only = stack.enter_context(_embedded_server()) if options.embedded else None
-        debug = _say_debug if options.debug else None
-        outcome = asyncio.run(processor.run(plan, debug, only=only, signals=signals))
-        destination.write(processor.document(outcome))
-    for bug in outcome.bugs:
-        traceback.print_exception(type(bug), bug, bug.__traceback__)
-    if outcome.error is not None:
-        raise outcome.error
-    if signals.caught is not None:
-        _say(outcome.interruption or f"{signals.caught.name} came when everything was done")
-        return signals.exit_status
-    if outcome.bugs:
-        return NOT_CARRIED_THROUGH
-    return SUCCEEDED if outcome.succeeded or options.exit_zero else RUN_FAILED
-
-
-def _make_processor(options: Options, data: bytes) -> AsyncBatchProcessor:
-    from pscheduler_batch.processor import AsyncBatchProcessor  # noqa: PLC0415
-    from pscheduler_batch.waiting import Patience  # noqa: PLC0415
-
-    return AsyncBatchProcessor(
-        data,
-        options.assist,
-        options.assist_bind,
-        options.lead,
-        options.bind,
-        source="standard input" if options.input_file == "-" else options.input_file,
-        verify_tls=options.verify_tls,
-        ca_file=options.ca_file,
-        max_connections=options.max_connections,
-        max_iterations=options.max_iterations,
-        timeout=options.timeout,
-        mark=not options.no_mark,
-        cancel=not options.no_cancel,
-        journal=options.journal or options.resume,
-        resume=options.resume is not None,
-        patience=Patience(result=options.result_wait),
-    )
-
-
-def _read(input_file: str) -> bytes:
-    try:
-        if input_file != "-":
-            with open(input_file, "rb") as stream:
-                return stream.read()
-        if sys.stdin.isatty():
-            _say("reading the batch from the terminal; end it with Control-D")
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise CommandError(f"cannot read {input_file}: {error.strerror}") from error
-
-
-@contextmanager
-def _embedded_server() -> Iterator[str]:
-    try:
-        from pscheduler_batch.embedded.server import EmbeddedServer  # noqa: PLC0415
-    except ImportError as error:
-        raise CommandError(
-            f"the embedded server needs a package that is not installed ({error.name}); "
-            "install them with: pip install 'pscheduler-batch[embedded]'"
-        ) from error
-    with EmbeddedServer(keep_alive=True) as server:
-        yield server.netloc
-
-
-@contextmanager
-def _deadly_interrupt() -> Iterator[None]:
-    """
-    Let Control-C end the process at once, as other signals do, where there is nothing to save.
-
-    jq cannot be interrupted from Python. While tasks are under way, signals are watched for in another way.
-    """
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    except ValueError:
-        # Not in the main thread, where signals do not arrive anyway.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _say(message: str) -> None:
-    click.echo(f"{PROGRAM}: {message}", err=True)
-
-
-def _say_debug(message: str) -> None:
-    click.echo(f"{PROGRAM}: debug: {message}", err=True)

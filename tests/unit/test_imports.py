@@ -16,19 +16,45 @@ PACKAGE = "pscheduler_batch"
 # From the bottom up; a module's place is found by its first name below the package.
 LAYERS = (
     {"_version", "errors"},
-    {"iso8601", "model", "positions", "private", "secrets_in_text", "wording"},
-    {"loader", "places", "plain", "syntax", "validation", "violations"},
-    {"jq_child", "jq_process", "jq_source", "transforms"},
-    {"planner", "rest"},
-    {"exchange", "hosts", "marks", "past", "records", "sealing", "signals", "waiting"},
-    {"asking", "journal_file", "output", "report", "results", "retries"},
-    {"fetching", "journal", "judging", "leads", "posting"},
+    {"events", "iso8601", "model", "positions", "private", "secrets_in_text", "tally", "terminal", "wording"},
+    {"excerpts", "file_names", "lengths", "loader", "places", "plain", "syntax", "validation", "violations"},
+    {
+        "blame",
+        "exact_numbers",
+        "iteration_problems",
+        "jq_child",
+        "jq_process",
+        "jq_source",
+        "script_note",
+        "transforms",
+    },
+    {"checked", "checking", "planner", "questions", "rest", "timeline", "watched"},
+    {"diffs", "exchange", "hosts", "locking", "marks", "past", "plan_rows", "records", "sealing", "signals", "waiting"},
+    {
+        "asking",
+        "frames",
+        "journal_file",
+        "live_view",
+        "messages",
+        "options",
+        "output",
+        "plan_view",
+        "progress",
+        "progress_words",
+        "report",
+        "results",
+        "retries",
+        "schema_text",
+        "screen",
+    },
+    {"connections", "fetching", "journal", "judging", "leads", "posting", "server_check", "summary"},
     {"submitter"},
     {"runner"},
     {"processor"},
     {""},  # the package's own face
     {"embedded"},
-    {"cli", "server_cli"},
+    {"execution", "looking", "starting"},
+    {"cli", "completing", "help_sections", "report_cli", "server_cli"},
     {"__main__"},
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
@@ -111,4 +137,4 @@ def test_only_the_commands_know_click():
     """Click and its ways of ending a program stay in the commands."""
     users = {place(module) for module in MODULES if "click" in {name.split(".")[0] for name in imports_of(module)}}
 
-    assert users <= {"cli", "server_cli"}
+    assert users <= {"cli", "completing", "help_sections", "report_cli", "server_cli"}
