@@ -10,13 +10,17 @@ from typing import Dict, Iterator, List, Set
 
 import click
 import pytest
+from click.core import ParameterSource
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from pscheduler_batch import BatchProcessor, cli
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.exchange import CONNECT_SECONDS, DEFAULT_MAX_CONNECTIONS, MAX_BODY, REPLY_SECONDS
+from pscheduler_batch.help_sections import SectionedCommand, variables_of
 from pscheduler_batch.marks import MARK
 from pscheduler_batch.posting import ATTEMPTS
+from pscheduler_batch.report_cli import batch_report
 from pscheduler_batch.retries import RetryPolicy
 from pscheduler_batch.runner import CANCEL_SECONDS
 from pscheduler_batch.server_cli import batch_server
@@ -25,13 +29,21 @@ from pscheduler_batch.waiting import Patience
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS: Dict[str, click.Command] = {"pscheduler-batch": cli.batch, "pscheduler-batch-server": batch_server}
+COMMANDS: Dict[str, click.Command] = {
+    "pscheduler-batch": cli.batch,
+    "pscheduler-batch-report": batch_report,
+    "pscheduler-batch-server": batch_server,
+}
+SCREEN = (24, 80)  # The lines and columns of a terminal.
 
 # Options of other programs that the man pages mention.
 FOREIGN = {"--export", "--insecure"}
 
 # Variables that no code reads by name: click's and the shell's way home, and the one that a shell script reads.
 READ_OTHERWISE = {"HOME": 'Path("~', "PSCHEDULER_BATCH": "$PSCHEDULER_BATCH"}
+
+# How the names of variables begin that click reads, of the options of our commands.
+OF_OPTIONS = "PSCHEDULER_BATCH"
 
 # The status of wrong usage comes from click.
 WRONG_USAGE = 2
@@ -100,7 +112,7 @@ def variables_in(path: Path) -> Set[str]:
     """Find the environment variables that a module reads: through ``environ``, or named by a constant like ours."""
     found: Set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and node.args and "environ" in ast.unparse(node.func):
+        if isinstance(node, ast.Call) and node.args and re.search(r"\benviron\b", ast.unparse(node.func)):
             found |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
             found |= {n.value for n in ast.walk(node.slice) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
@@ -202,7 +214,7 @@ def test_man_page_has_every_signal():
 
 def test_man_page_has_every_exit_status():
     """EXIT STATUS lists the statuses of the command, and no other."""
-    tree = ast.parse((ROOT / "pscheduler_batch" / "cli.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "pscheduler_batch" / "execution.py").read_text(encoding="utf-8"))
     statuses = {
         node.value.value
         for node in tree.body
@@ -221,13 +233,109 @@ def test_readme_has_the_exit_statuses_of_the_man_page():
     assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == listed
 
 
+def contexts() -> Iterator[click.Context]:
+    """Make a context of each command that takes its options from the environment as well."""
+    for name, command in COMMANDS.items():
+        if command.context_settings.get("auto_envvar_prefix"):
+            yield command.make_context(name, [], resilient_parsing=True)
+
+
 def test_man_page_has_every_environment_variable():
-    """ENVIRONMENT lists the variables that the code reads, and no other."""
-    read = set().union(*(variables_in(path) for path in sources())) | set(READ_OTHERWISE)
+    """ENVIRONMENT lists the variables that the code reads and those of the options, and no other."""
+    read = set().union(*(variables_in(path) for path in sources()))
+    own = {name for name in read if not name.startswith(OF_OPTIONS)} | set(READ_OTHERWISE)
+    options = set(variables_of(cli.batch.make_context("batch", [], resilient_parsing=True)))
     listed = tags_of(section_of(read_page("pscheduler-batch"), "ENVIRONMENT"))
 
-    assert set(listed) == read
-    assert len(listed) == len(read)
+    assert set(listed) == own | options
+    assert len(listed) == len(own) + len(options)
+
+
+def test_man_page_says_which_option_a_variable_sets():
+    """Each variable of an option has the option below it."""
+    page = section_of(read_page("pscheduler-batch"), "ENVIRONMENT")
+    context = cli.batch.make_context("batch", [], resilient_parsing=True)
+    said = dict(re.findall(rf"^\.TP\n\.B ({OF_OPTIONS}_\w+)\n\.B (--\S+)$", page, re.MULTILINE))
+
+    assert said == {name: max(option.opts, key=len) for name, option in variables_of(context).items()}
+
+
+def test_man_page_says_which_options_no_variable_sets():
+    """Every option of the command is set by a variable, but for those that the man page excepts."""
+    context = cli.batch.make_context("batch", [], resilient_parsing=True)
+    settable = {name for option in variables_of(context).values() for name in option.opts}
+    page = section_of(read_page("pscheduler-batch"), "OPTIONS")
+    found = re.search(r"^Every option but$(.*?)^can be set by a variable", page, re.MULTILINE | re.DOTALL)
+    long_ones = {name for name in options_of(cli.batch) - settable if name.startswith("--")}
+
+    assert found is not None
+    assert set(re.findall(r"--[a-z-]+", found[1])) == long_ones
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [(context.info_name, name) for context in contexts() for name in variables_of(context)]
+)
+def test_every_variable_sets_its_option(name, variable, monkeypatch):
+    """Its value arrives, as if it were typed."""
+    monkeypatch.setenv(variable, "")
+    context = COMMANDS[name].make_context(name, [], resilient_parsing=True)
+    option = variables_of(context)[variable]
+    value = "1" if option.is_flag else option.type.choices[-1] if isinstance(option.type, click.Choice) else "7"
+    typed = [option.opts[-1]] if option.is_flag else [option.opts[-1], value]
+    expected = COMMANDS[name].make_context(name, typed, resilient_parsing=True).params[option.name]
+    monkeypatch.setenv(variable, value)
+    context = COMMANDS[name].make_context(name, [], resilient_parsing=True)
+
+    assert context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
+    assert context.params[option.name] == expected
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_completion_offers_every_option(name):
+    """And nothing else, after two hyphens."""
+    offered = ShellComplete(COMMANDS[name], {}, name, "_COMPLETE").get_completions([], "--")
+
+    assert {item.value for item in offered} == {option for option in options_of(COMMANDS[name]) if option[:2] == "--"}
+
+
+def test_sections_of_the_man_page_are_those_of_help():
+    """OPTIONS has the sections of the help text, with the same options in the same order."""
+    page = section_of(read_page("pscheduler-batch"), "OPTIONS")
+    listed = {}
+    for part in page.split("\n.SS ")[1:]:
+        tags = tags_of(part)
+        if tags:
+            listed[part.splitlines()[0]] = [re.findall(r"--[a-z-]+", tag)[0] for tag in tags]
+    context = click.Context(cli.batch, **cli.batch.context_settings)
+    sections = cli.batch.sections(context)
+
+    assert listed == {
+        title: [next(name for name in option.opts if name.startswith("--")) for option in options]
+        for title, options in sections.items()
+    }
+    assert list(listed) == list(sections)
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if isinstance(command, SectionedCommand)])
+def test_sections_of_help_fit_the_screen(name):
+    """Each of them can be read without scrolling, and so can what is above the first one."""
+    text = CliRunner().invoke(COMMANDS[name], ["--help"], prog_name=name, terminal_width=SCREEN[1]).output
+    parts = [part.splitlines() for part in re.split(r"^(?=\S)", text, flags=re.MULTILINE) if part]
+
+    assert len(parts) > 1
+    assert max(map(len, parts)) < SCREEN[0]
+    assert max(len(line) for part in parts for line in part) <= SCREEN[1]
+
+
+def test_readme_and_man_page_name_the_variables_alike():
+    """Both say how the name of a variable is made, with an example that is one."""
+    variables = set(variables_of(cli.batch.make_context("batch", [], resilient_parsing=True)))
+    help_text = cli.batch.get_help(click.Context(cli.batch))
+    for text in (README, read_page("pscheduler-batch"), help_text):
+        named = set(re.findall(rf"{OF_OPTIONS}_[A-Z_]*[A-Z]", text)) - {"PSCHEDULER_BATCH_REPORT"}
+
+        assert named
+        assert named <= variables
 
 
 def test_variables_that_are_read_otherwise_are_read():
