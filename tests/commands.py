@@ -32,10 +32,15 @@ class Ended:
 
 
 def environment(**changes: str) -> Mapping[str, str]:
-    """Give an environment without settings for pScheduler, in which batches may be run; ``BETA=""`` takes it out."""
+    """
+    Give an environment without settings for pScheduler, in which batches may be run and give no summary.
+
+    Args:
+        changes: Of the environment; an empty text takes out what is set here.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
-    given = {**kept, "BETA": "1", **changes}
-    return {name: value for name, value in given.items() if name != "BETA" or value != ""}
+    ours = {"BETA": "1", "PSCHEDULER_BATCH_NO_SUMMARY": "1", **changes}
+    return {**kept, **{name: value for name, value in ours.items() if value}}
 
 
 def run_batch(*arguments: str, batch: Union[bytes, str, Mapping[str, Any]] = b"", **changes: str) -> Ended:

@@ -105,7 +105,7 @@ def document_of(attempt: Try) -> Any:
 
 
 def comparable(document: Mapping[str, Any]) -> Dict[str, Any]:
-    """Take out of an output document what differs between two runs of a batch: marks and times."""
+    """Take out of an output document what differs between two runs of a batch: marks, times and places."""
     same = copy.deepcopy(dict(document))
     same["batch"] = {name: value for name, value in same["batch"].items() if name == "error"}
     for job in same["jobs"]:
@@ -113,6 +113,9 @@ def comparable(document: Mapping[str, Any]) -> Dict[str, Any]:
             result["task"].get("reference", {}).pop(MARK, None)
             result["task"]["schedule"].pop("start", None)
             result.pop("late", None)
+            for run in result["runs"]:
+                # Where and when it was.
+                del run["run"]
     return same
 
 

@@ -59,9 +59,14 @@ def become(command: Path, arguments: Sequence[str]) -> NoReturn:
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
-    os.execv(command, [str(command), *arguments])  # noqa: S606 - a shell would change the arguments
+    ignored = (signal.SIGPIPE, signal.SIGXFSZ)
+    before = [signal.signal(number, signal.SIG_DFL) for number in ignored]
+    try:
+        os.execv(command, [str(command), *arguments])  # noqa: S606 - a shell would change the arguments
+    finally:
+        # Only where it could not be executed, and this program goes on.
+        for number, handler in zip(ignored, before):
+            signal.signal(number, handler)
 
 
 def _files(folder: Path) -> List[Path]:

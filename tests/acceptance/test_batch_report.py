@@ -118,7 +118,10 @@ def test_what_is_no_output_is_said(tmp_path, given, said):
     [
         (("{folder}/none.json",), "cannot read {folder}/none.json: No such file or directory"),
         (("{folder}",), "cannot read {folder}: Is a directory"),
-        (("-o", "{folder}/none/report.html"), "cannot write {folder}/none/report.html: No such file or directory"),
+        (
+            ("-o", "{folder}/none/report.html"),
+            "cannot write {folder}/none/report.html: {folder}/none does not exist; make it first",
+        ),
         (("-o", "{folder}"), "cannot write {folder}: it is a folder"),
     ],
 )

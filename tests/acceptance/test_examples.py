@@ -259,7 +259,8 @@ PROMISES: Dict[str, Promise] = {
 def test_example_succeeds_without_a_word(example, outputs):
     """The command ends with status 0 and says nothing but warnings."""
     done = outputs(example)
-    said = [line for line in done.stderr.splitlines() if not line.startswith("pscheduler batch: warning: ")]
+    # What is shown of the input under a warning is indented.
+    said = [line for line in done.stderr.splitlines() if not line.startswith(("pscheduler batch: warning: ", " "))]
 
     assert (done.returncode, said) == (0, []), done.stdout[-2000:]
 
@@ -290,6 +291,7 @@ def test_every_result_has_its_task_and_all_formats_of_its_runs(example, outputs)
 def check_formats(found: Any, unsupported: Sequence[str]) -> None:
     """Check that a run has every format but those that pScheduler itself does not have, and says why not."""
     errors = found.pop("errors", {})
+    assert set(found.pop("run")) == {"href", "state", "start-time", "end-time", "participants"}
     assert set(found) == set(FORMATS)
     assert found["application/json"]["succeeded"] is True
     for name in FORMATS[1:]:

@@ -107,7 +107,7 @@ def test_a_task_that_is_not_done_is_canceled(server, there, name):
     """Whatever the batch was at, and the document says so."""
     moment = MOMENTS[name]
     wait = moment.prepare(server)
-    with Running(*there, "--no-summary", batch={"jobs": [moment.jobs, job()]}) as running:
+    with Running(*there, batch={"jobs": [moment.jobs, job()]}) as running:
         wait(running)
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -299,7 +299,7 @@ def test_a_signal_that_is_ignored_stays_so(there):
 
 def test_a_closed_standard_output_is_no_traceback(server, there):
     """Tasks are canceled all the same."""
-    with Running(*there, "--no-summary", batch={"jobs": [job(task=HOUR)]}) as running:
+    with Running(*there, batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")
         running.close_stdout()
         running.signal(signal.SIGINT)
@@ -337,7 +337,7 @@ def test_asyncio_has_nothing_to_complain_of(server, there):
     """Not even where everything it could complain of is an error."""
     parallel = job(task=HOUR, iterations=5, parallel=True, sync_start=False, backoff="PT0.05S")
     python = ("-X", "dev", "-W", "error")
-    with Running(*there, "--no-summary", batch={"jobs": [parallel]}, python=python) as running:
+    with Running(*there, batch={"jobs": [parallel]}, python=python) as running:
         running.until_said("scheduled as", times=2)
         running.signal(signal.SIGINT)
         ended = running.end()

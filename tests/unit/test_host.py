@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -251,11 +252,13 @@ def test_no_word_leads_out_of_the_folder(word, commands):
 
 
 def test_a_file_that_cannot_be_executed(commands):
-    """It is no command in the list; asked for by name, it is an error that names the file."""
+    """It is no command in the list; asked for by name, it is an error that names the file, and costs nothing else."""
+    before = signal.getsignal(signal.SIGPIPE)
     result = call("notes")
 
     assert result.exit_code == 126
     assert result.stderr == f"Error: {commands / 'notes'} cannot be executed: Permission denied.\n"
+    assert signal.getsignal(signal.SIGPIPE) is before
 
 
 def test_the_places_of_the_folder():

@@ -1,0 +1,119 @@
+"""What a batch leaves behind for people: the summary on the standard error, and reports (the real command)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.commands import job, run_batch, task
+from tests.terminal import Terminal
+
+SHOWN = {"PSCHEDULER_BATCH_NO_SUMMARY": ""}
+GOOD = {"jobs": [job("idle", task=task("idle", duration="PT0.1S"), iterations=2)]}
+MIXED = {"jobs": [job("good"), job("bad", task=task("noop", fail=1.0))]}
+SECRET = {"jobs": [job("hidden", task={**task(), "reference": {"_key": "swordfish"}})]}
+
+
+def test_where_there_is_no_terminal_nothing_is_said_of_what_went_well(there):
+    """So cron has nothing to send."""
+    ended = run_batch(*there, batch=GOOD, **SHOWN)
+
+    assert (ended.status, ended.stderr) == (0, "")
+
+
+def test_a_failure_is_summed_up(there):
+    """With its reason, after everything else."""
+    ended = run_batch(*there, batch=MIXED, **SHOWN)
+    lines = ended.stderr.splitlines()
+
+    assert ended.status == 3
+    assert lines[0].split() == ["iteration", "lead", "→", "destination", "state", "result", "duration"]
+    assert [line.split()[0] for line in lines[1:3]] == ["good/0", "bad/0"]
+    assert lines[-1].startswith("2 runs: 1 succeeded, 1 failed; ")
+    assert json.loads(ended.stdout)["jobs"][1]["results"][0]["error"] in ended.stderr
+
+
+@pytest.mark.parametrize("options", [["-q"], ["--no-summary"]])
+def test_a_summary_can_be_left_out(there, options):
+    """The exit status says it all."""
+    ended = run_batch(*there, *options, batch=MIXED, **SHOWN)
+
+    assert (ended.status, ended.stderr) == (3, "")
+
+
+def test_with_lines_for_events_there_is_a_summary_too(there):
+    """Whoever wants to know everything does not look for it in the document."""
+    ended = run_batch(*there, "-v", batch=GOOD, **SHOWN)
+
+    assert ended.stderr.splitlines()[-1].startswith("2 runs: 2 succeeded, 0 failed; ")
+
+
+def test_a_terminal_has_a_summary(there, tmp_path):
+    """Below whatever was shown before."""
+    with Terminal(*there, batch=GOOD, folder=tmp_path, **SHOWN) as terminal:
+        ended = terminal.end()
+
+    assert ended.status == 0
+    assert "idle/1" in terminal.plain
+    assert "2 runs: 2 succeeded, 0 failed; " in terminal.plain
+
+
+def test_reports_of_every_form(there, tmp_path):
+    """By the endings of their names, all of one batch, which is on the standard output as ever."""
+    names = ["report.html", "report.csv", "report.xml", "report.txt"]
+    options = [option for name in names for option in ("--report", str(tmp_path / name))]
+    ended = run_batch(*there, *options, batch=MIXED)
+    html, comma, xml, text = ((tmp_path / name).read_text(encoding="utf-8") for name in names)
+
+    assert ended.status == 3
+    assert [len(results) for results in ended.results] == [1, 1]
+    assert html.lower().startswith("<!doctype html>")
+    assert [row["label"] for row in csv.DictReader(io.StringIO(comma))] == ["good", "bad"]
+    assert ElementTree.fromstring(xml).attrib["failures"] == "1"  # noqa: S314 - it is our own
+    assert text.splitlines()[-1].startswith("2 runs: 1 succeeded, 1 failed; ")
+
+
+def test_a_form_can_be_named(there, tmp_path):
+    """For a file whose name does not say it; the time can be in the name."""
+    ended = run_batch(*there, "--report", str(tmp_path / "%Y"), "--format", "csv", batch=GOOD)
+    (report,) = tmp_path.iterdir()
+
+    assert ended.status == 0
+    assert abs(int(report.name) - datetime.now().astimezone().year) <= 1
+    assert report.read_text(encoding="utf-8").startswith("job,iteration,run,label,test,")
+
+
+def test_a_report_that_cannot_be_written_is_known_at_once(pscheduler, there):
+    """Before anything is submitted."""
+    before = len(pscheduler.state.tasks)
+    ended = run_batch(*there, "--report", "/nowhere/report.html", batch=GOOD)
+
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "cannot write /nowhere/report.html: /nowhere does not exist; make it first" in ended.stderr
+    assert len(pscheduler.state.tasks) == before
+
+
+def test_a_report_that_cannot_be_written_in_the_end_costs_nothing_else(there):
+    """The results are printed, and the other report is written."""
+    ended = run_batch(*there, "--report", "/dev/full", "--format", "text", batch=GOOD)
+
+    assert ended.status == 1
+    assert [len(results) for results in ended.results] == [2]
+    assert ended.stderr == "pscheduler batch: cannot write /dev/full: No space left on device\n"
+
+
+def test_secrets_are_in_no_report(there, tmp_path):
+    """Nor in the summary, nor in the lines of events."""
+    names = ["report.html", "report.csv", "report.xml", "report.txt"]
+    options = [option for name in names for option in ("--report", str(tmp_path / name))]
+    ended = run_batch(*there, "-v", *options, batch=SECRET, **SHOWN)
+
+    assert "swordfish" in ended.stdout
+    assert "swordfish" not in ended.stderr
+    assert [name for name in names if b"swordfish" in Path(tmp_path, name).read_bytes()] == []
