@@ -25,6 +25,7 @@ class Asker:
         clock: The time, and how to wait.
         patience: How long to wait for what.
         ending: Says whether the batch is being ended.
+        max_connections: How many requests go to any one host at once.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Asker:
         self.clock = clock
         self.patience = patience
         self.ending = ending or Ending()
+        self.max_connections = exchange.max_connections
         self._exchange = exchange
         self._offsets: Dict[str, timedelta] = {}
 

@@ -1,8 +1,9 @@
 """
 One request, one reply: the only user of httpx.
 
-httpx costs the more CPU per request the more requests share a client, so each request slot of a host has a client of
-its own, and a slot is held for one exchange only.
+Each request slot of a host has a transport of httpx's of its own, with at most one connection, and a slot is held for
+one exchange only. Requests go straight to the transport: what httpx's client puts before it, such as cookies, logins,
+redirections and proxies, is nothing that pScheduler needs, and takes up to a third of a request's time.
 
 Whatever a server does, a request ends in time, with a reply or with one error that says what the server did.
 """
@@ -11,20 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import re
 import socket
 import ssl
 import zlib
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Tuple
+from functools import lru_cache
+from typing import Any, AsyncIterable, Dict, List, Mapping, Optional, Tuple, cast
 
 import httpx
 
 from pscheduler_batch._version import __version__
-from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply, host_of, shown
+from pscheduler_batch.connection_words import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.rest import MAX_PORT, Reply, host_of, shown
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
 DEFAULT_MAX_CONNECTIONS = 8
@@ -35,6 +35,10 @@ REPLY_SECONDS = 120.0
 
 # A result of 60 kB is large; what has a thousand times that is no result.
 MAX_BODY = 64 * 1024 * 1024
+
+_USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
+# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
 
 # How much of what is no HTTP is quoted.
 QUOTED = 60
@@ -91,13 +95,13 @@ class Exchange:
         self._reply_seconds = reply_seconds
         self._max_body = max_body
         self._slots: Dict[str, asyncio.Semaphore] = {}
-        self._idle: Dict[Tuple[str, Optional[str]], List[httpx.AsyncClient]] = {}
+        self._idle: Dict[Tuple[str, Optional[str]], List[httpx.AsyncHTTPTransport]] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for clients in self._idle.values():
-            for client in clients:
-                await client.aclose()
+        for transports in self._idle.values():
+            for transport in transports:
+                await transport.aclose()
         self._idle.clear()
 
     async def request(
@@ -133,64 +137,60 @@ class Exchange:
         except ValueError as error:
             reason = f"that is no URL: {error}"
             raise UnreachableError(reason, doing=doing, url=shown(url), sent=False, transient=False) from error
-        limit = self._reply_seconds + wait
-        async with self._client(host, bind) as client:
-            began = asyncio.get_running_loop().time()
-            course = _Course(limit, min(CONNECT_SECONDS, self._reply_seconds), bind)
-            headers = {} if content is None else {"Content-Type": "application/json"}
-            timeout = httpx.Timeout(limit, connect=course.connect_limit)
-            try:
-                request = client.build_request(
-                    method, url, content=content, headers=headers, timeout=timeout, extensions={"trace": course.note}
-                )
-                reply = await asyncio.wait_for(self._exchange(client, request, course), limit)
-            except _UnusableError as error:
-                raise ReplyError(str(error), doing=doing, url=shown(url)) from error
-            except Exception as error:
-                if not (isinstance(error, _FAILURES) or course.is_about_addresses(error)):
-                    raise
-                reason, transient = course.describe(error)
-                raise UnreachableError(
-                    reason, doing=doing, url=shown(url), sent=course.may_have_sent(error), transient=transient
-                ) from error
-            finally:
-                await course.drop_connection()
-            return replace(reply, elapsed=asyncio.get_running_loop().time() - began)
-
-    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, course: _Course) -> Reply:
-        response = await client.send(request, stream=True)
-        try:
-            fields = {name.lower(): value for name, value in response.headers.items()}
-            body = _Body(fields.get("content-encoding", ""), self._max_body)
-            async for chunk in response.aiter_raw():
-                body.add(chunk)
-                course.received += len(chunk)
-            return Reply(response.status_code, fields, body.whole())
-        finally:
-            await response.aclose()
-
-    @asynccontextmanager
-    async def _client(self, host: str, bind: Optional[str]) -> AsyncIterator[httpx.AsyncClient]:
+        course = _Course(self._reply_seconds + wait, min(CONNECT_SECONDS, self._reply_seconds), bind)
         slots = self._slots.get(host)
         if slots is None:
             slots = self._slots[host] = asyncio.Semaphore(self.max_connections)
         async with slots:
             idle = self._idle.setdefault((host, bind), [])
-            client = idle.pop() if idle else self._new_client(bind)
+            transport = idle.pop() if idle else self._new_transport(bind)
             try:
-                yield client
+                request = _request(method, url, content, course)
+                return await asyncio.wait_for(self._exchange(transport, request, course), course.limit)
+            except Exception as error:
+                said = course.error(error, doing=doing, url=url)
+                if said is None:
+                    raise
+                raise said from error
             finally:
-                idle.append(client)
+                try:
+                    await course.drop_connection()
+                finally:
+                    idle.append(transport)
 
-    def _new_client(self, bind: Optional[str]) -> httpx.AsyncClient:
-        # Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
-        transport = httpx.AsyncHTTPTransport(verify=self._tls, local_address=bind, limits=limits)
-        return httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,
-            headers={"User-Agent": f"pscheduler-batch/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
-        )
+    async def _exchange(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, course: _Course) -> Reply:
+        time = asyncio.get_running_loop().time
+        began = time()
+        response = await transport.handle_async_request(request)
+        try:
+            fields = dict(response.headers.items())
+            body = _Body(fields.get("content-encoding", ""), self._max_body)
+            async for chunk in cast("AsyncIterable[bytes]", response.stream):
+                body.add(chunk)
+                course.received += len(chunk)
+            return Reply(response.status_code, fields, body.whole(), time() - began)
+        finally:
+            await response.aclose()
+
+    def _new_transport(self, bind: Optional[str]) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=bind, limits=_LIMITS)
+
+
+def _request(method: str, url: str, content: Optional[str], course: _Course) -> httpx.Request:
+    target = httpx.URL(url)
+    if target.port is not None and target.port > MAX_PORT:
+        raise httpx.InvalidURL(f"there is no port {target.port}")
+    headers = _headers(target.netloc, has_content=content is not None)
+    # How long reading and writing may take is limited with the rest; a limit for each step would cost a timer each.
+    extensions = {"timeout": {"connect": course.connect_limit}, "trace": course.note}
+    return httpx.Request(method, target, headers=headers, content=content, extensions=extensions)
+
+
+@lru_cache(maxsize=256)
+def _headers(netloc: bytes, *, has_content: bool) -> httpx.Headers:
+    """Give the header fields that all requests to a host have; httpx copies them for each."""
+    fields = {b"Host": netloc, b"Accept": b"*/*", b"Accept-Encoding": b"gzip", b"User-Agent": _USER_AGENT}
+    return httpx.Headers({**fields, b"Content-Type": b"application/json"} if has_content else fields)
 
 
 def _tls_context(*, verify_tls: bool, ca_file: Optional[str]) -> ssl.SSLContext:
@@ -256,6 +256,16 @@ class _Course:
         if connection is not None and self._step == _SECURING:
             await connection.aclose()
 
+    def error(self, error: Exception, *, doing: str, url: str) -> Optional[SchedulerError]:
+        """Make the error that callers know of what was raised; None if it is a bug."""
+        if isinstance(error, _UnusableError):
+            return ReplyError(str(error), doing=doing, url=shown(url))
+        if not (isinstance(error, _FAILURES) or self.is_about_addresses(error)):
+            return None
+        reason, transient = self.describe(error)
+        sent = self.may_have_sent(error)
+        return UnreachableError(reason, doing=doing, url=shown(url), sent=sent, transient=transient)
+
     def may_have_sent(self, error: BaseException) -> bool:
         """Say whether anything of the request may have reached the server."""
         if self._step is None:
@@ -268,19 +278,19 @@ class _Course:
 
     def describe(self, error: BaseException) -> Tuple[str, bool]:
         """Say what happened, and whether it may pass by itself."""
-        inner = _innermost(error)
+        inner = innermost(error)
         if isinstance(error, (asyncio.TimeoutError, httpx.TimeoutException)):
             return self._too_late(), True
         if isinstance(error, (httpx.RemoteProtocolError, zlib.error)):
             return self._answer_words(error)
         if self._step == _SECURING:
-            return _tls_words(inner)
+            return tls_words(inner)
         if self._step is not None and self._step > _SECURING:
-            return f"the server broke the connection {self._when()}{_behind_colon(_os_words(inner))}", True
+            return f"the server broke the connection {self._when()}{behind_colon(os_words(inner))}", True
         return self._connection_words(error, inner)
 
     def _connection_words(self, error: BaseException, inner: BaseException) -> Tuple[str, bool]:
-        words = _os_words(inner) or str(error) or type(error).__name__
+        words = os_words(inner) or str(error) or type(error).__name__
         if isinstance(inner, OSError) and inner.errno == errno.EADDRNOTAVAIL and self._bind is not None:
             return f"{self._bind}, where it was to come from, is no address of this host", False
         if self.is_about_addresses(error):
@@ -322,72 +332,3 @@ class _Course:
         if "too long" in words:
             return "the head of the server's answer has no end", False
         return f"the server's answer is no proper HTTP: {words}", False
-
-
-# Why a certificate was refused and what helps, by OpenSSL's numbers (X509_V_ERR_*).
-_UNKNOWN = ("it is signed by an authority not known here", "name that authority's certificate with --ca-file")
-_REFUSALS = {
-    9: ("it is not valid yet", "see whether the clocks here and there are right"),
-    10: ("it has expired", "the server needs a new one"),
-    18: ("the server signed it itself", "name that certificate with --ca-file"),
-    19: _UNKNOWN,
-    20: _UNKNOWN,
-    21: _UNKNOWN,
-    62: ("", "use a name that is in the certificate"),
-    64: ("", "use a name that is in the certificate"),
-}
-
-
-def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
-    reason, advice = _REFUSALS.get(error.verify_code, ("", "the administrator of the server can mend that"))
-    reason = reason or error.verify_message.rstrip(".")
-    return f"certificate verify failed: {reason}; {advice}, or do not ask for certificates to be checked"
-
-
-# What OpenSSL says when it is told something that is no TLS at all.
-_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
-
-
-def _tls_words(error: BaseException) -> Tuple[str, bool]:
-    """Say why no TLS came about although there was a connection, and whether that may pass by itself."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate_words(error), False
-    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        reason = (error.reason or "").upper()
-        if reason in _NO_TLS:
-            return "what answers there does not speak TLS; is it the right port?", False
-        return f"the server and this program agree on no TLS: {reason.replace('_', ' ').lower() or error}", True
-    return f"the server broke the connection in the TLS handshake{_behind_colon(_os_words(error))}", True
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Find the innermost cause that says what happened, as the outer ones often say nothing."""
-    found = innermost = error
-    seen = {id(error)}
-    while True:
-        inner = innermost.__cause__ or innermost.__context__
-        if inner is None:
-            group = getattr(innermost, "exceptions", ())
-            inner = group[0] if group else None
-        # Errors that are raised again from others can be each other's cause.
-        if inner is None or id(inner) in seen:
-            return found
-        innermost = inner
-        seen.add(id(inner))
-        # The others are steps of the libraries between, such as that there was nothing to read yet.
-        if isinstance(inner, OSError) and not isinstance(inner, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
-            found = inner
-
-
-def _os_words(error: BaseException) -> str:
-    """Give the operating system's words, "" where it has none."""
-    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError) or not error.strerror:
-        return ""
-    # asyncio puts the address, which the URL has already, where the operating system has its words.
-    if error.errno and error.strerror.startswith("Connect call failed"):
-        return os.strerror(error.errno)
-    return error.strerror
-
-
-def _behind_colon(words: str) -> str:
-    return f": {words}" if words else ""

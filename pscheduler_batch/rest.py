@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -134,9 +135,16 @@ def marked_tasks_url(host: str, pattern: JSON) -> str:
     return f"{tasks_url(host)}?{urlencode({'json': json.dumps(pattern)})}"
 
 
-def first_run_url(task_href: str, wait: int) -> str:
-    """Say where to wait for a task's first run; the server waits for twice that many seconds [d14]."""
-    return f"{task_href}/runs/first?wait={wait}"
+def first_run_url(task_href: str, wait: int, *, merged: bool = False) -> str:
+    """
+    Say where to wait for a task's first run; the server waits for twice that many seconds [d14].
+
+    Args:
+        task_href: The task.
+        wait: How many seconds to wait.
+        merged: Whether it is to wait for the run's merged result then, as for that of any run, so many seconds.
+    """
+    return f"{task_href}/runs/first?{'wait-merged=true&' if merged else ''}wait={wait}"
 
 
 def runs_url(task_href: str) -> str:
@@ -159,6 +167,16 @@ def format_url(run: Run, media_type: str) -> str:
     return f"{run.result_href}{joint}{urlencode({'format': media_type})}"
 
 
+def is_format_url(url: str) -> bool:
+    """
+    Say whether a URL is one of :func:`format_url`.
+
+    >>> is_format_url("https://ps/t/runs/r/result?format=text%2Fhtml"), is_format_url("https://ps/t/runs/first?wait=3")
+    (True, False)
+    """
+    return "format=" in url.partition("?")[2]
+
+
 def shown(url: str) -> str:
     """Write a URL for a message: without its query, which may hold a whole test specification with its secrets."""
     return url.split("?", 1)[0]
@@ -171,6 +189,13 @@ def host_of(url: str) -> str:
     >>> host_of("https://PS.example.net:443/pscheduler"), host_of("https://[2001:db8::1]:8443/pscheduler")
     ('ps.example.net', '[2001:db8::1]:8443')
     """
+    # The same few hosts are asked all the time, each time at another path, which says nothing of the host.
+    scheme, separator, rest = url.partition("://")
+    return _host_of(scheme + separator + rest.partition("/")[0])
+
+
+@lru_cache(maxsize=256)
+def _host_of(url: str) -> str:
     parts = urlsplit(url)
     default = ":443" if parts.scheme == "https" else ":80"
     host = parts.netloc.lower()

@@ -8,17 +8,18 @@ others. A host that goes on failing is left alone for a while by everybody.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Awaitable, Callable, Dict, Optional, Protocol
+from typing import Callable, Dict, Optional, Protocol, Union
 
 from tenacity import AsyncRetrying, RetryCallState
 
-from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply, host_of, shown
+from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.left_alone import Host
+from pscheduler_batch.rest import Reply, host_of, is_format_url, shown
+from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import Clock, Ending
 
 # What the web server in front of pScheduler says when pScheduler cannot do it now.
@@ -30,6 +31,9 @@ NEVER = "Unsupported format"
 TOO_MANY = 429
 
 REPEATABLE = frozenset({"GET", "DELETE"})
+
+# What an attempt comes to that may be followed by another one.
+_Outcome = Union[Reply, UnreachableError]
 
 
 @dataclass(frozen=True)
@@ -109,17 +113,13 @@ class RetryingExchange:
             policy: How often to try.
             ending: Keeps POSTs that have not begun when the batch is ended from being made.
         """
-        self._ending = ending or Ending()
         self.max_connections = exchange.max_connections
-        self._exchange = exchange
-        self._clock = clock
-        self._tell = tell
-        self._policy = policy or RetryPolicy()
-        self._hosts: Dict[str, _Host] = {}
+        self._means = _Means(exchange, clock, tell, policy or RetryPolicy(), ending or Ending())
+        self._hosts: Dict[str, Host] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._exchange.aclose()
+        await self._means.exchange.aclose()
 
     async def request(
         self,
@@ -141,181 +141,165 @@ class RetryingExchange:
             UnreachableError: The last attempt had no answer, or the host is left alone.
             ReplyError: The answer is none that can be used.
         """
-        host = self._host(url)
-        course = _Course(self._clock, self._policy, host, method, long_poll=wait > 0)
+        course = _Course(self._means, self._host(url), method, url, doing=doing, content=content, bind=bind, wait=wait)
+        first: _Outcome
+        try:
+            first = await course.attempt()
+        except UnreachableError as error:
+            if not course.is_worth_another(error):
+                raise
+            first = error
+        else:
+            # Nearly every request ends here, so that it costs nothing that others have to be repeated.
+            if not course.is_worth_another(first):
+                return first
+        return await course.go_on_after(first)
 
-        def refuse(reason: str, transient: bool) -> UnreachableError:  # noqa: FBT001 - as it is called
-            return UnreachableError(reason, doing=doing, url=shown(url), sent=False, transient=transient)
-
-        async def make() -> Reply:
-            if method == "POST" and self._ending.begun:
-                raise _EndedError
-            return await self._exchange.request(method, url, doing=doing, content=content, bind=bind, wait=wait)
-
-        async def attempt() -> Reply:
-            # A request that has not begun yet must learn that the host is left alone, so it queues here.
-            async with host.slots:
-                course.begin()
-                try:
-                    return await host.attempt(make, refuse)
-                except _EndedError:
-                    raise refuse("the batch was ended before anything was sent", False) from None  # noqa: FBT003
-
-        def tell(state: RetryCallState) -> None:
-            pause = 0.0 if state.next_action is None else state.next_action.sleep
-            self._tell(f"{doing}: {_what_happened(state)}; asking {shown(url)} again in {pause:.1f} s")
-
-        async def sleep(seconds: float) -> None:
-            if method == "POST":
-                await self._ending.sleep(self._clock, seconds)
-            else:
-                await self._clock.sleep(seconds)
-
-        reply: Reply = await AsyncRetrying(
-            sleep=sleep,
-            retry=course.may_repeat,
-            wait=course.pause,
-            stop=course.is_over,
-            before_sleep=tell,
-            # Whatever the last attempt gave is what the caller gets: an answer or an exception.
-            retry_error_callback=_last,
-        )(attempt)
-        return reply
-
-    def _host(self, url: str) -> _Host:
+    def _host(self, url: str) -> Host:
         try:
             name = host_of(url)
         except ValueError:
             name = ""  # The exchange says what is wrong with such a URL.
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(self._clock, self._policy, asyncio.Semaphore(self.max_connections))
+            host = self._hosts[name] = self._new_host()
         return host
+
+    def _new_host(self) -> Host:
+        policy = self._means.policy
+        return Host(
+            self._means.clock,
+            Slots(self.max_connections),
+            patience=policy.patience_with_host,
+            limit=policy.limit,
+            longest_pause=policy.longest_pause,
+        )
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What all requests are made with."""
+
+    exchange: Requester
+    clock: Clock
+    tell: Callable[[str], None]
+    policy: RetryPolicy
+    ending: Ending
 
 
 class _EndedError(Exception):
     """A request that was not made because the batch was ended."""
 
 
-class _Host:
-    """
-    What is known of a host, and whether it is asked at all.
-
-    After so many failures in a row it is left alone for a pause, then one request may try; the others wait for what
-    becomes of that one. Each time it fails, the pause is longer. Any answer ends it.
-    """
-
-    def __init__(self, clock: Clock, policy: RetryPolicy, slots: asyncio.Semaphore) -> None:
-        self.slots = slots
-        self._clock = clock
-        self._policy = policy
-        self._failures = 0
-        self._pauses = 0
-        self._last: Optional[UnreachableError] = None
-        self._failing_since: Optional[datetime] = None
-        self._left_alone_until: Optional[datetime] = None
-        self._trial: Optional[asyncio.Future[None]] = None
-
-    @property
-    def left_alone_for(self) -> timedelta:
-        """How long the host is still left alone."""
-        until = self._left_alone_until
-        return timedelta(0) if until is None else max(until - self._clock.now(), timedelta(0))
-
-    async def attempt(
-        self, make: Callable[[], Awaitable[Reply]], refuse: Callable[[str, bool], UnreachableError]
-    ) -> Reply:
-        """
-        Make a request, or do not if the host is left alone.
-
-        Args:
-            make: Makes it.
-            refuse: Makes the error from a reason, and whether waiting for the host may help.
-        """
-        while self._trial is not None:
-            await asyncio.shield(self._trial)
-        if self._left_alone_until is None:
-            return await self._note(make)
-        if self.left_alone_for > timedelta(0):
-            raise self._refusal(refuse)
-        self._trial = asyncio.get_running_loop().create_future()
-        try:
-            return await self._note(make, trying=True)
-        finally:
-            trial, self._trial = self._trial, None
-            trial.set_result(None)
-
-    async def _note(self, make: Callable[[], Awaitable[Reply]], *, trying: bool = False) -> Reply:
-        try:
-            reply = await make()
-        except UnreachableError as error:
-            self._note_failure(error, trying=trying)
-            raise
-        except ReplyError:
-            self._note_answer()
-            raise
-        self._note_answer()
-        return reply
-
-    def _note_answer(self) -> None:
-        self._failures = self._pauses = 0
-        self._last = self._failing_since = self._left_alone_until = None
-
-    def _note_failure(self, error: UnreachableError, *, trying: bool) -> None:
-        now = self._clock.now()
-        self._failures += 1
-        self._last = error
-        self._failing_since = self._failing_since or now
-        # What was on its way when the host began to be left alone says nothing new.
-        if trying or (self._left_alone_until is None and self._failures >= self._policy.patience_with_host):
-            self._pauses += 1
-            self._left_alone_until = now + self._policy.longest_pause(self._pauses)
-
-    def _refusal(self, refuse: Callable[[str, bool], UnreachableError]) -> UnreachableError:
-        failing_for = self._clock.now() - (self._failing_since or self._clock.now())
-        transient = self._last is not None and self._last.transient and failing_for < self._policy.limit
-        last = "" if self._last is None else self._last.reason
-        return refuse(f"{last} ({self._failures} times in a row, so it is left alone for a while)", transient)
-
-
 class _Course:
-    """The attempts of one request: whether there is one more, and after which pause."""
+    """The attempts of one request: how they are made, whether there is one more, and after which pause."""
 
-    def __init__(self, clock: Clock, policy: RetryPolicy, host: _Host, method: str, *, long_poll: bool) -> None:
-        self._clock = clock
-        self._policy = policy
+    def __init__(
+        self,
+        means: _Means,
+        host: Host,
+        method: str,
+        url: str,
+        *,
+        doing: str,
+        content: Optional[str],
+        bind: Optional[str],
+        wait: float,
+    ) -> None:
+        self._means = means
+        self._clock = means.clock
+        self._policy = means.policy
         self._host = host
-        self._repeatable = method in REPEATABLE
-        self._long_poll = long_poll
+        self._method = method
+        self._url = url
+        self._doing = doing
+        self._content = content
+        self._bind = bind
+        self._wait = wait
         self._begun: Optional[datetime] = None
 
-    def begin(self) -> None:
-        """Note when the first attempt begins; waiting for its turn before that takes nothing from its time."""
-        self._begun = self._begun or self._clock.now()
+    async def attempt(self) -> Reply:
+        """Make the request once, as soon as the host has a slot for it."""
+        # A request that has not begun yet must learn that the host is left alone, so it queues here.
+        await self._host.slots.take(urgent=self._method == "POST" or is_format_url(self._url))
+        try:
+            # Waiting for its turn takes nothing from its time.
+            self._begun = self._begun or self._clock.now()
+            return await self._host.attempt(self._make, self._refuse)
+        except _EndedError:
+            raise self._refuse("the batch was ended before anything was sent", False) from None  # noqa: FBT003
+        finally:
+            self._host.slots.give_back()
 
-    def may_repeat(self, state: RetryCallState) -> bool:
+    async def go_on_after(self, first: _Outcome) -> Reply:
+        """Make the request again, and again; the first attempt counts as one."""
+        outcomes = [first]
+
+        async def attempt() -> Reply:
+            if not outcomes:
+                return await self.attempt()
+            outcome = outcomes.pop()
+            if isinstance(outcome, UnreachableError):
+                raise outcome
+            return outcome
+
+        reply: Reply = await AsyncRetrying(
+            sleep=self._sleep,
+            retry=self._may_repeat,
+            wait=self._pause,
+            stop=self._is_over,
+            before_sleep=self._tell,
+            # Whatever the last attempt gave is what the caller gets: an answer or an exception.
+            retry_error_callback=_last,
+        )(attempt)
+        return reply
+
+    def is_worth_another(self, outcome: _Outcome) -> bool:
         """Say whether what an attempt came to makes it worth, and right, to make another."""
-        error = None if state.outcome is None else state.outcome.exception()
-        if error is not None:
-            return isinstance(error, UnreachableError) and error.transient and (self._repeatable or not error.sent)
-        reply = _reply_of(state)
-        if reply is None or not self._repeatable:
+        repeatable = self._method in REPEATABLE
+        if isinstance(outcome, UnreachableError):
+            return outcome.transient and (repeatable or not outcome.sent)
+        if not repeatable or outcome.status < TOO_MANY:
             return False
-        if reply.status == TOO_MANY:
-            return _retry_after(reply, self._clock.now()) is not None
-        if reply.status in OVERWORKED:
+        if outcome.status == TOO_MANY:
+            return _retry_after(outcome, self._clock.now()) is not None
+        if outcome.status in OVERWORKED:
             # A long poll that a web server cut is no failure; whoever waits asks again anyway.
-            return not self._long_poll
-        return reply.status == INTERNAL and NEVER not in reply.text
+            return not self._wait
+        return outcome.status == INTERNAL and NEVER not in outcome.text
 
-    def is_over(self, state: RetryCallState) -> bool:
+    async def _make(self) -> Reply:
+        if self._method == "POST" and self._means.ending.begun:
+            raise _EndedError
+        return await self._means.exchange.request(
+            self._method, self._url, doing=self._doing, content=self._content, bind=self._bind, wait=self._wait
+        )
+
+    def _refuse(self, reason: str, transient: bool) -> UnreachableError:  # noqa: FBT001 - as it is called
+        return UnreachableError(reason, doing=self._doing, url=shown(self._url), sent=False, transient=transient)
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._method == "POST":
+            await self._means.ending.sleep(self._clock, seconds)
+        else:
+            await self._clock.sleep(seconds)
+
+    def _tell(self, state: RetryCallState) -> None:
+        pause = 0.0 if state.next_action is None else state.next_action.sleep
+        self._means.tell(f"{self._doing}: {_what_happened(state)}; asking {shown(self._url)} again in {pause:.1f} s")
+
+    def _may_repeat(self, state: RetryCallState) -> bool:
+        outcome = _outcome_of(state)
+        return isinstance(outcome, (Reply, UnreachableError)) and self.is_worth_another(outcome)
+
+    def _is_over(self, state: RetryCallState) -> bool:
         """Say whether it was tried often or long enough, or the server asks for more time than there is."""
         reply = _reply_of(state)
         internal = reply is not None and reply.status == INTERNAL
         attempts = self._policy.internal_attempts if internal else self._policy.attempts
         return state.attempt_number >= attempts or self._asked_for(state) >= self._left
 
-    def pause(self, state: RetryCallState) -> float:
+    def _pause(self, state: RetryCallState) -> float:
         """Say how many seconds to wait: a part, left to chance, of the longest pause; longer where we are told to."""
         pause = self._policy.longest_pause(state.attempt_number) * self._policy.draw()
         pause = max(pause, self._asked_for(state)) + self._host.left_alone_for
@@ -336,19 +320,22 @@ def _last(state: RetryCallState) -> Optional[Reply]:
     return None if state.outcome is None else state.outcome.result()
 
 
-def _reply_of(state: RetryCallState) -> Optional[Reply]:
-    if state.outcome is None or state.outcome.exception() is not None:
+def _outcome_of(state: RetryCallState) -> object:
+    if state.outcome is None:
         return None
-    reply = state.outcome.result()
-    return reply if isinstance(reply, Reply) else None
+    return state.outcome.exception() or state.outcome.result()
+
+
+def _reply_of(state: RetryCallState) -> Optional[Reply]:
+    outcome = _outcome_of(state)
+    return outcome if isinstance(outcome, Reply) else None
 
 
 def _what_happened(state: RetryCallState) -> str:
-    reply = _reply_of(state)
-    if reply is not None:
-        return f"answered {reply.status}"
-    error = None if state.outcome is None else state.outcome.exception()
-    return error.reason if isinstance(error, UnreachableError) else str(error)
+    outcome = _outcome_of(state)
+    if isinstance(outcome, Reply):
+        return f"answered {outcome.status}"
+    return outcome.reason if isinstance(outcome, UnreachableError) else str(outcome)
 
 
 def _retry_after(reply: Reply, now: datetime) -> Optional[timedelta]:

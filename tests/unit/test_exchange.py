@@ -328,6 +328,7 @@ def test_nobody_listening_is_connection_refused():
         "https://[::1/",
         "https://[zz]/",
         "https://h:x/",
+        "https://127.0.0.1:65536/",
         "https:///x",
         "ftp://h/x",
         "https://h/\x00",

@@ -105,11 +105,26 @@ def test_the_format_is_added_to_whatever_query_the_href_has():
         ("https://ps.example.net:8443/x", "ps.example.net:8443"),
         ("http://ps.example.net:80/x", "ps.example.net"),
         ("https://[2001:DB8::1]:443/x", "[2001:db8::1]"),
+        ("https://ps.example.net:443?u=https://other.example.net/", "ps.example.net"),
+        ("https://ps.example.net#://other.example.net/", "ps.example.net"),
+        ("HTTPS://ps.example.net", "ps.example.net"),
+        ("//ps.example.net/x://y/z", "ps.example.net"),
+        ("/x?u=https://other.example.net/", ""),
+        ("https:///x", ""),
+        ("", ""),
     ],
 )
 def test_one_host_has_one_name(url, host):
     """Or the limit of requests to it would hold for each way to write it."""
     assert rest.host_of(url) == host
+
+
+@pytest.mark.parametrize("url", ["https://[::1/x", "https://::1]/x"])
+def test_what_is_no_url_is_none_every_time(url):
+    """Nothing of it is remembered."""
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Invalid IPv6 URL"):
+            rest.host_of(url)
 
 
 def test_a_run_keeps_what_we_do_not_know():

@@ -1,0 +1,81 @@
+"""What went wrong with a connection, in words: what the operating system and OpenSSL say, and what that means."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Tuple
+
+# Why a certificate was refused and what helps, by OpenSSL's numbers (X509_V_ERR_*).
+_UNKNOWN = ("it is signed by an authority not known here", "name that authority's certificate with --ca-file")
+_REFUSALS = {
+    9: ("it is not valid yet", "see whether the clocks here and there are right"),
+    10: ("it has expired", "the server needs a new one"),
+    18: ("the server signed it itself", "name that certificate with --ca-file"),
+    19: _UNKNOWN,
+    20: _UNKNOWN,
+    21: _UNKNOWN,
+    62: ("", "use a name that is in the certificate"),
+    64: ("", "use a name that is in the certificate"),
+}
+
+
+def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
+    reason, advice = _REFUSALS.get(error.verify_code, ("", "the administrator of the server can mend that"))
+    reason = reason or error.verify_message.rstrip(".")
+    return f"certificate verify failed: {reason}; {advice}, or do not ask for certificates to be checked"
+
+
+# What OpenSSL says when it is told something that is no TLS at all.
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+
+
+def tls_words(error: BaseException) -> Tuple[str, bool]:
+    """Say why no TLS came about although there was a connection, and whether that may pass by itself."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _certificate_words(error), False
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        reason = (error.reason or "").upper()
+        if reason in _NO_TLS:
+            return "what answers there does not speak TLS; is it the right port?", False
+        return f"the server and this program agree on no TLS: {reason.replace('_', ' ').lower() or error}", True
+    return f"the server broke the connection in the TLS handshake{behind_colon(os_words(error))}", True
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Find the innermost cause that says what happened, as the outer ones often say nothing."""
+    found = innermost = error
+    seen = {id(error)}
+    while True:
+        inner = innermost.__cause__ or innermost.__context__
+        if inner is None:
+            group = getattr(innermost, "exceptions", ())
+            inner = group[0] if group else None
+        # Errors that are raised again from others can be each other's cause.
+        if inner is None or id(inner) in seen:
+            return found
+        innermost = inner
+        seen.add(id(inner))
+        # The others are steps of the libraries between, such as that there was nothing to read yet.
+        if isinstance(inner, OSError) and not isinstance(inner, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
+            found = inner
+
+
+def os_words(error: BaseException) -> str:
+    """
+    Give the operating system's words, "" where it has none.
+
+    >>> os_words(ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 443)")), os_words(ValueError("no"))
+    ('Connection refused', '')
+    """
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError) or not error.strerror:
+        return ""
+    # asyncio puts the address, which the URL has already, where the operating system has its words.
+    if error.errno and error.strerror.startswith("Connect call failed"):
+        return os.strerror(error.errno)
+    return error.strerror
+
+
+def behind_colon(words: str) -> str:
+    """Put a colon before words, if there are any."""
+    return f": {words}" if words else ""
