@@ -15,7 +15,7 @@ from typing import Any, Mapping, Sequence
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.places import steps_of
-from pscheduler_batch.private import HIDDEN, conceal, secrets_of
+from pscheduler_batch.private import HIDDEN, as_pairs, conceal, secrets_of
 from pscheduler_batch.validation import check_task
 
 # How much of a task is shown; what is larger is narrowed down to the part in question.
@@ -32,18 +32,17 @@ class Course:
     Attributes:
         transforms: What it went through.
         values: The task as it was at first, then as it came out of each transform.
-        data: ``$global``, which may have brought secrets in.
+        given: The secrets that the transforms were given besides the task, as pairs that hold them.
     """
 
     transforms: Sequence[Transform]
     values: Sequence[JSON]
-    data: JSON
+    given: JSON
 
     @cached_property
     def known(self) -> JSON:
         """The secrets that a transform may have put elsewhere, as pairs that hold them; tasks may be large."""
-        given = [list(self.values), self.data, [transform.args for transform in self.transforms]]
-        return {"_": sorted(secrets_of(given))}
+        return as_pairs(secrets_of([*self.values, self.given]))
 
 
 def blame(problem: Problem, course: Course) -> Problem:

@@ -8,7 +8,8 @@ told (decision 23).
 from __future__ import annotations
 
 import sys
-from typing import Any, List, Mapping, Set, Tuple
+from collections.abc import Mapping
+from typing import Any, List, Set, Tuple
 
 from pscheduler_batch.model import JSON
 
@@ -62,6 +63,9 @@ def _numbers(value: JSON) -> Set[Any]:
     stack = [value]
     while stack:
         item = stack.pop()
+        # Most of a large $global are texts.
+        if isinstance(item, str):
+            continue
         if isinstance(item, Mapping):
             stack.extend(item.values())
         elif isinstance(item, (list, tuple)):

@@ -8,7 +8,6 @@ before what the environment says, and messages about a value from there name the
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar
 
 import click
@@ -161,11 +160,16 @@ def misspelt_variables(
     """
     known = list(variables_of(context))
     prefix = f"{context.auto_envvar_prefix}_"
+    ours = (name for name in sorted(set(environ) - set(known)) if name.startswith(prefix))
+    unknown = [name for name in ours if not name.startswith(tuple(other))]
+    if not unknown:
+        return ()
+    from difflib import get_close_matches  # noqa: PLC0415 - hardly anybody has such variables
+
     messages = []
-    for name in sorted(set(environ) - set(known)):
-        if name.startswith(prefix) and not name.startswith(tuple(other)):
-            near = get_close_matches(name[len(prefix) :], [found[len(prefix) :] for found in known], 1, 0.8)
-            messages += [f"{name} sets nothing; did you mean {prefix}{found}?" for found in near]
+    for name in unknown:
+        near = get_close_matches(name[len(prefix) :], [found[len(prefix) :] for found in known], 1, 0.8)
+        messages += [f"{name} sets nothing; did you mean {prefix}{found}?" for found in near]
     return tuple(messages)
 
 

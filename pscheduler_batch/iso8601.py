@@ -2,7 +2,7 @@
 ISO 8601 text to spans and times, and back.
 
 The two libraries behind it take some 50 ms to import, half of what a short command needs altogether, so they are
-imported when the first text is met.
+imported when the first text is met that needs them; most durations do not.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 _DATE_PART = rf"(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
 _TIME_PART = rf"(?:T(?=[0-9])(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
 _FIXED = re.compile(rf"P(?=[0-9T]){_DATE_PART}{_TIME_PART}")
+_WHOLE = re.compile(
+    r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
+    r"(?:T(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>[0-9]+)S)?)?"
+)
 _UNFIXED = re.compile(rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T.*)?", re.DOTALL)
 
 # Seconds as people write them: no sign, no exponent, digits of ASCII only.
@@ -40,9 +44,12 @@ def parse_duration(text: str) -> timedelta:
     """
     if _FIXED.fullmatch(text) is None:
         raise ValueError(_why_not_a_duration(text))
-    from isodate import parse_duration as parse  # noqa: PLC0415 - see the docstring of the module
-
+    whole = _WHOLE.fullmatch(text)
     try:
+        if whole is not None:
+            return timedelta(**{unit: int(number) for unit, number in whole.groupdict("0").items()})
+        from isodate import parse_duration as parse  # noqa: PLC0415 - see the docstring of the module
+
         return cast("timedelta", parse(text))
     except (ArithmeticError, ValueError) as error:
         raise ValueError("is longer than can be reckoned with") from error

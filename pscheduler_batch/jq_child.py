@@ -20,7 +20,7 @@ from typing import IO, Any, Dict
 
 from pscheduler_batch.jq_source import library_folders
 from pscheduler_batch.model import Transform
-from pscheduler_batch.transforms import TOO_DEEP, Script, ScriptError
+from pscheduler_batch.scripts import TOO_DEEP, Script, ScriptError
 
 LENGTH_SIZE = 8
 

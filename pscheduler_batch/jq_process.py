@@ -26,7 +26,7 @@ from typing import IO, Any, Callable, Dict, Optional, Tuple, TypeVar
 
 from pscheduler_batch.jq_child import PARENTS_SIGNALS, read_frame, write_frame
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.transforms import TOO_DEEP, ScriptError
+from pscheduler_batch.scripts import TOO_DEEP, ScriptError
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class JqProcess:
         self, transform: Transform, data: JSON, text: str, *, prefix: str = "", limit: Optional[timedelta] = None
     ) -> JSON:
         """
-        Compile a script and run it on one value, as :class:`pscheduler_batch.transforms.Script` does.
+        Compile a script and run it on one value, as :class:`pscheduler_batch.scripts.Script` does.
 
         If this is cancelled, the child is killed at once.
 

@@ -110,6 +110,6 @@ def _show_plan(options: Options) -> None:
             lines = difference_lines(batch, plan)
             destination.write_bytes("".join(f"{line}\n" for line in lines).encode())
         else:
-            from pscheduler_batch.results import render_plan  # noqa: PLC0415
+            from pscheduler_batch.results import pieces_of, render_plan  # noqa: PLC0415
 
-            destination.write(render_plan(batch, plan))
+            destination.write(lambda: pieces_of(render_plan(batch, plan)))

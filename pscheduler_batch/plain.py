@@ -7,9 +7,10 @@ of comments and checked for what JSON cannot hold by one rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Tuple
 
 from pscheduler_batch.positions import Path
 from pscheduler_batch.private import HIDDEN

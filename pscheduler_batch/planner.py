@@ -17,10 +17,11 @@ from pscheduler_batch.errors import WARNING, InputError, Problem, TransformError
 from pscheduler_batch.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.iteration_problems import IterationProblems
-from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan, Transform
+from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.places import in_order, locate_problems
 from pscheduler_batch.private import conceal
-from pscheduler_batch.transforms import ScriptError, SkippedError, StepError, Transforms
+from pscheduler_batch.scripts import ScriptError
+from pscheduler_batch.transforms import SkippedError, StepError, Transforms
 from pscheduler_batch.validation import check_task
 
 DEFAULT_MAX_ITERATIONS = 100_000
@@ -69,12 +70,15 @@ def scheduled_task(task: JSONObject, start: Optional[datetime] = None) -> JSONOb
     Give a task the schedule that a batch runs it with (decision 11).
 
     ``slip``, ``sliprand`` and what else is there stay. There is always a schedule, as a server answers 500 to a task
-    that has none (recording c04).
+    that has none (recording c04). A task that would not change comes back as it is.
 
     >>> dict(scheduled_task({"test": {}, "schedule": {"slip": "PT1M", "repeat": "PT1H"}}))
     {'test': {}, 'schedule': {'slip': 'PT1M'}}
     """
-    schedule = {name: value for name, value in task.get("schedule", {}).items() if name not in DROPPED_FROM_SCHEDULE}
+    given = task.get("schedule")
+    if start is None and given is not None and DROPPED_FROM_SCHEDULE.isdisjoint(given):
+        return task
+    schedule = {name: value for name, value in (given or {}).items() if name not in DROPPED_FROM_SCHEDULE}
     if start is not None:
         schedule["start"] = format_timestamp(start)
     return {**task, "schedule": schedule}
@@ -248,25 +252,24 @@ class _Planning:
         self, job: Job, number: int, task: JSONObject, text: str, found: IterationProblems
     ) -> JSONObject:
         """Work out one task; where something is wrong, what comes back is the one that went in."""
-        transforms = self.transforms.steps(job)
         try:
             values = self.transforms.apply_steps(job, number, task, text)
         except StepError as error:
             self.from_scripts = True
-            known = [task, error.went_in, self.batch.data, [transform.args for transform in transforms]]
+            known = [task, error.went_in, self.transforms.secrets(job)]
             # What an earlier step made of a secret is no secret to the one that failed.
             failed = Problem(error.where, conceal(error.reason, known))
             found.add(failed, number, partial(_with_input, failed, error.went_in, known))
             return task
         problems = check_task(values[-1])
         for problem in problems:
-            explain = partial(_blamed, job, number, problem, transforms, values, self.batch.data)
+            explain = partial(_blamed, job, number, problem, self.transforms, values)
             found.add(_placed(job, number, problem), number, explain)
         return task if problems else scheduled_task(values[-1])
 
     def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
-            changed = conceal(f"{number} to {became}", [before, after, self.batch.data])
+            changed = conceal(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
             reason = (
                 f"the transforms changed the number {changed}; "
                 "jq cannot hold whole numbers above 2^53 (write it as a string)"
@@ -280,12 +283,11 @@ def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
     return replace(failed, change=show_input(failed.where, went_in, known=known))
 
 
-def _blamed(  # noqa: PLR0917 - it is called by partial
-    job: Job, number: int, problem: Problem, transforms: Sequence[Transform], values: Sequence[JSON], data: JSON
-) -> Problem:
+def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, values: Sequence[JSON]) -> Problem:
     from pscheduler_batch.blame import Course, blame  # noqa: PLC0415 - only needed when something is wrong
 
-    return _placed(job, number, blame(problem, Course(transforms, values, data)))
+    course = Course(transforms.steps(job), values, transforms.secrets(job))
+    return _placed(job, number, blame(problem, course))
 
 
 def _placed(job: Job, number: int, problem: Problem) -> Problem:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Mapping, Set
+from collections.abc import Mapping
+from typing import Iterable, Set
 
 from pscheduler_batch.model import JSON
 
@@ -39,6 +40,16 @@ def secrets_of(value: JSON) -> Set[str]:
     return found
 
 
+def as_pairs(secrets: Iterable[str]) -> JSON:
+    """
+    Put secrets into a JSON value that holds nothing else, for :func:`conceal`, which then need not look for them again.
+
+    >>> as_pairs({"b", "a"})
+    {'_': ['a', 'b']}
+    """
+    return {"_": sorted(secrets)}
+
+
 def conceal(text: str, value: JSON) -> str:
     """
     Take the secrets of a JSON value out of a text about it.
@@ -54,12 +65,16 @@ def conceal(text: str, value: JSON) -> str:
     forms = {shown for secret in secrets_of(value) for shown in forms_of(secret)}
     # jq cuts long values short, and ends them with dots; so what is left of a secret is looked for as well.
     cut = "..." in text
-    patterns = [_pattern(form, cut=cut) for form in sorted(forms, key=lambda form: (-len(form), form))]
+    # A $global may have a thousand secrets, and a pattern of them all takes long to make.
+    there = [form for form in forms if (form[0] if cut else form) in text]
+    patterns = [_pattern(form, cut=cut) for form in sorted(there, key=lambda form: (-len(form), form))]
     return re.sub("|".join(patterns), HIDDEN, text) if patterns else text
 
 
 def forms_of(secret: str) -> Set[str]:
     """Say how a secret may be written: as it is, in JSON, in JSON that is not confined to ASCII, and by Python."""
+    if secret.isascii() and secret.isalnum():
+        return {secret}
     return {
         secret,
         json.dumps(secret)[1:-1],

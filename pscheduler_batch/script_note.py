@@ -13,7 +13,8 @@ from struct import Struct
 from typing import Dict, Optional, Sequence
 
 from pscheduler_batch.model import Batch
-from pscheduler_batch.transforms import ScriptError, SkippedError, scripts_of
+from pscheduler_batch.scripts import ScriptError
+from pscheduler_batch.transforms import SkippedError, scripts_of
 
 # How many notes there were, and the numbers of the transform, of the job and of the iteration.
 _NOTE = Struct("=qqqq")

@@ -1,35 +1,24 @@
 """
-The jq transforms of a batch; the only user of jq.
+The jq transforms of a batch.
 
-Every distinct script is compiled once per batch, with ``$global`` and the transform's ``args`` bound then. What changes
-with the iteration goes in with the input, so an iteration costs a run and no compilation. Decision 7 has the rules.
+Every distinct script is compiled before the first iteration, with ``$global`` and the transform's ``args`` bound then.
+What changes with the iteration goes in with the input, so an iteration costs a run and no compilation. Decision 7 has
+the rules.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Set, Tuple, Union
+from functools import cached_property
+from typing import Dict, FrozenSet, List, Mapping, Optional, Protocol, Set, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.exact_numbers import large_numbers
-from pscheduler_batch.jq_source import (
-    ImportsError,
-    blank,
-    explain_compile_error,
-    library_folders,
-    linked_modules,
-    with_library,
-)
+from pscheduler_batch.jq_source import library_folders
 from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
-from pscheduler_batch.private import conceal, secrets_of
-from pscheduler_batch.wording import printable
-
-# How many characters are shown of a value that cannot be used.
-SHOWN = 100
-
-TOO_DEEP = "what the script gave is nested too deeply"
+from pscheduler_batch.private import as_pairs, secrets_of
+from pscheduler_batch.scripts import TOO_DEEP, Script, ScriptError, can_share, share_global, uses_global
 
 
 def iteration_prefix(args: Mapping[str, JSON]) -> str:
@@ -46,10 +35,6 @@ def iteration_prefix(args: Mapping[str, JSON]) -> str:
     while name in args:
         name = f"_{name}"
     return f". as [${name}, $iteration] | ${name} | "
-
-
-class ScriptError(Exception):
-    """A script that does not compile or fails; the text says why, the caller knows where."""
 
 
 class SkippedError(Exception):
@@ -87,99 +72,6 @@ class Unguarded:
         """Do nothing."""
 
 
-class Script:
-    """A compiled script that gives exactly one value."""
-
-    def __init__(self, transform: Transform, data: JSON, folders: Tuple[str, ...], *, prefix: str = "") -> None:
-        """
-        Compile a transform.
-
-        Args:
-            transform: The transform as written.
-            data: What ``$global`` is.
-            folders: Where imported modules are looked for.
-            prefix: What is to happen before the script proper.
-
-        Raises:
-            ScriptError: It does not compile; the text shows the offending line.
-        """
-        if "\0" in transform.script:
-            # jq would take it for the end of the script.
-            raise ScriptError("the script does not compile: it has a NUL character (\\u0000) in it")
-        arguments = {**transform.args, "global": data}
-        # Collected now, as a large $global must not cost anything when an iteration fails.
-        self._secrets = {"_": sorted(secrets_of(arguments))}
-        self._program = _compile(transform.script, folders, arguments, prefix)
-
-    def run(self, text: str) -> JSON:
-        """
-        Run the script on one value.
-
-        Args:
-            text: The value, as JSON text.
-
-        Raises:
-            ScriptError: The script failed, or gave no value, or more than one.
-        """
-        try:
-            # No more than are needed to see that they are too many: there may be no end of them.
-            values = list(islice(self._program.input_text(text), 2))
-        except ValueError as error:
-            said = printable(" ".join(self.conceal(str(error), text).split("\n")))
-            raise ScriptError(f"the script failed: {said}") from error
-        except MemoryError as error:
-            raise ScriptError("there is not enough memory for the script") from error
-        if len(values) != 1:
-            gave = "more than one value" if values else "nothing"
-            raise ScriptError(f"the script gave {gave}; exactly one value must come out")
-        return values[0]
-
-    def conceal(self, message: str, text: str) -> str:
-        """
-        Take the secrets out of a message (decision 17): jq quotes the values that it stumbles over.
-
-        Args:
-            message: What is to be said.
-            text: The value that the script was run on, as JSON text.
-        """
-        return conceal(message, [self._secrets, json.loads(text)])
-
-    def refusal(self, value: JSON, text: str, *, expected: str) -> ScriptError:
-        """Make the error for a value that came out, but cannot be used."""
-        return refusal(value, [self._secrets, json.loads(text)], expected=expected)
-
-
-def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
-    """
-    Make the error for a value that came out of a script, but cannot be used.
-
-    >>> str(refusal("no", {}, expected="true or false"))
-    'the script gave "no", not true or false'
-
-    Args:
-        value: What came out.
-        known: All that the script was given, the secrets of which are not shown (decision 17).
-        expected: What would have been right.
-    """
-    shown = conceal(json.dumps(value), known)
-    return ScriptError(f"the script gave {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}, not {expected}")
-
-
-def _compile(script: str, folders: Tuple[str, ...], arguments: Mapping[str, JSON], prefix: str) -> Any:
-    import jq  # noqa: PLC0415 - many batches have no scripts
-
-    try:
-        with linked_modules(script, folders) as linked:
-            head, body = with_library(script, linked.folders)
-            try:
-                return jq.compile(head + prefix + ("." if blank(body) else body), args=arguments)
-            except ValueError as error:
-                said = linked.name_originals(str(error))
-                raise ScriptError(explain_compile_error(said, script, head, prefix)) from error
-    except ImportsError as error:
-        raise ScriptError(f"the script does not compile: {error}") from error
-
-
 @dataclass(frozen=True)
 class Step:
     """One of the transforms that a task goes through."""
@@ -215,6 +107,13 @@ def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
     return tuple(script for script in scripts if script is not None)
 
 
+def _sharing_global(batch: Batch) -> FrozenSet[str]:
+    """Say which scripts use ``$global`` and can share it; there is nothing to share if there is only one."""
+    scripts = [transform.script for transform in scripts_of(batch)]
+    sharing = [script for script in scripts if uses_global(script) and can_share(script)]
+    return frozenset(sharing) if len(sharing) > 1 and batch.data is not None else frozenset()
+
+
 class Transforms:
     """All the transforms of the enabled jobs of a batch, compiled."""
 
@@ -232,16 +131,20 @@ class Transforms:
         self._guard = guard or Unguarded()
         self._incomplete: Set[int] = set()
         self._data = batch.data
-        self._large_data = large_numbers(batch.data)
         self._folders: Optional[Tuple[str, ...]] = None
         self._scripts: Dict[Tuple[str, str, str], Union[Script, ScriptError]] = {}
         self._steps: Dict[int, Tuple[Step, ...]] = {}
         self._iterations: Dict[int, Script] = {}
+        self._secrets: Dict[int, JSON] = {}
+        self._sharing = _sharing_global(batch)
+        self._shared: List[Script] = []
         pre = self._steps_of(batch.transform_pre)
         post = self._steps_of(batch.transform_post)
         for job in batch.jobs:
             if job.enabled:
                 self._compile_job(job, pre, post)
+        # No script that is without an end comes as far as this, so there is no need to guard it.
+        share_global(self._shared, self._data)
 
     def _compile_job(self, job: Job, pre: Optional[Tuple[Step, ...]], post: Optional[Tuple[Step, ...]]) -> None:
         own = self._steps_of(job.task_transform)
@@ -274,18 +177,21 @@ class Transforms:
         if key not in self._scripts:
             if self._folders is None:
                 self._folders = library_folders()
+            shares = transform.script in self._sharing
+            data = None if shares or not uses_global(transform.script) else self._data
             try:
                 self._guard.begin(transform.where, -1, -1)
-                self._scripts[key] = Script(transform, self._data, self._folders, prefix=prefix)
+                script = self._scripts[key] = Script(transform, data, self._folders, prefix=prefix)
+                self._shared += [script] if shares else []
             except ScriptError as error:
                 self._scripts[key] = error
             finally:
                 self._guard.end()
-        script = self._scripts[key]
-        if isinstance(script, ScriptError):
-            self.problems.append(Problem(transform.where, str(script)))
+        compiled = self._scripts[key]
+        if isinstance(compiled, ScriptError):
+            self.problems.append(Problem(transform.where, str(compiled)))
             return None
-        return script
+        return compiled
 
     def apply_steps(self, job: Job, number: int, task: JSONObject, task_text: str) -> List[JSON]:
         """
@@ -332,6 +238,25 @@ class Transforms:
     def steps(self, job: Job) -> Tuple[Transform, ...]:
         """Name the transforms that a job's tasks go through, in their order."""
         return tuple(step.transform for step in self._steps[job.number])
+
+    @cached_property
+    def _large_data(self) -> Set[int]:
+        return large_numbers(self._data)
+
+    @cached_property
+    def _secrets_of_data(self) -> Set[str]:
+        return secrets_of(self._data)
+
+    def secrets(self, job: Job) -> JSON:
+        """
+        Collect the secrets that a job's transforms are given besides the task, as pairs that hold them.
+
+        Those of ``$global``, which may be large, are collected once for the batch, and only if they are asked for.
+        """
+        if job.number not in self._secrets:
+            own = (secrets_of(step.transform.args) for step in self._steps[job.number])
+            self._secrets[job.number] = as_pairs(self._secrets_of_data.union(*own))
+        return self._secrets[job.number]
 
     def large_numbers(self, job: Job) -> Set[int]:
         """Find the large whole numbers that a job's transforms are given besides the task (decision 23)."""

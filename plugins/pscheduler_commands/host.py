@@ -7,7 +7,6 @@ this command can stand in front of pScheduler's own without taking anything away
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -88,7 +87,9 @@ class Host(click.Group):
 
     def _unknown(self, ctx: click.Context, word: str) -> str:
         """Say that a word is no command, what is like it, and where it was looked for."""
-        close = [name for name in difflib.get_close_matches(word, self.list_commands(ctx)) if name != word]
+        from difflib import get_close_matches  # noqa: PLC0415 - only needed for a word that is none
+
+        close = [name for name in get_close_matches(word, self.list_commands(ctx)) if name != word]
         hint = f" Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
         known = " that can be loaded" if word in self._plugins(ctx) else ""
         own = _own_folder()

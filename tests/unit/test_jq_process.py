@@ -19,7 +19,7 @@ import pytest
 from pscheduler_batch import jq_child, jq_process
 from pscheduler_batch.jq_process import JqProcess
 from pscheduler_batch.model import Transform
-from pscheduler_batch.transforms import TOO_DEEP, Script, ScriptError
+from pscheduler_batch.scripts import TOO_DEEP, Script, ScriptError
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = "last(repeat(.))"
@@ -287,9 +287,12 @@ def test_a_child_dies_with_its_parent_also_while_a_script_runs():
 def test_what_the_parent_writes_is_never_taken_for_its_end():
     """The system's signal for what was written may come after it was read, so that pipe must not be tied to it."""
 
+    def about_stdin(pid: int) -> str:
+        return Path(f"/proc/{pid}/fdinfo/0").read_text("ascii")
+
     async def use(process: JqProcess) -> str:
         await process.run(Transform("/x", "1"), None, "1")
-        return Path(f"/proc/{process._child.pid}/fdinfo/0").read_text("ascii")
+        return about_stdin(process._child.pid)
 
     flags = with_process(use).split("flags:")[1].split()[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Union
 
 import pytest
@@ -14,6 +15,7 @@ from pscheduler_batch.model import Plan
 from pscheduler_batch.planner import (
     DEFAULT_MAX_ITERATIONS,
     plan_batch,
+    work_out,
 )
 from pscheduler_batch.transforms import Transforms
 
@@ -203,3 +205,29 @@ def test_a_script_that_does_not_compile_has_its_line_and_column():
     (problem,) = caught.value.problems
 
     assert (problem.line, problem.column) == (3, 22)
+
+
+class Watched(Dict[str, Any]):
+    """An object that counts how often somebody has looked through it."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        """Look through it."""
+        self.looks += 1
+        return super().items()
+
+
+@pytest.mark.parametrize("script", ['error("x")', "del(.test)", ".reference = 9007199254740993 + $global.n"])
+def test_what_is_wrong_with_many_iterations_costs_one_look_for_secrets(script):
+    """A large ``$global`` would cost more than the iteration, be it of a few iterations or of many."""
+
+    def looks(iterations: int) -> int:
+        job = {"task": {**TASK, "reference": 9007199254740993}, "iterations": iterations}
+        loaded = load_batch({"global": {"data": {"n": 1}}, "jobs": [{**job, "task-transform": {"script": script}}]})
+        data = Watched(loaded.data)
+        batch = replace(loaded, data=data)
+        work_out(batch, Transforms(batch))
+        return data.looks
+
+    assert looks(30) == looks(2)

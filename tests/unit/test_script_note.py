@@ -8,7 +8,8 @@ import pytest
 
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.script_note import Running, ScriptNote
-from pscheduler_batch.transforms import ScriptError, SkippedError
+from pscheduler_batch.scripts import ScriptError
+from pscheduler_batch.transforms import SkippedError
 
 OWN = "/jobs/1/task-transform"
 

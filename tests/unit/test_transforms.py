@@ -9,7 +9,8 @@ from typing import Any, Dict, Optional
 import pytest
 
 from pscheduler_batch.loader import load_batch
-from pscheduler_batch.transforms import ScriptError, StepError, Transforms, scripts_of
+from pscheduler_batch.scripts import ScriptError
+from pscheduler_batch.transforms import StepError, Transforms, scripts_of
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
 
