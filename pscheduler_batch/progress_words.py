@@ -116,7 +116,8 @@ def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = Fal
     if moved.state == WAITING:
         until, what = moved.start, "posted"
     elif moved.state == POSTED:
-        until, what = moved.start, "starts"
+        started = moved.start is not None and moved.start <= now
+        until, what = (moved.end, "ends") if started else (moved.start, "starts")
     elif moved.state not in FINAL_STATES and moved.state != FETCHING:
         until, what = moved.end, "ends"
     if until is None:

@@ -17,6 +17,8 @@ from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved, Watch, watch_nothing
 from pscheduler_batch.fetching import Fetcher
+from pscheduler_batch.first_runs import FirstRuns
+from pscheduler_batch.foresight import Posted
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.journal import DOING, NoJournal, Record
 from pscheduler_batch.leads import LeadFinder
@@ -25,14 +27,12 @@ from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, Run
 from pscheduler_batch.past import IterationPast, JournalError
 from pscheduler_batch.posting import Poster, Posting
 from pscheduler_batch.private import conceal
-from pscheduler_batch.rest import decipher_json, decipher_run, first_run_url, host_of
+from pscheduler_batch.rest import host_of
 from pscheduler_batch.retries import Requester
-from pscheduler_batch.waiting import CUT, Clock, Ending, Patience
+from pscheduler_batch.waiting import Clock, Ending, Patience
 
 Tell = Callable[[str], None]
 Submit = Callable[[Iteration, Optional[datetime]], Awaitable[IterationResult]]
-
-NOT_FOUND = 404
 
 # What may become of the task of an iteration that was cut short.
 CANCELED = "its task was canceled"
@@ -68,13 +68,21 @@ class _Progress:
     asker: Asker
     watch: Watch
     submitted: bool = False
+    posted_at: Optional[datetime] = None
 
     def keep(self, **obtained: object) -> None:
         self.result = replace(self.result, **obtained)  # type: ignore[arg-type]
 
-    def move(self, state: str, host: Optional[str], *, start: Optional[datetime] = None) -> None:
+    def posted(self, task_href: str, start: Optional[datetime]) -> Posted:
+        """Say what was posted; a task that was late for its start begins some time after the POST, like any other."""
+        start = start if self.result.late is None else None
+        return Posted(task_href, self.result.iteration.task, self.posted_at, start)
+
+    def move(
+        self, state: str, host: Optional[str], *, start: Optional[datetime] = None, end: Optional[datetime] = None
+    ) -> None:
         """Tell of a state without a run."""
-        self.watch(IterationMoved(self.asker.clock.now(), self.result.iteration, state, host, start=start))
+        self.watch(IterationMoved(self.asker.clock.now(), self.result.iteration, state, host, start=start, end=end))
 
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
         """Tell of a run and its state, or what is done with it; its times are by the server's clock."""
@@ -117,6 +125,7 @@ class Submitter:
         self._asker = Asker(exchange, hosts, clock, patience or Patience(), ending)
         self._leads = LeadFinder(self._asker)
         self._poster = Poster(self._asker, tell)
+        self._first_runs = FirstRuns(self._asker)
         self._fetcher = Fetcher(self._asker)
         self._tell = tell
         self._watch = watch
@@ -168,12 +177,13 @@ class Submitter:
                 task_href = await self._post(start, progress)
                 past = IterationPast()
         progress.keep(task_href=task_href)
-        progress.move(POSTED, host_of(task_href), start=start)
-        await self._wait_for_start(start, task_href)
-        run = await self._first_run(task_href, past.run_href)
+        posted = progress.posted(task_href, start)
+        progress.move(POSTED, host_of(task_href), start=start, end=self._first_runs.foreseen_end(posted))
+        run = await self._first_runs.find(posted, past.run_href)
+        self._first_runs.learn(posted, run)
         self._record.note_run(progress.result.iteration, run.href)
         progress.keep(runs=(RunResult(run, {}),))
-        self._tell(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}")
+        self._tell(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}, {run.state}")
         progress.move_with(run)
 
         def seen(now_as: Run) -> None:
@@ -181,6 +191,7 @@ class Submitter:
             self._tell(f"{label}: {now_as.state}")
 
         run = await self._fetcher.wait(run, seen, progress.move_with)
+        self._first_runs.learn(posted, run)
         progress.move_with(run, FETCHING)
         runs, failure = await self._fetcher.fetch_results(task_href, run, lambda runs: progress.keep(runs=runs))
         progress.keep(runs=runs, failure=failure)
@@ -210,6 +221,7 @@ class Submitter:
     def _note_posted(self, task_href: str, at: datetime, start: Optional[datetime], progress: _Progress) -> None:
         """Note where a task is that was posted at some time, and whether that was too late (decision 10)."""
         iteration = progress.result.iteration
+        progress.posted_at = at
         if start is not None and at > start:
             progress.keep(late=at - start)
             seconds = (at - start).total_seconds()
@@ -237,65 +249,10 @@ class Submitter:
     async def _is_kept(self, task_href: str) -> bool:
         """Say whether a task that was about to be canceled is still there and enabled."""
         try:
-            await self._demand_task(task_href)
+            await self._first_runs.demand_task(task_href)
         except UnscheduledError:
             return False
         return True
-
-    async def _wait_for_start(self, start: Optional[datetime], task_href: str) -> None:
-        """
-        Ask nothing before a synchronized start, by the server's clock.
-
-        The request slots are needed for posting the tasks of the other iterations in time.
-        """
-        if start is None:
-            return
-        clock = self._asker.clock
-        left = start - self._asker.offset(task_href) - clock.now()
-        if left > timedelta(0):
-            await clock.sleep(left.total_seconds())
-
-    async def _first_run(self, task_href: str, known_href: Optional[str]) -> Run:
-        """
-        Wait until the scheduler has made a run of the task; until then there is none to ask for.
-
-        Args:
-            task_href: The task.
-            known_href: Where its run was in an earlier try; if it is still there, there is nothing to wait for.
-        """
-        doing = "waiting for the first run"
-        if known_href is not None:
-            reply = await self._asker.ask_lead(known_href, doing=doing)
-            if reply.status != NOT_FOUND:
-                return decipher_run(reply, doing=doing, url=known_href)
-        clock, patience = self._asker.clock, self._asker.patience
-        url = first_run_url(task_href, patience.first_run_wait)
-        deadline = clock.now() + patience.scheduling
-        while True:
-            asked = clock.now()
-            # The server waits for twice as long as it is asked to [d14].
-            reply = await self._asker.ask_lead(url, doing=doing, wait=2 * patience.first_run_wait)
-            if reply.status != NOT_FOUND and reply.status not in CUT:
-                return decipher_run(reply, doing=doing, url=url)
-            await self._demand_task(task_href)
-            if clock.now() >= deadline:
-                reason = f"none within {patience.scheduling.total_seconds():g} seconds"
-                raise UnscheduledError(reason, doing=doing, url=task_href)
-            if clock.now() - asked < patience.pause:
-                await clock.sleep(patience.pause.total_seconds())
-
-    async def _demand_task(self, task_href: str) -> None:
-        """See that a task without a run is still there and enabled; else nobody needs to wait for it."""
-        doing = "waiting for the first run"
-        reply = await self._asker.ask_lead(f"{task_href}?detail=true", doing=doing)
-        if reply.status in CUT:
-            return
-        if reply.status == NOT_FOUND:
-            raise UnscheduledError("the server knows the task no more", doing=doing, url=task_href)
-        task = decipher_json(reply, doing=doing, url=task_href)
-        detail = task.get("detail") if isinstance(task, dict) else None
-        if isinstance(detail, dict) and detail.get("enabled") is False:
-            raise UnscheduledError("the task was canceled", doing=doing, url=task_href)
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
         """

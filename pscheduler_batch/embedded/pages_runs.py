@@ -73,26 +73,35 @@ class RunPages:
         return await self._await_run(request, Task.next_run)
 
     async def _await_run(self, request: Request, choose: Callable[[Task], Optional[Run]]) -> Response:
-        """Wait twice as long as the request says, then give up (recordings d14 and e20)."""
+        """
+        Wait twice as long as the request says, then give up (recordings d14 and e20).
+
+        A run that is there is then waited for as any other, which was not recorded.
+        """
+        _demand_one_result(request)
         seconds = 2.0 * waiting_time(request)
         task = self._state.tasks.get(identifier(request, "task"))
         if task is None:
             await self._state.sleep(seconds)
             raise not_found()
-        secrets = may_see_secrets(task, request)
+        may_see_secrets(task, request)
         await task.news.until(lambda: choose(task) is not None, seconds)
         run = choose(task)
         if run is None:
             raise not_found()
-        return json_reply(describe_run(self._state, task, run, root_url(request), secrets=secrets))
+        return await self._described_when_wanted(request, task, run)
 
     async def run(self, request: Request) -> Response:
         """Describe a run, where wanted as soon as it has a result (recordings g05b to g05f, g17, g18, g32 and g33)."""
+        _demand_one_result(request)
+        # One that is none is refused whether or not there is such a run.
+        waiting_time(request)
+        return await self._described_when_wanted(request, *self._known_run(request))
+
+    async def _described_when_wanted(self, request: Request, task: Task, run: Run) -> Response:
+        """Describe a run, as soon as it has the result that the request wants to wait for."""
         local, merged = flag(request, "wait-local"), flag(request, "wait-merged")
-        if local and merged:
-            raise RefusalError(400, "Cannot wait on local and merged results")
         seconds = waiting_time(request)
-        task, run = self._known_run(request)
         secrets = may_see_secrets(task, request)
         if local or merged:
             if seconds == 0:
@@ -151,6 +160,12 @@ class RunPages:
         if task is None or run is None:
             raise not_found()
         return task, run
+
+
+def _demand_one_result(request: Request) -> None:
+    """Refuse a request that wants to wait for two results (recording g05d)."""
+    if flag(request, "wait-local") and flag(request, "wait-merged"):
+        raise RefusalError(400, "Cannot wait on local and merged results")
 
 
 def _has_result(run: Run, *, merged: bool) -> bool:

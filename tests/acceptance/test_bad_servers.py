@@ -16,6 +16,8 @@ from pscheduler_batch.embedded.faults import Rule
 from tests.commands import job, run_batch, task
 
 ONE = {"jobs": [job()]}
+# A task whose first run is waited for by its own name, as it never has the result.
+SEVERAL = {"jobs": [job(task=task("idlebgm", duration="PT0.5S", interval="PT0.2S"))]}
 HTML = "text/html; charset=iso-8859-1"
 
 
@@ -160,7 +162,7 @@ class TestRefusals:
         where = re.compile("wait-merged=true")
         pscheduler.state.faults.refuse(where, 504, "<h1>Gateway Timeout</h1>", content_type=HTML, times=1)
 
-        patient = run_batch(*there, batch=ONE)
+        patient = run_batch(*there, batch=SEVERAL)
 
         assert patient.status == 0
 
@@ -168,7 +170,7 @@ class TestRefusals:
         """The run is gone, and that is the failure."""
         pscheduler.state.faults.refuse(re.compile("wait-merged=true"), 404, "Resource not found.")
 
-        assert "the run is gone" in failed(run_batch(*there, batch=ONE))
+        assert "the run is gone" in failed(run_batch(*there, batch=SEVERAL))
 
     def test_secrets_in_a_refusal_are_hidden(self, there, pscheduler):
         """A server may quote the whole task [c14]."""

@@ -96,6 +96,9 @@ MOMENTS = {
     "posting": Moment(at_gate("tasks", delaying(0.5, done=True), method="POST"), CANCELED),
     "waiting for the first run": Moment(at_gate("tasks/*/runs/first"), CANCELED, jobs=job(task=HOUR)),
     "waiting for the start": Moment(at_line("scheduled as"), CANCELED, jobs=job(task=HOUR)),
+    "waiting until it can be over": Moment(
+        at_line("posted as"), CANCELED, jobs=job(task=task("idle", duration="PT50S"))
+    ),
     "waiting for the result": Moment(
         at_gate(re.compile("wait-merged")), CANCELED, jobs=job(task=task("idle", duration="PT0.3S"))
     ),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pscheduler_batch.rest import FINAL_STATES
-from pscheduler_batch.results import render_result
+from pscheduler_batch.results import DESCRIPTION, render_result
 from tests.recorded_exchanges import WHOLE_TASKS
 from tests.wire import submit
 
@@ -23,9 +23,10 @@ def replay(make, case):
 
 
 def outcome_of(result):
-    """Give what the output says, of long texts the first lines only."""
+    """Give what the output says of results, of long texts the first lines only."""
     rendered = {name: value for name, value in render_result(result).items() if name != "task"}
     for run in rendered["runs"]:
+        del run["run"]
         for media_type in ("text/plain", "text/html"):
             run[media_type] = run[media_type] and run[media_type].lstrip().partition("\n")[0]
     return rendered
@@ -42,6 +43,29 @@ def test_what_was_recorded_comes_out_as_it_should(wire, path):
 
     assert outcome_of(result) == case["outcome"]
     assert [line for line in (line.rpartition(": ")[2] for line in told) if line in STATES] == case["states"]
+
+
+def described(case):
+    """Give what the server said last of each run, by its URL."""
+    said = {}
+    for exchange in sorted(case["exchanges"], key=lambda exchange: not exchange["request"].endswith("/runs/first")):
+        for reply in exchange["replies"]:
+            if isinstance(reply.get("json"), dict) and "task-href" in reply["json"]:
+                said[reply["json"]["href"]] = reply["json"]
+    return said
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_the_server_said_last_of_a_run_is_in_the_output(wire, path):
+    """Where it is, its state and its times, and who took part, word for word."""
+    case = json.loads(path.read_text())
+    rendered = render_result(submit(replay(wire, case), task=case["task"]))
+    expected = described(case)
+
+    for run in rendered["runs"]:
+        said = expected[run["run"]["href"]]
+
+        assert run["run"] == {name: said[name] for name in DESCRIPTION}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

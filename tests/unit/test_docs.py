@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from pscheduler_batch import BatchProcessor, cli
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.exchange import CONNECT_SECONDS, DEFAULT_MAX_CONNECTIONS, MAX_BODY, REPLY_SECONDS
+from pscheduler_batch.foresight import LONGEST
 from pscheduler_batch.help_sections import SectionedCommand, variables_of
 from pscheduler_batch.marks import MARK
 from pscheduler_batch.posting import ATTEMPTS
@@ -53,6 +54,9 @@ PATIENCE = Patience()
 RETRIES = RetryPolicy()
 NUMBERS = {
     r"at most (\d+) minutes are waited for it": PATIENCE.scheduling.total_seconds() / 60,
+    r"no more than (\d+) seconds, the run is": LONGEST.total_seconds(),
+    r"wait for it for up to (\d+) seconds": 2 * PATIENCE.first_run_wait,
+    r"and for its result for (\d+)": PATIENCE.first_run_wait,
     r"every (\d+) minutes, whether its state": PATIENCE.look.total_seconds() / 60,
     r"wait for (\d+) and \d+ seconds": PATIENCE.waits[0],
     r"wait for \d+ and (\d+) seconds": PATIENCE.waits[1],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -130,6 +131,52 @@ def test_a_poll_that_is_over_gives_the_unfinished_run(bench, kind, query, second
 
     assert (reply.status_code, reply.json()["result-merged"]) == (200, None)
     assert bench.elapsed == pytest.approx(seconds)
+
+
+def test_the_first_run_is_waited_for_and_then_its_result(bench):
+    """It is found first, and then as good as asked for by its own name, which was not recorded."""
+    href = bench.post(nap_task("PT10S"))
+    run = bench.get(f"{href}/runs/first", wait_merged="true", wait=40).json()
+
+    assert (run["state"], run["result-merged"]["duration"]) == ("finished", "PT10S")
+    assert bench.elapsed == pytest.approx(1 + 4 + 10 + 2)
+    assert run["href"] in bench.get(f"{href}/runs").json()
+
+
+def test_the_first_run_and_its_result_are_waited_for_one_after_the_other(bench):
+    """Up to twice so many seconds for the run, and so many for the result; then it is told as it is."""
+    href = bench.post(nap_task("PT10S"))
+    run = bench.get(f"{href}/runs/first", wait_merged="true", wait=3).json()
+
+    assert (run["state"], run["result-merged"]) == ("running", None)
+    assert bench.elapsed == pytest.approx(1 + 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("wait-merged=true&wait=0", 500), ("wait-merged=true&wait-local=true", 400), ("wait-merged=true&wait=-1", 400)],
+)
+def test_a_poll_for_the_first_run_that_makes_no_sense_is_refused(bench, query, status):
+    """As for any other run (recordings g05c to g05e)."""
+    href = bench.post(nap_task())
+    bench.first_run(href)
+
+    assert bench.get(f"{href}/runs/first?{query}").status_code == status
+
+
+def test_a_first_run_that_is_cancelled_while_it_is_waited_for_is_gone(bench):
+    """It is 404 then, as recordings i06 and i10 have it for any run."""
+    href = bench.post(nap_task(schedule={"start": "PT1H"}))
+    run = bench.first_run(href)["href"]
+
+    async def both():
+        waiting = asyncio.ensure_future(bench._client.get(f"{href}/runs/first?wait-merged=true&wait=60"))
+        await asyncio.sleep(5)
+        await bench._client.delete(run)
+        return await waiting
+
+    assert bench.loop.run_until_complete(both()).status_code == 404
+    assert bench.now() - DAWN < timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(

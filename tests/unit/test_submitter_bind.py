@@ -17,6 +17,8 @@ from tests.wire import HOST, IDLE, VirtualClock
 class Exchange:
     """Notes where requests come from, and answers those about participants only."""
 
+    max_connections = 8
+
     def __init__(self) -> None:
         self.binds = {}
 
