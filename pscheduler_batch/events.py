@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, Optional, Tuple, Union
+from typing import Callable, Optional, Union
 
 from pscheduler_batch.model import Iteration, IterationResult, Job, JobPlan, Plan, Run
 
@@ -108,12 +108,10 @@ class JobEnded:
     Attributes:
         at: When.
         job: Which.
-        results: What became of its iterations, in their order.
     """
 
     at: datetime
     job: Job
-    results: Tuple[IterationResult, ...]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, List, Optional, Set
+from typing import Callable, Dict, List, Optional, Set
 
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableError
@@ -19,6 +19,7 @@ from pscheduler_batch.marks import mark_pattern
 from pscheduler_batch.model import Iteration, JSONObject
 from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import Reply, decipher_hrefs, decipher_task_href, marked_tasks_url, shown, tasks_url
+from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import CUT
 
 DOING = "posting the task"
@@ -27,6 +28,9 @@ NOT_FOUND = 404
 
 # How often a task is posted altogether whose POST is lost again and again.
 ATTEMPTS = 3
+
+# How many tasks are made ready to be posted to a host for each of its request slots; what is made ready takes memory.
+TURNS = 16
 
 # How often a lost task is looked for when the batch is being ended, in seconds.
 LAST_LOOKS = 0.5
@@ -62,6 +66,7 @@ class Poster:
         self._tell = tell
         self.abandoned: List[Posting] = []
         self.found: Set[str] = set()
+        self._turns: Dict[str, Slots] = {}
 
     async def post(
         self, lead: str, iteration: Iteration, mark: Optional[str], *, lost_at: Optional[datetime] = None
@@ -81,12 +86,20 @@ class Poster:
         Raises:
             SchedulerError: It was refused, or could not be posted.
         """
-        answer = asyncio.ensure_future(self._post_until_known(lead, iteration, mark, lost_at))
+        turns = self._turns.get(lead)
+        if turns is None:
+            turns = self._turns[lead] = Slots(self._asker.max_connections * TURNS)
+        answer: Optional[asyncio.Task[str]] = None
         try:
+            await turns.take()
+            answer = asyncio.ensure_future(self._post_until_known(lead, iteration, mark, lost_at))
+            answer.add_done_callback(lambda _: turns.give_back())
             # A POST that was begun is not broken off: its answer says what is to be canceled.
             await asyncio.wait([answer])
         except asyncio.CancelledError:
             self._asker.ending.begin()
+            # Where it was not begun, that is found out in the same way.
+            answer = answer or asyncio.ensure_future(self._post_until_known(lead, iteration, mark, lost_at))
             self.abandoned.append(Posting(iteration, lead, answer))
             raise
         return answer.result()

@@ -55,7 +55,7 @@ class Happenings:
 
     def end_job(self, job: int, at: float) -> JobEnded:
         """End a job."""
-        return JobEnded(after(at), self.plan.jobs[job].job, ())
+        return JobEnded(after(at), self.plan.jobs[job].job)
 
     def move(self, number: int, at: float, state: str, *, job: int = 0, **times: float) -> IterationMoved:
         """Bring an iteration into a state; any but our own has a run."""
