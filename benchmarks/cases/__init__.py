@@ -1,0 +1,23 @@
+"""The cases, one to a module; each gives rows."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List
+
+from benchmarks.cases.extent import Extent
+from benchmarks.cases.memory import measure_memory
+from benchmarks.cases.parallel import measure_parallel
+from benchmarks.cases.plans import measure_plans
+from benchmarks.cases.serial import measure_serial
+from benchmarks.cases.starts import measure_starts
+from benchmarks.cases.startup import measure_startup
+from benchmarks.figures import Row
+
+CASES: Dict[str, Callable[[Extent], List[Row]]] = {
+    "a": measure_plans,
+    "b": measure_parallel,
+    "c": measure_serial,
+    "d": measure_startup,
+    "e": measure_memory,
+    "f": measure_starts,
+}

@@ -1,0 +1,127 @@
+"""The stripped server, seen from the benchmark: started, asked what it counted, ended."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple
+
+from benchmarks.measuring import ROOT, BenchmarkError, environment
+from benchmarks.server import Setting
+
+# What it may take to end, in seconds; it has nothing to tidy up.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """
+    What the server was asked since it was last asked for that.
+
+    Attributes:
+        kinds: How many requests of each kind there were.
+        connections: How many connections there were, each with its TLS handshake.
+        resumed: How many of these resumed a session.
+        open_at_once: The most connections to one host that were open at the same time.
+        posts: For each host, when each POST was there, in seconds since 1970.
+        margin: How many seconds before its start the last task was accepted; None where none was posted.
+        cpu_seconds: What the server took of the processor.
+    """
+
+    kinds: Dict[str, int]
+    connections: int
+    resumed: int
+    open_at_once: int
+    posts: Tuple[Tuple[float, ...], ...]
+    margin: Optional[float]
+    cpu_seconds: float
+
+    @property
+    def requests(self) -> int:
+        """How many requests there were."""
+        return sum(self.kinds.values())
+
+
+class RunningServer:
+    """
+    A stripped server that answers.
+
+    Attributes:
+        setting: How it is.
+        hosts: Where it answers, as HOST:PORT.
+    """
+
+    def __init__(self, setting: Setting, process: subprocess.Popen[str]) -> None:
+        self.setting = setting
+        self._process = process
+        self._seconds = 0.0
+        self.hosts: List[str] = self._ask(asdict(setting))
+
+    def count(self) -> Counted:
+        """Say what was counted since this was last called."""
+        said = self._ask("count")
+        tallies = said["tallies"]
+        kinds: Counter[str] = Counter()
+        for tally in tallies:
+            kinds.update(tally["kinds"])
+        seconds, self._seconds = said["seconds"] - self._seconds, said["seconds"]
+        return Counted(
+            dict(kinds),
+            sum(tally["connections"] for tally in tallies),
+            sum(tally["resumed"] for tally in tallies),
+            max(tally["open_at_once"] for tally in tallies),
+            tuple(tuple(sorted(tally["posts"])) for tally in tallies),
+            min((tally["margin"] for tally in tallies if tally["margin"] is not None), default=None),
+            seconds,
+        )
+
+    def _ask(self, what: object) -> Any:
+        stdin, stdout = _pipes(self._process)
+        try:
+            stdin.write(json.dumps(what) + "\n")
+            stdin.flush()
+            return json.loads(stdout.readline())
+        except (OSError, ValueError) as error:
+            raise BenchmarkError("the server has ended") from error
+
+
+@contextmanager
+def serving(setting: Setting) -> Iterator[RunningServer]:
+    """
+    Have a server for a while.
+
+    Raises:
+        BenchmarkError: It did not start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+    )
+    try:
+        yield RunningServer(setting, process)
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for pipe in _pipes(process):
+        pipe.close()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _pipes(process: subprocess.Popen[str]) -> Tuple[IO[str], IO[str]]:
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("the server was started without pipes")
+    return process.stdin, process.stdout
