@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
@@ -20,7 +19,7 @@ from pscheduler_batch.options import Options
 from pscheduler_batch.starting import deadly_interrupt, embedded_server, make_processor, tell_warnings
 
 if TYPE_CHECKING:
-    from pscheduler_batch.model import JSONObject, Plan
+    from pscheduler_batch.model import Plan
     from pscheduler_batch.output import Destination
     from pscheduler_batch.processor import AsyncBatchProcessor
     from pscheduler_batch.report.rows import Account
@@ -130,27 +129,54 @@ def _run(
             def debug(message: str) -> None:
                 progress.print_line(f"{PROGRAM}: debug: {message}")
 
+            def warn(message: str) -> None:
+                if not options.quiet:
+                    progress.print_line(f"{PROGRAM}: warning: {message}")
+
             outcome = asyncio.run(
-                processor.run(plan, debug if options.debug else None, only=only, signals=signals, watch=progress.watch)
+                processor.run(
+                    plan,
+                    debug if options.debug else None,
+                    only=only,
+                    signals=signals,
+                    watch=progress.watch,
+                    warn=warn,
+                )
             )
-        document = processor.document(outcome)
-        failures = list(_attempt([lambda: destination.write(document)]))
-        failures += _conclude(options, outcome, document, reports)
-    for bug in outcome.bugs:
-        traceback.print_exception(type(bug), bug, bug.__traceback__)
+        failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
+        failures += _conclude(options, processor, outcome, reports)
+    _show_bugs(outcome.bugs)
     return _status(options, outcome, signals, failures)
 
 
+def _show_bugs(bugs: Sequence[BaseException]) -> None:
+    """Show where bugs are; they never hide behind a message of one line."""
+    if not bugs:
+        return
+    import traceback  # noqa: PLC0415 - hardly ever needed
+
+    for bug in bugs:
+        traceback.print_exception(type(bug), bug, bug.__traceback__)
+
+
 def _conclude(
-    options: Options, outcome: Outcome, document: JSONObject, reports: Sequence[_Report]
+    options: Options, processor: AsyncBatchProcessor, outcome: Outcome, reports: Sequence[_Report]
 ) -> Iterator[BatchError]:
     """Write the reports and the summary; what of them could not be written keeps nothing else from being so."""
     wants_summary = _wants_summary(options, outcome)
     if not (reports or wants_summary):
         return
-    from pscheduler_batch.report.accounts import account_of  # noqa: PLC0415
+    from pscheduler_batch.report.accounts import account_of_texts  # noqa: PLC0415
+    from pscheduler_batch.report.rows import MOST_CHARACTERS  # noqa: PLC0415
 
-    account = account_of(document)
+    results, room = outcome.results, MOST_CHARACTERS if reports else 0
+    try:
+        account = account_of_texts(
+            {**processor.batch.document, "batch": processor.account(outcome)}, results.texts(), results.fitting(room)
+        )
+    except BatchError as error:
+        yield error
+        return
     yield from _attempt([partial(report.write, account) for report in reports])
     if wants_summary:
         from pscheduler_batch.summary import print_summary  # noqa: PLC0415

@@ -19,14 +19,16 @@ from typing import BinaryIO, Callable, Mapping, Optional, Protocol
 
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.iso8601 import format_timestamp
-from pscheduler_batch.journal_file import demand_empty, open_locked, read_all, sync_folder
+from pscheduler_batch.journal_file import demand_empty, open_locked, read_line, read_lines, sync_folder
 from pscheduler_batch.model import JSON, Iteration, IterationResult
-from pscheduler_batch.past import VERSION, IterationPast, JournalError, Past, past_of_events, read_events
+from pscheduler_batch.past import VERSION, IterationPast, JournalError, Past, past_of_lines, read_past
 from pscheduler_batch.records import record_result, restore_result
-from pscheduler_batch.sealing import Seal
+from pscheduler_batch.sealing import Seal, is_sealed
 
 # What the failure of an iteration says it was doing that could not be run because of the journal.
 DOING = "keeping the journal"
+
+_NOTHING = IterationPast()
 
 
 class Record(Protocol):
@@ -91,7 +93,7 @@ class NoJournal:
 
     def past_of(self, iteration: Iteration) -> IterationPast:  # noqa: ARG002
         """Know nothing."""
-        return IterationPast()
+        return _NOTHING
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:  # noqa: ARG002
         """Know nothing."""
@@ -193,11 +195,10 @@ class Journal:
         """
         stream = open_locked(path, os.O_RDWR)
         try:
-            events, length = read_events(read_all(stream, path), path)
-            past = past_of_events(events, digest, path) if events else Past(now())
-            journal = cls(stream, path, past, now)
+            past, length = read_past(read_lines(stream, path), digest, path)
+            journal = cls(stream, path, past or Past(now()), now)
             journal._drop_torn(length)
-            if not events:
+            if past is None:
                 journal._note_begin(digest)
                 sync_folder(path)
         except BaseException:
@@ -252,11 +253,20 @@ class Journal:
         Raises:
             JournalError: The secrets of its task are not what they were.
         """
-        past = self._past.iterations.get((iteration.job, iteration.number), IterationPast())
+        places = self._past.iterations.get((iteration.job, iteration.number))
+        if places is None:
+            return _NOTHING
+        try:
+            lines = [read_line(self._stream, self._path, *place) for place in places]
+            past = past_of_lines(lines)
+        except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise self._damaged(iteration, error) from error
         seal = Seal(iteration.task)
         if past.check is not None and past.check != seal.check:
             reason = f"the secrets of {iteration.label} are not what they were when {self._path} was written"
             raise JournalError(reason)
+        if not any(map(is_sealed, lines)):
+            return past
         try:
             return replace(past, task=seal.open(past.task), result=seal.open(past.result))
         except (IndexError, RecursionError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, Iterator, List
 
 from pscheduler_batch import locking
 from pscheduler_batch.past import JournalError
@@ -38,17 +38,44 @@ def demand_empty(stream: BinaryIO, path: str) -> None:
         raise JournalError(f"{path} is not empty; go on with it by --resume {path}, or name another file")
 
 
-def read_all(stream: BinaryIO, path: str) -> bytes:
+def read_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
     """
-    Read a file.
+    Read a file from where it stands, line by line.
 
     Raises:
         JournalError: It cannot be read.
     """
     try:
-        return stream.read()
+        # The file itself is read without a buffer; a lock is shared by all descriptors of an open file.
+        with os.fdopen(os.dup(stream.fileno()), "rb") as lines:
+            yield from lines
     except OSError as error:
-        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def read_line(stream: BinaryIO, path: str, offset: int, length: int) -> bytes:
+    """
+    Read a line again; the place where the next one is written stays as it is.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    parts: List[bytes] = []
+    try:
+        while length:
+            part = os.pread(stream.fileno(), length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return b"".join(parts)
+
+
+def _unreadable(path: str, error: OSError) -> JournalError:
+    return JournalError(f"cannot read the journal {path}: {error.strerror}")
 
 
 def sync_folder(path: str) -> None:

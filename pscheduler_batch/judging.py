@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Sequence
+from typing import Iterable
 
 from pscheduler_batch.jq_process import JqProcess
-from pscheduler_batch.model import JSON, IterationResult, Job
-from pscheduler_batch.results import render_result
-from pscheduler_batch.transforms import refusal
+from pscheduler_batch.model import JSON, Job
+from pscheduler_batch.scripts import refusal
 
 
 class ContinueIf:
@@ -29,23 +28,24 @@ class ContinueIf:
         self._data = data
         self._process = JqProcess()
 
-    async def judge(self, job: Job, results: Sequence[IterationResult]) -> bool:
+    async def judge(self, job: Job, results: Iterable[str]) -> bool:
         """
         Say whether the batch goes on after a job.
 
         Args:
             job: The job that has just ended.
-            results: Its results; the script is given them as they will be in the output.
+            results: Its results as they will be in the output, each as JSON text; read only where there is a script.
 
         Raises:
             ScriptError: The script failed, or gave something else than true or false.
         """
         if job.continue_if is None:
             return True
-        rendered = [render_result(result) for result in results]
-        answer = await self._process.run(job.continue_if, self._data, json.dumps(rendered))
+        # jq needs them all at once; put together as texts, they take the least.
+        text = f"[{','.join(results)}]"
+        answer = await self._process.run(job.continue_if, self._data, text)
         if not isinstance(answer, bool):
-            raise refusal(answer, [job.continue_if.args, self._data, rendered], expected="true or false")
+            raise refusal(answer, [job.continue_if.args, self._data, json.loads(text)], expected="true or false")
         return answer
 
     async def aclose(self) -> None:

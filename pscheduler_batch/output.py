@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple
+from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 
@@ -69,18 +68,21 @@ class Destination:
             with suppress(OSError):
                 self._device.close()
 
-    def write(self, document: Dict[str, Any]) -> None:
+    def write(self, pieces: Callable[[], Iterable[str]]) -> None:
         """
         Write the output document; if the file cannot take it, to the standard output, so that nothing is lost.
+
+        Args:
+            pieces: Gives the text of the document, which is ASCII, piece by piece; called once more if it is needed
+                for the standard output as well, as it may be too large to be held.
 
         Raises:
             OutputError: It could not be written where it should go.
         """
-        data = (json.dumps(document, indent=2) + "\n").encode("ascii")
         try:
-            self._put(data)
+            self._put(piece.encode("ascii") for piece in pieces())
         except OSError as error:
-            self._put_on_stdout(data)
+            self._put_on_stdout(piece.encode("ascii") for piece in pieces())
             reason = f"{self._cannot(error)}; the results are on the standard output instead"
             raise OutputError(reason) from error
 
@@ -92,21 +94,21 @@ class Destination:
             OutputError: It could not be written where it should go; it is nowhere else then.
         """
         try:
-            self._put(data)
+            self._put([data])
         except OSError as error:
             raise OutputError(self._cannot(error)) from error
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, pieces: Iterable[bytes]) -> None:
         if self._device is not None:
-            self._device.write(data)
+            self._device.writelines(pieces)
             self._device.flush()
         elif self._path is not None:
-            _replace_file(self._path, data)
+            _replace_file(self._path, pieces)
         else:
-            self._put_on_stdout(data)
+            self._put_on_stdout(pieces)
 
-    def _put_on_stdout(self, data: bytes) -> None:
-        _write_stdout(data, self._holds)
+    def _put_on_stdout(self, pieces: Iterable[bytes]) -> None:
+        _write_stdout(pieces, self._holds)
 
     def _cannot(self, error: OSError) -> str:
         return f"cannot write {self._shown}: {error.strerror}"
@@ -127,9 +129,9 @@ def _new_file(path: str) -> Iterator[Tuple[BinaryIO, str]]:
             os.unlink(name)
 
 
-def _replace_file(path: str, data: bytes) -> None:
+def _replace_file(path: str, pieces: Iterable[bytes]) -> None:
     with _new_file(path) as (stream, name):
-        stream.write(data)
+        stream.writelines(pieces)
         stream.flush()
         os.fsync(stream.fileno())
         os.replace(name, path)
@@ -150,15 +152,15 @@ def print_text(text: str) -> None:
         OutputError: It could not be written.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    _write_stdout(text.encode(encoding, "backslashreplace"), "text")
+    _write_stdout([text.encode(encoding, "backslashreplace")], "text")
 
 
-def _write_stdout(data: bytes, holds: str) -> None:
+def _write_stdout(pieces: Iterable[bytes], holds: str) -> None:
     where = f"cannot write the {holds} to the standard output"
     if sys.stdout is None:
         raise OutputError(f"{where}: it is closed")
     try:
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
     except OSError as error:
         # Python would try to flush it once more when it exits, and complain.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.iso8601 import parse_timestamp
@@ -22,6 +22,8 @@ VERSION = 1
 BEGINNING = b'{"event":"'
 
 Key = Tuple[int, int]
+# Where a line begins, and how long it is, both in bytes.
+Place = Tuple[int, int]
 Event = Dict[str, Any]
 
 
@@ -62,65 +64,77 @@ class IterationPast:
 @dataclass
 class Past:
     """
-    What is known of a batch from an earlier try; what is known of iterations is still sealed.
+    What is known of a batch from an earlier try.
 
     Attributes:
         start: When the batch began.
         job_starts: When each job that has begun did, by its number.
         job_iterations: How many iterations each of them has.
-        iterations: What is known of iterations, by the numbers of job and iteration.
+        iterations: Where in the journal the lines are that say what is known of iterations, by the numbers of job and
+            iteration; the results in them may be too large to be in memory together.
         end: When the batch was carried through; None where it was not.
     """
 
     start: datetime
     job_starts: Dict[int, datetime] = field(default_factory=dict)
     job_iterations: Dict[int, int] = field(default_factory=dict)
-    iterations: Dict[Key, IterationPast] = field(default_factory=dict)
+    iterations: Dict[Key, Tuple[Place, ...]] = field(default_factory=dict)
     end: Optional[datetime] = None
 
 
-def read_events(data: bytes, path: str) -> Tuple[List[Event], int]:
+def read_past(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[Past], int]:
     """
-    Read the lines of a journal.
+    Read a journal; no more than one line of it is in memory at a time.
 
     Args:
-        data: The whole file. What a crash has torn can only be its end: a line without its end, or the last line with
-            pages in it that never got to the disk. That is dropped.
-        path: The name of the file, for messages.
-
-    Returns:
-        The events, and how many bytes they take.
-
-    Raises:
-        JournalError: The file is something else, or was changed by somebody.
-    """
-    events: List[Event] = []
-    length = 0
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        event = _event_of(line)
-        if event is None or number == len(lines):
-            if not any(lines[number:]) and len(lines) - number <= 1 and _may_be_torn(line):
-                break
-            raise JournalError(f"{path} is no journal, or is damaged: line {number} cannot be read")
-        events.append(event)
-        length += len(line) + 1
-    return events, length
-
-
-def past_of_events(events: List[Event], digest: str, path: str) -> Past:
-    """
-    Make a past of the events of a journal.
-
-    Args:
-        events: At least one.
+        lines: The lines with their ends. What a crash has torn can only be the last one: it is without its end, or
+            has pages in it that never got to the disk. That is dropped.
         digest: Which batch the journal must be of.
         path: The name of the file, for messages.
 
+    Returns:
+        The past, None where there is not one whole line; and how many bytes the whole lines take.
+
     Raises:
-        JournalError: It is of another batch, or was changed by somebody.
+        JournalError: The file is something else, is the journal of another batch, or was changed by somebody.
     """
-    head = events[0]
+    past: Optional[Past] = None
+    length = 0
+    for number, line in enumerate(lines, 1):
+        event = _event_of(line)
+        if event is None or not line.endswith(b"\n"):
+            if next(lines, None) is None and _may_be_torn(line):
+                break
+            raise JournalError(f"{path} is no journal, or is damaged: line {number} cannot be read")
+        try:
+            if past is None:
+                past = _begin(event, digest, path)
+            else:
+                _add(past, event, (length, len(line)))
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise JournalError(f"{path} is damaged: line {number} is no event: {error!r}") from error
+        length += len(line)
+    return past, length
+
+
+def past_of_lines(lines: Iterable[bytes]) -> IterationPast:
+    """
+    Say what is known of an iteration.
+
+    Args:
+        lines: Those that :class:`Past` has the places of.
+
+    Raises:
+        ArithmeticError, AttributeError, KeyError, TypeError, ValueError: They are not what they were.
+    """
+    past = IterationPast()
+    for line in lines:
+        event = json.loads(line)
+        past = _added(past, event["event"], event)
+    return past
+
+
+def _begin(head: Event, digest: str, path: str) -> Past:
     if head.get("event") != "batch":
         raise JournalError(f"{path} is no journal of a batch")
     if head.get("version") != VERSION:
@@ -130,14 +144,7 @@ def past_of_events(events: List[Event], digest: str, path: str) -> Past:
             f"{path} is the journal of another batch, or of other options: it is of {head.get('digest')}, "
             f"and this is {digest}"
         )
-    number = 1
-    try:
-        past = Past(parse_timestamp(head["start"]))
-        for number, event in enumerate(events[1:], 2):  # noqa: B007 - the message says which it was
-            _add(past, event)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"{path} is damaged: line {number} is no event: {error!r}") from error
-    return past
+    return Past(parse_timestamp(head["start"]))
 
 
 def _event_of(line: bytes) -> Optional[Event]:
@@ -154,7 +161,7 @@ def _may_be_torn(line: bytes) -> bool:
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(past: Past, event: Event) -> None:
+def _add(past: Past, event: Event, place: Place) -> None:
     kind = event["event"]
     if kind == "job":
         past.job_starts[event["job"]] = parse_timestamp(event["start"])
@@ -163,8 +170,11 @@ def _add(past: Past, event: Event) -> None:
         past.end = parse_timestamp(event["end"])
     else:
         key = (event["job"], event["iteration"])
-        after = _added(past.iterations.get(key, IterationPast()), kind, event)
-        past.iterations[key] = after
+        # Only to see that it can be: what is wrong with a journal is said before anything is sent.
+        _added(IterationPast(), kind, event)
+        # What was before these two does not count any more.
+        before = () if kind in {"posting", "canceled"} else past.iterations.get(key, ())
+        past.iterations[key] = (*before, place)
 
 
 def _added(before: IterationPast, kind: str, event: Event) -> IterationPast:

@@ -7,19 +7,21 @@ import threading
 import warnings
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, TypeVar, Union
+from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
 from pscheduler_batch.connections import DEFAULT_TIMEOUT, Connections
 from pscheduler_batch.errors import EndedError
-from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.events import Event, Watch, watch_nothing
 from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.journal import Journal, NoJournal, Record, digest_of
 from pscheduler_batch.judging import ContinueIf
+from pscheduler_batch.kept import KeptResults
 from pscheduler_batch.loader import load_batch
-from pscheduler_batch.model import Batch, Plan
+from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.planner import DEFAULT_MAX_ITERATIONS, plan_batch
-from pscheduler_batch.results import render_document, render_plan
+from pscheduler_batch.punctuality import Punctuality
+from pscheduler_batch.results import document_pieces, render_account, render_document, render_plan
 from pscheduler_batch.retries import RetryPolicy
 from pscheduler_batch.runner import Outcome, Runner
 from pscheduler_batch.signals import SignalWatch
@@ -115,6 +117,7 @@ class AsyncBatchProcessor:
         only: Optional[str] = None,
         signals: Optional[SignalWatch] = None,
         watch: Optional[Watch] = None,
+        warn: Optional[Callable[[str], None]] = None,
     ) -> Outcome:
         """
         Run a plan.
@@ -125,12 +128,13 @@ class AsyncBatchProcessor:
             only: The one host that everything goes to, whoever the participants are; for the embedded server.
             signals: Ends the batch in good order when one of them comes; only in the main thread.
             watch: Is given every event, on the event loop; see :mod:`pscheduler_batch.events`.
+            warn: Is given a line for what somebody should know at once; if not given, these go to ``debug``.
 
         Raises:
             BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
         """
         tell = _tell_nobody if debug is None else _unfailing(debug, "debug")
-        watching = watch_nothing if watch is None else _unfailing(watch, "watch")
+        watching = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or tell)
         hosts = self._connections.hosts(only)
         tell(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
@@ -150,12 +154,26 @@ class AsyncBatchProcessor:
                 watch=watching,
             )
             stack.push_async_callback(submitter.aclose)
-            runner = Runner(submitter, self._clock, tell, record=record, cancel=self._cancel, watch=watching)
+            results = KeptResults(warn or tell)
+            runner = Runner(
+                submitter, self._clock, tell, record=record, cancel=self._cancel, watch=watching, results=results
+            )
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt))
             continue_if = ContinueIf(self.batch.data)
             stack.push_async_callback(continue_if.aclose)
             return await runner.run(self.batch, plan, continue_if.judge)
+
+    def _watching(self, watch: Watch, warn: Callable[[str], None]) -> Watch:
+        """Give what watches one run of the batch: whoever wants to, and what warns of starts that are missed."""
+        # What only foresees things must not cost the results of a batch either.
+        punctuality = _unfailing(Punctuality(warn, at_once=self._connections.max_connections).watch, "punctuality")
+
+        def watching(event: Event) -> None:
+            watch(event)
+            punctuality(event)
+
+        return watching
 
     def _compiled(self) -> Transforms:
         if self._transforms is None:
@@ -163,9 +181,27 @@ class AsyncBatchProcessor:
         return self._transforms
 
     def document(self, outcome: Outcome) -> Dict[str, Any]:
-        """Write the output document of an outcome."""
+        """
+        Make the output document of an outcome; all of it is in memory then.
+
+        Raises:
+            BatchError: The results cannot be read from where they were kept.
+        """
+        return render_document(self.batch, outcome.results.texts(), self.account(outcome))
+
+    def document_pieces(self, outcome: Outcome) -> Iterator[str]:
+        """
+        Write the text of the same document piece by piece; no more than one result is in memory then.
+
+        Raises:
+            BatchError: The results cannot be read from where they were kept.
+        """
+        return document_pieces(self.batch, outcome.results.texts(), self.account(outcome))
+
+    def account(self, outcome: Outcome) -> JSONObject:
+        """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
-        return render_document(self.batch, outcome.results, start=outcome.start, end=outcome.end, error=error)
+        return render_account(outcome.start, outcome.end, error)
 
     def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Record:
         if self._journal is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
-from pscheduler_batch.model import Batch, IterationResult, Plan, RunResult
+from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, RunResult
 from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import RENDERED_FORMATS, reasons_of
 
@@ -15,6 +16,11 @@ JSON_FORMAT = "application/json"
 
 # What the output keeps of a server's description of a run, beside its results.
 DESCRIPTION = ("href", "state", "start-time", "end-time", "participants")
+
+# The texts of the results of each job that was run, by its number.
+Results = Mapping[int, Iterable[str]]
+
+_ENCODER = json.JSONEncoder(indent=2)
 
 
 def render_result(result: IterationResult) -> Dict[str, Any]:
@@ -85,35 +91,92 @@ def error_of(result: IterationResult) -> Optional[str]:
     return conceal("; ".join(dict.fromkeys(said)), result.iteration.task) if said else None
 
 
-def render_document(
-    batch: Batch,
-    results: Mapping[int, Sequence[IterationResult]],
-    *,
-    start: datetime,
-    end: datetime,
-    error: Optional[str] = None,
-) -> Dict[str, Any]:
+def result_text(result: IterationResult) -> str:
     """
-    Write the output document.
+    Write what became of an iteration as JSON, indented as in the output document, but from the first column on.
+
+    Raises:
+        RecursionError: Something in it is nested too deeply.
+    """
+    return _ENCODER.encode(render_result(result))
+
+
+def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:
+    """
+    Write the text of the output document piece by piece, so that no more than one result is in memory.
 
     Args:
-        batch: The batch; its document is copied as a whole.
-        results: The results of each job that was run, by its number.
+        batch: The batch; its document is written as a whole.
+        results: The texts of the results of each job that was run, by its number.
+        account: What :func:`render_account` gives.
+
+    Returns:
+        Pieces of ASCII: the input, without its comments, with ``results`` in every job and ``batch`` at the end.
+    """
+    document = {**batch.document, "batch": account}
+    opening = "{"
+    for name, value in document.items():
+        yield f"{opening}\n  {json.dumps(name)}: "
+        yield from _job_pieces(value, results) if name == "jobs" else _pieces(value, 1)
+        opening = ","
+    yield "\n}\n"
+
+
+def pieces_of(document: JSONObject) -> Iterator[str]:
+    """Write the text of a document that is in memory, in the same form."""
+    yield from _ENCODER.iterencode(document)
+    yield "\n"
+
+
+def _job_pieces(jobs: Sequence[JSONObject], results: Results) -> Iterator[str]:
+    opening = "["
+    for number, job in enumerate(jobs):
+        yield f"{opening}\n    {{"
+        for name, value in job.items():
+            yield f"\n      {json.dumps(name)}: "
+            yield from _pieces(value, 3)
+            yield ","
+        yield '\n      "results": ['
+        separator = ""
+        for text in results.get(number, ()):
+            yield f"{separator}\n        {_moved_in(text, 4)}"
+            separator = ","
+        yield "\n      ]\n    }" if separator else "]\n    }"
+        opening = ","
+    yield "\n  ]" if jobs else "[]"
+
+
+def _pieces(value: JSON, depth: int) -> Iterator[str]:
+    for piece in _ENCODER.iterencode(value):
+        yield _moved_in(piece, depth)
+
+
+def _moved_in(text: str, depth: int) -> str:
+    # Line ends are only between values: in texts, they are written as escapes.
+    return text.replace("\n", "\n" + "  " * depth)
+
+
+def render_account(start: datetime, end: datetime, error: Optional[str] = None) -> Dict[str, Any]:
+    """
+    Write the ``batch`` pair of the output document.
+
+    Args:
         start: When the batch began.
         end: When it ended.
         error: Why it ended before its time.
-
-    Returns:
-        The input, without its comments, with ``results`` in every job and ``batch`` at the end.
     """
-    document = _with_results(batch, {number: [render_result(r) for r in found] for number, found in results.items()})
-    document["batch"] = {
+    account = {
         "start": format_timestamp(start),
         "end": format_timestamp(end),
         "duration": format_duration(_milliseconds(end - start)),
     }
-    if error is not None:
-        document["batch"]["error"] = error
+    return account if error is None else {**account, "error": error}
+
+
+def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:
+    """Make the output document as a value; the arguments are those of :func:`document_pieces`."""
+    document = _with_results(batch, {number: [json.loads(text) for text in texts] for number, texts in results.items()})
+    document["batch"] = dict(account)
     return document
 
 

@@ -10,7 +10,21 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple, TypeVar, Union
+from typing import (
+    Any,
+    Callable,
+    Coroutine,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+    cast,
+)
 
 from pscheduler_batch.errors import BatchError, Problem, TransformError
 from pscheduler_batch.events import (
@@ -26,21 +40,20 @@ from pscheduler_batch.events import (
     watch_nothing,
 )
 from pscheduler_batch.journal import DOING, NoJournal, Record
+from pscheduler_batch.kept import KeptResults
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.places import locate_problems
 from pscheduler_batch.planner import begin_job, describe_job
 from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import is_final
+from pscheduler_batch.scripts import ScriptError
 from pscheduler_batch.submitter import CutShortError, Tell
-from pscheduler_batch.transforms import ScriptError
 from pscheduler_batch.waiting import Clock
 
 T = TypeVar("T")
 
-JobResults = Tuple[IterationResult, ...]
-
-# Says whether the batch goes on after a job, given its results.
-Judge = Callable[[Job, JobResults], Awaitable[bool]]
+# Says whether the batch goes on after a job, given its results as JSON texts.
+Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
 
 # How long canceling tasks may take when a batch is interrupted: people, and machines that go down, wait for it.
 CANCEL_SECONDS = 5.0
@@ -68,7 +81,7 @@ class Outcome:
     What became of a batch.
 
     Attributes:
-        results: The results of each job that was run, by its number, in the order of iterations.
+        results: The results of every iteration of the jobs that were run.
         start: When the batch began.
         end: When it ended.
         error: Why it ended before its time, where a ``continue-if`` failed or the journal could not be kept.
@@ -76,7 +89,7 @@ class Outcome:
         bugs: Exceptions that should never have happened; the iterations they hit are failures.
     """
 
-    results: Dict[int, JobResults]
+    results: KeptResults
     start: datetime
     end: datetime
     error: Optional[BatchError] = None
@@ -86,7 +99,7 @@ class Outcome:
     @property
     def succeeded(self) -> bool:
         """Whether every iteration of every job that was run succeeded."""
-        return all(iteration_succeeded(result) for results in self.results.values() for result in results)
+        return self.results.succeeded
 
 
 def iteration_succeeded(result: IterationResult) -> bool:
@@ -106,6 +119,7 @@ class Runner:
         record: Optional[Record] = None,
         cancel: bool = True,
         watch: Watch = watch_nothing,
+        results: Optional[KeptResults] = None,
     ) -> None:
         """
         Prepare to run.
@@ -117,6 +131,7 @@ class Runner:
             record: What is told every step before it is taken, and knows those of an earlier try.
             cancel: Whether tasks that are not done are canceled when the batch is interrupted.
             watch: Is given every event; where it fails, the batch does, too.
+            results: Keeps the results.
         """
         self._submitter = submitter
         self._clock = clock
@@ -124,6 +139,7 @@ class Runner:
         self._record = record or NoJournal()
         self._cancel = cancel
         self._watch = watch
+        self._results = results or KeptResults(tell)
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
         self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
@@ -165,10 +181,9 @@ class Runner:
         now = self._clock.now()
         start = self._record.start_of_batch(now)
         self._watch(BatchBegan(now, plan))
-        results: Dict[int, JobResults] = {}
         error: Optional[BatchError] = None
         try:
-            await self._run_jobs(batch, plan, judge, results)
+            await self._run_jobs(batch, plan, judge)
         except asyncio.CancelledError:
             await self._cancel_what_is_left()
             raise
@@ -176,66 +191,46 @@ class Runner:
             error = failure
         if self._interruption is not None:
             await self._cancel_what_is_left()
-            results = {number: tuple(map(self._with_fate, found)) for number, found in results.items()}
+            self._keep_fates()
         end = self._clock.now()
         if self._interruption is None:
             error = error or self._record.error
             if error is None and not self._bugs:
                 end = self._record.end_of_batch(end)
-        outcome = Outcome(results, start, end, error, self._interruption, tuple(self._bugs))
+        outcome = Outcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
         said = self._interruption if error is None else str(error)
         self._watch(BatchEnded(self._clock.now(), outcome.succeeded, said))
         return outcome
 
-    async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge, results: Dict[int, JobResults]) -> None:
+    async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge) -> None:
         for job_plan in plan.jobs:
             job = job_plan.job
             if not job.enabled:
                 self._tell(f"{job.label}: not enabled")
                 continue
-            results[job.number] = await self._run_job(job_plan)
-            self._watch(JobEnded(self._clock.now(), job, results[job.number]))
-            if not await self._is_to_continue(batch, judge, job, results[job.number]):
+            await self._run_job(job_plan)
+            self._watch(JobEnded(self._clock.now(), job))
+            if not await self._is_to_continue(batch, judge, job):
                 break
 
-    async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job, results: JobResults) -> bool:
+    async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job) -> bool:
         if self._interruption is not None:
             return False
         known = self._record.goes_on_after(job.number)
         if known is not None:
             # What was judged in an earlier try stays so, even where a script looks at the clock.
             return known
-        asking = asyncio.ensure_future(judge(job, results))
+        asking = asyncio.ensure_future(judge(job, self._results.of_job(job.number)))
         try:
             goes_on = await self._until_cut(asking)
         except ScriptError as failure:
             problem = Problem(f"{job.where}/continue-if", str(failure), during=f'after "{job.label}"')
-            raise TransformError(locate_problems([problem], batch.text), source=batch.source) from failure
+            raise TransformError(
+                locate_problems([problem], batch.text), source=batch.source, text=batch.text
+            ) from failure
         if goes_on is False:
             self._tell(f"{job.label}: continue-if ends the batch")
         return goes_on is True and self._interruption is None
-
-    async def _run_job(self, job_plan: JobPlan) -> JobResults:
-        count = len(job_plan.iterations)
-        now = self._clock.now()
-        began = self._record.start_of_job(job_plan.job.number, count, now)
-        begun = begin_job(job_plan, began)
-        self._watch(JobBegan(now, begun))
-        self._tell(describe_job(begun))
-        if begun.job.parallel:
-            running = [self._run_iteration(item, began, begun.start) for item in begun.iterations]
-            # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
-            outcomes = await asyncio.gather(*running, return_exceptions=True)
-            return tuple([_result_or_raise(outcome) for outcome in outcomes])
-        return tuple([await self._run_iteration(item, began, begun.start) for item in begun.iterations])
-
-    async def _run_iteration(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
-        result: Optional[IterationResult] = None
-        if self._interruption is None:
-            result = await self._until_cut(asyncio.ensure_future(self._run_guarded(iteration, began, start)))
-        result = result or self._interrupted(IterationResult(iteration))
-        self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
-        return result
 
     async def _until_cut(self, task: asyncio.Future[T]) -> Optional[T]:
         """Wait for something that an interruption cuts short; then it is None."""
@@ -249,7 +244,33 @@ class Runner:
         finally:
             self._under_way.discard(task)
 
+    async def _run_job(self, job_plan: JobPlan) -> None:
+        count = len(job_plan.iterations)
+        now = self._clock.now()
+        began = self._record.start_of_job(job_plan.job.number, count, now)
+        begun = begin_job(job_plan, began)
+        self._watch(JobBegan(now, begun))
+        self._tell(describe_job(begun))
+        running = (asyncio.ensure_future(self._run_iteration(item, began, begun.start)) for item in begun.iterations)
+        if not begun.job.parallel:
+            for iteration in running:
+                await iteration
+            return
+        # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
+        for raised in await asyncio.gather(*running, return_exceptions=True):
+            if raised is not None:
+                raise raised
+
+    async def _run_iteration(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> None:
+        """Run an iteration in a task of its own, and keep what became of it."""
+        result = self._keep(await self._run_guarded(iteration, began, start))
+        self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
+
     async def _run_guarded(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
+        if self._interruption is not None:
+            return self._interrupted(IterationResult(iteration))
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._under_way.add(task)
         try:
             result = self._record.result_of(iteration)
             if result is not None:
@@ -258,20 +279,38 @@ class Runner:
             await self._wait_out(iteration, began)
             result = await self._submitter.submit(iteration, start)
             self._record.note_result(result)
-        except CutShortError as cut:
-            if cut.submitted:
+        except asyncio.CancelledError as cut:
+            if isinstance(cut, CutShortError) and cut.submitted:
                 self._cut_short[iteration.job, iteration.number] = cut.result
             if self._interruption is None:
                 raise
-            return self._interrupted(cut.result)
+            return self._interrupted(cut.result if isinstance(cut, CutShortError) else IterationResult(iteration))
         except BatchError as error:
             return IterationResult(iteration, failure=Failure(str(error), DOING, ""))
         except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
-            self._bugs.append(bug)
-            said = conceal(f"{type(bug).__name__}: {bug}", iteration.task)
-            message = f"this is a bug in pscheduler-batch: {said}"
-            return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
+            return self._broken_down(iteration, bug)
+        finally:
+            self._under_way.discard(task)
         return result
+
+    def _keep(self, result: IterationResult) -> IterationResult:
+        """Keep a result, or what there is to say where it cannot be written; give what was kept."""
+        try:
+            self._results.keep(result, succeeded=iteration_succeeded(result))
+        except RecursionError:
+            failure = Failure("its result is nested too deeply to be written", "keeping the result", "")
+            result = IterationResult(result.iteration, result.task_href, failure=failure, late=result.late)
+            self._results.keep(result, succeeded=False)
+        except Exception as bug:  # noqa: BLE001 - as above
+            result = self._broken_down(result.iteration, bug)
+            self._results.keep(result, succeeded=False)
+        return result
+
+    def _broken_down(self, iteration: Iteration, bug: Exception) -> IterationResult:
+        self._bugs.append(bug)
+        said = conceal(f"{type(bug).__name__}: {bug}", iteration.task)
+        message = f"this is a bug in pscheduler-batch: {said}"
+        return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
 
     async def _wait_out(self, iteration: Iteration, began: datetime) -> None:
         now = self._clock.now()
@@ -280,10 +319,10 @@ class Runner:
             self._watch(IterationMoved(now, iteration, WAITING, start=now + delay))
             await self._clock.sleep(delay.total_seconds())
 
-    def _interrupted(self, result: IterationResult) -> IterationResult:
+    def _interrupted(self, result: IterationResult, fate: str = "") -> IterationResult:
         submitted = (result.iteration.job, result.iteration.number) in self._cut_short
         when = "before it was done" if submitted else "before it was submitted"
-        return replace(result, failure=Failure(f"{self._interruption} {when}", "running the iteration", ""))
+        return replace(result, failure=Failure(f"{self._interruption} {when}{fate}", "running the iteration", ""))
 
     async def _cancel_what_is_left(self) -> None:
         if not self._cancel:
@@ -299,21 +338,11 @@ class Runner:
         if bug is not None:
             self._bugs.append(bug)
 
-    def _with_fate(self, result: IterationResult) -> IterationResult:
-        """Say of an iteration that was cut short what became of its task."""
-        iteration = result.iteration
-        if (iteration.job, iteration.number) not in self._cut_short or result.failure is None:
-            return result
-        if _is_measured(result):
-            return result
-        fate = self._submitter.fate_of(iteration)
-        return replace(result, failure=replace(result.failure, message=f"{result.failure.message}; {fate}"))
-
-
-def _result_or_raise(outcome: Union[IterationResult, BaseException]) -> IterationResult:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
+    def _keep_fates(self) -> None:
+        """Say of the iterations that were cut short what became of their tasks."""
+        for result in self._cut_short.values():
+            if not _is_measured(result):
+                self._keep(self._interrupted(result, f"; {self._submitter.fate_of(result.iteration)}"))
 
 
 def _is_measured(result: IterationResult) -> bool:

@@ -8,9 +8,10 @@ checked by :mod:`~pscheduler_batch.report.reading` where it came from outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import AbstractSet, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
@@ -32,19 +33,29 @@ _NO_RUN = "there was no run"
 _LONGEST_TEXT = 64
 
 Value = TypeVar("Value", datetime, timedelta)
+Key = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the rows of one job have in common."""
+
+    number: int
+    label: str
+    synchronized: bool
+    secrets: AbstractSet[str]
 
 
 @dataclass(frozen=True)
 class _Iteration:
-    """What the rows of one iteration have in common."""
+    """What the rows of one iteration have in common; ``shown`` is the task without its secrets."""
 
-    job: int
-    job_label: str
+    job: _Job
     number: int
     result: JSONObject
-    synchronized: bool
-    varied: JSONObject
     hider: Hider
+    shown: JSONObject
+    whole: bool
 
     @property
     def task(self) -> JSONObject:
@@ -63,6 +74,25 @@ def account_of(document: JSONObject) -> Account:
     Args:
         document: As :func:`~pscheduler_batch.results.render_document` makes it; it is not changed.
     """
+    results = {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
+    return _account(document, results, lambda _: True)
+
+
+def account_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> Account:
+    """
+    Make the account of a batch whose results are too large to be in memory together.
+
+    Args:
+        document: The output document, without results.
+        texts: The results of each job as JSON, by its number; there is no more than one in memory at a time.
+        whole: Those whose task, text, HTML and JSON are to be in the rows, by the numbers of job and iteration.
+    """
+    return _account(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
+
+
+def _account(
+    document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
+) -> Account:
     batch = _object(document.get("batch"))
     common = secrets_of({name: value for name, value in document.items() if name != "jobs"})
     hiders = _Hiders()
@@ -71,13 +101,11 @@ def account_of(document: JSONObject) -> Account:
     for number, job in enumerate(document["jobs"]):
         secrets = common | secrets_of({name: value for name, value in job.items() if name != "results"})
         label = hiders.of(secrets).text(_label(job, number))
-        results = job.get("results", [])
-        varied = varied_values([result.get("task") for result in results])
-        for iteration, result in enumerate(results):
-            hider = hiders.of(secrets | secrets_of(result.get("task")))
-            of_all = _object(hider.value(varied[iteration]))
-            rows += _rows(_Iteration(number, label, iteration, result, _is_synchronized(job), of_all, hider))
-        if not results:
+        found = _rows_of_job(
+            _Job(number, label, _is_synchronized(job), secrets), results.get(number, ()), hiders, is_whole
+        )
+        rows += found
+        if not found:
             unrun.append(label)
     error = batch.get("error")
     return Account(
@@ -87,6 +115,39 @@ def account_of(document: JSONObject) -> Account:
         error=hiders.of(common).text(error) if isinstance(error, str) else None,
         unrun=tuple(unrun),
     )
+
+
+def _rows_of_job(
+    job: _Job, results: Iterable[JSONObject], hiders: _Hiders, is_whole: Callable[[Key], bool]
+) -> List[Row]:
+    rows: List[Row] = []
+    tasks = _Tasks()
+    for number, result in enumerate(results):
+        hider = hiders.of(job.secrets | secrets_of(result.get("task")))
+        shown = _object(hider.value(_object(result.get("task"))))
+        tasks.append(shown)
+        rows += _rows(_Iteration(job, number, result, hider, shown, is_whole((job.number, number))))
+    varied = varied_values(tasks)
+    return [replace(row, varied=varied[row.iteration]) for row in rows] if any(varied) else rows
+
+
+class _Tasks:
+    """Many tasks, kept as texts, which take a tenth of the memory."""
+
+    def __init__(self) -> None:
+        self._texts: List[str] = []
+
+    def append(self, task: JSONObject) -> None:
+        self._texts.append(json.dumps(task))
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[JSON]:
+        return map(json.loads, self._texts)
+
+    def __contains__(self, task: object) -> bool:
+        return any(task == known for known in self)
 
 
 class _Hiders:
@@ -129,9 +190,10 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     found = headline_of(kind, test.get("spec"), result)
     state = hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
+    whole = iteration.whole
     return Row(
-        job=iteration.job,
-        job_label=iteration.job_label,
+        job=iteration.job.number,
+        job_label=iteration.job.label,
         iteration=iteration.number,
         run=number,
         test=hide.text(kind),
@@ -142,15 +204,16 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         figures=found.figures,
         headline=found.words or state,
         reason=None if reason is None else hide.text(reason),
-        planned=_read(parse_timestamp, schedule.get("start")) if iteration.synchronized else None,
+        planned=_read(parse_timestamp, schedule.get("start")) if iteration.job.synchronized else None,
         start=_read(parse_timestamp, about.get("start-time")),
         end=_read(parse_timestamp, about.get("end-time")),
         late=_read(parse_duration, iteration.result.get("late")),
-        task=_object(hide.value(task)),
-        varied=iteration.varied,
-        text=_rendered(run, "text/plain", hide),
-        html=_rendered(run, "text/html", hide),
-        result=hide.value(result),
+        task=iteration.shown if whole else {},
+        varied={},
+        text=_rendered(run, "text/plain", hide) if whole else None,
+        html=_rendered(run, "text/html", hide) if whole else None,
+        result=hide.value(result) if whole else None,
+        whole=whole,
     )
 
 

@@ -22,15 +22,12 @@ from pscheduler_batch.errors import BatchError
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.legible import block, in_zone, moment
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
-from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.rows import MOST_CHARACTERS, Account, Row
 from pscheduler_batch.report.tables import Cell, Column, columns_of, same_of
 from pscheduler_batch.report.words import duration_words, one_line, span_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-# Of the texts, HTML and JSON of all runs together; a browser still opens that at once.
-MOST_CHARACTERS = 20_000_000
 
 # Of one table; with more, browsers take seconds to lay it out. The page shows the others when asked to.
 ROWS_AT_ONCE = 500
@@ -329,7 +326,7 @@ def _kept(rows: Sequence[Row], most_characters: int) -> Dict[str, _Kept]:
     room = most_characters
     for row in sorted(rows, key=lambda row: row.succeeded):
         # Not written as JSON once there is no room: that takes the most time.
-        if room <= 0 or len(row.text or "") + len(row.html or "") > room:
+        if not row.whole or room <= 0 or len(row.text or "") + len(row.html or "") > room:
             continue
         found = _Kept(block(row.text or ""), row.html or "", _json(row.result), _json(row.task))
         size = sum(map(len, (found.text, found.html, found.result, found.task)))

@@ -21,6 +21,7 @@ from pscheduler_batch.report.words import one_line
 # CI systems show a message in one line, and keep all output of all cases in memory.
 _LONGEST_MESSAGE = 1000
 _LONGEST_OUTPUT = 100_000
+_LEFT_OUT = "(left out: all results of this batch together are too large for a report)"
 _NAME = "pscheduler-batch"
 
 
@@ -77,8 +78,8 @@ def _case_of_row(row: Row, *, several: bool) -> ET.Element:
     if not row.succeeded:
         reason = row.reason or row.state
         _add(case, "error" if row.run is None else "failure", reason, message=reason, type=row.state)
-    if row.text:
-        _add(case, "system-out", row.text)
+    if row.text or not row.whole:
+        _add(case, "system-out", row.text or _LEFT_OUT)
     return case
 
 

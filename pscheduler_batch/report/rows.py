@@ -13,6 +13,9 @@ from typing import Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
 
+# Of the tasks, texts, HTML and JSON of all runs together; a browser still opens that at once.
+MOST_CHARACTERS = 20_000_000
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -61,6 +64,7 @@ class Row:
         text: The result as text, as the server made it.
         html: The result as HTML, as the server made it: not to be trusted.
         result: The result as JSON, secrets hidden.
+        whole: Whether task, text, HTML and JSON are here; they are left out where all of a batch would be too large.
     """
 
     job: int
@@ -84,6 +88,7 @@ class Row:
     text: Optional[str]
     html: Optional[str]
     result: JSON
+    whole: bool = True
 
     @property
     def label(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+from typing import Collection, Dict, Iterator, List, Mapping, Set, Tuple
 
 from pscheduler_batch.marks import MARK
 from pscheduler_batch.model import JSON
@@ -12,7 +12,7 @@ from pscheduler_batch.positions import Path, pointer
 _IGNORED = frozenset({"/schedule/start", f"/reference/{MARK}"})
 
 
-def varied_values(tasks: Sequence[JSON]) -> List[Dict[str, JSON]]:
+def varied_values(tasks: Collection[JSON]) -> List[Dict[str, JSON]]:
     """
     Find what differs between tasks.
 
@@ -20,7 +20,7 @@ def varied_values(tasks: Sequence[JSON]) -> List[Dict[str, JSON]]:
     [{'/test/spec/count': 1}, {'/test/spec/count': 2}]
 
     Args:
-        tasks: The tasks of a job's iterations.
+        tasks: The tasks of a job's iterations; gone through twice.
 
     Returns:
         For each task, by JSON pointer, the texts, numbers, truth values and nulls in it that are not the same, or not

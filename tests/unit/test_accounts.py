@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import weakref
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.accounts import account_of, account_of_texts
 from tests.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -265,6 +268,61 @@ def test_what_is_no_secret_stays():
     assert account.rows[0].reason == "the key is (hidden)"
     assert account.rows[0].task["test"]["spec"]["_key"] == "(hidden)"
     assert account.rows[0].html == "<p>(hidden)</p>"
+
+
+def in_texts(document):
+    """Take a document apart: what it is without its results, and these as texts."""
+    jobs = [{name: value for name, value in each.items() if name != "results"} for each in document["jobs"]]
+    texts = {number: map(json.dumps, each["results"]) for number, each in enumerate(document["jobs"])}
+    return {**document, "jobs": jobs}, texts
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        secretive(),
+        output(job(*(result(run(), run(), count=count) for count in range(3))), job(result(error="no"))),
+        output(job(), job(result(failed_run())), error="gone"),
+    ],
+)
+def test_results_that_are_texts_give_the_same_account(document):
+    """Whoever makes a report when the batch ends has the one that is made of the saved output."""
+    whole = {(number, iteration) for number in range(2) for iteration in range(3)}
+
+    assert account_of_texts(*in_texts(document), whole) == account_of(document)
+
+
+def test_what_there_is_no_room_for_is_left_out():
+    """The rest of the row is there, what varies included."""
+    document = output(job(*(result(run(), count=count) for count in range(2))))
+    first, second = account_of_texts(*in_texts(document), {(0, 1)}).rows
+
+    assert (first.whole, first.task, first.text, first.html, first.result) == (False, {}, None, None, None)
+    assert first == replace(account_of(document).rows[0], whole=False, task={}, text=None, html=None, result=None)
+    assert second == account_of(document).rows[1]
+
+
+def test_texts_are_read_one_by_one():
+    """All of them together may be too large to be in memory."""
+    alive = []
+
+    class Text(str):
+        """A text that says how many of its kind there are when it is read."""
+
+        __slots__ = ("__weakref__",)
+
+    def texts():
+        living = weakref.WeakSet()
+        for _ in range(5):
+            text = Text(json.dumps(result(run())))
+            living.add(text)
+            alive.append(len(living))
+            yield text
+            del text
+
+    account_of_texts({"jobs": [{"label": "a"}]}, {0: texts()}, set())
+
+    assert max(alive) <= 2
 
 
 def test_nothing_that_a_server_says_breaks_it():

@@ -26,14 +26,31 @@ LAYERS = (
         "jq_process",
         "jq_source",
         "script_note",
+        "scripts",
         "transforms",
     },
     {"checked", "checking", "planner", "questions", "rest", "timeline", "watched"},
-    {"diffs", "exchange", "hosts", "locking", "marks", "past", "plan_rows", "records", "sealing", "signals", "waiting"},
+    {
+        "connection_words",
+        "diffs",
+        "exchange",
+        "foresight",
+        "hosts",
+        "locking",
+        "marks",
+        "past",
+        "plan_rows",
+        "records",
+        "sealing",
+        "signals",
+        "slots",
+        "waiting",
+    },
     {
         "asking",
         "frames",
         "journal_file",
+        "left_alone",
         "live_view",
         "messages",
         "options",
@@ -41,13 +58,25 @@ LAYERS = (
         "plan_view",
         "progress",
         "progress_words",
+        "punctuality",
         "report",
         "results",
         "retries",
         "schema_text",
         "screen",
     },
-    {"connections", "fetching", "journal", "judging", "leads", "posting", "server_check", "summary"},
+    {
+        "connections",
+        "fetching",
+        "first_runs",
+        "journal",
+        "judging",
+        "kept",
+        "leads",
+        "posting",
+        "server_check",
+        "summary",
+    },
     {"submitter"},
     {"runner"},
     {"processor"},
@@ -59,7 +88,7 @@ LAYERS = (
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 BELOW_EMBEDDED = {"_version", "errors", "model", "iso8601", "rest", "embedded"}
-ONLY_USER = {"jq": "transforms", "httpx": "exchange"}
+ONLY_USER = {"jq": "scripts", "httpx": "exchange"}
 
 
 def module_name(path: Path) -> str:

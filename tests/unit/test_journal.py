@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import pickle
 from dataclasses import replace
 from datetime import timedelta
 
@@ -248,3 +249,40 @@ def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
 
     assert journal.past_of(iteration).run_href == "https://ps.example.net/t/runs/1"
     journal.close()
+
+
+def test_results_are_read_when_they_are_wanted(path):
+    """All of them together may be too large to be in memory, so a past has only their places."""
+    journal = begin(path)
+    for number in range(20):
+        journal.note_posting(iteration(number), LEAD, f"m{number}")
+        journal.note_result(failed(iteration(number), "x" * 100_000 + str(number)))
+    journal.close()
+    journal = resume(path)
+    found = [journal.result_of(iteration(number)).failure.message[100_000:] for number in (3, 19, 3, 0)]
+
+    assert len(pickle.dumps(journal._past)) < 5000
+    assert found == ["3", "19", "3", "0"]
+
+
+def test_what_is_noted_comes_behind_what_was_read_again(path):
+    """Reading a line does not move the place where the next one is written."""
+    write_history(path)
+    whole = contents(path)
+    journal = resume(path)
+    journal.result_of(iteration(0))
+    journal.note_posting(iteration(5), LEAD, "m5")
+    journal.close()
+
+    assert contents(path).startswith(whole)
+    assert resume(path).past_of(iteration(5)).mark == "m5"
+
+
+def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(path):
+    """Locks do not keep everybody away."""
+    write_history(path)
+    journal = resume(path)
+    os.truncate(path, 300)
+
+    with pytest.raises(JournalError, match="damaged: what it has of a/0"):
+        journal.result_of(iteration(0))

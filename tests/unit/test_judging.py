@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping
 
 import pytest
 
 from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
-from pscheduler_batch.transforms import ScriptError
+from pscheduler_batch.results import result_text
+from pscheduler_batch.scripts import ScriptError
 
 SECRET = "correct horse"
 
@@ -32,7 +33,7 @@ def judge(script: str, *results: IterationResult, data: object = None) -> bool:
     async def ask() -> bool:
         continue_if = ContinueIf(batch.data)
         try:
-            return await continue_if.judge(batch.jobs[0], results)
+            return await continue_if.judge(batch.jobs[0], [result_text(result) for result in results])
         finally:
             await continue_if.aclose()
 
@@ -65,9 +66,8 @@ def test_it_knows_the_global_data():
 def test_a_job_without_one_goes_on_without_a_process():
     """It is optional."""
     batch = load_batch({"jobs": [{"task": {}}]})
-    nothing: Sequence[IterationResult] = ()
 
-    assert asyncio.run(ContinueIf(None).judge(batch.jobs[0], nothing)) is True
+    assert asyncio.run(ContinueIf(None).judge(batch.jobs[0], [])) is True
 
 
 @pytest.mark.parametrize(

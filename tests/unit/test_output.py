@@ -8,11 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output import Destination, OutputError
+from pscheduler_batch.results import pieces_of
 
 DOCUMENT = {"jobs": [], "é": 2**70}
 PROGRAM = """
@@ -20,7 +23,7 @@ import sys
 from pscheduler_batch.output import Destination, OutputError
 try:
     with Destination(sys.argv[1] or None) as destination:
-        destination.write({"jobs": ["x" * 200000]})
+        destination.write(lambda: ['{"jobs": ["', *["x" * 1000] * 200, '"]}'])
 except OutputError as error:
     sys.exit(str(error))
 """
@@ -29,7 +32,7 @@ except OutputError as error:
 def write(path: Path) -> None:
     """Write the document to a file."""
     with Destination(str(path)) as destination:
-        destination.write(DOCUMENT)
+        destination.write(partial(pieces_of, DOCUMENT))
 
 
 def run_program(path: str, **options) -> subprocess.CompletedProcess[str]:
@@ -46,7 +49,7 @@ def mode_of(path: Path) -> int:
 def test_without_a_file_the_document_is_on_the_standard_output(capfdbinary):
     """And nothing else is."""
     with Destination(None) as destination:
-        destination.write(DOCUMENT)
+        destination.write(partial(pieces_of, DOCUMENT))
 
     assert json.loads(capfdbinary.readouterr().out) == DOCUMENT
 
@@ -65,7 +68,7 @@ def test_a_file_takes_the_place_of_the_old_one_in_one_step(tmp_path):
     path = tmp_path / "out.json"
     path.write_text("old")
     with path.open() as old, Destination(str(path)) as destination:
-        destination.write(DOCUMENT)
+        destination.write(partial(pieces_of, DOCUMENT))
 
         assert old.read() == "old"
     assert json.loads(path.read_text()) == DOCUMENT
@@ -219,6 +222,33 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch, capfdbi
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["out.json"]
     assert json.loads(capfdbinary.readouterr().out) == DOCUMENT
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_disk_that_fills_up_half_way_costs_nothing(capfdbinary):
+    """The standard output has the document from its beginning, though it is not held in memory."""
+    document = {"jobs": ["x" * 200_000]}
+    with pytest.raises(OutputError), Destination("/dev/full") as destination:
+        destination.write(partial(pieces_of, document))
+
+    assert json.loads(capfdbinary.readouterr().out) == document
+
+
+def test_what_cannot_be_made_leaves_the_old_file(tmp_path, capfdbinary):
+    """Results are read back while the file is written, and that may fail."""
+    path = tmp_path / "out.json"
+    path.write_text("old")
+
+    def pieces():
+        yield "{"
+        raise BatchError("cannot read the results")
+
+    with pytest.raises(BatchError, match=r"^cannot read the results$"), Destination(str(path)) as destination:
+        destination.write(pieces)
+
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.json"]
+    assert capfdbinary.readouterr().out == b""
 
 
 def test_a_folder_that_cannot_be_synchronized_is_no_failure(tmp_path, monkeypatch):

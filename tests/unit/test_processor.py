@@ -324,6 +324,20 @@ def test_the_document_says_when_the_batch_was_run(server):
     }
 
 
+def test_the_document_can_be_had_in_pieces(server):
+    """So that it need not be in memory as a whole; it is the same to the byte."""
+
+    async def run():
+        processor = AsyncBatchProcessor(BATCH, clock=CLOCK)
+        outcome = await processor.run(processor.plan())
+        return processor.document(outcome), "".join(processor.document_pieces(outcome))
+
+    document, text = asyncio.run(run())
+
+    assert text == json.dumps(document, indent=2) + "\n"
+    assert len(document["jobs"][0]["results"]) == 2
+
+
 def test_a_batch_that_is_wrong_is_refused_when_it_is_read():
     """Before anybody calls."""
 

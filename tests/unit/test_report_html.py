@@ -222,6 +222,16 @@ def test_the_same_account_gives_the_same_page():
     assert HtmlReport().render(account_of(FAILING)) == HtmlReport().render(account_of(FAILING))
 
 
+def test_what_an_account_has_no_room_for_is_left_out_and_said():
+    """As what the page has no room for."""
+    account = account_of(output(job(result(run()), result(run()))))
+    rows = (account.rows[0], replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None))
+    source = HtmlReport().render(replace(account, rows=rows))
+
+    assert "of 1 run are left out" in source
+    assert source.count("of this run are left out") == 1
+
+
 def test_what_is_too_much_is_left_out_and_said():
     """The rows stay, and failed runs keep their texts first."""
     page = page_of(output(job(*(result(run()) for _ in range(9)), result(failed_run()))), most_characters=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -114,6 +115,15 @@ def test_what_xml_cannot_hold_is_written_as_an_escape():
     tree = tree_of(output(job(result(given))))
 
     assert tree.findtext(".//system-out") == r"a\u0000b\u001b[2J\ud800\ufffe" + "\n]]><c>&"
+
+
+def test_output_that_there_is_no_room_for_is_said_to_be_left_out():
+    """Where a batch is too large, the rows have none."""
+    rows = tuple(replace(row, whole=False, text=None) for row in account_of(output(job(result(run())))).rows)
+    account = replace(account_of(output()), rows=rows)
+    tree = ET.fromstring(JunitReport().render(account))  # noqa: S314 - our own
+
+    assert tree.findtext(".//system-out").startswith("(left out: ")
 
 
 def test_output_without_an_end_is_cut():

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Any, Iterator, List, Optional
 
 import pytest
 
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planner import plan_batch
-from pscheduler_batch.results import error_of, render_document, render_plan, render_result, render_run
+from pscheduler_batch.results import (
+    document_pieces,
+    error_of,
+    pieces_of,
+    render_account,
+    render_document,
+    render_plan,
+    render_result,
+    render_run,
+    result_text,
+)
 from pscheduler_batch.transforms import Transforms
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
@@ -205,6 +215,7 @@ def test_a_task_that_came_too_late_says_by_how_much():
     assert "succeeded" not in rendered
 
 
+ACCOUNT = render_account(NOON, NOON)
 BATCH = {
     "schema": 2,
     "#": "a comment",
@@ -215,8 +226,8 @@ BATCH = {
 
 def render(**pairs: Any) -> Any:
     """Render the document of a batch whose first job was run."""
-    times = {"start": NOON, "end": NOON + timedelta(seconds=90.1234567)}
-    return render_document(load_batch(BATCH), {0: [make_result(GOOD_RUN)]}, **{**times, **pairs})
+    account = render_account(NOON, NOON + timedelta(seconds=90.1234567), **pairs)
+    return render_document(load_batch(BATCH), {0: [result_text(make_result(GOOD_RUN))]}, account)
 
 
 def test_the_document_is_the_input_with_results():
@@ -254,11 +265,11 @@ def test_the_document_says_why_it_ended():
 def test_the_document_is_the_callers_to_change():
     """The batch stays as it was."""
     batch = load_batch(BATCH)
-    document = render_document(batch, {}, start=NOON, end=NOON)
+    document = render_document(batch, {}, ACCOUNT)
     document["jobs"][0]["task"]["test"]["type"] = "changed"
     document["global"]["data"].append(2)
 
-    assert render_document(batch, {}, start=NOON, end=NOON)["jobs"][0]["task"] == TASK
+    assert render_document(batch, {}, ACCOUNT)["jobs"][0]["task"] == TASK
     assert batch.document["global"] == {"data": [1]}
 
 
@@ -275,3 +286,36 @@ def test_the_document_can_be_written():
     """It is plain JSON."""
 
     assert json.loads(json.dumps(render())) == render()
+
+
+@pytest.mark.parametrize(
+    ("batch", "results"),
+    [
+        (BATCH, {0: ["[]", '{\n  "text": "a\\nb"\n}'], 2: []}),
+        (BATCH, {2: [result_text(make_result(GOOD_RUN))]}),
+        ({"jobs": []}, {}),
+        ({"schema": 3, "global": {"data": {"é": [{}, [], 2**70, 1e-7, "😀\n"]}}, "jobs": [{"task": {}}]}, {}),
+    ],
+)
+def test_the_pieces_of_a_document_are_its_text(batch, results):
+    """To the byte; so it does not matter whether all of it was in memory."""
+    loaded = load_batch(batch)
+    document = render_document(loaded, results, ACCOUNT)
+
+    assert "".join(document_pieces(loaded, results, ACCOUNT)) == json.dumps(document, indent=2) + "\n"
+    assert "".join(pieces_of(document)) == json.dumps(document, indent=2) + "\n"
+
+
+def test_results_are_read_one_by_one():
+    """They may be too large to be in memory together."""
+    read: List[int] = []
+
+    def texts() -> Iterator[str]:
+        for number in (97, 98, 99):
+            read.append(number)
+            yield str(number)
+
+    pieces = document_pieces(load_batch(BATCH), {0: texts()}, ACCOUNT)
+    before = [len(read) for piece in pieces if piece.strip(" ,\n") in {"97", "98", "99"}]
+
+    assert before == [1, 2, 3]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import json
+import sys
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -24,11 +26,11 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 ROUNDS = 10
 
 
-def make_run(*, succeeded: bool = True) -> RunResult:
+def make_run(text: str = "", *, succeeded: bool = True) -> RunResult:
     """Make a run that ended."""
     merged = {"succeeded": succeeded}
     run = Run("https://ps/r", "finished" if succeeded else "failed", None, None, "https://ps/r/result", merged, {})
-    return RunResult(run, {"application/json": merged})
+    return RunResult(run, {"application/json": merged, "text/plain": text})
 
 
 class FakeTime:
@@ -84,7 +86,7 @@ class FakeServer:
         self.given[iteration.label] = (iteration.task, start)
         await self.time.sleep(self.durations[iteration.number % len(self.durations)])
         self.events.append((self.time.seconds, "end", iteration.label))
-        succeed = lambda item: IterationResult(item, "https://ps/t", (make_run(),))  # noqa: E731
+        succeed = lambda item: IterationResult(item, "https://ps/t", (make_run(item.label),))  # noqa: E731
         return self.behaviour.get(iteration.label, succeed)(iteration)
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
@@ -124,9 +126,14 @@ def break_down(_: Iteration) -> IterationResult:
     raise ZeroDivisionError("the secret is abc-secret")
 
 
+def results_of(outcome: Outcome, job: int) -> List[Dict[str, Any]]:
+    """Read the results of a job."""
+    return [json.loads(text) for text in outcome.results.of_job(job)]
+
+
 def labels(outcome: Outcome, job: int) -> List[str]:
     """The iterations of a job, in the order of its results."""
-    return [result.iteration.label for result in outcome.results[job]]
+    return [result["runs"][0]["text/plain"] for result in results_of(outcome, job)]
 
 
 def test_serial_iterations_run_one_after_another():
@@ -197,7 +204,7 @@ def test_a_failing_iteration_does_not_take_its_siblings_along(parallel, behaviou
     server.behaviour["a/1"] = behaviour
     outcome = run(server, {"iterations": 3, "parallel": parallel}, {})
 
-    assert [iteration_succeeded(result) for result in outcome.results[0]] == [True, False, True]
+    assert ["error" in result for result in results_of(outcome, 0)] == [False, True, False]
     assert labels(outcome, 1) == ["b/0"]
     assert not outcome.succeeded
 
@@ -207,21 +214,57 @@ def test_a_bug_is_kept_for_whoever_asks():
     server = FakeServer()
     server.behaviour["a/0"] = break_down
     outcome = run(server, {})
-    failure = outcome.results[0][0].failure
+    (result,) = results_of(outcome, 0)
 
     assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
-    assert failure is not None
-    assert failure.message.startswith("this is a bug in pscheduler-batch: ZeroDivisionError: ")
+    assert result["error"].startswith("this is a bug in pscheduler-batch: ZeroDivisionError: ")
 
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():
     """Its words go to the output and to logs (decision 17)."""
     server = FakeServer()
     server.behaviour["a/0"] = break_down
-    failure = run(server, {"task": {**TASK, "_key": "abc-secret"}}).results[0][0].failure
+    (result,) = results_of(run(server, {"task": {**TASK, "_key": "abc-secret"}}), 0)
 
-    assert failure is not None
-    assert "abc-secret" not in failure.message
+    assert "abc-secret" not in result["error"]
+
+
+def test_a_result_that_cannot_be_written_is_said_to_be_so():
+    """It does not take the others along; json gives up at some depth, which others may not."""
+    deep: Any = []
+    for _ in range(sys.getrecursionlimit()):
+        deep = [deep]
+
+    def answer(iteration: Iteration) -> IterationResult:
+        run = Run("https://ps/r", "finished", None, None, "https://ps/r/result", {"succeeded": True}, {})
+        return IterationResult(iteration, "https://ps/t", (RunResult(run, {"application/json": deep}),))
+
+    server = FakeServer()
+    server.behaviour["a/0"] = answer
+    outcome = run(server, {"iterations": 2})
+    first, second = results_of(outcome, 0)
+
+    assert (first["error"], first["runs"]) == ("its result is nested too deeply to be written", [])
+    assert ("error" in second, outcome.bugs, outcome.succeeded) == (False, (), False)
+
+
+def test_a_bug_in_writing_a_result_does_not_take_the_others_along():
+    """It is seen all the same."""
+    server = FakeServer()
+    server.behaviour["a/0"] = lambda item: IterationResult(item, "https://ps/t", (make_run(b"bytes"),))  # type: ignore[arg-type]
+    outcome = run(server, {"iterations": 2})
+    first, second = results_of(outcome, 0)
+
+    assert first["error"].startswith("this is a bug in pscheduler-batch: TypeError: ")
+    assert ("error" in second, [type(bug) for bug in outcome.bugs]) == (False, [TypeError])
+
+
+def test_many_parallel_iterations_are_begun_in_their_order():
+    """The slots of a host are given in the order in which they are asked for, so tasks are submitted in order."""
+    server = FakeServer()
+    run(server, {"iterations": 1000, "parallel": True, "sync-start": False})
+
+    assert [label for _, what, label in server.events if what == "begin"] == [f"a/{n}" for n in range(1000)]
 
 
 def test_an_interruption_is_no_bug():
@@ -243,7 +286,7 @@ def test_disabled_jobs_are_not_run():
     server = FakeServer()
     outcome = run(server, {"enabled": False}, {})
 
-    assert list(outcome.results) == [1]
+    assert outcome.results.jobs == (1,)
     assert outcome.succeeded
 
 
@@ -252,7 +295,7 @@ def test_continue_if_true_goes_on():
     script = '.[0].runs[0]."application/json".succeeded and (.[0].task.test.type == "idle") and length == 2'
     outcome = run(FakeServer(), {"iterations": 2, "continue-if": {"script": script}}, {})
 
-    assert (list(outcome.results), outcome.error) == ([0, 1], None)
+    assert (outcome.results.jobs, outcome.error) == ((0, 1), None)
 
 
 def test_continue_if_false_ends_the_batch_in_good_order():
@@ -260,7 +303,7 @@ def test_continue_if_false_ends_the_batch_in_good_order():
     server = FakeServer()
     outcome = run(server, {}, {"continue-if": {"script": "false"}}, {}, {})
 
-    assert (list(outcome.results), outcome.error, outcome.succeeded) == ([0, 1], None, True)
+    assert (outcome.results.jobs, outcome.error, outcome.succeeded) == ((0, 1), None, True)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +315,7 @@ def test_continue_if_that_fails_ends_the_batch(script, said):
     outcome = run(FakeServer(), {}, {"continue-if": {"script": script}}, {})
 
     assert labels(outcome, 1) == ["b/0"]
-    assert 2 not in outcome.results
+    assert 2 not in outcome.results.jobs
     assert isinstance(outcome.error, TransformError)
     assert str(outcome.error).startswith('At /jobs/1/continue-if, after "b": ')
     assert said in str(outcome.error)
@@ -284,7 +327,7 @@ def test_continue_if_sees_failures():
     server.behaviour["a/0"] = fail
     outcome = run(server, {"continue-if": {"script": ".[0].succeeded != false"}}, {})
 
-    assert list(outcome.results) == [0]
+    assert outcome.results.jobs == (0,)
 
 
 def test_continue_if_of_the_last_job_counts():
@@ -297,7 +340,7 @@ def test_a_batch_without_jobs_is_done_at_once():
     """And nothing of it failed."""
     outcome = run(FakeServer())
 
-    assert (outcome.results, outcome.start, outcome.end, outcome.succeeded) == ({}, NOON, NOON, True)
+    assert (outcome.results.jobs, outcome.start, outcome.end, outcome.succeeded) == ((), NOON, NOON, True)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,8 @@ from pscheduler_batch.transforms import Transforms
 from pscheduler_batch.waiting import Clock
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
-RUN = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {})
+RUN = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"href": "https://ps/r"})
+MEASURED = replace(RUN, state="finished", result_merged={"succeeded": True})
 
 
 class Server:
@@ -35,7 +37,7 @@ class Server:
         self.begun.append(iteration.label)
         result = IterationResult(iteration, f"https://ps/{iteration.label}", (RunResult(self._run, {}),))
         if iteration.label in self._done:
-            return result
+            return replace(result, runs=(RunResult(MEASURED, {}),))
         while True:
             try:
                 await asyncio.Event().wait()
@@ -78,6 +80,11 @@ def run(server, *jobs, end, judge=None, **options):
     return None if running.cancelled() else running.result()
 
 
+def errors_of(outcome):
+    """Read what went wrong with the iterations of the first job."""
+    return [json.loads(text).get("error") for text in outcome.results.of_job(0)]
+
+
 def interrupt(runner, _running):
     """End it as a signal does."""
     runner.interrupt("interrupted by SIGINT")
@@ -96,10 +103,8 @@ def test_all_that_is_under_way_is_canceled():
     server = Server()
     outcome = run(server, PARALLEL, {}, end=interrupt)
 
-    assert (sorted(server.canceled), list(outcome.results)) == (["a/0", "a/1", "a/2"], [0])
-    assert {result.failure.message for result in outcome.results[0]} == {
-        "interrupted by SIGINT before it was done; it was canceled"
-    }
+    assert (sorted(server.canceled), outcome.results.jobs) == (["a/0", "a/1", "a/2"], (0,))
+    assert set(errors_of(outcome)) == {"interrupted by SIGINT before it was done; it was canceled"}
     assert (outcome.interruption, outcome.error, outcome.bugs) == ("interrupted by SIGINT", None, ())
 
 
@@ -109,7 +114,7 @@ def test_iterations_that_were_not_begun_say_so():
     outcome = run(server, {"iterations": 3}, end=interrupt)
 
     assert server.begun == ["a/0", "a/1"]
-    assert [result.failure and result.failure.message for result in outcome.results[0]] == [
+    assert errors_of(outcome) == [
         None,
         "interrupted by SIGINT before it was done; it was canceled",
         "interrupted by SIGINT before it was submitted",
@@ -122,23 +127,23 @@ def test_a_delay_is_cut_short():
     outcome = run(server, {**PARALLEL, "backoff": "PT1H"}, end=interrupt)
 
     assert server.begun == server.canceled == ["a/0"]
-    assert [result.failure.message.endswith("submitted") for result in outcome.results[0]] == [False, True, True]
+    assert [error.endswith("submitted") for error in errors_of(outcome)] == [False, True, True]
 
 
 def test_what_was_obtained_is_kept():
-    """The run, and where the task is."""
-    (result,) = run(Server(), {}, end=interrupt).results[0]
+    """The run, and where it is."""
+    (text,) = run(Server(), {}, end=interrupt).results.of_job(0)
 
-    assert (result.task_href, result.runs) == ("https://ps/a/0", (RunResult(RUN, {}),))
+    assert [found["run"] for found in json.loads(text)["runs"]] == [{"href": "https://ps/r"}]
 
 
 def test_a_task_that_is_over_is_not_canceled():
     """It was only its results that were still being fetched."""
     server = Server(run=replace(RUN, state="finished"))
-    (result,) = run(server, {}, end=interrupt).results[0]
+    outcome = run(server, {}, end=interrupt)
 
     assert server.canceled == []
-    assert result.failure.message == "interrupted by SIGINT before it was done"
+    assert errors_of(outcome) == ["interrupted by SIGINT before it was done"]
 
 
 @pytest.mark.parametrize("end", [interrupt, cancel])
@@ -158,8 +163,8 @@ def test_a_judge_without_an_end_is_cut_short():
 
     outcome = run(Server(done=["a/0"]), {}, {}, end=interrupt, judge=brood)
 
-    assert list(outcome.results) == [0]
-    assert outcome.results[0][0].failure is None
+    assert outcome.results.jobs == (0,)
+    assert errors_of(outcome) == [None]
     assert outcome.interruption == "interrupted by SIGINT"
 
 
@@ -194,4 +199,4 @@ def test_nothing_is_interrupted_that_is_over():
     """The outcome is what it is."""
     outcome = run(Server(done=["a/0"]), {}, end=interrupt)
 
-    assert (outcome.interruption, outcome.results[0][0].failure) == (None, None)
+    assert (outcome.interruption, errors_of(outcome)) == (None, [None])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pscheduler_batch.sealing import Seal
+from pscheduler_batch.sealing import Seal, is_sealed
 
 PRIVATE = "\ue000"
 
@@ -116,3 +116,28 @@ def test_texts_without_secrets_stay_as_they_are():
     about = {"log": "nothing to hide", "n": [1, 2.5, None]}
 
     assert Seal({"test": {}}).close(about) == about
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": ["b_c", 1, None, {"d": True}]},
+        "\ue000",
+        ["before \ue0000\ue001 behind"],
+        {"\ue000e\ue001": "\ue001"},
+        "_text",
+    ],
+)
+def test_a_task_without_secrets_changes_nothing(value):
+    """Most tasks have none; what looks like a seal comes back as it was as well."""
+    seal = Seal({"test": {}})
+    closed = json.loads(json.dumps(seal.close(value)))
+
+    assert seal.open(closed) == value
+    assert seal.open(closed) == closed or is_sealed(json.dumps(closed).encode())
+
+
+def test_a_secret_of_the_server_is_hidden_though_the_task_has_none():
+    """Nothing can bring it back."""
+
+    assert Seal({"test": {}}).close({"result": {"_key": "abc", "open": 1}}) == {"result": {"_key": None, "open": 1}}

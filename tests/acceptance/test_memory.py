@@ -1,0 +1,36 @@
+"""What a batch takes of the machine, as the real command, on a server that takes no time (decision 24)."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.batches import runs_batch
+from benchmarks.cases.runs import run_batch
+from benchmarks.server import Setting
+from benchmarks.serving import serving
+
+RUNS = 200
+RESULT_BYTES = 60_000
+MEGABYTES = 150.0
+THREADS = 4
+CONNECTIONS = 8
+
+
+@pytest.fixture(scope="module")
+def done():
+    """A batch of parallel iterations, whose results would take 400 MB if they were held."""
+    with serving(Setting(keep=True, result_bytes=RESULT_BYTES)) as server:
+        return run_batch(server, runs_batch(server.hosts, RUNS, parallel=True), RUNS, watch=True)
+
+
+def test_the_size_of_results_does_not_decide_how_much_memory_there_must_be(done):
+    """They are on the disk until they are written."""
+
+    assert done.taken.megabytes < MEGABYTES
+
+
+def test_the_number_of_iterations_does_not_decide_how_many_threads_and_connections_there_are(done):
+    """Nor how many requests go to a host at once (decision 19)."""
+
+    assert 0 < done.taken.threads <= THREADS
+    assert 0 < done.counted.open_at_once <= CONNECTIONS
