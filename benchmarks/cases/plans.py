@@ -22,7 +22,7 @@ TARGET = Limit(3)
 GUARD = 6.0
 SMALL_GUARD = 15.0
 SMALL = 100
-# A batch has three scripts: each is compiled alone, and once all together with `$global`, however many iterations there are.
+# A batch has three scripts: each is compiled alone, and all once together with `$global`, however long it is.
 MOST_COMPILATIONS = 4
 
 # How much more an iteration may take in a batch of many than in one of few; the rest is chance.

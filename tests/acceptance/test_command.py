@@ -33,7 +33,7 @@ def test_a_batch_of_all_kinds_of_jobs(there):
                 iterations=5,
                 parallel=True,
                 backoff="PT0.02S",
-                setup_time="PT0.5S",
+                setup_time="PT3S",
                 sync_start=True,
                 task=task("rtt", count=1, timeout="PT0.2S"),
                 task_transform={"script": [".test.spec.dest = $global.host", "| .test.spec.length = 64 + $iteration"]},
@@ -71,10 +71,10 @@ def test_the_output_is_the_input_with_results(there):
 
 
 def test_the_requests_of_a_batch_are_few(there, pscheduler):
-    """Three equal iterations: participants once, then five requests each."""
+    """Three equal iterations: participants once, then four requests each."""
     run_batch(*there, batch={"jobs": [job(iterations=3)]})
 
-    assert len(pscheduler.state.requests) == 1 + 3 * 5
+    assert len(pscheduler.state.requests) == 1 + 3 * 4
 
 
 def test_text_of_any_language_goes_there_and_back(there):
@@ -130,7 +130,7 @@ class TestStatus:
     def test_an_interrupt_is_130(self, there, pscheduler):
         """And no traceback; a file that was to be written is as it was."""
         process = start(*there, batch={"jobs": [job(task=task("idle", duration="PT20S"))]})
-        wait_for(lambda: any("wait" in target for _, target in pscheduler.state.requests))
+        wait_for(lambda: any(method == "POST" for method, _ in pscheduler.state.requests))
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=TIME_LIMIT)
 

@@ -7,7 +7,7 @@ import io
 import json
 from datetime import datetime
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_reports_of_every_form(there, tmp_path):
     assert [len(results) for results in ended.results] == [1, 1]
     assert html.lower().startswith("<!doctype html>")
     assert [row["label"] for row in csv.DictReader(io.StringIO(comma))] == ["good", "bad"]
-    assert ElementTree.fromstring(xml).attrib["failures"] == "1"  # noqa: S314 - it is our own
+    assert ET.fromstring(xml).attrib["failures"] == "1"  # noqa: S314 - it is our own
     assert text.splitlines()[-1].startswith("2 runs: 1 succeeded, 1 failed; ")
 
 
