@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
@@ -117,6 +116,8 @@ class Destination:
 @contextmanager
 def _new_file(path: str) -> Iterator[Tuple[BinaryIO, str]]:
     """Make a file beside another one, give it with its name, and see that it does not stay under that name."""
+    import tempfile  # noqa: PLC0415 - it takes time to import, and most outputs go to the standard output
+
     # Only the user may read it: tasks can hold secrets. A file that was there keeps its permissions.
     number, name = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
     try:
