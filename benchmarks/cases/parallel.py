@@ -18,7 +18,7 @@ SHORT_RUNS = 100
 # By whether the server keeps connections open.
 TARGETS = {False: Limit(4), True: Limit(8)}
 # A short run is mostly the start of the program, which the floor has hardly any of.
-GUARDS = {False: 8.0, True: 20.0}
+GUARDS = {False: 8.0, True: 14.0}
 MODES = {False: "closing", True: "keep-alive"}
 
 # How long the runs take whose requests are counted; the first look at them comes before they are done.

@@ -20,7 +20,7 @@ TIMES = {100_000: 3}
 TARGET = Limit(3)
 # By the size; what is done once for a batch weighs the more the smaller it is.
 GUARD = 6.0
-SMALL_GUARD = 15.0
+SMALL_GUARD = 8.0
 SMALL = 100
 # A batch has three scripts: each is compiled alone, and all once together with `$global`, however long it is.
 MOST_COMPILATIONS = 4

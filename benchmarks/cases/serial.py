@@ -16,7 +16,7 @@ RUNS = 200
 SHORT_RUNS = 40
 
 TARGET = Limit(2)
-GUARDS = {False: 6.0, True: 20.0}
+GUARDS = {False: 6.0, True: 14.0}
 MODES = {False: "closing", True: "keep-alive"}
 
 

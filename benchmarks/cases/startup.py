@@ -14,10 +14,10 @@ from benchmarks.measuring import batch_command, by_turns, run_program
 TIMES = 15
 # Twice the target, and some more where there is none.
 COMMANDS = (
-    ("--help", Limit(3), 8.0),
-    ("--version", None, 8.0),
-    ("--check", Limit(6), 14.0),
-    ("--dry-run", None, 16.0),
+    ("--help", Limit(3), 7.0),
+    ("--version", None, 7.0),
+    ("--check", Limit(6), 11.0),
+    ("--dry-run", None, 11.0),
 )
 
 
