@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
-from urllib.parse import urlsplit
 
+from pscheduler_batch.destinations import destination_of
 from pscheduler_batch.lengths import Length
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.positions import Path, pointer
@@ -34,9 +34,6 @@ FIRST_JOBS = 20
 MOST_PLACES = 4
 
 UNKNOWN = "?"
-
-# What a task says that it measures to; what only some tests have comes last.
-_DESTINATIONS = ("dest", "url", "query", "host")
 
 # No cell is wider than a terminal, so nothing is lost.
 _LONGEST_TEXT = 300
@@ -213,29 +210,9 @@ def span_words(span: timedelta) -> str:
     return " ".join(words[:2])
 
 
-def destination_of(task: JSONObject) -> str:
-    """
-    Say what a task measures to, without secrets; empty where it does not say.
-
-    >>> destination_of({"test": {"type": "http", "spec": {"url": "https://www.example.net/index"}}})
-    'www.example.net'
-    """
+def _destination(task: JSONObject) -> str:
     test = task.get("test")
-    spec = test.get("spec") if isinstance(test, Mapping) else None
-    if not isinstance(spec, Mapping):
-        return ""
-    for name in _DESTINATIONS:
-        value = spec.get(name)
-        if isinstance(value, str) and value:
-            return _text(conceal(_host(value) if name == "url" else value, task))
-    return ""
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or url
-    except ValueError:
-        return url
+    return _text(conceal(destination_of(test.get("spec")), task)) if isinstance(test, Mapping) else ""
 
 
 def _text(text: str) -> str:
@@ -255,7 +232,7 @@ def _row(times: JobTimes, iteration: IterationTimes) -> PlanRow:
         label=_text(times.job.label),
         number=f"/{number}",
         test=_test_of(task),
-        destination=destination_of(task),
+        destination=_destination(task),
         posted=f"after /{number - 1}" if follows else clock(iteration.posted),
         starts=clock(iteration.starts) + (" late" if iteration.late else ""),
         lasts=_length_words(iteration.length),
@@ -272,7 +249,7 @@ def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
         label="",
         number=f"... {len(many):,} more ...",
         test=_one_of({_test_of(task) for task in tasks}, "kinds"),
-        destination=_one_of({destination_of(task) for task in tasks}, "hosts"),
+        destination=_one_of({_destination(task) for task in tasks}, "hosts"),
         posted="",
         starts="",
         lasts=_range_of_lengths([times.length for times in many]),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
+from pscheduler_batch.destinations import destination_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.private import secrets_of
@@ -22,9 +23,6 @@ from pscheduler_batch.report.rows import Account, Row
 from pscheduler_batch.report.varying import varied_values
 from pscheduler_batch.rest import host_of
 
-# Of a specification, what says where a test measures to; the first that is there counts. The ``host`` of tests like
-# dns is where they run, so it comes last.
-_DESTINATIONS = ("dest", "url", "nameserver", "query", "host")
 _FAILED = "failed"
 _FINISHED = "finished"
 _NO_REASON = "the result does not say why"
@@ -198,7 +196,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         run=number,
         test=hide.text(kind),
         lead=hide.text(_lead(about)),
-        destination=hide.text(_destination(_object(test.get("spec")))),
+        destination=hide.text(destination_of(test.get("spec"))),
         state=state,
         succeeded=reason is None,
         figures=found.figures,
@@ -243,10 +241,6 @@ def _lead(about: JSONObject) -> str:
     participants = about.get("participants")
     first = participants[0] if isinstance(participants, list) and participants else None
     return host or _text(first)
-
-
-def _destination(spec: JSONObject) -> str:
-    return next((_text(spec[name]) for name in _DESTINATIONS if _text(spec.get(name))), "")
 
 
 def _label(job: JSONObject, number: int) -> str:

@@ -163,7 +163,7 @@ def test_the_state_of_a_run_without_a_result():
     ("spec", "destination"),
     [
         ({"dest": "a", "host": "b"}, "a"),
-        ({"dest": None, "url": "https://x/", "host": "b"}, "https://x/"),
+        ({"dest": None, "url": "https://x/", "host": "b"}, "x"),
         ({"dest": 5, "query": "name", "nameserver": "192.0.2.53"}, "192.0.2.53"),
         ({"dest": "", "query": "name", "host": "b"}, "name"),
         ({"dest": [], "host": "b"}, "b"),

@@ -16,7 +16,18 @@ PACKAGE = "pscheduler_batch"
 # From the bottom up; a module's place is found by its first name below the package.
 LAYERS = (
     {"_version", "errors"},
-    {"events", "iso8601", "model", "positions", "private", "secrets_in_text", "tally", "terminal", "wording"},
+    {
+        "destinations",
+        "events",
+        "iso8601",
+        "model",
+        "positions",
+        "private",
+        "secrets_in_text",
+        "tally",
+        "terminal",
+        "wording",
+    },
     {"excerpts", "file_names", "lengths", "loader", "places", "plain", "syntax", "validation", "violations"},
     {
         "blame",
