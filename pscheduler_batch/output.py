@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
@@ -161,11 +162,33 @@ def _write_stdout(pieces: Iterable[bytes], holds: str) -> None:
     if sys.stdout is None:
         raise OutputError(f"{where}: it is closed")
     try:
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
+        with _standard_output() as stream:
+            stream.writelines(pieces)
+            stream.flush()
     except OSError as error:
         # Python would try to flush it once more when it exits, and complain.
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
         raise OutputError(f"{where}: {error.strerror}") from error
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    """Give the standard output as something that takes all that it is given, whenever a signal comes."""
+    stream: BinaryIO = sys.stdout.buffer
+    if isinstance(stream, io.FileIO):
+        # Without a buffer (python -u, PYTHONUNBUFFERED) a write that a signal interrupts takes a part, and no more.
+        stream = io.BufferedWriter(io.FileIO(stream.fileno(), "wb", closefd=False))
+    try:
+        number, blocking = stream.fileno(), os.get_blocking(stream.fileno())
+    except io.UnsupportedOperation:
+        # What a program has put in its place.
+        yield stream
+        return
+    # Whoever shares it may have made it refuse what a slow reader cannot take yet.
+    os.set_blocking(number, True)
+    try:
+        yield stream
+    finally:
+        os.set_blocking(number, blocking)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import sys
 from pscheduler_batch.output import Destination, OutputError
 try:
     with Destination(sys.argv[1] or None) as destination:
-        destination.write(lambda: ['{"jobs": ["', *["x" * 1000] * 200, '"]}'])
+        destination.write(lambda: ['{"jobs": ["', *["x" * 100_000] * 2, '"]}'])
 except OutputError as error:
     sys.exit(str(error))
 """
@@ -294,6 +295,39 @@ def test_a_standard_output_that_is_closed_is_one_message():
     )
 
     assert (done.returncode, done.stderr) == (1, "cannot write the results to the standard output: it is closed\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_signal_takes_nothing_of_what_is_being_written(unbuffered):
+    """Not even where Python buffers nothing, as in many containers."""
+    reading, writing = os.pipe()
+    signaled = f"import signal; signal.signal(signal.SIGTERM, lambda *_: None)\n{PROGRAM}"
+    with subprocess.Popen(
+        [sys.executable, "-c", signaled, ""], stdout=writing, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    ) as process:
+        os.close(writing)
+        # It is in the middle of a write, which waits for the reader, when there is something to read.
+        select.select([reading], [], [])
+        process.terminate()
+        with open(reading, "rb") as stream:
+            document = json.loads(stream.read())
+
+    assert (process.returncode, len(document["jobs"][0])) == (0, 200_000)
+
+
+def test_a_slow_reader_of_a_pipe_that_does_not_wait_gets_everything():
+    """Somebody who shares the pipe has set it so, and finds it so afterwards."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, ""], stdout=writing) as process:
+        select.select([reading], [], [])
+        os.set_blocking(reading, True)
+        with open(reading, "rb") as stream:
+            first = stream.read(1)
+            threading.Thread(target=lambda: (process.wait(), os.close(writing))).start()
+            document = json.loads(first + stream.read())
+
+    assert (process.returncode, len(document["jobs"][0])) == (0, 200_000)
 
 
 def test_a_report_takes_the_place_of_the_old_one(tmp_path):
