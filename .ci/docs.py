@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 RENDERERS = (
     ("groff", "-man", "-ww", "-z", "-Tutf8", "-K", "utf8"),
     ("man", "--warnings", "--encoding=UTF-8", "-l"),
-    ("mandoc", "-W", "warning", "-T", "lint"),
+    ("mandoc", "-T", "lint", "-W", "warning"),  # In this order: lint alone complains of matters of style.
 )
 # The headings of Keep a Changelog 1.1.0, https://keepachangelog.com/en/1.1.0/.
 VERSION = re.compile(r"## \[(Unreleased|\d+\.\d+\.\d+)\](?: - (\d{4}-\d\d-\d\d))?$")
