@@ -82,6 +82,9 @@ class SignalWatch:
             # The loop wakes up; that the signal came is noted at once, as the loop may be about to end.
             loop.add_signal_handler(number, _wake_up)
             signal.signal(number, note)
+        if self.caught is not None:
+            # It came while this was being prepared, to whoever watched before.
+            come()
         try:
             yield
         finally:

@@ -103,6 +103,30 @@ def test_a_signal_that_was_held_back_interrupts_as_soon_as_can_be():
         assert watch(watcher) == ["interrupted by SIGINT"]
 
 
+def test_a_signal_that_comes_while_the_loop_is_prepared_interrupts_all_the_same(monkeypatch):
+    """It is told to the handler that is about to be replaced."""
+    told = []
+    watcher = SignalWatch()
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        prepare = loop.add_signal_handler
+
+        def prepare_late(number, callback):
+            if watcher.caught is None:
+                signal.raise_signal(signal.SIGTERM)
+            prepare(number, callback)
+
+        monkeypatch.setattr(loop, "add_signal_handler", prepare_late)
+        with watcher.watching(told.append):
+            pass
+
+    with watcher.holding():
+        asyncio.run(run())
+
+    assert (told, watcher.caught) == (["interrupted by SIGTERM"], signal.SIGTERM)
+
+
 def test_in_another_thread_there_are_no_signals():
     """And so nothing to watch for."""
     seen = []
