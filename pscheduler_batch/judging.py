@@ -6,8 +6,8 @@ import json
 from typing import Iterable
 
 from pscheduler_batch.jq_process import JqProcess
-from pscheduler_batch.model import JSON, Job
-from pscheduler_batch.scripts import refusal
+from pscheduler_batch.model import JSON, Job, Transform
+from pscheduler_batch.scripts import ScriptError, refusal
 
 
 class ContinueIf:
@@ -41,11 +41,17 @@ class ContinueIf:
         """
         if job.continue_if is None:
             return True
+        try:
+            return await self._ask(job.continue_if, results)
+        except MemoryError as error:
+            raise ScriptError("there is not enough memory for the results that the script is to judge") from error
+
+    async def _ask(self, script: Transform, results: Iterable[str]) -> bool:
         # jq needs them all at once; put together as texts, they take the least.
         text = f"[{','.join(results)}]"
-        answer = await self._process.run(job.continue_if, self._data, text)
+        answer = await self._process.run(script, self._data, text)
         if not isinstance(answer, bool):
-            raise refusal(answer, [job.continue_if.args, self._data, json.loads(text)], expected="true or false")
+            raise refusal(answer, [script.args, self._data, json.loads(text)], expected="true or false")
         return answer
 
     async def aclose(self) -> None:

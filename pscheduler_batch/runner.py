@@ -189,6 +189,10 @@ class Runner:
             raise
         except BatchError as failure:
             error = failure
+        except Exception as bug:  # noqa: BLE001 - what goes wrong between iterations takes no results along either
+            self._bugs.append(bug)
+            # Its own words may be secret; they are where its traceback is.
+            error = BatchError(f"this is a bug in pscheduler-batch, which ended the batch: {type(bug).__name__}")
         if self._interruption is not None:
             await self._cancel_what_is_left()
             self._keep_fates()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import pytest
 
@@ -95,3 +95,15 @@ def test_it_does_not_tell_secrets():
         judge(".", make_result({"succeeded": True}, {"_key": SECRET}))
 
     assert "correct" not in str(caught.value)
+
+
+def test_results_that_memory_cannot_hold_are_no_bug():
+    """The batch ends in good order then, with a message (decision 15)."""
+    batch = load_batch({"schema": 2, "jobs": [{"task": {}, "continue-if": {"script": "true"}}]})
+
+    def results() -> Iterator[str]:
+        yield "{}"
+        raise MemoryError
+
+    with pytest.raises(ScriptError, match="not enough memory for the results"):
+        asyncio.run(ContinueIf(batch.data).judge(batch.jobs[0], results()))

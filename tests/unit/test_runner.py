@@ -17,7 +17,7 @@ from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planner import plan_batch
-from pscheduler_batch.runner import Outcome, Runner, iteration_succeeded
+from pscheduler_batch.runner import Judge, Outcome, Runner, iteration_succeeded
 from pscheduler_batch.transforms import Transforms
 from pscheduler_batch.waiting import Clock
 
@@ -98,7 +98,9 @@ class FakeServer:
         return "it was canceled" if iteration.label in self.canceled else "it goes on"
 
 
-def run(server: FakeServer, *jobs: Dict[str, Any], told: Optional[List[str]] = None) -> Outcome:
+def run(
+    server: FakeServer, *jobs: Dict[str, Any], told: Optional[List[str]] = None, judge: Optional[Judge] = None
+) -> Outcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
@@ -109,7 +111,7 @@ def run(server: FakeServer, *jobs: Dict[str, Any], told: Optional[List[str]] = N
     async def run_and_close() -> Outcome:
         continue_if = ContinueIf(batch.data)
         try:
-            return await runner.run(batch, plan_batch(batch, transforms), continue_if.judge)
+            return await runner.run(batch, plan_batch(batch, transforms), judge or continue_if.judge)
         finally:
             await continue_if.aclose()
 
@@ -257,6 +259,19 @@ def test_a_bug_in_writing_a_result_does_not_take_the_others_along():
 
     assert first["error"].startswith("this is a bug in pscheduler-batch: TypeError: ")
     assert ("error" in second, [type(bug) for bug in outcome.bugs]) == (False, [TypeError])
+
+
+def test_a_bug_between_jobs_ends_the_batch_with_all_its_results():
+    """The output says that there was one, and not its words, which may be secret."""
+
+    async def judge(*_: Any) -> bool:
+        raise RuntimeError("the secret is abc-secret")
+
+    outcome = run(FakeServer(), {}, {}, judge=judge)
+
+    assert (labels(outcome, 0), outcome.results.jobs) == (["a/0"], (0,))
+    assert str(outcome.error) == "this is a bug in pscheduler-batch, which ended the batch: RuntimeError"
+    assert [type(bug) for bug in outcome.bugs] == [RuntimeError]
 
 
 def test_many_parallel_iterations_are_begun_in_their_order():
