@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Optional, Sequence
 
 from pscheduler_batch.errors import BatchError, InputError
-from pscheduler_batch.messages import PROGRAM, CommandError, say, show_problems
+from pscheduler_batch.messages import PROGRAM, CommandError, say, show_problems, write_error
 from pscheduler_batch.options import Options
 from pscheduler_batch.starting import deadly_interrupt, embedded_server, make_processor, tell_warnings
 
@@ -145,18 +145,22 @@ def _run(
             )
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
         failures += _conclude(options, processor, outcome, reports)
-    _show_bugs(outcome.bugs)
+    _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
 
 
-def _show_bugs(bugs: Sequence[BaseException]) -> None:
-    """Show where bugs are; they never hide behind a message of one line."""
+def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
+    """Show where bugs are, without the secrets of tasks; they never hide behind a message of one line."""
     if not bugs:
         return
     import traceback  # noqa: PLC0415 - hardly ever needed
 
+    from pscheduler_batch.private import as_pairs, conceal, secrets_of  # noqa: PLC0415
+
+    secrets = as_pairs(secrets_of([iteration.task for job in plan.jobs for iteration in job.iterations]))
     for bug in bugs:
-        traceback.print_exception(type(bug), bug, bug.__traceback__)
+        shown = "".join(traceback.format_exception(type(bug), bug, bug.__traceback__))
+        write_error(conceal(shown, secrets).rstrip("\n"))
 
 
 def _conclude(

@@ -48,9 +48,11 @@ def find_hosts(
     Raises:
         ValueError: One of them is no host; the text says which.
     """
-    here = this_host(environ)
+    assist = assist or environ.get("PSCHEDULER_ASSIST")
+    # Where names cannot be looked up at the moment, finding out takes long.
+    here = "" if assist and lead else this_host(environ)
     return Hosts(
-        assist=netloc(assist or environ.get("PSCHEDULER_ASSIST") or here),
+        assist=netloc(assist or here),
         lead=netloc(lead or here),
         lead_named=bool(lead),
         assist_bind=assist_bind or environ.get("PSCHEDULER_ASSIST_BIND") or None,

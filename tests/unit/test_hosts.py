@@ -49,6 +49,14 @@ def test_this_host_is_loopback_where_its_name_does_not_resolve(machine, error):
     assert this_host({}) == "localhost"
 
 
+def test_where_all_is_named_nothing_is_looked_up(machine):
+    """Where names cannot be looked up at the moment, that takes long."""
+    machine.setattr(socket, "getaddrinfo", unresolvable(AssertionError("looked up")))
+    hosts = find_hosts(lead="lead.example.net", environ={"PSCHEDULER_ASSIST": "assist.example.net"})
+
+    assert (hosts.assist, hosts.lead) == ("assist.example.net", "lead.example.net")
+
+
 def test_without_options_all_is_this_host():
     """Nobody named a lead, so the error of a host without pScheduler can say so."""
     hosts = find_hosts(environ=HERE)

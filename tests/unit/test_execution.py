@@ -1,0 +1,27 @@
+"""Doing what the options of the command say."""
+
+from __future__ import annotations
+
+import pytest
+
+from pscheduler_batch.execution import _show_bugs
+from pscheduler_batch.loader import load_batch
+from pscheduler_batch.planner import plan_batch
+from pscheduler_batch.transforms import Transforms
+
+SECRET = "correct horse"
+
+
+def test_the_traceback_of_a_bug_has_no_secrets_of_tasks(capsys):
+    """Not even those that only a transform has put there; Python quotes what it stumbles over (decision 17)."""
+    script = f'.test.spec._key = "{SECRET}"'
+    job = {"task": {"test": {"type": "idle", "spec": {}}}, "label": "a", "task-transform": {"script": script}}
+    batch = load_batch({"jobs": [job]})
+    with pytest.raises(KeyError) as raised:
+        {}[SECRET]
+    _show_bugs([raised.value], plan_batch(batch, Transforms(batch)))
+    shown = capsys.readouterr().err
+
+    assert shown.endswith("KeyError: '(hidden)'\n")
+    assert "test_execution.py" in shown
+    assert SECRET not in shown
