@@ -1,4 +1,4 @@
-"""One batch for each fault, in which it hits every step of some iteration once, and of another one for good."""
+"""Two batches for each fault, in which it hits every step of some iteration: once in the one, for good in the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
@@ -30,7 +30,7 @@ TIMEOUT = timedelta(seconds=1)
 PATIENCE = Patience(
     first_run_wait=0,
     scheduling=timedelta(seconds=0.7),
-    result=timedelta(seconds=0.7),
+    result=timedelta(seconds=2),
     waits=(1,),
     pause=timedelta(seconds=0.05),
     outage=timedelta(seconds=0.5),
@@ -45,6 +45,10 @@ POLICY = RetryPolicy(
     patience_with_host=10_000,
     draw=lambda: 1.0,
 )
+# What passes is waited for until it has passed, however busy the machine is that runs the tests.
+LONG = timedelta(seconds=30)
+PATIENT = replace(PATIENCE, scheduling=LONG, result=LONG, outage=LONG)
+PERSISTENT = replace(POLICY, limit=LONG)
 
 
 class Tick(Test):
@@ -89,6 +93,10 @@ WAITING = {"hang", "hang after the head", "hang in the body", "too slow"}
 LEISURELY = Pace(scheduling=0, setup=0.5, cleanup=0.01)  # so that no run is due while the server is away
 OUTAGE_TIMEOUT = timedelta(seconds=0.5)
 OUTAGE = 0.05  # seconds for which a server is away that comes back
+
+
+# Each by its step, and by how often the fault comes.
+Cases = List[Tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -193,15 +201,20 @@ class Row:
         self._run(["cancel"], interrupt=True)
 
     def _run(self, steps: List[str], *, interrupt: bool) -> None:
-        cases = [(step, often) for step in steps for often in (ONCE, FOR_GOOD)]
+        passing, staying = ([(step, often) for step in steps] for often in (ONCE, FOR_GOOD))
         with EmbeddedServer(tests=TESTS, pace=PACE, keep_alive=True) as server:
-            for case in cases:
+            for case in (*passing, *staying):
                 self._set(server, *case)
-            cases.append((UNDISTURBED, "cancel" if interrupt else ""))
-            tasks = [_task(*case, hours=interrupt) for case in cases]
-            job = {"label": "job", "iterations": len(cases), "parallel": True, "sync-start": False, "task": tasks}
-            results = asyncio.run(run_batch(server, {"jobs": [job]}, interrupt_at=len(cases) if interrupt else None))
-        for case, result in zip(cases, results):
+            staying.append((UNDISTURBED, "cancel" if interrupt else ""))
+            asyncio.run(self._run_both(server, passing, staying, interrupt=interrupt))
+
+    async def _run_both(self, server: EmbeddedServer, passing: Cases, staying: Cases, *, interrupt: bool) -> None:
+        """Run a batch of each, side by side: nobody need hurry to see that a fault has passed."""
+        results = await asyncio.gather(
+            run_batch(server, *_batch_of(passing, interrupt=interrupt), patience=PATIENT, retry=PERSISTENT),
+            run_batch(server, *_batch_of(staying, interrupt=interrupt)),
+        )
+        for case, result in zip((*passing, *staying), (*results[0], *results[1])):
             self._note(server, case, result)
 
     def _note(self, server: EmbeddedServer, case: Tuple[str, str], result: Mapping[str, Any]) -> None:
@@ -228,6 +241,13 @@ def _task(step: str, often: str, *, hours: bool) -> Mapping[str, Any]:
     return {"test": {"type": kind, "spec": spec}}
 
 
+def _batch_of(cases: Cases, *, interrupt: bool) -> Tuple[Mapping[str, Any], Optional[int]]:
+    """Give a batch with an iteration for each case, and when to interrupt it."""
+    tasks = [_task(*case, hours=interrupt) for case in cases]
+    job = {"label": "job", "iterations": len(cases), "parallel": True, "sync-start": False, "task": tasks}
+    return {"jobs": [job]}, len(cases) if interrupt else None
+
+
 class Interrupter:
     """Takes the place of signals."""
 
@@ -244,9 +264,11 @@ class Interrupter:
 async def run_batch(
     server: EmbeddedServer,
     batch: Mapping[str, Any],
-    *,
     interrupt_at: Optional[int] = None,
+    *,
     timeout: timedelta = TIMEOUT,
+    patience: Patience = PATIENCE,
+    retry: RetryPolicy = POLICY,
 ) -> List[Mapping[str, Any]]:
     """Run a batch on a server; interrupt it when so many runs are scheduled."""
     processor = AsyncBatchProcessor(
@@ -255,8 +277,8 @@ async def run_batch(
         lead=server.netloc,
         timeout=timeout,
         max_connections=100,
-        patience=PATIENCE,
-        retry=POLICY,
+        patience=patience,
+        retry=retry,
     )
     signals = Interrupter()
     scheduled: List[str] = []
