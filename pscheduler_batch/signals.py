@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 from contextlib import contextmanager
 from types import FrameType
@@ -67,30 +68,23 @@ class SignalWatch:
         loop = asyncio.get_running_loop()
         before = _handlers()
 
-        def come() -> None:
-            for number in before:
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL)
-            interrupt(self._reason)
+        def come(number: int, _frame: Optional[FrameType]) -> None:
+            # The second one ends the process even where the loop is stuck, such as in writing to a terminal that waits.
+            self._note(number, before)
+            loop.call_soon_threadsafe(interrupt, self._reason)
 
-        def note(number: int, _frame: Optional[FrameType]) -> None:
-            if self.caught is None:
-                self.caught = signal.Signals(number)
-                loop.call_soon_threadsafe(come)
-
-        for number in before:
-            # The loop wakes up; that the signal came is noted at once, as the loop may be about to end.
-            loop.add_signal_handler(number, _wake_up)
-            signal.signal(number, note)
-        if self.caught is not None:
-            # It came while this was being prepared, to whoever watched before.
-            come()
-        try:
-            yield
-        finally:
+        with _waking(loop, before):
             for number in before:
-                loop.remove_signal_handler(number)
-            _restore(before if self.caught is None else dict.fromkeys(before, signal.SIG_DFL))
+                signal.signal(number, come)
+            if self.caught is not None:
+                # It came while this was being prepared, to whoever watched before.
+                self._note(self.caught, before)
+                interrupt(self._reason)
+            try:
+                yield
+            finally:
+                if self.caught is None:
+                    _restore(before)
 
     @property
     def _reason(self) -> str:
@@ -103,8 +97,28 @@ class SignalWatch:
             signal.signal(other, signal.SIG_DFL)
 
 
-def _wake_up() -> None:
-    """Do nothing more."""
+@contextmanager
+def _waking(loop: asyncio.AbstractEventLoop, watched: Handlers) -> Iterator[None]:
+    """
+    Let a signal wake a loop that waits, so that Python gets to run what is to be done about it.
+
+    The loop's own way of watching for signals gives them back to the system for a moment when it ends, and one that
+    comes just then would take the results along.
+    """
+    if not watched:
+        yield
+        return
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        for end in (reading, writing):
+            end.settimeout(0)
+        loop.add_reader(reading, reading.recv, 1024)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(reading)
 
 
 def _handlers() -> Handlers:

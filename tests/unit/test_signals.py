@@ -60,6 +60,52 @@ def test_after_the_first_signal_the_second_one_is_the_systems():
     assert handlers() == [signal.SIG_DFL] * 3
 
 
+def test_the_second_signal_is_the_systems_even_while_the_loop_is_stuck():
+    """As in writing to a terminal that takes nothing; there would be no other way to end it than by SIGKILL."""
+    seen = []
+
+    async def run():
+        with SignalWatch().watching(lambda _reason: None):
+            os.kill(os.getpid(), signal.SIGINT)
+            # The loop has had no turn yet.
+            seen.extend(handlers())
+
+    asyncio.run(run())
+
+    assert seen == [signal.SIG_DFL] * 3
+
+
+def test_at_no_moment_is_a_signal_left_to_others(monkeypatch):
+    """Neither when the watching begins nor when it ends: it would be lost, or end the process with all results."""
+    given = []
+    really = signal.signal
+    monkeypatch.setattr(signal, "signal", lambda number, handler: given.append(handler) or really(number, handler))
+    watcher = SignalWatch()
+    with watcher.holding():
+        held = signal.getsignal(signal.SIGTERM)
+        given.clear()
+        watch(watcher)
+        watching, restored = set(given[:3]), given[3:]
+
+    assert len(watching) == 1
+    assert watching.isdisjoint({signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler})
+    assert restored == [held] * 3
+
+
+def test_signals_wake_the_loop_while_they_are_watched_for():
+    """One that comes just before the loop waits would else not be heard of until something else happens."""
+
+    async def run():
+        with SignalWatch().watching(lambda _reason: None):
+            waking = signal.set_wakeup_fd(-1)
+            signal.set_wakeup_fd(waking)
+        return waking, signal.set_wakeup_fd(-1)
+
+    waking, afterwards = asyncio.run(run())
+
+    assert (waking != -1, afterwards) == (True, -1)
+
+
 def test_without_a_signal_all_is_as_it_was():
     """For the program that goes on."""
     watcher = SignalWatch()
@@ -110,14 +156,13 @@ def test_a_signal_that_comes_while_the_loop_is_prepared_interrupts_all_the_same(
 
     async def run():
         loop = asyncio.get_running_loop()
-        prepare = loop.add_signal_handler
+        prepare = loop.add_reader
 
-        def prepare_late(number, callback):
-            if watcher.caught is None:
-                signal.raise_signal(signal.SIGTERM)
-            prepare(number, callback)
+        def prepare_late(*arguments):
+            signal.raise_signal(signal.SIGTERM)
+            prepare(*arguments)
 
-        monkeypatch.setattr(loop, "add_signal_handler", prepare_late)
+        monkeypatch.setattr(loop, "add_reader", prepare_late)
         with watcher.watching(told.append):
             pass
 
