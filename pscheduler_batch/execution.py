@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Optional, Sequence
 
 from pscheduler_batch.errors import BatchError, InputError
-from pscheduler_batch.messages import PROGRAM, CommandError, say, show_problems, write_error
+from pscheduler_batch.messages import PROGRAM, CommandError, say, settle_stderr, show_problems, write_error
 from pscheduler_batch.options import Options
 from pscheduler_batch.starting import deadly_interrupt, embedded_server, make_processor, tell_warnings
 
@@ -45,6 +45,8 @@ def execute(options: Options) -> int:
         show_problems(error)
     except BatchError as error:
         say(str(error))
+    finally:
+        settle_stderr()
     return NOT_CARRIED_THROUGH
 
 

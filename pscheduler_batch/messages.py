@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
-from typing import Iterable, Optional
+from typing import Iterable, Optional, TextIO
 
 from pscheduler_batch.errors import BatchError, InputError, Problem
 
@@ -45,6 +46,30 @@ def write_error(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def settle_stderr() -> None:
+    """
+    Leave nothing that could not be written to the standard error for Python to try again when it exits.
+
+    It would fail once more, and then the exit status would be 120, whatever became of the batch.
+    """
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            forget_what_is_left(sys.stderr)
+
+
+def forget_what_is_left(stream: TextIO) -> None:
+    """Let what a stream still holds, and all that is written to it from now on, go nowhere."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, stream.fileno())
+    finally:
+        os.close(nothing)
 
 
 def read_input(input_file: str, *, what: str = "the batch", program: str = PROGRAM) -> bytes:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.messages import forget_what_is_left
 
 
 class OutputError(BatchError):
@@ -167,9 +168,7 @@ def _write_stdout(pieces: Iterable[bytes], holds: str) -> None:
             stream.flush()
     except OSError as error:
         # Python would try to flush it once more when it exits, and complain.
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
-        os.close(nothing)
+        forget_what_is_left(sys.stdout)
         raise OutputError(f"{where}: {error.strerror}") from error
 
 

@@ -53,7 +53,7 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     A report is one page for people, with tables and plots (html), a table in plain text (text), a line for every run,
     for spreadsheets (csv), or a test suite, for CI systems (junit). Nothing is submitted to pScheduler.
     """
-    from pscheduler_batch.messages import say  # noqa: PLC0415 - --help does not need it
+    from pscheduler_batch.messages import say, settle_stderr  # noqa: PLC0415 - --help does not need it
 
     for message in misspelt_variables(context):
         say(f"warning: {message}", program=PROGRAM)
@@ -62,6 +62,8 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     except BatchError as error:
         say(str(error), program=PROGRAM)
         context.exit(FAILED)
+    finally:
+        settle_stderr()
 
 
 def main() -> None:

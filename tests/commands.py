@@ -36,11 +36,11 @@ def environment(**changes: str) -> Mapping[str, str]:
     Give an environment without settings for pScheduler, in which batches may be run and give no summary.
 
     Args:
-        changes: Of the environment; an empty text takes out what is set here.
+        changes: Of the environment; an empty text takes a variable out.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
     ours = {"BETA": "1", "PSCHEDULER_BATCH_NO_SUMMARY": "1", **changes}
-    return {**kept, **{name: value for name, value in ours.items() if value}}
+    return {name: value for name, value in {**kept, **ours}.items() if value}
 
 
 def run_batch(*arguments: str, batch: Union[bytes, str, Mapping[str, Any]] = b"", **changes: str) -> Ended:

@@ -227,6 +227,14 @@ class TestStreams:
         assert b"Traceback" not in stderr
         assert b"Broken pipe" in stderr
 
+    @pytest.mark.parametrize(("options", "status"), [(("-v",), 0), (("--lead", "no/host"), 1)])
+    def test_nobody_reading_what_is_said_does_not_change_the_status(self, there, options, status):
+        """Python itself would exit with 120 where it keeps what could not be written, and tries again in the end."""
+        process = start(*there, *options, batch=ONE, PYTHONUNBUFFERED="")
+        process.stderr.close()
+
+        assert process.wait(TIME_LIMIT) == status
+
 
 def test_an_embedded_server_needs_nothing_else():
     """Neither BETA nor hosts."""
@@ -281,14 +289,14 @@ def test_many_iterations_at_once_take_no_thread_each(there):
     assert max(threads) < 16
 
 
-def start(*arguments, batch, stdout=subprocess.DEVNULL, close=False):
+def start(*arguments, batch, stdout=subprocess.DEVNULL, close=False, **changes):
     """Start the command, give it a batch, and do not wait for its end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pscheduler_batch", *arguments],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        env=environment(),
+        env=environment(**changes),
     )
     if close:
         process.stdout.close()
