@@ -60,7 +60,7 @@ _FAILURES = (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError, U
 
 class Exchange:
     """
-    Makes requests to pScheduler servers, a limited number at once to each host.
+    Makes requests to pScheduler servers, a limited number at once to each host; DELETE is counted by itself.
 
     Belongs to the event loop that first used it; close it with :meth:`aclose`.
 
@@ -94,7 +94,7 @@ class Exchange:
         self.max_connections = max_connections
         self._reply_seconds = reply_seconds
         self._max_body = max_body
-        self._slots: Dict[str, asyncio.Semaphore] = {}
+        self._slots: Dict[Tuple[str, bool], asyncio.Semaphore] = {}
         self._idle: Dict[Tuple[str, Optional[str]], List[httpx.AsyncHTTPTransport]] = {}
 
     async def aclose(self) -> None:
@@ -138,9 +138,11 @@ class Exchange:
             reason = f"that is no URL: {error}"
             raise UnreachableError(reason, doing=doing, url=shown(url), sent=False, transient=False) from error
         course = _Course(self._reply_seconds + wait, min(CONNECT_SECONDS, self._reply_seconds), bind)
-        slots = self._slots.get(host)
+        # Canceling a task does not wait for anything else.
+        queue = (host, method == "DELETE")
+        slots = self._slots.get(queue)
         if slots is None:
-            slots = self._slots[host] = asyncio.Semaphore(self.max_connections)
+            slots = self._slots[queue] = asyncio.Semaphore(self.max_connections)
         async with slots:
             idle = self._idle.setdefault((host, bind), [])
             transport = idle.pop() if idle else self._new_transport(bind)

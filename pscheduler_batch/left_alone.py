@@ -21,12 +21,15 @@ class Host:
 
     Attributes:
         slots: Whoever asks the host holds one of them.
+        canceling: Whoever cancels a task there holds one of these. A busy server takes its time for POSTs, which cannot
+            be broken off, and when a batch is interrupted there is no time to wait for those.
     """
 
     def __init__(
         self,
         clock: Clock,
         slots: Slots,
+        canceling: Slots,
         *,
         patience: int,
         limit: timedelta,
@@ -38,11 +41,13 @@ class Host:
         Args:
             clock: The time.
             slots: How many requests go to it at once.
+            canceling: How many tasks are canceled there at once.
             patience: How many failures in a row it may have before it is left alone.
             limit: A host that failed for longer without any answer between is not waited for while it is left alone.
             longest_pause: Says for how long it is left alone for the first, second … time in a row.
         """
         self.slots = slots
+        self.canceling = canceling
         self._clock = clock
         self._patience = patience
         self._limit = limit

@@ -170,6 +170,7 @@ class RetryingExchange:
         return Host(
             self._means.clock,
             Slots(self.max_connections),
+            Slots(self.max_connections),
             patience=policy.patience_with_host,
             limit=policy.limit,
             longest_pause=policy.longest_pause,
@@ -221,15 +222,19 @@ class _Course:
     async def attempt(self) -> Reply:
         """Make the request once, as soon as the host has a slot for it."""
         # A request that has not begun yet must learn that the host is left alone, so it queues here.
-        await self._host.slots.take(urgent=self._method == "POST" or is_format_url(self._url))
+        slots = self._host.canceling if self._method == "DELETE" else self._host.slots
+        is_post = self._method == "POST"
+        unless = self._means.ending if is_post else None
+        if not await slots.take(urgent=is_post or is_format_url(self._url), unless=unless):
+            raise self._too_late()
         try:
             # Waiting for its turn takes nothing from its time.
             self._begun = self._begun or self._clock.now()
             return await self._host.attempt(self._make, self._refuse)
         except _EndedError:
-            raise self._refuse("the batch was ended before anything was sent", False) from None  # noqa: FBT003
+            raise self._too_late() from None
         finally:
-            self._host.slots.give_back()
+            slots.give_back()
 
     async def go_on_after(self, first: _Outcome) -> Reply:
         """Make the request again, and again; the first attempt counts as one."""
@@ -274,6 +279,9 @@ class _Course:
         return await self._means.exchange.request(
             self._method, self._url, doing=self._doing, content=self._content, bind=self._bind, wait=self._wait
         )
+
+    def _too_late(self) -> UnreachableError:
+        return self._refuse("the batch was ended before anything was sent", False)  # noqa: FBT003
 
     def _refuse(self, reason: str, transient: bool) -> UnreachableError:  # noqa: FBT001 - as it is called
         return UnreachableError(reason, doing=self._doing, url=shown(self._url), sent=False, transient=transient)

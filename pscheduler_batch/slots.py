@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Deque
+from typing import Deque, Optional
+
+from pscheduler_batch.waiting import Ending
 
 
 class Slots:
@@ -22,26 +24,34 @@ class Slots:
 
     def __init__(self, number: int) -> None:
         self._free = number
-        self._urgent: Deque[asyncio.Future[None]] = deque()
-        self._others: Deque[asyncio.Future[None]] = deque()
+        self._urgent: Deque[asyncio.Future[bool]] = deque()
+        self._others: Deque[asyncio.Future[bool]] = deque()
 
-    async def take(self, *, urgent: bool = False) -> None:
+    async def take(self, *, urgent: bool = False, unless: Optional[Ending] = None) -> bool:
         """
         Wait for a slot; whoever has got one gives it back with :meth:`give_back`.
 
         Args:
             urgent: Whether to go before all that is not.
+            unless: Ends the waiting; if not given, nothing does.
+
+        Returns:
+            Whether there is one.
         """
+        if unless is not None and unless.begun:
+            return False
         if self._free:
             # Then nobody waits.
             self._free -= 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            return True
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         (self._urgent if urgent else self._others).append(turn)
+        if unless is not None:
+            unless.tell(turn)
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if not turn.cancelled() and turn.result():
                 # It was this one's turn already.
                 self.give_back()
             raise
@@ -52,6 +62,6 @@ class Slots:
             while queue:
                 turn = queue.popleft()
                 if not turn.done():
-                    turn.set_result(None)
+                    turn.set_result(True)
                     return
         self._free += 1

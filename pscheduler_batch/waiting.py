@@ -54,12 +54,21 @@ class Ending:
     def __init__(self) -> None:
         self.begun = False
         self._sleeping: Set[asyncio.Future[Any]] = set()
+        self._told: Set[asyncio.Future[bool]] = set()
 
     def begin(self) -> None:
         """End the batch; whoever sleeps in :meth:`sleep` wakes up."""
         self.begun = True
         for sleeping in self._sleeping:
             sleeping.cancel()
+        for told in self._told:
+            if not told.done():
+                told.set_result(False)
+
+    def tell(self, waited_for: asyncio.Future[bool]) -> None:
+        """Let something that is waited for come to nothing when the batch is ended."""
+        self._told.add(waited_for)
+        waited_for.add_done_callback(self._told.discard)
 
     async def sleep(self, clock: Clock, seconds: float) -> None:
         """Wait for a number of seconds, or until the batch is ended."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import signal
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict
 
@@ -232,6 +233,26 @@ def test_twenty_at_once_leave_nothing_behind(server, there, said):
     assert left(server) == 0
     assert len(server.state.tasks) <= (8 if "posting" in said else 20)
     assert running.seconds < AT_ONCE
+
+
+def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_posted(server, there):
+    """It may have a POST for longer than people wait; what has not had its turn is not posted any more."""
+    posting = gate(server, "tasks", HANG, method="POST", after=3)
+    parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
+    with Running(*there, batch={"jobs": [parallel]}) as running:
+        running.until_said("posted as", times=3)
+        posting.wait()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    fates = Counter(result["error"].rpartition("; ")[2] for result in ended.results[0])
+
+    assert fates == {
+        "its task was canceled": 3,
+        "its task may go on on its server": 8,
+        "its task was never posted": 9,
+    }
+    assert (left(server), len(server.state.tasks)) == (0, 3)
+    assert running.seconds < 7
 
 
 def test_at_the_end_the_document_is_written(there):

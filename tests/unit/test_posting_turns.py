@@ -74,23 +74,6 @@ def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
     assert server.most_at_once == max_connections
 
 
-class Silent:
-    """Takes requests and answers none of them."""
-
-    max_connections = 1
-
-    def __init__(self):
-        self.requests = []
-
-    async def request(self, method, url, **_):
-        """Be asked for ever."""
-        self.requests.append(f"{method} {url}")
-        await asyncio.Event().wait()
-
-    async def aclose(self):
-        """Do nothing."""
-
-
 def test_what_ends_an_iteration_goes_before_what_is_only_asked():
     """Until then its result is in memory, and there may be thousands that ask."""
     asked = [f"https://ps.example.net/pscheduler/tasks/{number}/runs/first" for number in range(5)]
@@ -146,11 +129,10 @@ class TestTurns:
         assert len(requests) == 1
 
     def test_one_that_had_no_turn_yet_has_no_task(self):
-        """Once the one before it is out of the way, that is known for certain."""
+        """However long the server takes for the one before it, that is known at once and for certain."""
 
         async def end(poster):
-            first, *others = poster.abandoned
-            first.answer.cancel()
+            _, *others = poster.abandoned
             return [await poster.cancel_abandoned(each) for each in others]
 
         requests, _, were_there = asyncio.run(self.post_all(TURNS + 5, end))

@@ -8,6 +8,7 @@ from typing import List
 import pytest
 
 from pscheduler_batch.slots import Slots
+from pscheduler_batch.waiting import Ending
 
 
 async def settle() -> None:
@@ -135,3 +136,19 @@ def test_nobody_slips_in_before_the_one_whose_turn_it_is():
         return had
 
     assert asyncio.run(main()) == [True, False]
+
+
+def test_who_waits_for_a_batch_that_is_ended_gets_nothing():
+    """Nor does who comes later; the slot stays with whoever has it, and is given to others."""
+
+    async def main() -> List[bool]:
+        slots, ending = Slots(1), Ending()
+        had = [await slots.take(unless=ending)]
+        waiting = [asyncio.ensure_future(slots.take(unless=unless)) for unless in (ending, None)]
+        await settle()
+        ending.begin()
+        had += [await waiting[0], await slots.take(unless=ending), waiting[1].done()]
+        slots.give_back()
+        return [*had, await waiting[1]]
+
+    assert asyncio.run(main()) == [True, False, False, False, True]
