@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from pscheduler_batch.model import JSON, Batch, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.positions import Path, pointer
-from pscheduler_batch.private import HIDDEN, conceal, secrets_of
+from pscheduler_batch.private import HIDDEN, as_pairs, conceal, secrets_of
 from pscheduler_batch.wording import is_secret, printable
 
 # Up to so many iterations, every change of a batch is told.
@@ -106,7 +106,7 @@ def task_changes(before: JSONObject, after: JSONObject) -> Tuple[Change, ...]:
     return changes(before, after)
 
 
-def difference_lines(batch: Batch, plan: Plan) -> Iterator[str]:
+def difference_lines(plan: Plan) -> Iterator[str]:
     """
     Tell what is changed in the tasks of a batch before they are posted.
 
@@ -116,15 +116,14 @@ def difference_lines(batch: Batch, plan: Plan) -> Iterator[str]:
     worked out only when the job begins (decision 10).
 
     Args:
-        batch: The batch.
-        plan: The same, worked out.
+        plan: The batch, worked out.
 
     Returns:
         Lines without their ends; whatever is in a label or a task, they are fit for a terminal.
     """
     cut = sum(len(job.iterations) for job in plan.jobs) > MOST_ITERATIONS
     for job_plan in plan.jobs:
-        yield from _job_lines(batch, job_plan, cut=cut) if job_plan.job.enabled else [_heading(job_plan, "not enabled")]
+        yield from _job_lines(job_plan, cut=cut) if job_plan.job.enabled else [_heading(job_plan, "not enabled")]
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class _Group:
     changes: Tuple[Change, ...]
 
 
-def _job_lines(batch: Batch, plan: JobPlan, *, cut: bool) -> Iterator[str]:
+def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
     groups = _groups(plan)
     count = len(plan.iterations)
     common, rest = _split(groups)
@@ -144,10 +143,9 @@ def _job_lines(batch: Batch, plan: JobPlan, *, cut: bool) -> Iterator[str]:
         yield _heading(plan, f"{_iterations(count)}, nothing changed")
         return
     yield _heading(plan, _iterations(count))
-    lines = _Lines(batch, plan.job)
     if common or together:
         yield "  iteration 0:" if count == 1 else f"  all {_iterations(count)}:"
-        yield from lines.write(plan, 0, common)
+        yield from _lines(plan, 0, common)
         if together:
             yield STARTED
     shown = rest if not cut or len(rest) <= 2 * FIRST_GROUPS else (*rest[:FIRST_GROUPS], rest[-1])
@@ -156,7 +154,7 @@ def _job_lines(batch: Batch, plan: JobPlan, *, cut: bool) -> Iterator[str]:
             left_out = [number for hidden in rest[FIRST_GROUPS:-1] for number in hidden.numbers]
             yield f"  ... {_iterations(len(left_out))} more, each changed in another way ..."
         yield f"  {_numbers(group.numbers)}:"
-        yield from lines.write(plan, group.numbers[0], group.changes)
+        yield from _lines(plan, group.numbers[0], group.changes)
 
 
 def _groups(plan: JobPlan) -> Tuple[_Group, ...]:
@@ -201,22 +199,15 @@ def _name(change: Change) -> str:
     return json.dumps([change.path, _key(change.before), _key(change.after)])
 
 
-class _Lines:
-    """Writes the changes of one job's iterations."""
+def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]:
+    """
+    Write the changes of an iteration, a line each.
 
-    def __init__(self, batch: Batch, job: Job) -> None:
-        self._global = secrets_of(batch.data)
-        self._job = job
-
-    def write(self, plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]:
-        """
-        Write the changes of an iteration, a line each.
-
-        Where a transform has put a secret into a place that is no secret, it is a secret there as well.
-        """
-        secrets = self._global | secrets_of([_task_before(self._job, number), plan.iterations[number].task])
-        for change in found:
-            yield _line(change, {"_": sorted(secrets)})
+    Where a transform has put a secret into a place that is no secret, it is a secret there as well.
+    """
+    secrets = as_pairs(secrets_of([_task_before(plan.job, number), plan.iterations[number].private]))
+    for change in found:
+        yield _line(change, secrets)
 
 
 def _line(change: Change, secrets: JSON) -> str:

@@ -261,7 +261,7 @@ class Journal:
             past = past_of_lines(lines)
         except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(iteration, error) from error
-        seal = Seal(iteration.task)
+        seal = Seal(iteration.task, iteration.given)
         if past.check is not None and past.check != seal.check:
             reason = f"the secrets of {iteration.label} are not what they were when {self._path} was written"
             raise JournalError(reason)
@@ -296,7 +296,7 @@ class Journal:
         Raises:
             JournalError: It could not be noted, and so must not be posted.
         """
-        seal = Seal(iteration.task)
+        seal = Seal(iteration.task, iteration.given)
         try:
             task = seal.close(iteration.task)
             self._note_iteration("posting", iteration, lead=lead, mark=mark, task=task, check=seal.check)
@@ -333,7 +333,7 @@ class Journal:
         """
         if result.failure is not None and result.failure.doing == DOING:
             return
-        seal = Seal(result.iteration.task)
+        seal = Seal(result.iteration.task, result.iteration.given)
         # A result nested too deeply to be written is fetched again as well.
         with suppress(JournalError, RecursionError):
             sealed = seal.close(record_result(result))

@@ -107,7 +107,7 @@ def _show_plan(options: Options) -> None:
         elif options.diff:
             from pscheduler_batch.diffs import difference_lines  # noqa: PLC0415
 
-            lines = difference_lines(batch, plan)
+            lines = difference_lines(plan)
             destination.write_bytes("".join(f"{line}\n" for line in lines).encode())
         else:
             from pscheduler_batch.results import pieces_of, render_plan  # noqa: PLC0415

@@ -109,6 +109,7 @@ class Iteration:
         label: What messages call it: the job's label and the number.
         delay: How long after the job's begin its task is posted.
         task: What is posted.
+        given: What its transforms were given that nobody is to see, and may have put into other places of the task.
     """
 
     job: int
@@ -116,6 +117,12 @@ class Iteration:
     label: str
     delay: timedelta
     task: JSONObject
+    given: JSON = None
+
+    @property
+    def private(self) -> JSON:
+        """All that may hold secrets which what is said of the iteration must not have in it."""
+        return [self.task, self.given]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.iteration_problems import IterationProblems
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.places import in_order, locate_problems
-from pscheduler_batch.private import conceal
+from pscheduler_batch.private import as_pairs, conceal, secrets_of
 from pscheduler_batch.scripts import ScriptError
 from pscheduler_batch.transforms import SkippedError, StepError, Transforms
 from pscheduler_batch.validation import check_task
@@ -178,11 +178,18 @@ class _Planning:
         if count is None or len(self.problems) > before:
             return JobPlan(job, ())
         delays = start_delays(count, job.backoff, parallel=job.parallel)
+        given = self._secrets(job)
         iterations = tuple(
-            Iteration(job.number, number, f"{job.label}/{number}", delays[number], task)
+            Iteration(job.number, number, f"{job.label}/{number}", delays[number], task, given[number % len(given)])
             for number, task in enumerate(tasks)
         )
         return JobPlan(job, iterations)
+
+    def _secrets(self, job: Job) -> List[JSON]:
+        """Collect the secrets that the transforms of each task of a job are given."""
+        if not self.transforms.steps(job):
+            return [None]
+        return [as_pairs(secrets_of([task, self.transforms.secrets(job)])) for task in job.tasks]
 
     def _count(self, job: Job) -> Optional[int]:
         count = len(job.tasks) if job.task_is_array else self._given_count(job)

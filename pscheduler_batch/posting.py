@@ -150,7 +150,7 @@ class Poster:
             raise _with_hint(error, hint) from error
         if not _is_lost(error):
             return await self._demand_kept(lead, mark, error)
-        said = conceal(str(error), iteration.task)
+        said = conceal(str(error), iteration.private)
         self._tell(f"{iteration.label}: {said}; looking for the task by its mark")
         return None
 

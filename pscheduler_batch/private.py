@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Iterable, Set
+from urllib.parse import quote_plus
 
 from pscheduler_batch.model import JSON
 
@@ -72,15 +73,19 @@ def conceal(text: str, value: JSON) -> str:
 
 
 def forms_of(secret: str) -> Set[str]:
-    """Say how a secret may be written: as it is, in JSON, in JSON that is not confined to ASCII, and by Python."""
+    """
+    Say how a secret may be written.
+
+    As it is, in JSON, in JSON that is not confined to ASCII, by Python, in the query of a URL, and as what is left of
+    each of these in a page of HTML or on a terminal: other blanks, and nothing that cannot be seen.
+    """
     if secret.isascii() and secret.isalnum():
         return {secret}
-    return {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-    }
+    in_json = json.dumps(secret)[1:-1]
+    forms = {secret, in_json, json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], quote_plus(in_json)}
+    forms |= {"".join(filter(str.isprintable, form)) for form in forms}
+    forms |= {" ".join(form.split()) for form in forms}
+    return forms - {""}
 
 
 def _pattern(form: str, *, cut: bool) -> str:

@@ -73,7 +73,7 @@ def state_words(moved: IterationMoved) -> str:
     """Name the state of an iteration; what a server calls it may be anything."""
     if moved.state in KNOWN_STATES:
         return moved.state
-    return shorten(conceal(moved.state, moved.iteration.task))
+    return shorten(conceal(moved.state, moved.iteration.private))
 
 
 def state_now(moved: IterationMoved, now: datetime) -> str:

@@ -141,7 +141,7 @@ class _Job:
         if late * (host.accepted + 1) <= left:
             return None
         self._foreseen = True
-        name = shorten(conceal(host.name, moved.iteration.task))
+        name = shorten(conceal(host.name, moved.iteration.private))
         return (
             f'job "{shorten(self._job.label)}": not all its tasks will be in by their start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "

@@ -59,7 +59,7 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     if rendered[JSON_FORMAT] is None:
         failure = None if result.failure is None else result.failure.message
         said = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
-        error = conceal(said, result.iteration.task)
+        error = conceal(said, result.iteration.private)
         rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
     for media_type in RENDERED_FORMATS:
         rendered[media_type] = run.formats.get(media_type)
@@ -88,7 +88,7 @@ def error_of(result: IterationResult) -> Optional[str]:
             said.append(words)
     if not result.runs and result.failure is None:
         said.append("there was no run")
-    return conceal("; ".join(dict.fromkeys(said)), result.iteration.task) if said else None
+    return conceal("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None
 
 
 def result_text(result: IterationResult) -> str:

@@ -312,7 +312,7 @@ class Runner:
 
     def _broken_down(self, iteration: Iteration, bug: Exception) -> IterationResult:
         self._bugs.append(bug)
-        said = conceal(f"{type(bug).__name__}: {bug}", iteration.task)
+        said = conceal(f"{type(bug).__name__}: {bug}", iteration.private)
         message = f"this is a bug in pscheduler-batch: {said}"
         return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
 

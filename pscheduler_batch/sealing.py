@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, List, Mapping, Optional
+from functools import lru_cache
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON
 from pscheduler_batch.private import forms_of, secrets_of
@@ -33,12 +34,15 @@ class Seal:
     (False, {'log': 'used abc', '_key': 'abc', '_pins': [1, 2]})
     """
 
-    def __init__(self, task: JSON) -> None:
-        forms = {form for secret in secrets_of(task) for form in forms_of(secret)}
-        # The longest first, so that a secret that is part of another one leaves nothing of it.
-        self._texts: List[str] = sorted(forms, key=lambda form: (-len(form), form))
-        self._text_numbers = {text: number for number, text in enumerate(self._texts)}
-        self._find = re.compile("|".join([*(re.escape(text) for text in self._texts), _OPEN]))
+    def __init__(self, task: JSON, given: JSON = None) -> None:
+        """
+        Find the secrets.
+
+        Args:
+            task: The task.
+            given: What else may hold secrets that are in the task, in whatever places.
+        """
+        self._texts, self._text_numbers, self._find = _finding(frozenset(secrets_of([task, given])))
         hidden = {_text_of(value): value for value in _hidden_values(task)}
         self._value_numbers = {text: number for number, text in enumerate(sorted(hidden))}
         self._values: List[JSON] = [hidden[text] for text in self._value_numbers]
@@ -48,12 +52,12 @@ class Seal:
         """
         A few digits that are others if the secrets are; None where there are no secrets.
 
-        They are too few to find a secret by.
+        They are too few to find a secret by, even one that is in a list of words: of those, one in 256 has them.
         """
-        if not self._values:
+        if not self._values and not self._texts:
             return None
         known = json.dumps([self._texts, list(self._value_numbers)])
-        return hashlib.blake2b(known.encode(), digest_size=4).hexdigest()
+        return hashlib.blake2b(known.encode(), digest_size=1).hexdigest()
 
     def close(self, value: JSON) -> JSON:
         """
@@ -120,6 +124,16 @@ class Seal:
     def _close_hidden(self, value: JSON) -> JSON:
         number = self._value_numbers.get(_text_of(value))
         return None if number is None else f"{_OPEN}v{number}{_CLOSE}"
+
+
+@lru_cache(maxsize=64)
+def _finding(secrets: FrozenSet[str]) -> Tuple[List[str], Dict[str, int], re.Pattern[str]]:
+    """Number the forms of secrets, and make what finds them; those of a job's transforms can be many."""
+    forms = {form for secret in secrets for form in forms_of(secret)}
+    # The longest first, so that a secret that is part of another one leaves nothing of it.
+    texts = sorted(forms, key=lambda form: (-len(form), form))
+    find = re.compile("|".join([*map(re.escape, texts), _OPEN]))
+    return texts, {text: number for number, text in enumerate(texts)}, find
 
 
 def is_sealed(text: bytes) -> bool:

@@ -151,7 +151,7 @@ class Submitter:
         try:
             await self._submit(start, progress)
         except (SchedulerError, JournalError) as error:
-            message = conceal(str(error), iteration.task)
+            message = conceal(str(error), iteration.private)
             self._tell(f"{iteration.label}: failed: {message}")
             doing, url = (error.doing, error.url) if isinstance(error, SchedulerError) else (DOING, "")
             progress.keep(failure=Failure(message, doing, url))
@@ -273,7 +273,7 @@ class Submitter:
         try:
             await self._poster.cancel(result.task_href or "")
         except SchedulerError as error:
-            self._tell(f"{result.iteration.label}: {error}")
+            self._tell(f"{result.iteration.label}: {conceal(str(error), result.iteration.private)}")
         else:
             self._note_gone(result.iteration, CANCELED)
 
@@ -282,7 +282,7 @@ class Submitter:
         try:
             was_there = await self._poster.cancel_abandoned(posting)
         except SchedulerError as error:
-            self._tell(f"{posting.iteration.label}: {conceal(str(error), posting.iteration.task)}")
+            self._tell(f"{posting.iteration.label}: {conceal(str(error), posting.iteration.private)}")
         else:
             self._note_gone(posting.iteration, CANCELED if was_there else NEVER_POSTED)
 
@@ -316,7 +316,7 @@ def _conceal_failures(result: IterationResult) -> IterationResult:
     """Take the secrets of the task out of what servers said when they refused a format or ended a test."""
 
     def concealed(failure: Failure) -> Failure:
-        return replace(failure, message=conceal(failure.message, result.iteration.task))
+        return replace(failure, message=conceal(failure.message, result.iteration.private))
 
     runs = tuple(
         replace(run, failures={media_type: concealed(failure) for media_type, failure in run.failures.items()})

@@ -176,10 +176,12 @@ def test_differences_are_told_by_place():
 def test_secrets_are_not_shown(options):
     """Decision 17."""
     secret = {"script": '.test.spec.data = {"_key": "hunter2"} | .reference = "hunter2"'}
+    secret["script"] += " | .test.spec.fail = $args._key"
+    secret["args"] = {"args": {"_key": "swordfish"}}
     ended = run_batch(*options, batch={"jobs": [job(iterations=2, task_transform=secret)]}, BETA="")
 
     assert ended.status == 0
-    assert "hunter2" not in ended.stdout + ended.stderr
+    assert [word for word in ("hunter2", "swordfish") if word in ended.stdout + ended.stderr] == []
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no file that is always full")

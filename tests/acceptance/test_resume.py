@@ -219,6 +219,26 @@ class TestCommand:
         assert [result["task"]["reference"]["_secret"] for result in ended.results[0]] == ["swordfish"] * 2
         assert len(tasks()) == 2
 
+    def test_secrets_that_transforms_put_elsewhere_are_in_no_journal(self, write, pscheduler, tmp_path):
+        """They are secrets wherever they are, and come back whole; nor does anybody say them who quotes the task."""
+        put = {"script": '.test.spec.data = [$global._token, "\\($pin._pin)"] | .reference.was = ._key | del(._key)'}
+        hidden = job(
+            task={**task(), "_key": "swordfish"}, task_transform={**put, "args": {"pin": {"_pin": 471147114711}}}
+        )
+        batch = {"global": {"data": {"_token": "hunter2"}}, "jobs": [hidden, hidden]}
+        pscheduler.state.faults.refuse(
+            "tasks", 400, "no: hunter2 471147114711 swordfish", method="POST", after=1, times=1
+        )
+        begin, resume = write(batch)
+        first = run_batch(*begin, "--debug")
+        again = run_batch(*resume)
+        (run,) = again.results[0][0]["runs"]
+
+        for text in (first.stderr, again.stderr, again.results[1][0]["error"], (tmp_path / "journal").read_text()):
+            assert [secret for secret in ("hunter2", "471147114711", "swordfish") if secret in text] == []
+        assert (first.stdout, run["application/json"]["data"]) == (again.stdout, ["hunter2", "471147114711"])
+        assert again.results[0][0]["task"]["reference"]["was"] == "swordfish"
+
     def test_a_journal_that_is_done_prints_the_same_output_again(self, pscheduler, write):
         """To the byte, and nothing is sent."""
         begin, resume = write({"jobs": [SERIAL, TOGETHER]})

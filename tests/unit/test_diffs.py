@@ -14,7 +14,7 @@ PLAIN = {"test": {"type": "rtt", "spec": {"dest": "a"}}}
 
 def told(*jobs, **pairs):
     """The lines about a batch of some jobs."""
-    return list(difference_lines(*plan_jobs(*jobs, **pairs)))
+    return list(difference_lines(plan_jobs(*jobs, **pairs)[1]))
 
 
 def script(*lines, **pairs):

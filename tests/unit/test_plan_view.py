@@ -298,6 +298,6 @@ def test_examples_can_be_looked_at(example):
     batch = load_batch(example.read_bytes())
     plan = plan_batch(batch, Transforms(batch))
     text = plan_text(batch, plan, stream=None, begin=NOON, environ={})
-    told = "\n".join(difference_lines(batch, plan))
+    told = "\n".join(difference_lines(plan))
 
     assert all(f"{job.label}: " in text and f"{job.label} ({job.where}): " in told for job in batch.jobs)

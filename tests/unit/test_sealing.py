@@ -103,6 +103,16 @@ def test_the_check_tells_other_secrets_apart():
     assert Seal({"n": 1}).check is None
 
 
+def test_a_secret_that_was_put_elsewhere_comes_back():
+    """Though its name in the task is that of something open."""
+    task, given = {"open": ["used abc", 4711], "_key": "x"}, {"_token": "abc", "_pin": 4711}
+    closed = Seal(task, given).close(task)
+
+    assert [secret for secret in ("abc", "4711") if secret in json.dumps(closed)] == []
+    assert Seal(task, given).open(closed) == task
+    assert Seal({}, given).check not in {None, Seal({}, {**given, "_pin": 1}).check}
+
+
 def test_opening_with_fewer_secrets_is_an_error():
     """Nothing is made up."""
     sealed = Seal({"_a": "one", "_b": "other"}).close("one, other")
