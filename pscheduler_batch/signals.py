@@ -91,10 +91,11 @@ class SignalWatch:
         return f"interrupted by {'nothing' if self.caught is None else self.caught.name}"
 
     def _note(self, number: int, watched: Iterable[signal.Signals]) -> None:
-        """Note the first signal, and leave the second one to the system."""
+        """Note the first signal, and let the second one end the process."""
         self.caught = signal.Signals(number)
         for other in watched:
-            signal.signal(other, signal.SIG_DFL)
+            # Not left to the system yet: one that has come already would be dropped by Python, with a traceback.
+            signal.signal(other, _die_of)
 
 
 @contextmanager
@@ -119,6 +120,11 @@ def _waking(loop: asyncio.AbstractEventLoop, watched: Handlers) -> Iterator[None
         finally:
             signal.set_wakeup_fd(before)
             loop.remove_reader(reading)
+
+
+def _die_of(number: int, _frame: Optional[FrameType]) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def _handlers() -> Handlers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -53,26 +55,49 @@ def test_a_signal_is_an_interruption(number, status):
     assert (watcher.caught, watcher.exit_status) == (number, status)
 
 
-def test_after_the_first_signal_the_second_one_is_the_systems():
-    """Which ends the process at once."""
-    watch(SignalWatch(), signal.SIGTERM)
+# A process that gets signals while it watches for them, at once or when its event loop has had a turn.
+WATCHING = """
+import asyncio, os, signal, sys
+from pscheduler_batch.signals import SignalWatch
 
-    assert handlers() == [signal.SIG_DFL] * 3
+async def main():
+    with SignalWatch().watching(lambda _reason: None):
+        for name in sys.argv[1:]:
+            if name == "turn":
+                await asyncio.sleep(0)
+            else:
+                os.kill(os.getpid(), signal.Signals[name])
+
+asyncio.run(main())
+"""
 
 
-def test_the_second_signal_is_the_systems_even_while_the_loop_is_stuck():
-    """As in writing to a terminal that takes nothing; there would be no other way to end it than by SIGKILL."""
-    seen = []
+@pytest.mark.parametrize(
+    ("happens", "status"),
+    [
+        (["SIGTERM"], 0),
+        (["SIGTERM", "turn", "SIGTERM"], -signal.SIGTERM),
+        (["SIGTERM", "turn", "turn", "SIGINT"], -signal.SIGINT),
+        # Even where the loop is stuck, such as in writing to a terminal that takes nothing.
+        (["SIGINT", "SIGHUP"], -signal.SIGHUP),
+    ],
+)
+def test_the_second_signal_ends_the_process_at_once(happens, status):
+    """There would be no other way to end one that hangs than SIGKILL."""
+    ended = subprocess.run([sys.executable, "-c", WATCHING, *happens], capture_output=True, check=False, timeout=60)
 
-    async def run():
-        with SignalWatch().watching(lambda _reason: None):
-            os.kill(os.getpid(), signal.SIGINT)
-            # The loop has had no turn yet.
-            seen.extend(handlers())
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, b"", b"")
 
-    asyncio.run(run())
 
-    assert seen == [signal.SIG_DFL] * 3
+def test_two_signals_at_once_are_two():
+    """Python sees both together, and would drop one that nobody waits for any more, with a traceback."""
+    both = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}); "
+    both += "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); "
+    both += "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})"
+    code = WATCHING.replace("for name in", f"{both}\n        for name in")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, b"")
 
 
 def test_at_no_moment_is_a_signal_left_to_others(monkeypatch):
@@ -137,7 +162,7 @@ def test_a_signal_that_is_held_back_ends_nothing():
     with watcher.holding():
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert (watcher.caught, handlers()) == (signal.SIGTERM, [signal.SIG_DFL] * 3)
+    assert watcher.caught == signal.SIGTERM
 
 
 def test_a_signal_that_was_held_back_interrupts_as_soon_as_can_be():
