@@ -170,10 +170,13 @@ class Submitter:
             progress.keep(iteration=replace(iteration, task=past.task), late=past.late)
             progress.submitted = True
             task_href = past.task_href or await self._post_again(past, start, progress)
+            # It may be there, so an interruption has something to cancel from here on.
+            progress.keep(task_href=task_href)
             if past.canceling and not await self._is_kept(task_href):
                 # It was canceled because the batch was interrupted, and is to be run now.
                 self._record.note_canceled(iteration)
-                progress.keep(iteration=iteration, late=None)
+                progress.submitted = False
+                progress.keep(iteration=iteration, late=None, task_href=None)
                 task_href = await self._post(start, progress)
                 past = IterationPast()
         progress.keep(task_href=task_href)

@@ -357,6 +357,27 @@ def test_a_journal_goes_on_where_it_was_interrupted(server, there, tmp_path, nam
     assert ended.document["batch"]["start"] == interrupted.document["batch"]["start"]
 
 
+def test_who_goes_on_and_is_interrupted_cancels_what_was_left(server, there, tmp_path):
+    """A task of which it is not known yet whether it was canceled before is known all the same."""
+    journal, batch = str(tmp_path / "journal"), {"jobs": [job(task=HOUR)]}
+    canceling = gate(server, "tasks/*", HANG, method="DELETE")
+    with Running(*there, "--journal", journal, batch=batch) as running:
+        running.until_said("scheduled as")
+        running.signal(signal.SIGINT)
+        canceling.wait()
+        running.signal(signal.SIGINT)
+        running.end()
+    server.state.faults.clear()
+    looking = gate(server, "tasks/*", HANG, method="GET")
+    with Running(*there, "--resume", journal, batch=batch) as running:
+        looking.wait()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.results[0][0]["error"] == f"interrupted by SIGINT {CANCELED}"
+    assert (left(server), len(server.state.tasks)) == (0, 1)
+
+
 def test_asyncio_has_nothing_to_complain_of(server, there):
     """Not even where everything it could complain of is an error."""
     parallel = job(task=HOUR, iterations=5, parallel=True, sync_start=False, backoff="PT0.05S")
