@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Iterable, Set
 from urllib.parse import quote_plus
 
@@ -76,13 +77,14 @@ def forms_of(secret: str) -> Set[str]:
     """
     Say how a secret may be written.
 
-    As it is, in JSON, in JSON that is not confined to ASCII, by Python, in the query of a URL, and as what is left of
-    each of these in a page of HTML or on a terminal: other blanks, and nothing that cannot be seen.
+    As it is, in JSON, in JSON that is not confined to ASCII, by Python, in the query of a URL, each of these in HTML,
+    and what is left of them in a page or on a terminal: other blanks, and nothing that cannot be seen.
     """
     if secret.isascii() and secret.isalnum():
         return {secret}
     in_json = json.dumps(secret)[1:-1]
     forms = {secret, in_json, json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], quote_plus(in_json)}
+    forms |= {escape(form) for form in forms}
     forms |= {"".join(filter(str.isprintable, form)) for form in forms}
     forms |= {" ".join(form.split()) for form in forms}
     return forms - {""}

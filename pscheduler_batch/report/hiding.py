@@ -8,7 +8,6 @@ HTML and its result may quote them [j25], so each of these is searched for them.
 from __future__ import annotations
 
 import re
-from html import escape
 from math import isfinite
 from typing import AbstractSet, Any, Mapping
 
@@ -38,7 +37,6 @@ class Hider:
         """
         self._secrets = frozenset(secrets)
         forms = {form for secret in secrets for form in forms_of(secret)}
-        forms |= {escape(form) for form in forms}
         # The longest first, so that a secret that is part of another leaves nothing of it.
         found = "|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))
         self._find = re.compile(found) if found else None

@@ -40,6 +40,7 @@ def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, 
         ("a.b*c(", "it said a.b*c("),
         ('a"b c/1', "it said https://ps.example.net/?spec=a%5C%22b+c%2F1"),
         ("a  b\nc\n", "it said a b c"),
+        ('a"<b>', "it said a&quot;&lt;b&gt;"),
         ("a\tb\u200bc", "it said abc"),
     ],
 )
