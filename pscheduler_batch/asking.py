@@ -13,6 +13,8 @@ from pscheduler_batch.waiting import Clock, Ending, Patience, server_offset
 
 # What a web server says in the place of a pScheduler that is being started again. A 504 is missing: that took long.
 AWAY = frozenset({502, 503})
+# What pScheduler says itself while it is being started, as its database is not there yet, and when it is overworked.
+INTERNAL = 500
 TOO_MANY = 429
 
 
@@ -60,9 +62,15 @@ class Asker:
         self._offsets[host_of(url)] = server_offset(reply.date, self.clock.now(), elapsed)
         return reply
 
-    async def ask_lead(self, url: str, *, doing: str, wait: float = 0) -> Reply:
+    async def ask_lead(self, url: str, *, doing: str, wait: float = 0, refusable: bool = False) -> Reply:
         """
         Ask about a task that is there and goes on, so that a server that is out of reach for a while does no harm.
+
+        Args:
+            url: What to ask for.
+            doing: The step, for messages.
+            wait: How many seconds the server is asked to wait before it answers.
+            refusable: Whether a 500 may be its last word, as there is something that it may not be able to do.
 
         Raises:
             UnreachableError: It was out of reach for longer than is waited for.
@@ -77,6 +85,7 @@ class Asker:
             else:
                 # What cuts a long poll short is dealt with by those who wait.
                 away = reply.status == TOO_MANY or (reply.status in AWAY and not wait)
+                away = away or (reply.status == INTERNAL and not refusable)
                 if not away or self.clock.now() - since >= self.patience.outage:
                     return reply
             await self.clock.sleep(self.patience.pause.total_seconds())

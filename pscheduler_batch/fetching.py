@@ -127,7 +127,7 @@ class Fetcher:
         url = format_url(run, media_type)
         doing = f"fetching the result as {media_type}"
         try:
-            return decipher_format(await self._asker.ask_lead(url, doing=doing), doing=doing, url=url)
+            return decipher_format(await self._asker.ask_lead(url, doing=doing, refusable=True), doing=doing, url=url)
         except SchedulerError as error:
             return Failure(str(error), error.doing, error.url)
 

@@ -96,7 +96,8 @@ class FirstRuns:
             asked = clock.now()
             url = first_run_url(task_href, wait, merged=merged)
             # The server waits for the run for twice as long as it is asked to [d14], and then for the result.
-            reply = await self._asker.ask_lead(url, doing=DOING, wait=3 * wait if merged else 2 * wait)
+            took = 3 * wait if merged else 2 * wait
+            reply = await self._asker.ask_lead(url, doing=DOING, wait=took, refusable=merged)
             if merged and reply.status in _REFUSED:
                 merged = False
                 continue
