@@ -83,7 +83,10 @@ class Destination:
         try:
             self._put(piece.encode("ascii") for piece in pieces())
         except OSError as error:
-            self._put_on_stdout(piece.encode("ascii") for piece in pieces())
+            try:
+                self._put_on_stdout(piece.encode("ascii") for piece in pieces())
+            except OutputError as other:
+                raise OutputError(f"{self._cannot(error)}\n{other}") from error
             reason = f"{self._cannot(error)}; the results are on the standard output instead"
             raise OutputError(reason) from error
 

@@ -23,6 +23,7 @@ from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import CUT
 
 DOING = "posting the task"
+REDIRECTED = 300
 INTERNAL = 500
 NOT_FOUND = 404
 
@@ -274,7 +275,8 @@ def _may_have_arrived(error: SchedulerError) -> bool:
     if isinstance(error, UnreachableError):
         return error.sent
     if isinstance(error, RefusedError):
-        return error.status_code in CUT or error.status_code == INTERNAL
+        # Whatever else a server refuses, it says so with another status; 201 and the like are odd ways to accept.
+        return error.status_code < REDIRECTED or error.status_code >= INTERNAL
     # An answer that cannot be understood, where the server meant to say where the task is.
     return True
 

@@ -197,6 +197,18 @@ def test_a_pipe_without_a_name_is_written_to():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_full_disk_that_takes_neither_is_said_of_both():
+    """So nobody looks for the file."""
+    with open("/dev/full", "wb") as full:
+        done = run_program("/dev/full", stdout=full)
+
+    assert [line.rpartition("Error: ")[2] for line in done.stderr.splitlines()[-2:]] == [
+        "cannot write /dev/full: No space left on device",
+        "cannot write the results to the standard output: No space left on device",
+    ]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_a_full_disk_does_not_cost_the_results(capfdbinary):
     """They are on the standard output instead, and the message says so."""
     with pytest.raises(OutputError) as caught:

@@ -231,7 +231,7 @@ class TestLostAnswers:
 class TestAnswersThatSayNo:
     """A server that says no may have kept the task all the same."""
 
-    @pytest.mark.parametrize("status", [500, *sorted(CUT)])
+    @pytest.mark.parametrize("status", [201, 202, 500, 507, *sorted(CUT)])
     def test_a_task_that_was_kept_is_the_task(self, wire, marks, status):
         """A server may break after it has stored a task, and a web server cut the answer."""
         server = wire()
@@ -253,7 +253,7 @@ class TestAnswersThatSayNo:
 
         assert (len(server.posts), result.failure) == (2, None)
 
-    @pytest.mark.parametrize("status", [400, 403, 404, 409, 414, 422, 429, 500])
+    @pytest.mark.parametrize("status", [400, 403, 404, 409, 414, 422, 429, 500, 507])
     def test_a_refusal_of_pscheduler_itself_is_final(self, wire, marks, status):
         """With the server's words."""
         server = wire()
