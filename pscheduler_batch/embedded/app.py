@@ -6,7 +6,7 @@ import logging
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,6 +47,7 @@ def make_app(state: State, scheduler: Scheduler, *, keep_alive: bool) -> ASGIApp
             RefusalError: _refused,
             404: _unknown,
             405: _wrong_method,
+            ClientDisconnect: _left,
             Exception: _broken,
         },
     )
@@ -103,6 +104,11 @@ async def _unknown(request: Request, _error: Exception) -> Response:
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     """Answer as pScheduler does to methods that a page does not have (recording c41)."""
     return await _refused(request, internal_problem())
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """Answer one who has gone in the middle of a request, such as a batch that was killed; nobody hears it."""
+    return Response(status_code=400)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

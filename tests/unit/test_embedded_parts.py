@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import stat
 from datetime import datetime, timedelta, timezone
 from importlib import metadata
@@ -8,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch.embedded import certificate, registry
+from pscheduler_batch.embedded.app import make_app
 from pscheduler_batch.embedded.bookings import Bookings
 from pscheduler_batch.embedded.documents import contains, in_database_order, without_comments, without_secrets
+from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.schedule import Schedule, UnusableScheduleError
-from pscheduler_batch.embedded.scheduler import next_start
+from pscheduler_batch.embedded.scheduler import Scheduler, next_start
 from pscheduler_batch.embedded.signature import signed, signed_html, signed_plain
+from pscheduler_batch.embedded.state import State
 from tests.embedded_bench import Nap
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -204,3 +208,20 @@ def test_nothing_installed_is_no_test(monkeypatch):
 def test_the_machines_own_entry_points_can_be_asked():
     """Both forms of the standard library's answer are understood."""
     assert all(point.group == GROUP for point in registry._entry_points())
+
+
+def test_who_leaves_in_the_middle_of_a_request_is_no_bug(caplog):
+    """As a batch does that is killed while it posts a task."""
+    state = State({}, Pace())
+    app = make_app(state, Scheduler(state), keep_alive=False)
+    scope = {"type": "http", "method": "POST", "path": "/pscheduler/tasks", "query_string": b"", "headers": []}
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(_message):
+        pass
+
+    asyncio.run(app(scope, receive, send))
+
+    assert (caplog.records, state.tasks) == ([], {})
