@@ -8,12 +8,13 @@ anything, and an answer costs next to nothing. The keys, their order and the siz
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import formatdate
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 from urllib.parse import parse_qs, urlsplit
 
 from pscheduler_batch.iso8601 import parse_timestamp
@@ -108,7 +109,7 @@ class Pages:
     length: float = 0.0
     result_bytes: int = 0
     post_delay: float = 0.0
-    _numbers: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _templates: Dict[bool, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -139,10 +140,11 @@ class Pages:
         return _not_found()
 
     def _accept(self, request: Request, now: float) -> Answer:
-        self._numbers += 1
+        # Any thread may take the next one.
+        number = next(self._numbers)
         schedule = json.loads(request.body).get("schedule", {})
         start = parse_timestamp(schedule["start"]).timestamp() if "start" in schedule else now
-        identifier = f"{self._numbers % 2**32:08x}-0000-4000-8000-{int(start * 1000):012x}"
+        identifier = f"{number % 2**32:08x}-0000-4000-8000-{int(start * 1000):012x}"
         href = f'"https://{request.host}/pscheduler/tasks/{identifier}"\n'
         return Answer(POST, href.encode("ascii"), delay=self.post_delay, start=start)
 
