@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import stat
 import sys
 from contextlib import contextmanager, suppress
@@ -56,7 +57,7 @@ class Destination:
                 # A device or a pipe is written to as it is; there is nothing to replace.
                 self._device = open(self._shown, "wb")
             else:
-                with _new_file(self._path):
+                with _signals_waiting(), _new_file(self._path):
                     pass
         except OSError as error:
             raise OutputError(f"cannot write {self._shown}: {error.strerror}") from error
@@ -116,6 +117,16 @@ class Destination:
 
     def _cannot(self, error: OSError) -> str:
         return f"cannot write {self._shown}: {error.strerror}"
+
+
+@contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Let signals wait, for a moment, so that none ends the process before what is to be cleaned up has been."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

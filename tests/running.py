@@ -92,8 +92,8 @@ class Running:
         _wait_for(lambda: any((thread / "children").read_text() for thread in threads.iterdir()))
 
     def until_unwatched(self) -> None:
-        """Wait until Python no longer catches SIGINT, having done so before."""
-        _wait_for(self._catches_interrupts)
+        """Wait until Python no longer catches SIGINT, which it did before jq was loaded."""
+        _wait_for(lambda: "/jq." in Path(f"/proc/{self._process.pid}/maps").read_text())
         _wait_for(lambda: not self._catches_interrupts())
 
     def _catches_interrupts(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import stat
 import subprocess
 import sys
@@ -218,6 +219,18 @@ def test_a_full_disk_does_not_cost_the_results(capfdbinary):
         "cannot write /dev/full: No space left on device; the results are on the standard output instead"
     )
     assert json.loads(capfdbinary.readouterr().out) == DOCUMENT
+
+
+def test_a_signal_while_it_is_tried_out_leaves_no_file(tmp_path):
+    """It ends the process when the file is gone."""
+    signaled = """
+import os, signal
+make = os.fdopen
+os.fdopen = lambda *how: (os.kill(os.getpid(), signal.SIGTERM), make(*how))[1]
+"""
+    done = subprocess.run([sys.executable, "-c", signaled + PROGRAM, tmp_path / "out.json"], check=False)
+
+    assert (done.returncode, os.listdir(tmp_path)) == (-signal.SIGTERM, [])
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch, capfdbinary):
