@@ -7,7 +7,8 @@ from typing import Dict, Optional
 
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.hosts import Hosts
-from pscheduler_batch.rest import Reply, host_of
+from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import host_of
 from pscheduler_batch.retries import Requester
 from pscheduler_batch.waiting import Clock, Ending, Patience, server_offset
 
@@ -66,6 +67,8 @@ class Asker:
         """
         Ask about a task that is there and goes on, so that a server that is out of reach for a while does no harm.
 
+        A server that says when it wants to be asked again is asked then, or once more when no more time is left.
+
         Args:
             url: What to ask for.
             doing: The step, for messages.
@@ -77,18 +80,22 @@ class Asker:
         """
         since = self.clock.now()
         while True:
+            asked_for: Optional[timedelta] = None
             try:
                 reply = await self.request("GET", url, doing=doing, bind=self.hosts.bind, wait=wait)
             except UnreachableError:
                 if self.clock.now() - since >= self.patience.outage:
                     raise
             else:
-                # What cuts a long poll short is dealt with by those who wait.
-                away = reply.status == TOO_MANY or (reply.status in AWAY and not wait)
+                asked_for = reply.retry_after(self.clock.now())
+                # What cuts a long poll short is dealt with by those who wait; it does not say when to ask again.
+                away = reply.status == TOO_MANY or (reply.status in AWAY and (not wait or asked_for is not None))
                 away = away or (reply.status == INTERNAL and not refusable)
                 if not away or self.clock.now() - since >= self.patience.outage:
                     return reply
-            await self.clock.sleep(self.patience.pause.total_seconds())
+            left = since + self.patience.outage - self.clock.now()
+            pause = max(self.patience.pause, min(asked_for or timedelta(0), left))
+            await self.clock.sleep(pause.total_seconds())
 
     def offset(self, url: str) -> timedelta:
         """Say how far ahead of ours the clock of a server is, by its last answer."""

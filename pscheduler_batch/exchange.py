@@ -24,7 +24,8 @@ import httpx
 from pscheduler_batch._version import __version__
 from pscheduler_batch.connection_words import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.rest import MAX_PORT, Reply, host_of, shown
+from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import MAX_PORT, host_of, shown
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
 DEFAULT_MAX_CONNECTIONS = 8

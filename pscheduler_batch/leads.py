@@ -9,7 +9,8 @@ from typing import Dict, Optional, Tuple
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.model import JSONObject
-from pscheduler_batch.rest import Reply, decipher_json, decipher_participants, participants_url, test_url
+from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import decipher_json, decipher_participants, participants_url, test_url
 
 DOING = "finding participants"
 INTERNAL = 500

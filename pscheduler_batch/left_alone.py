@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Awaitable, Callable, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import Clock
 

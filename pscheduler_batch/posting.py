@@ -18,7 +18,8 @@ from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableErr
 from pscheduler_batch.marks import mark_pattern
 from pscheduler_batch.model import Iteration, JSONObject
 from pscheduler_batch.private import conceal
-from pscheduler_batch.rest import Reply, decipher_hrefs, decipher_task_href, marked_tasks_url, shown, tasks_url
+from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import decipher_hrefs, decipher_task_href, marked_tasks_url, shown, tasks_url
 from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import CUT
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import html
 import ipaddress
 import json
+import math
 import re
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
@@ -21,6 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from pscheduler_batch.errors import RefusedError, ReplyError
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject, Run
+from pscheduler_batch.reply import Reply
 
 # The result formats besides JSON; that one is in the run itself [g-rttok-run-waitmerged].
 RENDERED_FORMATS = ("text/plain", "text/html")
@@ -32,39 +32,6 @@ FINAL_STATES = frozenset({"finished", "failed", "nonstart", "missed", "preempted
 QUOTED = 4000
 
 MAX_PORT = 65535
-
-
-@dataclass(frozen=True)
-class Reply:
-    """
-    An HTTP answer.
-
-    Attributes:
-        status: The status code.
-        headers: The header fields, names in lower case.
-        body: The whole body, decompressed.
-        elapsed: How many seconds the request took, from its beginning to the end of the answer.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    elapsed: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """The body as text, whatever is in it."""
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def date(self) -> Optional[datetime]:
-        """What the server's clock said at some moment of the request, in whole seconds; None if it did not say."""
-        try:
-            date = parsedate_to_datetime(self.headers.get("date", ""))
-        except (TypeError, ValueError, IndexError):
-            return None
-        # A zone of "-0000" gives a time without one; in HTTP all dates are in UTC.
-        return date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
 
 
 def netloc(host: str) -> str:
@@ -243,7 +210,7 @@ def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:
         raise RefusedError(reply.status, said, doing=doing, url=shown(url))
     try:
         # Python servers write NaN and Infinity, which are no JSON and must not get into the output.
-        return json.loads(reply.body, parse_constant=lambda _: None)
+        return json.loads(reply.body, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ReplyError(f"answered what is no JSON: {words_of(reply)}", doing=doing, url=shown(url)) from error
 
@@ -367,6 +334,12 @@ def reasons_of(run: Run) -> Sequence[str]:
     return reasons or _distinct([item.get("diags") for item in participants])
 
 
+def _finite(digits: str) -> Optional[float]:
+    """Read a number; 1e999 is written as a number, but Python makes an infinity of it, which is no JSON."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
 def _is_html(reply: Reply) -> bool:
     return "html" in reply.headers.get("content-type", "") or reply.body.lstrip()[:1] == b"<"
 
@@ -386,6 +359,9 @@ def _href(value: object, reason: str, *, doing: str, url: str) -> str:
     # A server writes the host that it was asked by into all its URLs; what leads elsewhere is not followed.
     if host_of(url) not in ("", host):
         raise ReplyError(f"gave a URL on another host, {shown(value)}", doing=doing, url=shown(url))
+    # That would be another port of it, and be read by anybody on the way.
+    if url.startswith("https:") and not value.startswith("https:"):
+        raise ReplyError(f"gave a URL without TLS, {shown(value)}", doing=doing, url=shown(url))
     return value
 
 

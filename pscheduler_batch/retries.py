@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Callable, Dict, Optional, Protocol, Union
 
 from tenacity import AsyncRetrying, RetryCallState
 
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.left_alone import Host
-from pscheduler_batch.rest import Reply, host_of, is_format_url, shown
+from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import host_of, is_format_url, shown
 from pscheduler_batch.slots import Slots
 from pscheduler_batch.waiting import Clock, Ending
 
@@ -267,7 +267,7 @@ class _Course:
         if not repeatable or outcome.status < TOO_MANY:
             return False
         if outcome.status == TOO_MANY:
-            return _retry_after(outcome, self._clock.now()) is not None
+            return outcome.retry_after(self._clock.now()) is not None
         if outcome.status in OVERWORKED:
             # A long poll that a web server cut is no failure; whoever waits asks again anyway.
             return not self._wait
@@ -315,7 +315,7 @@ class _Course:
 
     def _asked_for(self, state: RetryCallState) -> timedelta:
         reply = _reply_of(state)
-        asked_for = None if reply is None else _retry_after(reply, self._clock.now())
+        asked_for = None if reply is None else reply.retry_after(self._clock.now())
         return asked_for or timedelta(0)
 
     @property
@@ -344,18 +344,3 @@ def _what_happened(state: RetryCallState) -> str:
     if isinstance(outcome, Reply):
         return f"answered {outcome.status}"
     return outcome.reason if isinstance(outcome, UnreachableError) else str(outcome)
-
-
-def _retry_after(reply: Reply, now: datetime) -> Optional[timedelta]:
-    """Read when the server wants to be asked again: in so many seconds, or at a certain time (RFC 9110, 10.2.3)."""
-    value = reply.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return timedelta(days=1) if len(value) > len("86400") else timedelta(seconds=int(value))
-    try:
-        moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    # By the server's own clock, where it says what that is.
-    return max(moment - (reply.date or now), timedelta(0))

@@ -23,8 +23,8 @@ from pscheduler_batch.model import JSON
 from pscheduler_batch.places import steps_of
 from pscheduler_batch.private import conceal
 from pscheduler_batch.questions import Question
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import (
-    Reply,
     api_url,
     decipher_json,
     decipher_participants,

@@ -172,12 +172,13 @@ class RunWaiter:
         polls = 0
         while not _is_done(run):
             now = self._clock.now()
-            due = first_seen if run.end_time is None else run.end_time - offset
+            # The offset is taken from a difference, as the calendar may not have the time itself by our clock.
+            left = first_seen - now if run.end_time is None else run.end_time - now - offset
             wait = 0
-            if now < due:
-                await self._clock.sleep(min(due - now, self._patience.look).total_seconds())
-                wait = 0 if due - now > self._patience.look else self._patience.waits[0]
-            elif now - due > self._patience.result:
+            if left > timedelta(0):
+                await self._clock.sleep(min(left, self._patience.look).total_seconds())
+                wait = 0 if left > self._patience.look else self._patience.waits[0]
+            elif -left > self._patience.result:
                 waited = self._patience.result.total_seconds()
                 reason = f'is still "{run.state}" {waited:g} seconds after its announced end'
                 raise UnfinishedError(reason, doing="waiting for the result", url=shown(run.href))

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Mapping, Optional
 
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 
 RECORDED = Path(__file__).parent / "recorded"
 WHOLE_TASKS = RECORDED / "whole-tasks"

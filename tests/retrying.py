@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import count
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.retries import RetryingExchange, RetryPolicy
 from pscheduler_batch.waiting import Clock
 

@@ -15,7 +15,7 @@ from pscheduler_batch.embedded.tests.idlebgm import IdlebgmTest
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Iteration, IterationResult
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.submitter import Submitter
 from pscheduler_batch.waiting import Clock
 from tests import embedded_bench

@@ -73,6 +73,19 @@ def test_one_that_never_comes_gives_its_last_answer(server, status):
     assert 300 <= server.clock.seconds < 310
 
 
+@pytest.mark.parametrize("status", [429, 502, 503])
+@pytest.mark.parametrize("wait", [0, 5])
+@pytest.mark.parametrize(("says", "seconds"), [("90", 90), ("1000", 300)])
+def test_a_server_that_says_when_is_not_asked_before(server, status, wait, says, seconds):
+    """A long poll neither; one that wants more time than there is is asked when that is over, as the task goes on."""
+    later = {"status": status, "text": "later", "headers": {"retry-after": says}}
+    server.changed[LIST] = [later, {"json": []}]
+
+    assert ask(server, wait=wait).status == 200
+    assert len(server.requests) == 2
+    assert server.clock.seconds == seconds
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 504])
 def test_other_answers_are_answers(server, status):
     """Asking again would not help."""

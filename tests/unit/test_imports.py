@@ -23,6 +23,7 @@ LAYERS = (
         "model",
         "positions",
         "private",
+        "reply",
         "secrets_in_text",
         "tally",
         "terminal",

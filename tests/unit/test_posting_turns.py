@@ -11,7 +11,7 @@ import pytest
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.posting import TURNS, Poster
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.retries import RetryingExchange
 from pscheduler_batch.waiting import Clock, Ending, Patience
 from tests.losing import MARKED

@@ -9,7 +9,7 @@ import pytest
 
 from pscheduler_batch import rest
 from pscheduler_batch.errors import RefusedError, ReplyError
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 
 URL = "https://ps.example.net/pscheduler/tasks/5f1c/runs/0a"
 RUN = {
@@ -205,10 +205,33 @@ def test_the_date_of_an_answer_always_has_a_zone(date, hour):
     assert Reply(200, {"date": date}, b"").date == datetime(2026, 3, 1, hour, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "now"}, {"date": "Sun, 99 Mar 2026 12:00:00 GMT"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"date": ""},
+        {"date": "now"},
+        {"date": "Sun, 99 Mar 2026 12:00:00 GMT"},
+        {"date": "Sun, 01 Mar 99999999999999 12:00:00 GMT"},
+        {"date": "Sun, 01 Mar 2026 12:00:00 +99999999999999"},
+    ],
+)
 def test_a_date_that_is_none_is_no_trouble(headers):
     """The server's clock is unknown then."""
     assert Reply(200, headers, b"").date is None
+
+
+def test_numbers_that_are_infinite_become_null():
+    """However they are written, as the output has to be JSON."""
+    reply = Reply(200, {}, b"[1.5e3, NaN, -Infinity, 1e999, -1e999]")
+
+    assert rest.decipher_json(reply, doing="reading", url=URL) == [1500.0, None, None, None, None]
+
+
+def test_a_url_without_tls_is_not_followed():
+    """It is another port of the host, and anybody on the way could read what goes there."""
+    with pytest.raises(ReplyError, match="gave a URL without TLS, http:"):
+        read_run(href=URL.replace("https:", "http:"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from email.utils import format_datetime
 import pytest
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.retries import RetryPolicy
 from tests.retrying import NOON, OK, URL, World, lost, refused
+
+# A year that no calendar has.
+NEVER = "Sun, 01 Mar 99999999999999 12:00:00 GMT"
 
 
 def test_an_answer_is_handed_on_with_all_that_was_asked():
@@ -231,7 +234,7 @@ def test_a_server_that_wants_more_time_than_there_is_is_not_asked_again(value):
     assert world.time.slept == []
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "٣", "Sun, 99 Mar 2026 12:00:00 GMT"])
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "٣", "Sun, 99 Mar 2026 12:00:00 GMT", NEVER])
 def test_a_time_that_cannot_be_read_is_none(value):
     """With 503 the pauses are then our own, with 429 there is no second request."""
     overworked = World(Reply(503, {"retry-after": value}, b""), OK)

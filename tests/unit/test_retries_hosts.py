@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.retries import RetryPolicy
 from tests.retrying import OK, URL, World, lost, refused
 

@@ -14,7 +14,7 @@ from pscheduler_batch.checking import check_batch
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.exchange import Exchange
 from pscheduler_batch.hosts import Hosts
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.server_check import check_on_servers
 
 HOSTS = Hosts("assist", "lead", lead_named=True, assist_bind="192.0.2.1", bind="192.0.2.2")

@@ -9,7 +9,7 @@ import pytest
 
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.model import Iteration
-from pscheduler_batch.rest import Reply
+from pscheduler_batch.reply import Reply
 from pscheduler_batch.submitter import Submitter
 from tests.wire import HOST, IDLE, VirtualClock
 

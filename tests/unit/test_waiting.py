@@ -166,3 +166,13 @@ def test_the_time_that_an_answer_took_is_no_difference_of_clocks(date, elapsed, 
 def test_a_server_without_a_date_has_our_time():
     """There is nothing else to go by."""
     assert server_offset(None, NOON) == timedelta(0)
+
+
+@pytest.mark.parametrize("years", [-8000, 8000])
+def test_a_clock_that_no_calendar_reaches_is_no_bug(years):
+    """The run is looked at now and then, or given up, as with any other clock."""
+    waiting = Waiting(DONE)
+    waiting.offset = timedelta(days=365 * years)
+    patience = Patience(result=timedelta(days=4_000_000))
+
+    assert waiting.until_done(patience=patience) is DONE
