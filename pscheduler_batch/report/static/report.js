@@ -56,6 +56,12 @@
     };
   }
 
+  // A scale takes half of a drawing at most, and cuts what is longer at its front.
+  function shortened(label, width) {
+    const most = Math.floor(width / 18);
+    return label.length > most ? `${label.slice(0, most - 1)}…` : label;
+  }
+
   function timeLine(drawing) {
     const bars = (succeeded, name, label) => ({
       type: "bar",
@@ -93,7 +99,7 @@
         interaction: { mode: "nearest", axis: "xy", intersect: false },
         scales: {
           x: axis(`time since ${drawing.origin}`, { type: "linear", min: 0, max: drawing.end, ticks: { stepSize: drawing.step, callback: elapsed } }),
-          y: axis(drawing.axis, { type: "category", offset: true, grid: { display: false }, ticks: { autoSkipPadding: 2, callback: (lane) => drawing.lanes[lane] } }),
+          y: axis(drawing.axis, { type: "category", offset: true, grid: { display: false }, ticks: { autoSkipPadding: 2, callback(lane) { return shortened(drawing.lanes[lane], this.chart.width); } } }),
         },
         plugins: { tooltip: { callbacks: { title: () => "", label: (item) => item.raw.note } } },
       }),
