@@ -205,7 +205,8 @@ class Row:
         with EmbeddedServer(tests=TESTS, pace=PACE, keep_alive=True) as server:
             for case in (*passing, *staying):
                 self._set(server, *case)
-            staying.append((UNDISTURBED, "cancel" if interrupt else ""))
+            for cases, often in ((passing, ONCE), (staying, FOR_GOOD)):
+                cases.append((UNDISTURBED, f"{often}, then canceled" if interrupt else often))
             asyncio.run(self._run_both(server, passing, staying, interrupt=interrupt))
 
     async def _run_both(self, server: EmbeddedServer, passing: Cases, staying: Cases, *, interrupt: bool) -> None:
@@ -305,7 +306,7 @@ class OutageRow(Row):
         for end in ends:
             end.result()
         # There is nobody else that it could disturb.
-        self.ended[UNDISTURBED, ""] = self.ended["participants", ONCE]
+        self.ended.update({(UNDISTURBED, often): self.ended["participants", ONCE] for often in (ONCE, FOR_GOOD)})
 
     def _go_away_at(self, step: str, often: str) -> None:
         interrupt = step == "cancel"

@@ -113,6 +113,7 @@ class Listener:
         self._socket.close()
         self._loop.run_until_complete(end_all(asyncio.all_tasks(self._loop)))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(_abort_connections(self._loop))
         self._loop.close()
         asyncio.set_event_loop(None)
         self._remove_certificate()
@@ -170,6 +171,16 @@ class _Server(uvicorn.Server):
         # One turn of the loop, in which the connections learn that they are gone; then nobody answers on them.
         await asyncio.sleep(0)
         await end_all(requests)
+
+
+async def _abort_connections(loop: asyncio.AbstractEventLoop) -> None:
+    """Break off what is left, such as connections in the middle of a TLS handshake, of which uvicorn does not know."""
+    # There is no public list of them before Python 3.13; without it, they are left to the garbage collector.
+    for transport in list(getattr(loop, "_transports", {}).values()):
+        transport.abort()
+    # One turn of the loop for each layer that has to learn of it.
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def _config(app: ASGIApp, server_file: Path) -> uvicorn.Config:

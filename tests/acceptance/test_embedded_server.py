@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -258,6 +260,25 @@ def test_stopping_ends_polls_and_measurements_at_once():
     assert took < 1
     assert Watched.ended.is_set()
     assert isinstance(error, httpx.TransportError)
+
+
+def test_stopping_leaves_no_connection_to_the_garbage_collector(server, client):
+    """Not even one that nobody knows of; Python would complain of it some time later."""
+    ours, *left = socket.socketpair()
+
+    async def leave_one(app, scope, receive, send):
+        await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=left.pop())
+        await app(scope, receive, send)
+
+    server.state.faults.add(Rule("tests", leave_one))
+    client.get(f"{server.url}/tests")
+    with ours, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        server.stop()
+        gc.collect()
+        gone = ours.recv(1)
+
+    assert (gone, [str(warning.message) for warning in told]) == (b"", [])
 
 
 def test_a_cancelled_measurement_really_ends(server, client):
