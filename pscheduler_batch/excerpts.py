@@ -9,13 +9,12 @@ would obey.
 from __future__ import annotations
 
 import unicodedata
-from bisect import bisect_right
 from dataclasses import replace
-from itertools import accumulate, islice, takewhile
+from itertools import accumulate
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import WARNING, Change, Problem
-from pscheduler_batch.positions import Lines, secret_spans
+from pscheduler_batch.positions import Lines, secret_spans, spans_between
 from pscheduler_batch.secrets_in_text import hide_secrets
 from pscheduler_batch.wording import printable
 
@@ -116,11 +115,8 @@ class _Text:
         return _point_at(self._without_secrets(start, stop), offset - start, length)
 
     def _without_secrets(self, start: int, stop: int) -> str:
-        secrets = self._secrets or []
         shown = self._text[start:stop]
-        # They are in order, and none is in another one.
-        first = max(bisect_right(secrets, (start, start)) - 1, 0)
-        for begin, behind in takewhile(lambda span: span[0] < stop, islice(secrets, first, None)):
+        for begin, behind in spans_between(self._secrets or (), start, stop):
             hidden = range(max(begin, start) - start, min(behind, stop) - start)
             if hidden:
                 shown = shown[: hidden.start] + "*" * len(hidden) + shown[hidden.stop :]

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from json import JSONDecoder
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 # The steps from the document as a whole to one of its parts: names of objects, numbers in arrays.
 Path = Tuple[Union[str, int], ...]
@@ -149,6 +149,27 @@ def secret_spans(text: str) -> List[Tuple[int, int]]:
     if candidates:
         _collect_secrets(_Cursor(text), candidates, spans)
     return spans
+
+
+def spans_between(spans: Sequence[Tuple[int, int]], start: int, stop: int) -> Iterator[Tuple[int, int]]:
+    """
+    Give the spans that reach into a piece of the text; the many others are not looked at.
+
+    >>> list(spans_between([(0, 2), (4, 9), (12, 13), (20, 21)], 5, 13))
+    [(4, 9), (12, 13)]
+
+    Args:
+        spans: In order, none of them in another, as :func:`secret_spans` gives them.
+        start: Where the piece begins.
+        stop: Where it ends.
+    """
+    before = bisect_right(spans, (start, start)) - 1
+    for index in range(max(before, 0), len(spans)):
+        begin, behind = spans[index]
+        if begin >= stop:
+            return
+        if behind > start:
+            yield begin, behind
 
 
 class _Cursor:

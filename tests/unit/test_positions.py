@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from pscheduler_batch.positions import Duplicate, Lines, Place, find_duplicates, line_and_column, locate, pointer
+from pscheduler_batch.positions import (
+    Duplicate,
+    Lines,
+    Place,
+    find_duplicates,
+    line_and_column,
+    locate,
+    pointer,
+    spans_between,
+)
 
 TEXT = """\
 {
@@ -131,3 +140,30 @@ def _part(value, path):
     for step in path:
         value = value[step]
     return value
+
+
+class Counted(list):
+    """A list that counts how often something is taken from it, and that is not gone through otherwise."""
+
+    taken = 0
+
+    def __getitem__(self, index):
+        self.taken += 1
+        return super().__getitem__(index)
+
+    def __iter__(self):
+        raise AssertionError("one after the other")
+
+
+def test_the_spans_of_a_small_piece_are_found_without_a_look_at_all():
+    """Of a large input with many secrets and many problems, each problem shows a line."""
+    spans = Counted((10 * number, 10 * number + 5) for number in range(100_000))
+
+    assert list(spans_between(spans, 900_003, 900_021)) == [(900_000, 900_005), (900_010, 900_015), (900_020, 900_025)]
+    assert spans.taken < 40
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 4), (9, 12), (13, 20), (30, 40)])
+def test_between_spans_there_are_none(start, stop):
+    """What only touches the piece is not in it."""
+    assert list(spans_between([(4, 9), (12, 13), (20, 30)], start, stop)) == []
