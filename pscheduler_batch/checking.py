@@ -105,7 +105,7 @@ def _questions(plan: Plan) -> List[Dict[str, Any]]:
 
 def _ended_problem(batch: Batch, running: Running, reason: str) -> Problem:
     jobs = [job for job in batch.jobs if job.number == running.job]
-    during = name_iterations(jobs[0], [running.iteration]) if jobs and running.iteration >= 0 else ""
+    during = name_iterations(jobs[0].label, [running.iteration]) if jobs and running.iteration >= 0 else ""
     return Problem(running.where, reason, during=during)
 
 
@@ -143,4 +143,5 @@ def _to_problem(pairs: Mapping[str, Any]) -> Problem:
 def _to_question(pairs: Mapping[str, Any]) -> Question:
     from pscheduler_batch.questions import Question, Wanted  # noqa: PLC0415 - only needed where servers are asked
 
-    return Question(pairs["test_type"], pairs["spec"], tuple(Wanted(**place) for place in pairs["wanted"]))
+    wanted = (Wanted(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
+    return Question(pairs["test_type"], pairs["spec"], tuple(wanted))

@@ -15,8 +15,11 @@ from pscheduler_batch.model import Job
 from pscheduler_batch.wording import shorten
 
 # How many different things are told of one place, and of how many places in one job.
-_REASONS = 3
+MOST_REASONS = 3
 _PLACES = 50
+
+# What is said of the iterations that are wrong in more ways than are told.
+FURTHER = "this is wrong in yet other ways"
 
 
 class IterationProblems:
@@ -45,7 +48,7 @@ class IterationProblems:
             if len(self._reasons) >= _PLACES and problem.where not in self._reasons:
                 self._count(self._further.setdefault(f"{self._job.where}/task", []), iteration)
                 return
-            if self._reasons.get(problem.where, 0) >= _REASONS:
+            if self._reasons.get(problem.where, 0) >= MOST_REASONS:
                 self._count(self._further.setdefault(problem.where, []), iteration)
                 return
             self._reasons[problem.where] = self._reasons.get(problem.where, 0) + 1
@@ -60,7 +63,7 @@ class IterationProblems:
     def problems(self) -> List[Problem]:
         """Give them as they are told, each with the iterations that it concerns."""
         told = [
-            replace(problem, during=name_iterations(self._job, self._iterations[key]))
+            replace(problem, during=name_iterations(self._job.label, self._iterations[key]))
             for key, problem in self._told.items()
         ]
         return told + [self._further_problem(where, iterations, told) for where, iterations in self._further.items()]
@@ -69,18 +72,18 @@ class IterationProblems:
         where = self._places.get(where, where)
         changes = (problem.change for problem in told if problem.where == where)
         change = next((replace(change, before="", after="") for change in changes if change is not None), None)
-        during = name_iterations(self._job, iterations)
-        return Problem(where, "this is wrong in yet other ways", during=during, change=change)
+        during = name_iterations(self._job.label, iterations)
+        return Problem(where, FURTHER, during=during, change=change)
 
 
-def name_iterations(job: Job, numbers: Sequence[int]) -> str:
+def name_iterations(label: str, numbers: Sequence[int]) -> str:
     """
     Name iterations for a message: the first of them, and how many others.
 
     Args:
-        job: Whose they are.
+        label: That of their job.
         numbers: Their numbers, in ascending order; one at least.
     """
     others = len(numbers) - 1
     more = "" if not others else f" and {others:,} more" if others > 1 else " and one more"
-    return f'iteration {numbers[0]}{more} of "{shorten(job.label)}"'
+    return f'iteration {numbers[0]}{more} of "{shorten(label)}"'

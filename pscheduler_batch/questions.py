@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Tuple
 
-from pscheduler_batch.iteration_problems import name_iterations
 from pscheduler_batch.model import JSON, JobPlan, JSONObject, Plan
 
 
@@ -17,12 +16,16 @@ class Wanted:
 
     Attributes:
         where: The JSON pointer of the task in the input.
-        during: Which iterations of which job want it; "" where all of them do.
+        label: That of the job.
+        iterations: The numbers of the iterations that want it.
+        among: How many iterations have this place.
         transformed: Whether the test is another one in the input.
     """
 
     where: str
-    during: str
+    label: str
+    iterations: Tuple[int, ...]
+    among: int
     transformed: bool = False
 
 
@@ -54,10 +57,10 @@ def questions_of(plan: Plan) -> Tuple[Question, ...]:
     for job_plan in plan.jobs:
         job = job_plan.job
         for (key, where), numbers in _iterations_by_test(job_plan, tests).items():
-            always = len(numbers) == len(job_plan.iterations) or job.task_is_array
-            during = "" if always else name_iterations(job, numbers)
+            among = 1 if job.task_is_array else len(job_plan.iterations)
             written = job.tasks[numbers[0] if job.task_is_array else 0].get("test")
-            wanted.setdefault(key, []).append(Wanted(where, during, transformed=written != tests[key]))
+            place = Wanted(where, job.label, tuple(numbers), among, transformed=written != tests[key])
+            wanted.setdefault(key, []).append(place)
     return tuple(Question(tests[key]["type"], tests[key]["spec"], tuple(places)) for key, places in wanted.items())
 
 

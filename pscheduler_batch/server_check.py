@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Awaitable, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Awaitable, Callable, Dict, List, Optional, Sequence, Set, Tuple, TypeVar
 from urllib.parse import unquote
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem, RefusedError, ReplyError, SchedulerError
@@ -36,7 +36,8 @@ from pscheduler_batch.rest import (
     validity_url,
 )
 from pscheduler_batch.retries import Requester, RetryPolicy
-from pscheduler_batch.wording import closest, list_names, printable, shorten, show
+from pscheduler_batch.server_problems import ServerProblem, sum_up
+from pscheduler_batch.wording import closest, list_names, printable, shorten
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -74,14 +75,14 @@ async def check_on_servers(questions: Sequence[Question], exchange: Requester, h
         return [Problem("/", f"the assist {hosts.assist} cannot be asked: {_words(error)}{_hint(hosts)}")]
     answers = await _each(questions, lambda question: assist.ask(question, known), exchange.max_connections)
     problems = [problem for answer in answers for problem in answer.problems]
-    return problems + await _ask_participants(questions, answers, exchange, hosts)
+    return sum_up([*problems, *await _ask_participants(questions, answers, exchange, hosts)])
 
 
 @dataclass(frozen=True)
 class _Answer:
     """What the assist said about a test: who leads it, and who else takes part, where it could say that."""
 
-    problems: Tuple[Problem, ...]
+    problems: Tuple[ServerProblem, ...]
     lead: Optional[str] = None
     others: Tuple[str, ...] = ()
 
@@ -108,12 +109,12 @@ class _Assist:
     async def ask(self, question: Question, known: Set[str]) -> _Answer:
         """Ask everything about one test."""
         if question.test_type not in known:
-            return _Answer(tuple(_problems(question, "/test/type", self._why_unknown(question.test_type, known))))
+            return _Answer((ServerProblem(question, "/test/type", self._why_unknown(question.test_type, known)),))
         try:
             invalid = await self._judge(question)
         except SchedulerError as error:
             reason = f"whether the specification is valid could not be found out: {_words(error, question.spec)}"
-            invalid = list(_problems(question, "/test/spec", reason, severity=WARNING))
+            invalid = [ServerProblem(question, "/test/spec", reason, WARNING)]
         if any(problem.severity == ERROR for problem in invalid):
             return _Answer(tuple(invalid))
         try:
@@ -121,7 +122,7 @@ class _Assist:
         except SchedulerError as error:
             # A run asks in the same way, so it would come to nothing.
             reason = f"who takes part in the test could not be found out: {_words(error, question.spec)}"
-            return _Answer((*invalid, *_problems(question, "/test", reason)))
+            return _Answer((*invalid, ServerProblem(question, "/test", reason)))
         return _Answer(tuple(invalid), lead, others)
 
     def _why_unknown(self, test_type: str, known: Set[str]) -> str:
@@ -135,7 +136,7 @@ class _Assist:
             f"{reason}; its tests are {list_names([*named[:_NAMED], *more])}" if named else f"{reason}, nor any other"
         )
 
-    async def _judge(self, question: Question) -> List[Problem]:
+    async def _judge(self, question: Question) -> List[ServerProblem]:
         url = validity_url(self._hosts.assist, question.test_type, question.spec)
         doing = "checking the specification"
         value = decipher_json(await self._get(url, doing), doing=doing, url=url)
@@ -149,9 +150,9 @@ class _Assist:
         match = _PLACE.fullmatch(words)
         inside = match is not None and match[1] != "/" and _is_in(question.spec, match[1])
         suffix, words = (match[1], match[2]) if match is not None and inside else ("", words)
-        return list(
-            _problems(question, f"/test/spec{suffix}", f"the assist {self._hosts.assist} refuses this: {words}")
-        )
+        return [
+            ServerProblem(question, f"/test/spec{suffix}", f"the assist {self._hosts.assist} refuses this: {words}")
+        ]
 
     async def _participants(self, question: Question) -> Tuple[str, Tuple[str, ...]]:
         url = participants_url(self._hosts.assist, question.test_type, question.spec)
@@ -163,7 +164,7 @@ class _Assist:
 
 async def _ask_participants(
     questions: Sequence[Question], answers: Sequence[_Answer], exchange: Requester, hosts: Hosts
-) -> List[Problem]:
+) -> List[ServerProblem]:
     """Ask everybody once who takes part in any test whether it is there; the assist has answered already."""
     leads = {answer.lead for answer in answers if answer.lead is not None}
     wanted = sorted(leads.union(*(answer.others for answer in answers)))
@@ -179,17 +180,17 @@ async def _ask_participants(
             silent[host] = _words(error)
 
     await _each(wanted, ask, exchange.max_connections)
-    problems: List[Problem] = []
+    problems: List[ServerProblem] = []
     for question, answer in zip(questions, answers):
         if answer.lead in silent:
             unnamed = answer.lead == hosts.lead and not hosts.lead_named
             hint = "; that is this host: name a --lead that runs pScheduler" if unnamed else ""
             reason = f"{shorten(answer.lead)}, which would lead the test, is not there: {silent[answer.lead]}{hint}"
-            problems += _problems(question, "/test", reason)
+            problems.append(ServerProblem(question, "/test", reason))
         for other in answer.others:
             if other in silent:
                 reason = f"{shorten(other)}, which takes part in the test, is not there for this host: {silent[other]}"
-                problems += _problems(question, "/test", reason, severity=WARNING)
+                problems.append(ServerProblem(question, "/test", reason, WARNING))
     return problems
 
 
@@ -199,17 +200,6 @@ async def _demand_presence(host: str, exchange: Requester, hosts: Hosts) -> None
     name = decipher_json(await exchange.request("GET", url, doing=doing, bind=hosts.bind), doing=doing, url=url)
     if not isinstance(name, str):
         raise ReplyError("did not say what it is called; is it pScheduler?", doing=doing, url=shown(url))
-
-
-def _problems(question: Question, part: str, reason: str, *, severity: str = ERROR) -> Iterator[Problem]:
-    """Make a problem for each place where a test is wanted."""
-    for wanted in question.wanted:
-        of = f" (after the transforms: {_test_text(question)})" if wanted.transformed else ""
-        yield Problem(f"{wanted.where}{part}", f"{reason}{of}", during=wanted.during, severity=severity)
-
-
-def _test_text(question: Question) -> str:
-    return conceal(show({"type": question.test_type, "spec": question.spec}), question.spec)
 
 
 def _is_in(spec: JSON, where: str) -> bool:

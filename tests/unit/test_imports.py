@@ -54,6 +54,7 @@ LAYERS = (
         "plan_rows",
         "records",
         "sealing",
+        "server_problems",
         "signals",
         "slots",
         "waiting",

@@ -22,16 +22,20 @@ def test_each_test_is_asked_about_once():
     turned = {"test": {"type": "rtt", "spec": {"count": 1, "dest": "a"}}, "tool": "ping"}
 
     assert ask({"task": RTT, "iterations": 50}, {"task": IDLE}, {"task": turned}) == (
-        Question("rtt", RTT["test"]["spec"], (Wanted("/jobs/0/task", ""), Wanted("/jobs/2/task", ""))),
-        Question("idle", IDLE["test"]["spec"], (Wanted("/jobs/1/task", ""),)),
+        Question(
+            "rtt",
+            RTT["test"]["spec"],
+            (Wanted("/jobs/0/task", "job-0", tuple(range(50)), 50), Wanted("/jobs/2/task", "job-2", (0,), 1)),
+        ),
+        Question("idle", IDLE["test"]["spec"], (Wanted("/jobs/1/task", "job-1", (0,), 1),)),
     )
 
 
 def test_a_task_of_an_array_is_asked_about_at_its_place():
     """The pointer says which it is."""
     assert [question.wanted for question in ask({"task": [RTT, IDLE]})] == [
-        (Wanted("/jobs/0/task/0", ""),),
-        (Wanted("/jobs/0/task/1", ""),),
+        (Wanted("/jobs/0/task/0", "job-0", (0,), 1),),
+        (Wanted("/jobs/0/task/1", "job-0", (1,), 1),),
     ]
 
 
@@ -42,8 +46,8 @@ def test_a_transformed_test_is_asked_about_as_it_is_then():
     assert [
         question.wanted for question in ask({"label": "x", "task": RTT, "iterations": 3, "task-transform": transform})
     ] == [
-        (Wanted("/jobs/0/task", 'iteration 0 of "x"'),),
-        (Wanted("/jobs/0/task", 'iteration 1 and one more of "x"', transformed=True),),
+        (Wanted("/jobs/0/task", "x", (0,), 3),),
+        (Wanted("/jobs/0/task", "x", (1, 2), 3, transformed=True),),
     ]
 
 
