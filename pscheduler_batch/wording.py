@@ -14,6 +14,9 @@ _WIDTH = 60
 _MEMBERS = 4
 _DEPTH = 3
 
+# How many letters a name has of which one may be wrong for it to be taken for another.
+_SHORT = 3
+
 
 def show(value: Any, path: Path = ()) -> str:
     """
@@ -60,6 +63,8 @@ def closest(name: str, known: Iterable[str]) -> Optional[str]:
 
     >>> closest("sync_start", ["sync-start", "schema"]), closest("iteration", ["iterations"]), closest("x", ["label"])
     ('sync-start', 'iterations', None)
+    >>> closest("rrt", ["idle", "rtt"]), closest("dsn", ["dns"])
+    ('rtt', 'dns')
     """
     names = list(known)
     hyphened = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.strip()).replace("_", "-").replace(" ", "-").lower()
@@ -70,7 +75,9 @@ def closest(name: str, known: Iterable[str]) -> Optional[str]:
         return joined[hyphened.replace("-", "")]
     from difflib import get_close_matches  # noqa: PLC0415 - only needed when something is wrong
 
-    matches = get_close_matches(hyphened, names, 1, 0.7)
+    # One letter is a third of such a name as rtt or dns.
+    alike = 0.7 if len(hyphened) > _SHORT else 0.6
+    matches = get_close_matches(hyphened, names, 1, alike)
     return matches[0] if matches else None
 
 
