@@ -186,22 +186,28 @@ def test_the_script_says_how_it_is_used(cron):
     assert done.stderr.startswith("usage: ")
 
 
-def test_the_other_line_of_the_crontab_works(cron, tmp_path):
-    """As cron gives it to a shell: without the backslashes before percent signs."""
+FAILING = '{"jobs": [{"task": {"test": {"type": "idle", "spec": {"duration": "x"}}}}]}'
+
+
+@pytest.mark.usefixtures("cron")
+@pytest.mark.parametrize(("batch", "status"), [(GOOD.read_text(encoding="utf-8"), 0), (FAILING, 3)])
+def test_the_other_line_of_the_crontab_works(tmp_path, batch, status):
+    """As cron gives it to a shell, without the backslashes before percent signs; there is mail where a run failed."""
     lines = (CRON / "crontab").read_text(encoding="utf-8").splitlines()
     (line,) = [line for line in lines if "pscheduler-batch --" in line]
     command = line.removeprefix("# ").split(maxsplit=5)[5]
-    unescaped = command.replace("\\%", "%").replace("--quiet", "--quiet --embedded").replace("$HOME", str(tmp_path))
+    unescaped = command.replace("\\%", "%").replace("--lock", "--embedded --lock").replace("$HOME", str(tmp_path))
     (tmp_path / "batches" / "results").mkdir(parents=True)
-    shutil.copy(GOOD, tmp_path / "batches" / "batch.json")
-    environ = {**environment(BETA=""), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    (tmp_path / "batches" / "batch.json").write_text(batch, encoding="utf-8")
+    environ = {**environment(BETA="", PSCHEDULER_BATCH_NO_SUMMARY=""), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(
         ["sh", "-c", unescaped], env=environ, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
     )
     (output,) = (tmp_path / "batches" / "results").iterdir()
 
     assert re.search(r"(?<!\\)%", command) is None
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (status, "")
+    assert ("1 failed" in done.stderr) == bool(done.stderr) == bool(status)
     assert re.fullmatch(r"\d{8}T\d{6}\.json", output.name)
 
 
