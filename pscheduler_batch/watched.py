@@ -26,6 +26,9 @@ from pscheduler_batch.script_note import Running, ScriptNote
 _LOOK = 0.05
 _LATE = 3 * _LOOK
 
+# The part of the machine's memory that a script may take; what it takes until the next look is some hundredths more.
+_PART = 2
+
 Work = Callable[[], Dict[str, Any]]
 
 
@@ -46,7 +49,7 @@ class NoProcessError(Exception):
     """There is no way to do the work in another process."""
 
 
-def run_watched(work: Work, note: ScriptNote, limit: timedelta) -> Dict[str, Any]:
+def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Optional[int] = None) -> Dict[str, Any]:
     """
     Do something that runs scripts.
 
@@ -55,9 +58,11 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta) -> Dict[str, Any
             process, so nothing that it changes is changed here.
         note: Says which script is being run.
         limit: How long any script may take.
+        most_memory: How many bytes any script may take; half of what the machine has, if nothing is said. Only where
+            the system tells what a process has, as Linux does.
 
     Raises:
-        ScriptEndedError: A script took longer, or brought its process down.
+        ScriptEndedError: A script took longer, or more, or brought its process down.
         NoProcessError: Processes cannot be forked here.
         RuntimeError: There is a bug in what was to be done.
     """
@@ -65,7 +70,7 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta) -> Dict[str, Any
         raise NoProcessError
     child = _Child(work)
     try:
-        reply = child.wait(_Watch(note, limit))
+        reply = child.wait(_Watch(note, limit, _memory_for_a_script() if most_memory is None else most_memory))
         status = child.gone()
     finally:
         child.kill()
@@ -84,21 +89,26 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta) -> Dict[str, Any
 
 
 class _Watch:
-    """Knows for how long the script has been running that is being run."""
+    """Knows for how long the script has been running that is being run, and how much memory it has taken since."""
 
-    def __init__(self, note: ScriptNote, limit: timedelta) -> None:
+    def __init__(self, note: ScriptNote, limit: timedelta, most_memory: int) -> None:
         self._note = note
         self._limit = limit.total_seconds()
+        self._most_memory = most_memory
+        self._memory = 0
         self._count = 0
         self._took = 0.0
         self._looked = time.monotonic()
 
-    def look(self) -> None:
+    def look(self, pid: int) -> None:
         """
         Look at the note.
 
+        Args:
+            pid: The process that runs the script.
+
         Raises:
-            ScriptEndedError: The script has been running for too long.
+            ScriptEndedError: The script has been running for too long, or has taken too much memory.
         """
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
@@ -106,11 +116,17 @@ class _Watch:
         if running is None or running.count != self._count:
             self._count = 0 if running is None else running.count
             self._took = 0.0
+            self._memory = _memory_of(pid)
             return
         self._took += min(passed, _LATE)
+        verb = "compiled" if running.job < 0 else "done"
         if self._took > self._limit:
-            verb = "compiled" if running.job < 0 else "done"
             raise ScriptEndedError(f"the script was not {verb} after {self._limit:g} s, which is the limit", running)
+        if _memory_of(pid) - self._memory > self._most_memory:
+            taken = f"{self._most_memory / (1 << 20):,.0f} MiB"
+            raise ScriptEndedError(
+                f"the script was not {verb} when it had taken {taken} of memory, which is the limit", running
+            )
 
 
 class _Child:
@@ -154,7 +170,7 @@ class _Child:
                     return b"".join(said)
                 said.append(part)
             else:
-                watch.look()
+                watch.look(self._pid)
 
     def gone(self) -> int:
         """Wait until it is gone, once it has nothing more to say; say how it ended, as the system does."""
@@ -169,6 +185,19 @@ class _Child:
             self.gone()
         os.close(self._replies)
         os.close(self._lifeline)
+
+
+def _memory_of(pid: int) -> int:
+    """Say how many bytes of memory a process has; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as pages:
+            return int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (IndexError, OSError, ValueError):
+        return 0
+
+
+def _memory_for_a_script() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _PART
 
 
 def _be_the_child(work: Work, replies: int, lifeline: int) -> None:

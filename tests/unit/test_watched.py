@@ -83,6 +83,40 @@ def test_a_script_without_an_end_is_ended(note):
     assert children() == before
 
 
+def swell(note):
+    """Run a script that takes more and more memory."""
+    note.begin(OWN, 0, 2)
+    taken = []
+    while True:
+        taken.append(b"x" * (1 << 20))
+        # No faster, or it takes much until somebody looks, where the machine is busy.
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not say what a process has")
+def test_a_script_that_takes_the_memory_of_the_machine_is_ended(note):
+    """And named, long before its time is up."""
+    before = children()
+    words = r"^the script was not done when it had taken 64 MiB of memory, which is the limit$"
+    with pytest.raises(ScriptEndedError, match=words) as caught:
+        run_watched(lambda: swell(note), note, LONG, most_memory=64 << 20)
+
+    assert (caught.value.running.where, caught.value.running.iteration) == (OWN, 2)
+    assert children() == before
+
+
+def test_memory_that_was_taken_before_is_not_the_script_s(note):
+    """Such as that of the tasks of many iterations."""
+    taken = []
+
+    def work():
+        taken.append(b"x" * (32 << 20))
+        return hang(note)
+
+    with pytest.raises(ScriptEndedError, match=r"^the script was not done after 0\.2 s"):
+        run_watched(work, note, timedelta(seconds=0.2), most_memory=16 << 20)
+
+
 def test_a_script_that_brings_jq_down_is_named(note):
     """With the signal."""
     with pytest.raises(ScriptEndedError, match=r"^the script brought jq down, by SIGSEGV$") as caught:
