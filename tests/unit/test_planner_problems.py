@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from typing import Any, Dict, List, Union
 
@@ -18,6 +17,7 @@ from pscheduler_batch.planner import (
     work_out,
 )
 from pscheduler_batch.transforms import Transforms
+from tests.counting import calls_of
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
 
@@ -52,10 +52,12 @@ def test_iterations_from_a_script_that_are_wrong_are_told():
 
 def test_a_billion_iterations_are_refused_at_once():
     """No memory is taken for them, and no time."""
-    begin = time.process_time()
-    (problem,) = problems_of({"iterations": 10**9})
+    found = []
+    problems_of({"iterations": 10**6})  # What is done once is done now.
+    calls = calls_of(lambda: found.extend(problems_of({"iterations": 10**9})))
+    (problem,) = found
 
-    assert time.process_time() - begin < 1
+    assert calls < 1_000
     assert problem.where == "/jobs/0/iterations"
     assert "1,000,000,000 iterations" in problem.reason
     assert "--max-iterations" in problem.reason
