@@ -29,8 +29,8 @@ class FirstRuns:
         self._foresight = Foresight()
 
     def foreseen_end(self, posted: Posted) -> Optional[datetime]:
-        """Say when the run of a task with a synchronized start can be over, by our clock; None where nobody knows."""
-        left = None if posted.start is None else self._left(posted)
+        """Say when the run of a task can be over, by our clock; None where nobody knows."""
+        left = self._left(posted)
         try:
             return None if left is None else self._asker.clock.now() + left
         except OverflowError:

@@ -116,8 +116,8 @@ def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = Fal
     if moved.state == WAITING:
         until, what = moved.start, "posted"
     elif moved.state == POSTED:
-        started = moved.start is not None and moved.start <= now
-        until, what = (moved.end, "ends") if started else (moved.start, "starts")
+        waits = moved.start is not None and moved.start > now
+        until, what = (moved.start, "starts") if waits else (moved.end, "ends")
     elif moved.state not in FINAL_STATES and moved.state != FETCHING:
         until, what = moved.end, "ends"
     if until is None:

@@ -147,12 +147,13 @@ def test_the_end_that_is_foreseen_is_in_the_event_of_a_synchronized_start():
     assert (posted.start - DAWN, posted.end - DAWN) == (timedelta(seconds=20), timedelta(seconds=22))
 
 
-def test_without_a_synchronized_start_no_end_is_told():
-    """When the run will begin is the server's affair."""
+def test_without_a_synchronized_start_the_earliest_end_is_told():
+    """When the run will begin is the server's affair, but it takes its time from the POST on at least."""
     events = []
-    run([idle_task()], pace=REAL, watch=events.append)
+    run([idle_task(), unknown_task()], pace=REAL, watch=events.append)
+    posted = [event for event in events if event.state == POSTED]
 
-    assert [event.end for event in events if event.state == POSTED] == [None]
+    assert [event.end and event.end - event.at for event in posted] == [timedelta(seconds=2), None]
 
 
 def test_what_becomes_of_a_run_is_told_though_it_is_over():

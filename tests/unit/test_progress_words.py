@@ -85,6 +85,8 @@ def test_the_secrets_of_a_task_are_never_told():
         ("waiting", {"start": 65}, 70, ""),
         ("posted", {"start": 5}, 0, "starts in 0:05"),
         ("posted", {"start": 5, "end": 9}, 6, "ends in 0:03"),
+        ("posted", {"end": 9}, 6, "ends in 0:03"),
+        ("posted", {"end": 9}, 9, "due"),
         ("posted", {}, 0, ""),
         ("pending", {"start": 5, "end": 9}, 0, "ends in 0:09"),
         ("running", {"start": 5, "end": 9.4}, 9, "ends in 0:01"),
