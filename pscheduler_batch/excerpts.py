@@ -64,7 +64,7 @@ def render_warnings(warnings: Iterable[Problem], *, text: Optional[str], source:
 
 
 def _render(problem: Problem, text: Optional[_Text], source: Optional[str]) -> Iterator[str]:
-    head, *more = str(replace(problem, where=_short_pointer(problem.where))).split("\n")
+    head, *more = str(replace(problem, where=printable(_short_pointer(problem.where)))).split("\n")
     beginning = "warning: " if problem.severity == WARNING else ""
     named = head if source is None else f"{source}: {head}"
     yield _clip(printable(f"{beginning}{named}"))

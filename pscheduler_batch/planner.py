@@ -25,6 +25,8 @@ from pscheduler_batch.transforms import SkippedError, StepError, Transforms
 from pscheduler_batch.validation import check_task
 
 DEFAULT_MAX_ITERATIONS = 100_000
+# A number from which on its digits say nothing, such as jq's `infinite`.
+_UNREADABLE = 10**18
 
 # No last iteration of a job may have to wait for longer; the calendar ends in the year 9999.
 LONGEST_WAIT = timedelta(days=3650)
@@ -197,8 +199,9 @@ class _Planning:
             return None
         self.total += count
         if self.total > self.max_iterations:
+            many = f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far"
             reason = (
-                f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far; "
+                f"{many if count < _UNREADABLE else 'there would be iterations without end'}; "
                 f"at most {self.max_iterations:,} are allowed (raise the limit with --max-iterations if you mean it)"
             )
             self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))

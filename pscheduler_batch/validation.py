@@ -121,7 +121,10 @@ class _Later:
     def needed(self, violation: Violation) -> Optional[str]:
         """Say which `schema` allows what this version does not, if any does."""
         for version in VERSIONS[self._kind][self._version :]:
-            if violation.key not in self._keys_of(version):
+            keys = self._keys_of(version)
+            # A value may be wrong there for another reason; a name is either known or not.
+            wrong = violation.key in keys or (not violation.name and violation.path in {path for path, _, _ in keys})
+            if not wrong:
                 or_later = " or more" if version < VERSIONS[self._kind][-1] else ""
                 declared = f"it has {self._version}" if "schema" in self._document else "without one it is 1"
                 return f'needs "schema": {version}{or_later} in the {self._kind}; {declared}'

@@ -316,9 +316,10 @@ class OutageRow(Row):
             where = STEPS[step].where or "tests/*/participants"
             server.state.faults.add(Rule(where, _Trigger(outage), **which))
             batch = {"jobs": [{"label": "job", "task": _task(step, often, hours=interrupt)}]}
-            (result,) = asyncio.run(
-                run_batch(server, batch, interrupt_at=1 if interrupt else None, timeout=OUTAGE_TIMEOUT)
-            )
+            patience, retry = (PATIENT, PERSISTENT) if often == ONCE else (PATIENCE, POLICY)
+            interrupt_at = 1 if interrupt else None
+            running = run_batch(server, batch, interrupt_at, timeout=OUTAGE_TIMEOUT, patience=patience, retry=retry)
+            (result,) = asyncio.run(running)
         self._note(server, (step, often), result)
 
 
