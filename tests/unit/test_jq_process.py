@@ -20,6 +20,7 @@ from pscheduler_batch import jq_child, jq_process
 from pscheduler_batch.jq_process import JqProcess
 from pscheduler_batch.model import Transform
 from pscheduler_batch.scripts import TOO_DEEP, Script, ScriptError
+from tests.depth import FOR_JQ, beyond_json
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = "last(repeat(.))"
@@ -29,6 +30,7 @@ LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 PARENT = """
 import asyncio
 from pscheduler_batch.jq_process import JqProcess
+from tests.depth import FOR_JQ, beyond_json
 from tests.unit.test_jq_process import start_endless
 
 async def main():
@@ -118,10 +120,11 @@ def test_a_script_fails_with_the_words_of_the_program_itself(script):
     assert failure_of(script, "[1]", data) == str(caught.value).replace("s3cr3t", "(hidden)")
 
 
+@beyond_json
 def test_a_value_that_is_nested_too_deeply_is_a_failure_of_the_script():
     """It is more than the json module can write."""
 
-    assert failure_of("reduce range(5000) as $i (0; [.])") == TOO_DEEP
+    assert failure_of(f"reduce range({FOR_JQ}) as $i (0; [.])") == TOO_DEEP
 
 
 def test_large_texts_pass_in_both_directions():

@@ -14,6 +14,7 @@ import pytest
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.report.accounts import account_of
 from pscheduler_batch.report.html import HtmlReport, MissingLibraryError, verdict_of
+from tests.depth import DEEP
 from tests.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
 SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))
@@ -281,7 +282,7 @@ def test_an_output_of_an_older_version_has_a_page():
 def test_very_deep_results_are_no_bug():
     """What cannot be written is said to be so."""
     deep = []
-    for _ in range(5000):
+    for _ in range(DEEP):
         deep = [deep]
     account = account_of(SWEEP)
     page = Page(HtmlReport().render(replace(account, rows=(replace(account.rows[0], result=deep),))))

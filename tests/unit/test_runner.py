@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
-import sys
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -20,6 +19,7 @@ from pscheduler_batch.planner import plan_batch
 from pscheduler_batch.runner import Judge, Outcome, Runner, iteration_succeeded
 from pscheduler_batch.transforms import Transforms
 from pscheduler_batch.waiting import Clock
+from tests.depth import DEEP
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -234,7 +234,7 @@ def test_a_bug_does_not_tell_the_secrets_of_the_task():
 def test_a_result_that_cannot_be_written_is_said_to_be_so():
     """It does not take the others along; json gives up at some depth, which others may not."""
     deep: Any = []
-    for _ in range(sys.getrecursionlimit()):
+    for _ in range(DEEP):
         deep = [deep]
 
     def answer(iteration: Iteration) -> IterationResult:

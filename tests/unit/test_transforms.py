@@ -11,6 +11,7 @@ import pytest
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.scripts import ScriptError
 from pscheduler_batch.transforms import StepError, Transforms, scripts_of
+from tests.depth import FOR_JQ, beyond_json
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
 
@@ -198,10 +199,11 @@ def test_a_failure_names_the_step():
     assert caught.value.where == "/global/transform-post"
 
 
+@beyond_json
 def test_what_is_nested_too_deeply_is_a_failure_like_any_other():
     """It could neither be posted nor written."""
 
-    assert failure_of("reduce range(3000) as $i ({}; {a: .})") == "what the script gave is nested too deeply"
+    assert failure_of(f"reduce range({FOR_JQ}) as $i ({{}}; {{a: .}})") == "what the script gave is nested too deeply"
 
 
 SECRET = "correct-horse-battery-staple-and-more"
