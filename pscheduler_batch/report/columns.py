@@ -74,7 +74,7 @@ def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
     styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
     labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
     return (
-        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 13, 5),
+        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 11, 5),
         Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2),
         Column("state", tuple(Cell(one_line(r.state, WIDEST), style=s) for r, s in zip(rows, styles)), 8, 9, 4),
         Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3),

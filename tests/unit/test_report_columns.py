@@ -7,7 +7,7 @@ import pytest
 from pscheduler_batch.report.accounts import account_of
 from pscheduler_batch.report.columns import GAP, WIDEST, Cell, Column, fit_columns, row_columns, totals_line
 from pscheduler_batch.report.text import TextReport
-from tests.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
 CELLS = (Cell("x" * 30), Cell("y"))
 
@@ -82,7 +82,15 @@ def test_the_number_of_an_iteration_is_never_cut():
     document = output(job(result(run()), result(run()), label="a-label-that-has-no-end" * 5))
     lines = text_of(document, 40).splitlines()
 
-    assert [line.split()[0] for line in lines[1:3]] == ["a-label-t…/0", "a-label-t…/1"]
+    assert [line.split()[0] for line in lines[1:3]] == ["a-label-…/0", "a-label-…/1"]
+
+
+def test_a_terminal_of_eighty_columns_shows_a_whole_headline_beside_a_long_label():
+    """A loss that is cut off could be any."""
+    measured = {**RTT, "min": "PT0.0123S", "mean": "PT0.0145S", "max": "PT0.0167S", "sent": 200}
+    document = output(job(result(run(measured)), label="to-the-other-end-of-the-world"))
+
+    assert " 12.3/14.5/16.7 ms, loss 0.5 % " in text_of(document, 80)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 10, 20, 33, 80, 300])
