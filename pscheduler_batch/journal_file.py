@@ -8,6 +8,7 @@ from typing import BinaryIO, Iterator, List
 
 from pscheduler_batch import locking
 from pscheduler_batch.past import JournalError
+from pscheduler_batch.wording import printable
 
 
 def open_locked(path: str, flags: int) -> BinaryIO:
@@ -75,7 +76,7 @@ def read_line(stream: BinaryIO, path: str, offset: int, length: int) -> bytes:
 
 
 def _unreadable(path: str, error: OSError) -> JournalError:
-    return JournalError(f"cannot read the journal {path}: {error.strerror}")
+    return JournalError(f"cannot read the journal {printable(path)}: {error.strerror}")
 
 
 def sync_folder(path: str) -> None:
