@@ -162,4 +162,4 @@ def test_what_becomes_of_a_run_is_told_though_it_is_over():
     (line,) = [line for line in runs.told if "scheduled as" in line]
 
     assert line.startswith(f"x/0: scheduled as {runs.results[0].task_href}/runs/")
-    assert line.endswith(", 2026-03-01 06:00:20+00:00 to 2026-03-01 06:00:22+00:00, finished")
+    assert line.endswith(", 2026-03-01 06:00:20+00:00 to 2026-03-01 06:00:23+00:00, finished")
