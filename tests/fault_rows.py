@@ -49,6 +49,7 @@ POLICY = RetryPolicy(
 LONG = timedelta(seconds=30)
 PATIENT = replace(PATIENCE, scheduling=LONG, result=LONG, outage=LONG)
 PERSISTENT = replace(POLICY, limit=LONG)
+LONG_TIMEOUT = timedelta(seconds=5)
 
 
 class Tick(Test):
@@ -212,7 +213,13 @@ class Row:
     async def _run_both(self, server: EmbeddedServer, passing: Cases, staying: Cases, *, interrupt: bool) -> None:
         """Run a batch of each, side by side: nobody need hurry to see that a fault has passed."""
         results = await asyncio.gather(
-            run_batch(server, *_batch_of(passing, interrupt=interrupt), patience=PATIENT, retry=PERSISTENT),
+            run_batch(
+                server,
+                *_batch_of(passing, interrupt=interrupt),
+                timeout=TIMEOUT if interrupt else LONG_TIMEOUT,  # Canceling has five seconds altogether.
+                patience=PATIENT,
+                retry=PERSISTENT,
+            ),
             run_batch(server, *_batch_of(staying, interrupt=interrupt)),
         )
         for case, result in zip((*passing, *staying), (*results[0], *results[1])):
