@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, List, Mapping, Sequence, Tuple, TypeVar
+from typing import BinaryIO, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 T = TypeVar("T")
 
@@ -72,6 +72,7 @@ def run_program(
     watch: bool = False,
     keep_output: bool = False,
     statuses: Tuple[int, ...] = (0,),
+    files: Optional[int] = None,
 ) -> Taken:
     """
     Run a program to its end.
@@ -82,10 +83,13 @@ def run_program(
         watch: Whether its threads and its memory are looked at again and again, and the latter is limited.
         keep_output: Whether its standard output is wanted.
         statuses: The exit statuses that are right.
+        files: How many files it may have open at once; None leaves that to the system.
 
     Raises:
         BenchmarkError: It ended in another way, or never.
     """
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as said, _output(keep=keep_output) as output:
         source.write(given)
         source.seek(0)

@@ -17,7 +17,7 @@ import socket
 import ssl
 import zlib
 from functools import lru_cache
-from typing import Any, AsyncIterable, Dict, List, Mapping, Optional, Tuple, cast
+from typing import Any, AsyncIterable, Dict, Mapping, Optional, Tuple, cast
 
 import httpx
 
@@ -26,6 +26,7 @@ from pscheduler_batch.connection_words import behind_colon, innermost, os_words,
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import MAX_PORT, host_of, shown
+from pscheduler_batch.transports import Transports
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
 DEFAULT_MAX_CONNECTIONS = 8
@@ -38,8 +39,6 @@ REPLY_SECONDS = 120.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
-# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
-_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
 
 # How much of what is no HTTP is quoted.
 QUOTED = 60
@@ -91,19 +90,15 @@ class Exchange:
         Raises:
             OSError: The file of certificates cannot be read (:class:`ssl.SSLError` where it holds none).
         """
-        self._tls = _tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file)
+        self._transports = Transports(_tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file))
         self.max_connections = max_connections
         self._reply_seconds = reply_seconds
         self._max_body = max_body
         self._slots: Dict[Tuple[str, bool], asyncio.Semaphore] = {}
-        self._idle: Dict[Tuple[str, Optional[str]], List[httpx.AsyncHTTPTransport]] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for transports in self._idle.values():
-            for transport in transports:
-                await transport.aclose()
-        self._idle.clear()
+        await self._transports.aclose()
 
     async def request(
         self,
@@ -140,13 +135,11 @@ class Exchange:
             raise UnreachableError(reason, doing=doing, url=shown(url), sent=False, transient=False) from error
         course = _Course(self._reply_seconds + wait, min(CONNECT_SECONDS, self._reply_seconds), bind)
         # Canceling a task does not wait for anything else.
-        queue = (host, method == "DELETE")
-        slots = self._slots.get(queue)
+        canceling = method == "DELETE"
+        slots = self._slots.get((host, canceling))
         if slots is None:
-            slots = self._slots[queue] = asyncio.Semaphore(self.max_connections)
-        async with slots:
-            idle = self._idle.setdefault((host, bind), [])
-            transport = idle.pop() if idle else self._new_transport(bind)
+            slots = self._slots[host, canceling] = asyncio.Semaphore(self.max_connections)
+        async with slots, self._transports.one((host, bind), canceling=canceling) as transport:
             try:
                 request = _request(method, url, content, course)
                 return await asyncio.wait_for(self._exchange(transport, request, course), course.limit)
@@ -156,10 +149,7 @@ class Exchange:
                     raise
                 raise said from error
             finally:
-                try:
-                    await course.drop_connection()
-                finally:
-                    idle.append(transport)
+                await course.drop_connection()
 
     async def _exchange(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, course: _Course) -> Reply:
         time = asyncio.get_running_loop().time
@@ -174,9 +164,6 @@ class Exchange:
             return Reply(response.status_code, fields, body.whole(), time() - began)
         finally:
             await response.aclose()
-
-    def _new_transport(self, bind: Optional[str]) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=bind, limits=_LIMITS)
 
 
 def _request(method: str, url: str, content: Optional[str], course: _Course) -> httpx.Request:

@@ -34,9 +34,18 @@ class Done:
     counted: Counted
 
 
-def run_batch(server: RunningServer, batch: bytes, runs: int, *, watch: bool = False) -> Done:
+def run_batch(
+    server: RunningServer, batch: bytes, runs: int, *, watch: bool = False, files: Optional[int] = None
+) -> Done:
     """
     Have the real command run a batch on a server.
+
+    Args:
+        server: Where.
+        batch: The batch.
+        runs: How many runs it has.
+        watch: Whether its threads and its memory are looked at.
+        files: How many files it may have open at once; None leaves that to the system.
 
     Raises:
         BenchmarkError: It failed, or did not make all runs.
@@ -44,7 +53,7 @@ def run_batch(server: RunningServer, batch: bytes, runs: int, *, watch: bool = F
     there = ("--assist", server.hosts[0], "--lead", server.hosts[0])
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         output = str(Path(folder, "results.json"))
-        taken = run_program(batch_command(*there, "--output", output), batch, watch=watch)
+        taken = run_program(batch_command(*there, "--output", output), batch, watch=watch, files=files)
     return _done(server, taken, runs)
 
 

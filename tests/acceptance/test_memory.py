@@ -14,6 +14,8 @@ RESULT_BYTES = 60_000
 MEGABYTES = 150.0
 THREADS = 4
 CONNECTIONS = 8
+HOSTS = 40
+FILES = 100
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +36,12 @@ def test_the_number_of_iterations_does_not_decide_how_many_threads_and_connectio
 
     assert 0 < done.taken.threads <= THREADS
     assert 0 < done.counted.open_at_once <= CONNECTIONS
+
+
+def test_the_number_of_hosts_does_not_decide_whether_results_come_out():
+    """Each keeps its connections open, and together they would be more than may be open at once."""
+    with serving(Setting(hosts=HOSTS, keep=True)) as server:
+        batch = runs_batch(server.hosts, 4 * HOSTS, parallel=True)
+        done = run_batch(server, batch, 4 * HOSTS, files=FILES)
+
+    assert done.counted.kinds["text/plain"] == 4 * HOSTS

@@ -1,0 +1,115 @@
+"""
+The transports that requests are made with: one for each connection, never more than the process may have files open.
+
+An ordinary account may have 1,024 files open at once, and a batch may have to do with thousands of hosts, each with
+slots of its own and connections that the host keeps open (decision 24).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import ssl
+from contextlib import asynccontextmanager
+from typing import AsyncIterator, Dict, List, Optional, Tuple
+
+import httpx
+
+# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
+
+# What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
+RESERVED = 64
+RESERVED_PART = 4
+# Two addresses of a host are tried side by side where the first one does not answer soon.
+FILES_EACH = 2
+# More connections than that take more memory than they spare time.
+MOST = 1000
+# Which part of the connections is for canceling tasks, which does not wait for anything else.
+CANCELING_PART = 4
+
+# A host, and the address of ours that requests come from.
+_Way = Tuple[str, Optional[str]]
+
+
+def affordable(limit: int) -> int:
+    """
+    Say how many connections may be open at once where so many files may be.
+
+    >>> affordable(1024), affordable(256), affordable(20), affordable(resource.RLIM_INFINITY)
+    (384, 96, 2, 1000)
+    """
+    if limit == resource.RLIM_INFINITY:
+        return MOST
+    left = limit - max(RESERVED, limit // RESERVED_PART)
+    return max(min(left // FILES_EACH, MOST), 2)
+
+
+class Transports:
+    """Transports of httpx's, each with at most one connection; belongs to one event loop."""
+
+    def __init__(self, tls: ssl.SSLContext, most: Optional[int] = None) -> None:
+        """
+        Prepare to have transports.
+
+        Args:
+            tls: How connections are secured.
+            most: How many there are at once, at least 2; if not given, as many as the process can afford.
+        """
+        most = affordable(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
+        canceling = max(most // CANCELING_PART, 1)
+        self._tls = tls
+        self._left = most
+        self._places = {False: asyncio.Semaphore(most - canceling), True: asyncio.Semaphore(canceling)}
+        # The way that was not used for the longest time is the first one.
+        self._idle: Dict[_Way, List[httpx.AsyncHTTPTransport]] = {}
+
+    @asynccontextmanager
+    async def one(self, way: _Way, *, canceling: bool) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """
+        Have a transport for one exchange, as soon as there may be one more.
+
+        Args:
+            way: The host, and the address of ours that requests come from; None leaves that to the system.
+            canceling: Whether it is to cancel a task.
+        """
+        async with self._places[canceling]:
+            transport = self._take_idle(way) or await self._new(way)
+            try:
+                yield transport
+            finally:
+                self._idle[way] = [*self._idle.pop(way, ()), transport]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        while self._idle:
+            _, transports = self._idle.popitem()
+            for transport in transports:
+                await transport.aclose()
+
+    def _take_idle(self, way: _Way) -> Optional[httpx.AsyncHTTPTransport]:
+        transports = self._idle.get(way)
+        if not transports:
+            return None
+        transport = transports.pop()
+        if not transports:
+            del self._idle[way]
+        return transport
+
+    async def _new(self, way: _Way) -> httpx.AsyncHTTPTransport:
+        if self._left:
+            self._left -= 1
+        else:
+            # Whoever has a place may have one in use, so one of the others is idle.
+            await self._drop(next(iter(self._idle)))
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=way[1], limits=_LIMITS)
+
+    async def _drop(self, way: _Way) -> None:
+        transport = self._take_idle(way)
+        try:
+            if transport is not None:
+                await transport.aclose()
+        except BaseException:
+            # There is room for one more, but nobody to have it.
+            self._left += 1
+            raise

@@ -1,0 +1,117 @@
+"""How many connections there are at once, and which of them are used again (decision 24)."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import AsyncExitStack
+from typing import List
+
+import httpx
+import pytest
+
+from pscheduler_batch.transports import Transports
+
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+async def settle() -> None:
+    """Let everything happen that can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def used(transports: Transports, *hosts: str, canceling: bool = False) -> List[httpx.AsyncHTTPTransport]:
+    """Use a transport for each of some hosts, one after another."""
+    had = []
+    for host in hosts:
+        async with transports.one((host, None), canceling=canceling) as transport:
+            had.append(transport)
+    return had
+
+
+def test_a_transport_is_used_again_for_the_same_host():
+    """Its connection may still be open."""
+    first, other, again, bound = asyncio.run(_use_again())
+
+    assert first is again
+    assert len({id(transport) for transport in (first, other, bound)}) == 3
+
+
+async def _use_again() -> List[httpx.AsyncHTTPTransport]:
+    transports = Transports(TLS, 8)
+    had = await used(transports, "a", "b", "a")
+    async with transports.one(("a", "192.0.2.1"), canceling=False) as transport:
+        return [*had, transport]
+
+
+def test_the_one_that_was_not_used_for_the_longest_time_makes_room():
+    """It is closed, and the others are still there."""
+
+    async def main() -> None:
+        transports = Transports(TLS, 3)
+        a, b, c = await used(transports, "a", "b", "c")
+        closed: List[str] = []
+        for name, transport in (("a", a), ("b", b), ("c", c)):
+            transport.aclose = lambda name=name: _note(closed, name)
+
+        assert await used(transports, "a") == [a]
+        await used(transports, "d")
+        assert closed == ["b"]
+        assert await used(transports, "a", "c") == [a, c]
+
+    asyncio.run(main())
+
+
+async def _note(closed: List[str], name: str) -> None:
+    closed.append(name)
+
+
+def test_who_finds_no_room_waits_for_it():
+    """Except for who cancels a task, for whom there is always some."""
+
+    async def main() -> List[bool]:
+        transports = Transports(TLS, 4)
+        async with AsyncExitStack() as stack:
+            for host in "abc":
+                await stack.enter_async_context(transports.one((host, None), canceling=False))
+            late = asyncio.ensure_future(used(transports, "d"))
+            canceling = asyncio.ensure_future(used(transports, "e", canceling=True))
+            await settle()
+            had = [late.done(), canceling.done()]
+        await asyncio.wait_for(late, 10)
+        return had
+
+    assert asyncio.run(main()) == [False, True]
+
+
+def test_no_room_is_lost_where_closing_is_broken_off():
+    """Whoever waited for it has gone."""
+
+    async def main() -> None:
+        transports = Transports(TLS, 2)
+        for transport in await used(transports, "a", "b"):
+            transport.aclose = asyncio.Event().wait
+        gone = asyncio.ensure_future(used(transports, "c"))
+        await settle()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        await asyncio.wait_for(used(transports, "d"), 10)
+
+    asyncio.run(main())
+
+
+def test_there_is_none_left_once_they_are_closed():
+    """Each is closed once."""
+
+    async def main() -> List[str]:
+        transports = Transports(TLS, 8)
+        closed: List[str] = []
+        for number, transport in enumerate(await used(transports, "a", "b")):
+            transport.aclose = lambda number=number: _note(closed, str(number))
+        await transports.aclose()
+        await transports.aclose()
+        return closed
+
+    assert sorted(asyncio.run(main())) == ["0", "1"]
