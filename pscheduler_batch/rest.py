@@ -87,6 +87,16 @@ def participants_url(host: str, test_type: str, spec: JSON) -> str:
     return f"{test_url(host, test_type)}/participants?{urlencode({'spec': json.dumps(spec)})}"
 
 
+def is_participants_url(url: str) -> bool:
+    """
+    Say whether a URL is one of :func:`participants_url`.
+
+    >>> is_participants_url("https://ps/pscheduler/tests/rtt/participants?spec=%7B%7D"), is_participants_url("https://ps/t")
+    (True, False)
+    """
+    return url.partition("?")[0].endswith("/participants")
+
+
 def validity_url(host: str, test_type: str, spec: JSON) -> str:
     """Say where a host judges the specification of a test [b40-b42]."""
     return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"

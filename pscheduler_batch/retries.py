@@ -18,8 +18,8 @@ from tenacity import AsyncRetrying, RetryCallState
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.left_alone import Host
 from pscheduler_batch.reply import Reply
-from pscheduler_batch.rest import host_of, is_format_url, shown
-from pscheduler_batch.slots import Slots
+from pscheduler_batch.rest import host_of, is_format_url, is_participants_url, shown
+from pscheduler_batch.slots import Purpose, Slots
 from pscheduler_batch.waiting import Clock, Ending
 
 # What the web server in front of pScheduler says when pScheduler cannot do it now.
@@ -223,9 +223,8 @@ class _Course:
         """Make the request once, as soon as the host has a slot for it."""
         # A request that has not begun yet must learn that the host is left alone, so it queues here.
         slots = self._host.canceling if self._method == "DELETE" else self._host.slots
-        is_post = self._method == "POST"
-        unless = self._means.ending if is_post else None
-        if not await slots.take(urgent=is_post or is_format_url(self._url), unless=unless):
+        purpose = self._purpose
+        if not await slots.take(purpose, unless=self._means.ending if self._method == "POST" else None):
             raise self._too_late()
         try:
             # Waiting for its turn takes nothing from its time.
@@ -234,7 +233,7 @@ class _Course:
         except _EndedError:
             raise self._too_late() from None
         finally:
-            slots.give_back()
+            slots.give_back(purpose)
 
     async def go_on_after(self, first: _Outcome) -> Reply:
         """Make the request again, and again; the first attempt counts as one."""
@@ -272,6 +271,12 @@ class _Course:
             # A long poll that a web server cut is no failure; whoever waits asks again anyway.
             return not self._wait
         return outcome.status == INTERNAL and NEVER not in outcome.text
+
+    @property
+    def _purpose(self) -> Purpose:
+        if self._method == "POST" or is_format_url(self._url):
+            return Purpose.URGENT
+        return Purpose.LOOK_UP if is_participants_url(self._url) else Purpose.OTHER
 
     async def _make(self) -> Reply:
         if self._method == "POST" and self._means.ending.begun:

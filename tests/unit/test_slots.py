@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import List
+from typing import Dict, List
 
 import pytest
 
-from pscheduler_batch.slots import Slots
+from pscheduler_batch.slots import Purpose, Slots
 from pscheduler_batch.waiting import Ending
 
 
@@ -17,12 +17,19 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def purpose_of(name: str) -> Purpose:
+    """Say what a request is for: one in capitals is urgent, one with a question mark looks something up."""
+    if name.endswith("?"):
+        return Purpose.LOOK_UP
+    return Purpose.URGENT if name.isupper() else Purpose.OTHER
+
+
 def order_of(*names: str, number: int = 1, leaving: str = "") -> List[str]:
     """
-    Have requests queue for slots that are all taken, and give them back one by one.
+    Have requests queue for slots that are all taken by urgent ones, and give them back one by one, the oldest first.
 
     Args:
-        names: The requests in the order in which they come; those in capitals are urgent.
+        names: The requests in the order in which they come; see :func:`purpose_of`.
         number: How many slots there are.
         leaving: The one that is canceled while it waits.
 
@@ -32,21 +39,23 @@ def order_of(*names: str, number: int = 1, leaving: str = "") -> List[str]:
     served: List[str] = []
 
     async def request(slots: Slots, name: str) -> None:
-        await slots.take(urgent=name.isupper())
+        await slots.take(purpose_of(name))
         served.append(name)
 
     async def main() -> None:
         slots = Slots(number)
-        for _ in range(number):
-            await slots.take()
-        waiting = {name: asyncio.ensure_future(request(slots, name)) for name in names}
+        held = [Purpose.URGENT] * number
+        for purpose in held:
+            await slots.take(purpose)
+        waiting: Dict[str, asyncio.Future[None]] = {name: asyncio.ensure_future(request(slots, name)) for name in names}
         await settle()
         if leaving:
             waiting.pop(leaving).cancel()
             await settle()
         for _ in waiting:
-            slots.give_back()
+            slots.give_back(held.pop(0))
             await settle()
+            held.append(purpose_of(served[-1]))
         await asyncio.gather(*waiting.values())
 
     asyncio.run(main())
@@ -58,7 +67,7 @@ def test_a_free_slot_is_had_at_once():
 
     async def main() -> List[bool]:
         slots = Slots(2)
-        taken = [asyncio.ensure_future(slots.take(urgent=urgent)) for urgent in (False, True, True)]
+        taken = [asyncio.ensure_future(slots.take(purpose)) for purpose in Purpose]
         await settle()
         had = [task.done() for task in taken]
         slots.give_back()
@@ -79,6 +88,42 @@ def test_what_is_urgent_goes_before_what_is_not():
     """And first come, first served among themselves."""
 
     assert order_of("a", "b", "C", "d", "E") == ["C", "E", "a", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("number", "served"),
+    [
+        (1, "A B C D 1? 2? 3? x"),
+        (2, "1? A 2? B 3? C D x"),
+        (4, "1? A B C 2? D 3? x"),
+        (8, "1? 2? A B C D 3? x"),
+    ],
+)
+def test_a_quarter_of_the_slots_is_for_look_ups(number, served):
+    """What they find out may be that another host has something to do; of two slots one is theirs."""
+
+    assert order_of("x", "A", "1?", "B", "2?", "C", "3?", "D", number=number) == served.split()
+
+
+def test_who_is_canceled_in_its_turn_gives_back_what_it_was_for():
+    """A place for look-ups is not lost with it."""
+
+    async def main() -> List[bool]:
+        slots = Slots(2)
+        for _ in range(2):
+            await slots.take(Purpose.URGENT)
+        gone, later = (asyncio.ensure_future(slots.take(Purpose.LOOK_UP)) for _ in range(2))
+        urgent = asyncio.ensure_future(slots.take(Purpose.URGENT))
+        await settle()
+        slots.give_back(Purpose.URGENT)
+        gone.cancel()
+        await settle()
+        had = [gone.cancelled(), later.done(), urgent.done()]
+        urgent.cancel()
+        await settle()
+        return had
+
+    assert asyncio.run(main()) == [True, True, False]
 
 
 @pytest.mark.parametrize("leaving", ["a", "B"])
@@ -128,7 +173,7 @@ def test_nobody_slips_in_before_the_one_whose_turn_it_is():
         waiting = asyncio.ensure_future(slots.take())
         await settle()
         slots.give_back()
-        late = asyncio.ensure_future(slots.take(urgent=True))
+        late = asyncio.ensure_future(slots.take(Purpose.URGENT))
         await settle()
         had = [waiting.done(), late.done()]
         late.cancel()
