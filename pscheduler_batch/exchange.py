@@ -26,7 +26,7 @@ from pscheduler_batch.connection_words import behind_colon, innermost, os_words,
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import MAX_PORT, host_of, shown
-from pscheduler_batch.transports import Transports
+from pscheduler_batch.transports import Transports, Way
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
 DEFAULT_MAX_CONNECTIONS = 8
@@ -39,6 +39,9 @@ REPLY_SECONDS = 120.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
+
+# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
 
 # How much of what is no HTTP is quoted.
 QUOTED = 60
@@ -90,7 +93,8 @@ class Exchange:
         Raises:
             OSError: The file of certificates cannot be read (:class:`ssl.SSLError` where it holds none).
         """
-        self._transports = Transports(_tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file))
+        self._tls = _tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file)
+        self._transports = Transports(self._new_transport)
         self.max_connections = max_connections
         self._reply_seconds = reply_seconds
         self._max_body = max_body
@@ -164,6 +168,10 @@ class Exchange:
             return Reply(response.status_code, fields, body.whole(), time() - began)
         finally:
             await response.aclose()
+
+    def _new_transport(self, way: Way) -> httpx.AsyncHTTPTransport:
+        _, bind = way
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=bind, limits=_LIMITS)
 
 
 def _request(method: str, url: str, content: Optional[str], course: _Course) -> httpx.Request:

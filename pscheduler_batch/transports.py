@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import ssl
 from contextlib import asynccontextmanager
-from typing import AsyncIterator, Dict, List, Optional, Tuple
-
-import httpx
-
-# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
-_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
+from typing import AsyncIterator, Callable, Dict, Generic, List, Optional, Protocol, Tuple, TypeVar
 
 # What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
 RESERVED = 64
@@ -29,7 +23,17 @@ MOST = 1000
 CANCELING_PART = 4
 
 # A host, and the address of ours that requests come from.
-_Way = Tuple[str, Optional[str]]
+Way = Tuple[str, Optional[str]]
+
+
+class Closing(Protocol):
+    """What can be closed."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+
+
+T = TypeVar("T", bound=Closing)
 
 
 def affordable(limit: int) -> int:
@@ -45,27 +49,28 @@ def affordable(limit: int) -> int:
     return max(min(left // FILES_EACH, MOST), 2)
 
 
-class Transports:
-    """Transports of httpx's, each with at most one connection; belongs to one event loop."""
+class Transports(Generic[T]):
+    """Transports, each with at most one connection; belongs to one event loop."""
 
-    def __init__(self, tls: ssl.SSLContext, most: Optional[int] = None) -> None:
+    def __init__(self, make: Callable[[Way], T], most: Optional[int] = None) -> None:
         """
         Prepare to have transports.
 
         Args:
-            tls: How connections are secured.
+            make: Makes one.
             most: How many there are at once, at least 2; if not given, as many as the process can afford.
         """
         most = affordable(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
         canceling = max(most // CANCELING_PART, 1)
-        self._tls = tls
+        self._make = make
         self._left = most
-        self._places = {False: asyncio.Semaphore(most - canceling), True: asyncio.Semaphore(canceling)}
+        self._numbers = {False: most - canceling, True: canceling}
+        self._places: Dict[bool, asyncio.Semaphore] = {}
         # The way that was not used for the longest time is the first one.
-        self._idle: Dict[_Way, List[httpx.AsyncHTTPTransport]] = {}
+        self._idle: Dict[Way, List[T]] = {}
 
     @asynccontextmanager
-    async def one(self, way: _Way, *, canceling: bool) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def one(self, way: Way, *, canceling: bool) -> AsyncIterator[T]:
         """
         Have a transport for one exchange, as soon as there may be one more.
 
@@ -73,7 +78,11 @@ class Transports:
             way: The host, and the address of ours that requests come from; None leaves that to the system.
             canceling: Whether it is to cancel a task.
         """
-        async with self._places[canceling]:
+        # Until Python 3.10, a semaphore belongs to the event loop of the moment when it is made.
+        places = self._places.get(canceling)
+        if places is None:
+            places = self._places[canceling] = asyncio.Semaphore(self._numbers[canceling])
+        async with places:
             transport = self._take_idle(way) or await self._new(way)
             try:
                 yield transport
@@ -87,7 +96,7 @@ class Transports:
             for transport in transports:
                 await transport.aclose()
 
-    def _take_idle(self, way: _Way) -> Optional[httpx.AsyncHTTPTransport]:
+    def _take_idle(self, way: Way) -> Optional[T]:
         transports = self._idle.get(way)
         if not transports:
             return None
@@ -96,15 +105,15 @@ class Transports:
             del self._idle[way]
         return transport
 
-    async def _new(self, way: _Way) -> httpx.AsyncHTTPTransport:
+    async def _new(self, way: Way) -> T:
         if self._left:
             self._left -= 1
         else:
             # Whoever has a place may have one in use, so one of the others is idle.
             await self._drop(next(iter(self._idle)))
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=way[1], limits=_LIMITS)
+        return self._make(way)
 
-    async def _drop(self, way: _Way) -> None:
+    async def _drop(self, way: Way) -> None:
         transport = self._take_idle(way)
         try:
             if transport is not None:

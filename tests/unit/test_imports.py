@@ -57,6 +57,7 @@ LAYERS = (
         "server_problems",
         "signals",
         "slots",
+        "transports",
         "waiting",
     },
     {

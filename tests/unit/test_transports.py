@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from contextlib import AsyncExitStack
 from typing import List
 
-import httpx
 import pytest
 
-from pscheduler_batch.transports import Transports
+from pscheduler_batch.transports import Transports, Way
 
-TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+class Transport:
+    """Can be closed, and notes that."""
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+        self.closed = 0
+
+    async def aclose(self) -> None:
+        """Be closed."""
+        self.closed += 1
+
+
+class Stuck(Transport):
+    """Takes for ever to be closed."""
+
+    async def aclose(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
 
 
 async def settle() -> None:
@@ -21,7 +37,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def used(transports: Transports, *hosts: str, canceling: bool = False) -> List[httpx.AsyncHTTPTransport]:
+async def used(transports: Transports[Transport], *hosts: str, canceling: bool = False) -> List[Transport]:
     """Use a transport for each of some hosts, one after another."""
     had = []
     for host in hosts:
@@ -38,8 +54,8 @@ def test_a_transport_is_used_again_for_the_same_host():
     assert len({id(transport) for transport in (first, other, bound)}) == 3
 
 
-async def _use_again() -> List[httpx.AsyncHTTPTransport]:
-    transports = Transports(TLS, 8)
+async def _use_again() -> List[Transport]:
+    transports = Transports(Transport, 8)
     had = await used(transports, "a", "b", "a")
     async with transports.one(("a", "192.0.2.1"), canceling=False) as transport:
         return [*had, transport]
@@ -49,29 +65,22 @@ def test_the_one_that_was_not_used_for_the_longest_time_makes_room():
     """It is closed, and the others are still there."""
 
     async def main() -> None:
-        transports = Transports(TLS, 3)
+        transports = Transports(Transport, 3)
         a, b, c = await used(transports, "a", "b", "c")
-        closed: List[str] = []
-        for name, transport in (("a", a), ("b", b), ("c", c)):
-            transport.aclose = lambda name=name: _note(closed, name)
 
         assert await used(transports, "a") == [a]
         await used(transports, "d")
-        assert closed == ["b"]
+        assert [transport.closed for transport in (a, b, c)] == [0, 1, 0]
         assert await used(transports, "a", "c") == [a, c]
 
     asyncio.run(main())
-
-
-async def _note(closed: List[str], name: str) -> None:
-    closed.append(name)
 
 
 def test_who_finds_no_room_waits_for_it():
     """Except for who cancels a task, for whom there is always some."""
 
     async def main() -> List[bool]:
-        transports = Transports(TLS, 4)
+        transports = Transports(Transport, 4)
         async with AsyncExitStack() as stack:
             for host in "abc":
                 await stack.enter_async_context(transports.one((host, None), canceling=False))
@@ -89,9 +98,8 @@ def test_no_room_is_lost_where_closing_is_broken_off():
     """Whoever waited for it has gone."""
 
     async def main() -> None:
-        transports = Transports(TLS, 2)
-        for transport in await used(transports, "a", "b"):
-            transport.aclose = asyncio.Event().wait
+        transports = Transports(Stuck, 2)
+        await used(transports, "a", "b")
         gone = asyncio.ensure_future(used(transports, "c"))
         await settle()
         gone.cancel()
@@ -105,13 +113,11 @@ def test_no_room_is_lost_where_closing_is_broken_off():
 def test_there_is_none_left_once_they_are_closed():
     """Each is closed once."""
 
-    async def main() -> List[str]:
-        transports = Transports(TLS, 8)
-        closed: List[str] = []
-        for number, transport in enumerate(await used(transports, "a", "b")):
-            transport.aclose = lambda number=number: _note(closed, str(number))
+    async def main() -> List[int]:
+        transports = Transports(Transport, 8)
+        had = await used(transports, "a", "b")
         await transports.aclose()
         await transports.aclose()
-        return closed
+        return [transport.closed for transport in had]
 
-    assert sorted(asyncio.run(main())) == ["0", "1"]
+    assert asyncio.run(main()) == [1, 1]
