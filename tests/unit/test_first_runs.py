@@ -83,11 +83,11 @@ def test_other_runs_are_looked_for_at_once_and_not_waited_for(task):
     runs = run([task], pace=REAL, start=20)
 
     assert runs.results[0].failure is None
-    assert [(query, at) for query, at, _ in runs.looks()] == [("wait=7", pytest.approx(20))]
+    assert [(query, at) for query, at, _ in runs.looks()] == [("wait=9", pytest.approx(20))]
 
 
 def test_a_run_that_the_scheduler_makes_late_needs_no_second_question():
-    """The server is busy with it for eleven seconds, and is asked to wait for fourteen."""
+    """The server is busy with it for eleven seconds, and is asked to wait for eighteen."""
     runs = run([unknown_task()], pace=REAL_LATE)
 
     assert [took for *_, took in runs.looks()] == [pytest.approx(11)]
@@ -98,7 +98,7 @@ def test_a_run_that_is_not_there_in_time_is_looked_for_without_its_result():
     runs = run([idle_task()], pace=replace(REAL, scheduling=25))
 
     assert good(runs)
-    assert [query for query, *_ in runs.looks()] == ["wait-merged=true&wait=7", "wait=7"]
+    assert [query for query, *_ in runs.looks()] == ["wait-merged=true&wait=9", "wait=9"]
 
 
 @pytest.mark.parametrize("status", [400, 500, 504])
@@ -122,9 +122,9 @@ def test_after_a_run_that_was_denied_the_next_one_is_looked_for_at_once(wire):
 
     assert [result.runs[0].run.state for result in results] == ["nonstart"] * 3
     assert [asked.partition("first?")[2] for asked in server.requests if "first?" in asked] == [
-        "wait-merged=true&wait=7",
-        "wait=7",
-        "wait=7",
+        "wait-merged=true&wait=9",
+        "wait=9",
+        "wait=9",
     ]
 
 

@@ -15,8 +15,8 @@ from pscheduler_batch.waiting import Patience
 from tests.wire import CASES, HOST, IDLE, submit, submit_all
 
 RUN = "GET /tasks/5f1c/runs/0a"
-FIRST = "GET /tasks/5f1c/runs/first?wait=7"
-FINISHED = "GET /tasks/5f1c/runs/first?wait-merged=true&wait=7"
+FIRST = "GET /tasks/5f1c/runs/first?wait=9"
+FINISHED = "GET /tasks/5f1c/runs/first?wait-merged=true&wait=9"
 FORMATS = [f"{RUN}/result?format=text/plain", f"{RUN}/result?format=text/html"]
 PARTICIPANTS = 'GET /tests/idle/participants?spec={"duration":+"PT2S"}'
 
