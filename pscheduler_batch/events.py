@@ -1,7 +1,8 @@
 """
 What happens in a batch while it runs, as values: for whoever watches it, such as a live view or a program.
 
-The events of one iteration come in order, those of parallel iterations between each other::
+The events of one iteration come in order, those of parallel iterations between each other, and so do those of a serial
+one whose results are being fetched and the next one::
 
     BatchBegan
       JobBegan                            of each job that is run

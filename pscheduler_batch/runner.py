@@ -65,8 +65,10 @@ CUT_AGAIN_SECONDS = 0.5
 class Submits(Protocol):
     """What runs iterations; see :class:`pscheduler_batch.submitter.Submitter`."""
 
-    async def submit(self, iteration: Iteration, start: Optional[datetime] = None) -> IterationResult:
-        """Run one iteration."""
+    async def submit(
+        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Callable[[], None]
+    ) -> IterationResult:
+        """Run one iteration; say when only what it measured is still to be fetched."""
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
         """Cancel what is left of iterations on the servers."""
@@ -105,6 +107,10 @@ class Outcome:
 def iteration_succeeded(result: IterationResult) -> bool:
     """Say whether an iteration went well: nothing failed, and each of its runs has a result that says so."""
     return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 class Runner:
@@ -255,22 +261,61 @@ class Runner:
         begun = begin_job(job_plan, began)
         self._watch(JobBegan(now, begun))
         self._tell(describe_job(begun))
-        running = (asyncio.ensure_future(self._run_iteration(item, began, begun.start)) for item in begun.iterations)
-        if not begun.job.parallel:
-            for iteration in running:
-                await iteration
-            return
+        if begun.job.parallel:
+            await self._run_side_by_side(begun.iterations, began, begun.start)
+        else:
+            await self._run_by_turns(begun.iterations, began)
+
+    async def _run_side_by_side(
+        self, iterations: Sequence[Iteration], began: datetime, start: Optional[datetime]
+    ) -> None:
+        running = (asyncio.ensure_future(self._run_iteration(item, began, start)) for item in iterations)
         # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
         for raised in await asyncio.gather(*running, return_exceptions=True):
             if raised is not None:
                 raise raised
 
-    async def _run_iteration(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> None:
+    async def _run_by_turns(self, iterations: Sequence[Iteration], began: datetime) -> None:
+        """Run iterations one after another; what one has measured is fetched while the next one is submitted."""
+        running: List[asyncio.Future[None]] = []
+        try:
+            for iteration in iterations:
+                running.append(await self._run_until_measured(iteration, began))
+                # No more than one is behind.
+                for before in running[:-1]:
+                    await before
+                del running[:-1]
+            for last in running:
+                await last
+        finally:
+            # As above.
+            for left in running:
+                left.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _run_until_measured(self, iteration: Iteration, began: datetime) -> asyncio.Future[None]:
+        """Begin to run an iteration, and wait until its results are all that is still to come."""
+        measured = asyncio.Event()
+        running = asyncio.ensure_future(self._run_iteration(iteration, began, None, measured.set))
+        running.add_done_callback(lambda _: measured.set())
+        try:
+            await measured.wait()
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            raise
+        return running
+
+    async def _run_iteration(
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Callable[[], None] = _nobody
+    ) -> None:
         """Run an iteration in a task of its own, and keep what became of it."""
-        result = self._keep(await self._run_guarded(iteration, began, start))
+        result = self._keep(await self._run_guarded(iteration, began, start, measured))
         self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
 
-    async def _run_guarded(self, iteration: Iteration, began: datetime, start: Optional[datetime]) -> IterationResult:
+    async def _run_guarded(
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Callable[[], None]
+    ) -> IterationResult:
         if self._interruption is not None:
             return self._interrupted(IterationResult(iteration))
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -281,7 +326,7 @@ class Runner:
                 self._tell(f"{iteration.label}: done in an earlier try")
                 return result
             await self._wait_out(iteration, began)
-            result = await self._submitter.submit(iteration, start)
+            result = await self._submitter.submit(iteration, start, measured=measured)
             self._record.note_result(result)
         except asyncio.CancelledError as cut:
             if isinstance(cut, CutShortError) and cut.submitted:

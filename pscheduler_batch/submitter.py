@@ -133,13 +133,17 @@ class Submitter:
         self._fates: Dict[Tuple[int, int], str] = {}
         self._new_mark = new_mark
 
-    async def submit(self, iteration: Iteration, start: Optional[datetime] = None) -> IterationResult:
+    async def submit(
+        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Callable[[], None] = lambda: None
+    ) -> IterationResult:
         """
         Run one iteration, or what is left of it from an earlier try.
 
         Args:
             iteration: What to run.
             start: The synchronized start of its job, where there is one.
+            measured: Is called when its run is over and only what it measured is still to be fetched. Of several
+                results, some runs may not be over by then, and it is not called.
 
         Returns:
             What became of it; what goes wrong with servers is in there and never raised.
@@ -149,7 +153,7 @@ class Submitter:
         """
         progress = _Progress(IterationResult(iteration), self._asker, self._watch)
         try:
-            await self._submit(start, progress)
+            await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
             message = conceal(str(error), iteration.private)
             self._tell(f"{iteration.label}: failed: {message}")
@@ -159,7 +163,7 @@ class Submitter:
             raise CutShortError(_conceal_failures(progress.result), submitted=progress.submitted) from error
         return _conceal_failures(progress.result)
 
-    async def _submit(self, start: Optional[datetime], progress: _Progress) -> None:
+    async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:
         iteration = progress.result.iteration
         label = iteration.label
         past = self._record.past_of(iteration)
@@ -196,6 +200,8 @@ class Submitter:
         run = await self._fetcher.wait(run, seen, progress.move_with)
         self._first_runs.learn(posted, run)
         progress.move_with(run, FETCHING)
+        if run.result_merged is not None:
+            measured()
         runs, failure = await self._fetcher.fetch_results(task_href, run, lambda runs: progress.keep(runs=runs))
         progress.keep(runs=runs, failure=failure)
         self._tell(f"{label}: done")

@@ -186,10 +186,21 @@ def submit(
     told: Optional[List[str]] = None,
     patience: Optional[Patience] = None,
     new_mark: Optional[Callable[[], str]] = None,
+    measured: Callable[[], None] = lambda: None,
 ) -> IterationResult:
     """Run one iteration on a server made of files; see :func:`serving`."""
     iteration = Iteration(0, 0, "idle/0", timedelta(0), task)
-    return submit_all(wire, [iteration], start=start, hosts=hosts, told=told, patience=patience, new_mark=new_mark)[0]
+    (result,) = submit_all(
+        wire,
+        [iteration],
+        start=start,
+        hosts=hosts,
+        told=told,
+        patience=patience,
+        new_mark=new_mark,
+        measured=measured,
+    )
+    return result
 
 
 def submit_all(
@@ -204,6 +215,7 @@ def submit_all(
     serially: bool = False,
     new_mark: Optional[Callable[[], str]] = None,
     watch: Watch = watch_nothing,
+    measured: Callable[[], None] = lambda: None,
 ) -> List[IterationResult]:
     """Run iterations, side by side or one after another, on a server made of files; see :func:`serving`."""
     lines: List[str] = [] if told is None else told
@@ -212,9 +224,10 @@ def submit_all(
         exchange = Exchange(max_connections=max_connections)
         submitter = Submitter(exchange, hosts, wire.clock.clock, lines.append, patience, new_mark=new_mark, watch=watch)
         try:
+            running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)
             if serially:
-                return [await submitter.submit(iteration, start) for iteration in iterations]
-            return list(await asyncio.gather(*(submitter.submit(iteration, start) for iteration in iterations)))
+                return [await iteration for iteration in running]
+            return list(await asyncio.gather(*running))
         finally:
             await exchange.aclose()
 

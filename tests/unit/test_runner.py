@@ -7,7 +7,7 @@ import heapq
 import json
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import pytest
 
@@ -75,16 +75,23 @@ class FakeServer:
     def __init__(self, *durations: float) -> None:
         self.time = FakeTime()
         self.durations = durations or (1.0,)
+        self.fetching = 0.0
         self.events: List[Tuple[float, str, str]] = []
         self.given: Dict[str, Any] = {}
         self.canceled: List[str] = []
         self.behaviour: Dict[str, Callable[[Iteration], IterationResult]] = {}
 
-    async def submit(self, iteration: Iteration, start: Optional[datetime]) -> IterationResult:
+    async def submit(
+        self, iteration: Iteration, start: Optional[datetime], *, measured: Callable[[], None]
+    ) -> IterationResult:
         """Run an iteration."""
         self.events.append((self.time.seconds, "begin", iteration.label))
         self.given[iteration.label] = (iteration.task, start)
         await self.time.sleep(self.durations[iteration.number % len(self.durations)])
+        if self.fetching:
+            self.events.append((self.time.seconds, "measured", iteration.label))
+            measured()
+            await self.time.sleep(self.fetching)
         self.events.append((self.time.seconds, "end", iteration.label))
         succeed = lambda item: IterationResult(item, "https://ps/t", (make_run(item.label),))  # noqa: E731
         return self.behaviour.get(iteration.label, succeed)(iteration)
@@ -144,6 +151,47 @@ def test_serial_iterations_run_one_after_another():
     run(server, {"iterations": 2, "backoff": "PT1H"})
 
     assert server.events == [(0, "begin", "a/0"), (2, "end", "a/0"), (2, "begin", "a/1"), (3, "end", "a/1")]
+
+
+def test_what_a_serial_iteration_measured_is_fetched_while_the_next_one_is_submitted():
+    """And the job is over when the last one has it."""
+    server = FakeServer(5)
+    server.fetching = 2
+    outcome = run(server, {"iterations": 2})
+
+    assert server.events == [
+        (0, "begin", "a/0"),
+        (5, "measured", "a/0"),
+        (5, "begin", "a/1"),
+        (7, "end", "a/0"),
+        (10, "measured", "a/1"),
+        (12, "end", "a/1"),
+    ]
+    assert outcome.end - outcome.start == timedelta(seconds=12)
+
+
+def test_no_more_than_one_serial_iteration_is_behind():
+    """Where fetching takes longer than measuring, the servers are not asked for more and more at once."""
+    server = FakeServer(1)
+    server.fetching = 4
+    run(server, {"iterations": 4})
+
+    assert [time for time, what, _ in server.events if what == "begin"] == [0, 1, 5, 6]
+
+
+def test_continue_if_is_given_what_was_fetched_last():
+    """Of serial iterations as of parallel ones."""
+    seen: List[int] = []
+
+    async def judge(_: object, results: Iterable[str]) -> bool:
+        seen.append(len(list(results)))
+        return True
+
+    server = FakeServer(1)
+    server.fetching = 4
+    run(server, {"iterations": 3}, {"iterations": 2}, judge=judge)
+
+    assert seen == [3, 2]
 
 
 def test_jobs_run_one_after_another():

@@ -35,7 +35,7 @@ class Server:
     def __init__(self, *, hangs=False):
         self._hangs = hangs
 
-    async def submit(self, iteration, start):
+    async def submit(self, iteration, start, *, measured):
         """Run an iteration."""
         if self._hangs:
             await asyncio.Event().wait()

@@ -24,20 +24,24 @@ MEASURED = replace(RUN, state="finished", result_merged={"succeeded": True})
 class Server:
     """Begins whatever it is given, and finishes what it is told to."""
 
-    def __init__(self, *, run=RUN, done=(), stubborn=False, slow_to_end=()):
+    def __init__(self, *, run=RUN, done=(), measured=(), stubborn=False, slow_to_end=()):
         self.begun = []
         self.canceled = []
         self._run = run
         self._done = done
+        self._measured = measured
         self._stubborn = stubborn
         self._slow_to_end = slow_to_end
 
-    async def submit(self, iteration, start):
+    async def submit(self, iteration, start, *, measured):
         """Run an iteration until it is cut short."""
         self.begun.append(iteration.label)
         result = IterationResult(iteration, f"https://ps/{iteration.label}", (RunResult(self._run, {}),))
         if iteration.label in self._done:
             return replace(result, runs=(RunResult(MEASURED, {}),))
+        if iteration.label in self._measured:
+            result = replace(result, runs=(RunResult(MEASURED, {}),))
+            measured()
         while True:
             try:
                 await asyncio.Event().wait()
@@ -119,6 +123,22 @@ def test_iterations_that_were_not_begun_say_so():
         "interrupted by SIGINT before it was done; it was canceled",
         "interrupted by SIGINT before it was submitted",
     ]
+
+
+@pytest.mark.parametrize("end", [interrupt, cancel])
+def test_a_serial_iteration_is_canceled_and_the_one_that_is_fetched_is_not(end):
+    """What that one has measured is there already."""
+    server = Server(measured=["a/0"])
+    outcome = run(server, {"iterations": 3}, end=end)
+
+    assert server.begun == ["a/0", "a/1"]
+    assert server.canceled == ["a/1"]
+    if end is interrupt:
+        assert errors_of(outcome) == [
+            "interrupted by SIGINT before it was done",
+            "interrupted by SIGINT before it was done; it was canceled",
+            "interrupted by SIGINT before it was submitted",
+        ]
 
 
 def test_a_delay_is_cut_short():

@@ -47,6 +47,20 @@ class TestRequests:
         assert server.requests[:4] == [PARTICIPANTS, "POST /tasks", FINISHED, f"{RUN}?wait-merged=true&wait=2"]
         assert sorted(server.requests[4:]) == sorted(FORMATS)
 
+    @pytest.mark.parametrize(
+        ("case", "times"),
+        [("already-finished", 1), ("single", 1), ("several-results", 0), ("canceled-while-running", 0)],
+    )
+    def test_it_is_told_when_only_results_are_to_be_fetched(self, wire, case, times):
+        """Of several results, some may be measured still; of a run without a result nothing is fetched."""
+        server = wire(case)
+        told = []
+
+        submit(server, measured=lambda: told.append(list(server.requests)))
+
+        assert len(told) == times
+        assert not any("format=" in asked for requests in told for asked in requests)
+
     def test_json_is_taken_from_the_run(self, wire):
         """The JSON result is the run's result-merged, so it is the same object without a request."""
         result = submit(wire())
