@@ -153,6 +153,8 @@ FAULTS: Dict[str, Callable[..., Any]] = {
     "wrong types": lambda faults, where, **which: faults.garble(where, of_another_type(), **which),
     "HTML with 200": lambda faults, where, **which: faults.garble(where, web_page, content_type=HTML, **which),
 }
+# Those after which nothing comes until a limit of time.
+SILENT = {"hang", "hang after the head", "hang in the body", "too slow"}
 # What a text is not, that has no types.
 TEXTS = {"text/plain", "text/html", "cancel"}
 
@@ -195,8 +197,10 @@ class Ended:
 class Row:
     """All iterations of one fault; what became of each is found by step and by how often the fault came."""
 
-    def __init__(self, set_fault: Callable[..., Any]) -> None:
+    def __init__(self, set_fault: Callable[..., Any], *, silent: bool = False) -> None:
         self._set_fault = set_fault
+        # Only where nothing comes is a limit waited for; the others have time on a busy machine.
+        self._timeout = TIMEOUT if silent else LONG_TIMEOUT
         self.ended: Dict[Tuple[str, str], Ended] = {}
         self._run([name for name in STEPS if name != "cancel"], interrupt=False)
         self._run(["cancel"], interrupt=True)
@@ -220,7 +224,11 @@ class Row:
                 patience=PATIENT,
                 retry=PERSISTENT,
             ),
-            run_batch(server, *_batch_of(staying, interrupt=interrupt)),
+            run_batch(
+                server,
+                *_batch_of(staying, interrupt=interrupt),
+                timeout=TIMEOUT if interrupt else self._timeout,
+            ),
         )
         for case, result in zip((*passing, *staying), (*results[0], *results[1])):
             self._note(server, case, result)
@@ -274,7 +282,7 @@ async def run_batch(
     batch: Mapping[str, Any],
     interrupt_at: Optional[int] = None,
     *,
-    timeout: timedelta = TIMEOUT,
+    timeout: timedelta,
     patience: Patience = PATIENCE,
     retry: RetryPolicy = POLICY,
 ) -> List[Mapping[str, Any]]:
@@ -373,7 +381,7 @@ def _outage(server: EmbeddedServer, *, silent: bool, for_good: bool) -> Iterator
 
 # What makes the row of each fault.
 ROWS: Dict[str, Callable[[], Row]] = {
-    **{name: partial(Row, set_fault) for name, set_fault in FAULTS.items()},
+    **{name: partial(Row, set_fault, silent=name in SILENT) for name, set_fault in FAULTS.items()},
     "server gone": partial(OutageRow, silent=False),
     "server silent": partial(OutageRow, silent=True),
 }
