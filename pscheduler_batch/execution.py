@@ -152,17 +152,24 @@ def _run(
 
 
 def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
-    """Show where bugs are, without the secrets of tasks; they never hide behind a message of one line."""
+    """
+    Show where bugs are, without the secrets of tasks; they never hide behind a message of one line.
+
+    One that hit many iterations is shown once.
+    """
     if not bugs:
         return
     import traceback  # noqa: PLC0415 - hardly ever needed
+    from collections import Counter  # noqa: PLC0415 - as above
 
     from pscheduler_batch.private import as_pairs, conceal, secrets_of  # noqa: PLC0415
 
     secrets = as_pairs(secrets_of([iteration.task for job in plan.jobs for iteration in job.iterations]))
-    for bug in bugs:
-        shown = "".join(traceback.format_exception(type(bug), bug, bug.__traceback__))
-        write_error(conceal(shown, secrets).rstrip("\n"))
+    shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
+    for text, times in shown.items():
+        write_error(conceal(text, secrets).rstrip("\n"))
+        if times > 1:
+            write_error(f"The same happened {times:,} times.")
 
 
 def _conclude(

@@ -25,3 +25,17 @@ def test_the_traceback_of_a_bug_has_no_secrets_of_tasks(capsys):
     assert shown.endswith("KeyError: '(hidden)'\n")
     assert "test_execution.py" in shown
     assert SECRET not in shown
+
+
+def test_a_bug_that_hits_many_iterations_is_shown_once(capsys):
+    """Thousands of the same would hide everything else."""
+    bugs = []
+    for divisor in (0, 0, 0, None):
+        with pytest.raises((ZeroDivisionError, TypeError)) as raised:
+            _ = 1 / divisor
+        bugs.append(raised.value)
+    _show_bugs(bugs, plan_batch(load_batch({"jobs": []}), Transforms(load_batch({"jobs": []}))))
+    shown = capsys.readouterr().err
+
+    assert shown.count("Traceback") == 2
+    assert shown.count("\nThe same happened 3 times.\n") == 1
