@@ -47,7 +47,7 @@ from pscheduler_batch.planner import begin_job, describe_job
 from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import is_final
 from pscheduler_batch.scripts import ScriptError
-from pscheduler_batch.submitter import CutShortError, Tell
+from pscheduler_batch.submitter import BrokenDownError, CutShortError, Tell
 from pscheduler_batch.waiting import Clock
 
 T = TypeVar("T")
@@ -199,9 +199,8 @@ class Runner:
             self._bugs.append(bug)
             # Its own words may be secret; they are where its traceback is.
             error = BatchError(f"this is a bug in pscheduler-batch, which ended the batch: {type(bug).__name__}")
-        if self._interruption is not None:
-            await self._cancel_what_is_left()
-            self._keep_fates()
+        await self._cancel_what_is_left()
+        self._keep_fates()
         end = self._clock.now()
         if self._interruption is None:
             error = error or self._record.error
@@ -336,8 +335,12 @@ class Runner:
             return self._interrupted(cut.result if isinstance(cut, CutShortError) else IterationResult(iteration))
         except BatchError as error:
             return IterationResult(iteration, failure=Failure(str(error), DOING, ""))
+        except BrokenDownError as broken:
+            result = self._broken_down(broken.result, broken.__cause__ or broken)
+            if broken.submitted:
+                self._cut_short[iteration.job, iteration.number] = result
         except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
-            return self._broken_down(iteration, bug)
+            return self._broken_down(IterationResult(iteration), bug)
         finally:
             self._under_way.discard(task)
         return result
@@ -351,15 +354,16 @@ class Runner:
             result = IterationResult(result.iteration, result.task_href, failure=failure, late=result.late)
             self._results.keep(result, succeeded=False)
         except Exception as bug:  # noqa: BLE001 - as above
-            result = self._broken_down(result.iteration, bug)
+            result = self._broken_down(replace(result, runs=()), bug)
             self._results.keep(result, succeeded=False)
         return result
 
-    def _broken_down(self, iteration: Iteration, bug: Exception) -> IterationResult:
+    def _broken_down(self, result: IterationResult, bug: BaseException) -> IterationResult:
+        """Say of an iteration that a bug came in its way; what had been obtained stays."""
         self._bugs.append(bug)
-        said = conceal(f"{type(bug).__name__}: {bug}", iteration.private)
+        said = conceal(f"{type(bug).__name__}: {bug}", result.iteration.private)
         message = f"this is a bug in pscheduler-batch: {said}"
-        return IterationResult(iteration, failure=Failure(message, "running the iteration", ""))
+        return replace(result, failure=Failure(message, "running the iteration", ""))
 
     async def _wait_out(self, iteration: Iteration, began: datetime) -> None:
         now = self._clock.now()
@@ -374,7 +378,7 @@ class Runner:
         return replace(result, failure=Failure(f"{self._interruption} {when}{fate}", "running the iteration", ""))
 
     async def _cancel_what_is_left(self) -> None:
-        if not self._cancel:
+        if not self._cancel or not (self._cut_short or self._interruption):
             return
         left = [result for result in self._cut_short.values() if not _is_measured(result)]
         canceling = asyncio.ensure_future(self._submitter.cancel(left))
@@ -390,8 +394,13 @@ class Runner:
     def _keep_fates(self) -> None:
         """Say of the iterations that were cut short what became of their tasks."""
         for result in self._cut_short.values():
-            if not _is_measured(result):
-                self._keep(self._interrupted(result, f"; {self._submitter.fate_of(result.iteration)}"))
+            if _is_measured(result):
+                continue
+            fate = f"; {self._submitter.fate_of(result.iteration)}"
+            if result.failure is None:
+                self._keep(self._interrupted(result, fate))
+            else:
+                self._keep(replace(result, failure=replace(result.failure, message=result.failure.message + fate)))
 
 
 def _is_measured(result: IterationResult) -> bool:

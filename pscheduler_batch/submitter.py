@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Awaitable, Callable, Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
@@ -32,12 +32,26 @@ from pscheduler_batch.retries import Requester
 from pscheduler_batch.waiting import Clock, Ending, Patience
 
 Tell = Callable[[str], None]
-Submit = Callable[[Iteration, Optional[datetime]], Awaitable[IterationResult]]
 
 # What may become of the task of an iteration that was cut short.
 CANCELED = "its task was canceled"
 NEVER_POSTED = "its task was never posted"
 MAY_GO_ON = "its task may go on on its server"
+
+
+class BrokenDownError(Exception):
+    """
+    A bug came in the way of an iteration; which, is the cause of the error.
+
+    Attributes:
+        result: What had been obtained of it.
+        submitted: Whether its task may be on a server.
+    """
+
+    def __init__(self, result: IterationResult, *, submitted: bool) -> None:
+        self.result = result
+        self.submitted = submitted
+        super().__init__()
 
 
 def new_mark() -> str:
@@ -150,6 +164,7 @@ class Submitter:
 
         Raises:
             CutShortError: It was canceled; what had been obtained is in the error.
+            BrokenDownError: There is a bug; what had been obtained is in the error.
         """
         progress = _Progress(IterationResult(iteration), self._asker, self._watch)
         try:
@@ -161,6 +176,8 @@ class Submitter:
             progress.keep(failure=Failure(message, doing, url))
         except asyncio.CancelledError as error:
             raise CutShortError(_conceal_failures(progress.result), submitted=progress.submitted) from error
+        except Exception as bug:
+            raise BrokenDownError(_conceal_failures(progress.result), submitted=progress.submitted) from bug
         return _conceal_failures(progress.result)
 
     async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:

@@ -17,11 +17,13 @@ from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planner import plan_batch
 from pscheduler_batch.runner import Judge, Outcome, Runner, iteration_succeeded
+from pscheduler_batch.submitter import BrokenDownError
 from pscheduler_batch.transforms import Transforms
 from pscheduler_batch.waiting import Clock
 from tests.depth import DEEP
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
+RUNNING = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"state": "running"})
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 ROUNDS = 10
 
@@ -268,6 +270,28 @@ def test_a_bug_is_kept_for_whoever_asks():
 
     assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
     assert result["error"].startswith("this is a bug in pscheduler-batch: ZeroDivisionError: ")
+
+
+def test_what_was_obtained_before_a_bug_stays_and_its_task_is_canceled():
+    """Nothing is lost, and nothing is left running; the other iterations go on."""
+
+    def break_down_late(iteration: Iteration) -> IterationResult:
+        result = IterationResult(iteration, "https://ps/t", (RunResult(RUNNING, {}),))
+        try:
+            return break_down(iteration)
+        except ZeroDivisionError as bug:
+            raise BrokenDownError(result, submitted=True) from bug
+
+    server = FakeServer()
+    server.behaviour["a/0"] = break_down_late
+    outcome = run(server, {"iterations": 2})
+    first, second = results_of(outcome, 0)
+
+    assert [found["run"]["state"] for found in first["runs"]] == ["running"]
+    assert first["error"].endswith("; it was canceled")
+    assert server.canceled == ["a/0"]
+    assert "error" not in second
+    assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
 
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():

@@ -9,6 +9,7 @@ import pytest
 
 from pscheduler_batch.events import IterationMoved
 from pscheduler_batch.model import Iteration
+from pscheduler_batch.submitter import BrokenDownError
 from tests.wire import CASES, HOST, IDLE, NOON, submit_all
 
 
@@ -96,3 +97,20 @@ def test_a_watch_changes_nothing(wire, case):
     results = [submit_all(wire(case), [iteration], **options) for options in ({}, {"watch": lambda _: None})]
 
     assert results[0] == results[1]
+
+
+def test_a_watch_that_breaks_down_takes_nothing_along_that_was_obtained(wire):
+    """As any other bug: its task is there to be canceled, and its run is known."""
+
+    def watch(event: Any) -> None:
+        if isinstance(event, IterationMoved) and event.state == "pending":
+            raise ZeroDivisionError
+
+    iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
+    with pytest.raises(BrokenDownError) as broken:
+        submit_all(wire(), [iteration], watch=watch)
+
+    assert isinstance(broken.value.__cause__, ZeroDivisionError)
+    assert broken.value.submitted
+    assert (broken.value.result.task_href or "").endswith("/tasks/5f1c")
+    assert [found.run.state for found in broken.value.result.runs] == ["pending"]
