@@ -14,6 +14,7 @@ from typing import Dict, Protocol
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.report.rows import Account
+from pscheduler_batch.wording import printable
 
 # By its name on the command line, where the class of each format is.
 FORMATS: Dict[str, str] = {
@@ -30,7 +31,7 @@ _SUFFIXES = {".html": "html", ".htm": "html", ".csv": "csv", ".xml": "junit", ".
 
 
 class FormatError(BatchError):
-    """A format that reports cannot be written in here."""
+    """A format that reports cannot be written in, or a name of a file that does not say which one is meant."""
 
 
 class Report(Protocol):
@@ -45,10 +46,20 @@ def format_of_file(name: str) -> str:
     """
     Say which format a file is meant to have, by the ending of its name.
 
-    >>> [format_of_file(name) for name in ("a.html", "runs.CSV", "junit.xml", "a.txt", "a.out")]
+    >>> [format_of_file(name) for name in ("a.html", "runs.CSV", "junit.xml", "a.txt", "a")]
     ['html', 'csv', 'junit', 'text', 'html']
+
+    Raises:
+        FormatError: Reports are not made in what the ending stands for.
     """
-    return _SUFFIXES.get(PurePath(name).suffix.lower(), DEFAULT_FORMAT)
+    suffix = PurePath(name).suffix.lower()
+    if suffix and suffix not in _SUFFIXES:
+        *most, last = _SUFFIXES
+        raise FormatError(
+            f"cannot tell from the name {printable(name)} which form the report is to have: "
+            f"end it in {', '.join(most)} or {last}, or choose one with --format"
+        )
+    return _SUFFIXES.get(suffix, DEFAULT_FORMAT)
 
 
 def demand_format(name: str) -> None:

@@ -63,11 +63,26 @@ def test_a_report_of_what_the_batch_command_printed(there, tmp_path):
     ],
 )
 def test_the_ending_of_the_file_says_the_format(tmp_path, name, beginning):
-    """HTML is for all others."""
+    """HTML is for names without one."""
     path = tmp_path / name
 
     assert report("-o", str(path)) == (0, "", "")
     assert path.read_bytes()[: len(beginning)].lower() == beginning
+
+
+def test_an_ending_of_something_else_is_refused(tmp_path):
+    """Whatever is in the file already stays; with a format, any name will do."""
+    path = tmp_path / "report.pdf"
+    path.write_text("old")
+    refused = report("-o", str(path))
+    kept = path.read_text()
+    chosen = report("-o", str(path), "--format", "text")
+
+    assert refused[:2] == (1, "")
+    assert f"cannot tell from the name {path} which form the report is to have" in refused[2]
+    assert kept == "old"
+    assert chosen == (0, "", "")
+    assert path.read_bytes().startswith(b"iteration ")
 
 
 def test_the_format_comes_before_the_ending(tmp_path):

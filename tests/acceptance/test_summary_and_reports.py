@@ -99,6 +99,16 @@ def test_a_report_that_cannot_be_written_is_known_at_once(pscheduler, there):
     assert len(pscheduler.state.tasks) == before
 
 
+def test_a_name_that_does_not_say_the_form_is_refused_at_once(pscheduler, there, tmp_path):
+    """Before anything is submitted."""
+    before = len(pscheduler.state.tasks)
+    ended = run_batch(*there, "--report", str(tmp_path / "report.pdf"), batch=GOOD)
+
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "report.pdf which form the report is to have: end it in .html, " in ended.stderr
+    assert len(pscheduler.state.tasks) == before
+
+
 def test_a_report_that_cannot_be_written_in_the_end_costs_nothing_else(there):
     """The results are printed, and the other report is written."""
     ended = run_batch(*there, "--report", "/dev/full", "--format", "text", batch=GOOD)

@@ -47,13 +47,26 @@ def test_every_format_takes_every_account(form, name):
         ("report", "html"),
         ("", "html"),
         (".csv", "html"),
-        ("report.json", "html"),
+        ("/a.b/report", "html"),
     ],
 )
 def test_the_ending_of_a_name_says_the_format(name, form):
-    """In any case of letters; HTML is for all others."""
+    """In any case of letters; HTML is for names without one."""
 
     assert format_of_file(name) == form
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report.json", "/a.html/report.out", "report.html.gz", "report-27.11"])
+def test_an_ending_of_something_else_is_refused(name):
+    """A page of HTML in a file that is named for another form would open nowhere."""
+    said = (
+        f"cannot tell from the name {name} which form the report is to have: "
+        "end it in .html, .htm, .csv, .xml or .txt, or choose one with --format"
+    )
+    with pytest.raises(FormatError) as refused:
+        format_of_file(name)
+
+    assert str(refused.value) == said
 
 
 def test_a_format_without_its_library_is_refused_with_what_to_do(monkeypatch):
