@@ -39,6 +39,9 @@ def show(value: Any, path: Path = ()) -> str:
 
 def printable(text: str) -> str:
     """Replace what a terminal cannot show, or would obey, by its escape."""
+    # Nearly every text; a large report asks this a million times.
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 

@@ -29,6 +29,8 @@ _NO_REASON = "the result does not say why"
 _NO_RUN = "there was no run"
 # Times and durations are shorter.
 _LONGEST_TEXT = 64
+# It stands in every row of some reports, so a longer one, times the number of runs, would take a gigabyte.
+_LONGEST_LABEL = 200
 
 Value = TypeVar("Value", datetime, timedelta)
 Key = Tuple[int, int]
@@ -98,7 +100,7 @@ def _account(
     unrun: List[str] = []
     for number, job in enumerate(document["jobs"]):
         secrets = common | secrets_of({name: value for name, value in job.items() if name != "results"})
-        label = hiders.of(secrets).text(_label(job, number))
+        label = _cut(hiders.of(secrets).text(_label(job, number)))
         found = _rows_of_job(
             _Job(number, label, _is_synchronized(job), secrets), results.get(number, ()), hiders, is_whole
         )
@@ -245,6 +247,10 @@ def _lead(about: JSONObject) -> str:
 
 def _label(job: JSONObject, number: int) -> str:
     return _text(job.get("label")) or f"job-{number}"
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def _is_synchronized(job: JSONObject) -> bool:

@@ -42,7 +42,7 @@ class Row:
 
     Attributes:
         job: The number of the job, from 0.
-        job_label: The job's label, or "job-N".
+        job_label: The job's label, cut where it is very long, or "job-N".
         iteration: The number of the iteration in its job, from 0.
         run: The number of the run in its iteration, from 0; None where there is none.
         test: The type of the test.

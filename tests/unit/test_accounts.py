@@ -90,6 +90,15 @@ def test_jobs_that_were_not_run():
     assert account_of(document).unrun == ("a", "job-2")
 
 
+def test_a_very_long_label_is_cut_after_its_secrets_were_hidden():
+    """It stands in every row of some reports, and one half of a secret would not be found."""
+    secret = {"task": {"_key": "s3cret"}}
+    long = job(result(run()), label="x" * 197 + "s3cret" + "x" * 10_000, **secret)
+    account = account_of(output(long, job(label="y" * 201)))
+
+    assert (account.rows[0].job_label, account.unrun) == ("x" * 197 + "(h…", ("y" * 199 + "…",))
+
+
 def test_an_iteration_without_a_run():
     """It has a row all the same, and its reason."""
     row = only_row(output(job(result(error="posting the task: no"))))
