@@ -36,6 +36,8 @@ _FOLDER = files("pscheduler_batch.report")
 _FEWEST_TO_DRAW = 2
 _NONE = "'none'"
 _LABEL, _REASON, _STATE = 120, 2000, 40
+# How many reasons for failures are listed, how much of each, and how many runs with each.
+_REASONS, _SHORT_REASON, _RUNS = 20, 300, 12
 
 
 class MissingLibraryError(BatchError):
@@ -98,6 +100,24 @@ class Section:
     plots: Tuple[Tuple[Optional[int], Plot], ...]
 
 
+@dataclass(frozen=True)
+class Failed:
+    """
+    Runs that failed for the same reason.
+
+    Attributes:
+        state: Their state.
+        reason: Why they failed.
+        runs: Those that are named, each with its job.
+        more: How many others there are.
+    """
+
+    state: str
+    reason: str
+    runs: Tuple[Tuple[Section, Entry], ...]
+    more: int
+
+
 class HtmlReport:
     """
     The report as a page of HTML.
@@ -136,6 +156,7 @@ class _Contents:
         overview = self._draw(overview_of(jobs)) if len(jobs) > 1 else None
         sections = tuple(self._section(rows) for rows in jobs)
         entries = [entry for section in sections for entry in section.entries]
+        failures = _failures(sections)
         scripts = (_library("chart.umd.min.js"), _static("report.js"))
         styles = {"page": _static("report.css"), "frame": _static("frame.css")}
         self.values: Dict[str, Any] = {
@@ -144,9 +165,8 @@ class _Contents:
             "overview": overview,
             "sections": sections,
             "states": sorted({one_line(row.state, _STATE) for row in account.rows}),
-            "failures": [
-                (section, entry) for section in sections for entry in section.entries if not entry.row.succeeded
-            ],
+            "failures": failures[:_REASONS],
+            "more_reasons": max(0, len(failures) - _REASONS),
             "left_out": sum(entry.left_out for entry in entries),
             "most_megabytes": round(most_characters / 1_000_000),
             "drawings": _data(self._drawings),
@@ -283,6 +303,19 @@ def _environment() -> Environment:
         duration=duration_words,
     )
     return environment
+
+
+def _failures(sections: Sequence[Section]) -> List[Failed]:
+    """Take together what failed for the same reason, as one cause often makes hundreds of runs fail."""
+    found: Dict[Tuple[str, str], List[Tuple[Section, Entry]]] = {}
+    for section in sections:
+        for entry in section.entries:
+            if not entry.row.succeeded:
+                why = (one_line(entry.row.state, _STATE), one_line(entry.row.reason or "", _SHORT_REASON))
+                found.setdefault(why, []).append((section, entry))
+    return [
+        Failed(state, reason, tuple(runs[:_RUNS]), max(0, len(runs) - _RUNS)) for (state, reason), runs in found.items()
+    ]
 
 
 def _static(name: str) -> str:

@@ -117,12 +117,23 @@ def test_failed_runs_are_listed_with_links():
     assert page.text.index("no <route>") < page.text.index("Jobs\n")
 
 
-def test_at_most_fifty_failed_runs_are_listed():
-    """And how many more there are is said."""
-    page = page_of(output(job(*(result(failed_run()) for _ in range(61)))))
+def test_runs_that_failed_for_the_same_reason_are_listed_together():
+    """As one cause makes many fail; in the order in which they did, each job named once."""
+    same = [result(failed_run("no route")) for _ in range(2)]
+    page = page_of(output(job(*same, result(failed_run("other")), label="a"), job(*same, label="b")))
+    listed = " ".join(page.text.split("What failed")[1].split("Jobs\n")[0].split())
 
-    assert len([found for found in page.attributes("a") if found["href"].startswith("#run-")]) == 50
-    assert "And 11 more" in page.text
+    assert listed == "a, run 0, run 1, b, run 0, run 1 failed no route a, run 2 failed other"
+
+
+def test_not_all_failed_runs_are_listed():
+    """How many more there are is said; of reasons too."""
+    page = page_of(output(job(*(result(failed_run()) for _ in range(61)))))
+    reasons = page_of(output(job(*(result(failed_run(f"reason {number}")) for number in range(21)))))
+
+    assert len([found for found in page.attributes("a") if found["href"].startswith("#run-")]) == 12
+    assert "and 49 more" in page.text
+    assert "And 1 more reason: " in reasons.text
 
 
 def test_jobs_that_were_not_run_are_named():
