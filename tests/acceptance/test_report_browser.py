@@ -106,6 +106,50 @@ def test_the_time_line_shows_the_skew(browser, page_of):
     assert browser.complaints() == []
 
 
+@pytest.mark.parametrize("character", ["x", "\u6e2c", "\U0001f600"])
+def test_long_labels_of_a_time_line_fit_on_a_phone(browser, page_of, character):
+    """They are cut where they would have no room, and never in the middle of a character."""
+    label = character * 100
+    browser.show(page_of(output(job(result(run()), label=label), job(result(run()), label=label))), width=390)
+    browser.chart(0)
+    shown, widths, room = browser.run(
+        "const {ctx, scales: {y}} = Chart.getChart(document.querySelector('canvas'));"
+        "ctx.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;"
+        "const shown = y.ticks.map(tick => tick.label);"
+        "return [shown, shown.map(label => ctx.measureText(label).width), y.width]"
+    )
+    title = 24  # pixels, of the scale itself
+
+    assert set(shown[0]) == {character, "\u2026"}
+    assert len(shown[0]) > 5
+    assert shown == shown[:1] * 2
+    assert max(widths) < room - title
+
+
+def test_runs_can_be_seen_in_a_time_line_of_many(browser, page_of):
+    """Though a lane is a fraction of a pixel."""
+    browser.show(page_of(output(job(*(result(run()) for _ in range(1000))))))
+    browser.chart(0)
+
+    assert browser.run("return Chart.getChart(document.querySelector('canvas')).getDatasetMeta(0).data[0].height") >= 2
+
+
+def test_no_two_marks_of_a_scale_look_the_same(browser, page_of):
+    """Not even where all numbers are nearly the same."""
+    rates = [{"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9 + 1e5 * n}}} for n in range(3)]
+    runs = [result(run(rate), kind="throughput", **{"window-size": 1_234_500 + n}) for n, rate in enumerate(rates)]
+    browser.show(page_of(output(job(*runs))))
+    browser.chart(2)
+    marks = browser.run(
+        "const {x, y} = Chart.getChart(document.querySelectorAll('canvas')[2]).scales;"
+        "return [x, y].map(scale => scale.ticks.map(tick => tick.label))"
+    )
+
+    assert [len(set(each)) for each in marks] == [len(each) for each in marks]
+    assert "1,234,502" in marks[0]
+    assert all(mark.endswith(" Gb/s") for mark in marks[1])
+
+
 def test_sorting(browser, page_of):
     """A heading sorts by its column, again the other way round; what has no value comes last."""
     browser.show(page_of(SWEEP))
@@ -232,6 +276,32 @@ def test_no_page_is_wider_than_its_window(browser, page_of, width):
     browser.show(page_of(SWEEP), "#run-0-0-0", width=width)
 
     assert browser.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_what_belongs_to_a_run_is_no_wider_than_what_is_seen_of_its_table(browser, page_of):
+    """Nobody has to scroll a table to read a reason or a result, however long its cells are."""
+    long = {"dest": "d" * 200, "source": "s" * 200, "note": "n" * 200}
+    evil = {**failed_run("x" * 1000), "text/plain": "x" * 1000}
+    browser.show(page_of(output(job(result(evil, **long), result(run()), label="wide"))), "#run-0-0-0")
+    right, inner, *edges = browser.run(
+        "const table = document.querySelector('.scroll');"
+        "const places = ['.state', '.because bdi', '.more details', '.more pre', '.more iframe'];"
+        "return [table.getBoundingClientRect().right, table.scrollWidth - table.clientWidth,"
+        "...places.map(place => document.querySelector(`#run-0-0-0 ${place}`).getBoundingClientRect().right)]"
+    )
+
+    assert inner > 0
+    assert max(edges) <= right
+
+
+def test_the_hint_of_the_filter_can_be_read(browser, page_of):
+    """All of it."""
+    browser.show(page_of(SWEEP))
+
+    assert browser.run(
+        "const filter = document.querySelector('#filter-text'); filter.value = filter.placeholder;"
+        "return filter.scrollWidth <= filter.clientWidth"
+    )
 
 
 def test_dark_and_light(browser, page_of):

@@ -11,22 +11,24 @@
 
   const drawings = JSON.parse(byId("drawings").textContent);
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+  // For counts, for what was asked for, and for the marks of scales, of which no two may look the same.
+  const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 });
   const prefixes = ["", "k", "M", "G", "T", "P"];
 
   function colour(name) {
     return getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   }
 
-  function quantity(value, unit) {
+  function quantity(value, unit, format = number) {
     let power = 0;
     if (unit === "bit/s") {
       while (Math.abs(value) >= 1000 && power < prefixes.length - 1) {
         value /= 1000;
         power += 1;
       }
-      return `${number.format(value)} ${prefixes[power]}b/s`;
+      return `${format.format(value)} ${prefixes[power]}b/s`;
     }
-    return unit ? `${number.format(value)} ${unit}` : number.format(value);
+    return unit ? `${format.format(value)} ${unit}` : format.format(value);
   }
 
   function elapsed(seconds) {
@@ -52,14 +54,23 @@
       responsive: true,
       maintainAspectRatio: false,
       ...more,
-      plugins: { legend: { align: "start", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, pointStyleWidth: 14 } }, ...more.plugins },
+      plugins: { legend: { align: "start", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7 } }, ...more.plugins },
     };
   }
 
   // A scale takes half of a drawing at most, and cuts what is longer at its front.
-  function shortened(label, width) {
-    const most = Math.floor(width / 18);
-    return label.length > most ? `${label.slice(0, most - 1)}…` : label;
+  function shortened(label, { ctx, width }) {
+    ctx.save();
+    ctx.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
+    // Of characters, as half of one is none.
+    const characters = [...label];
+    let shown = label;
+    while (characters.length && ctx.measureText(shown).width > 0.4 * width) {
+      characters.pop();
+      shown = `${characters.join("")}…`;
+    }
+    ctx.restore();
+    return shown;
   }
 
   function timeLine(drawing) {
@@ -74,6 +85,8 @@
       borderRadius: 2,
       borderSkipped: false,
       maxBarThickness: 18,
+      // With so many lanes that each is a line of less, none would be seen.
+      barThickness: drawing.lanes.length > 150 ? 3 : undefined,
       // Where bars overlap, failed ones are on top, and the marks of planned starts above all.
       order: succeeded ? 2 : 1,
     });
@@ -99,7 +112,7 @@
         interaction: { mode: "nearest", axis: "xy", intersect: false },
         scales: {
           x: axis(`time since ${drawing.origin}`, { type: "linear", min: 0, max: drawing.end, ticks: { stepSize: drawing.step, callback: elapsed } }),
-          y: axis(drawing.axis, { type: "category", offset: true, grid: { display: false }, ticks: { autoSkipPadding: 2, callback(lane) { return shortened(drawing.lanes[lane], this.chart.width); } } }),
+          y: axis(drawing.axis, { type: "category", offset: true, grid: { display: false }, ticks: { autoSkipPadding: 2, callback(lane) { return shortened(drawing.lanes[lane], this.chart); } } }),
         },
         plugins: { tooltip: { callbacks: { title: () => "", label: (item) => item.raw.note } } },
       }),
@@ -133,14 +146,14 @@
       options: options({
         interaction: { mode: drawing.linear ? "nearest" : "index", intersect: false },
         scales: {
-          x: axis(drawing.axis, drawing.linear ? { type: "linear", ticks: { callback: (value) => number.format(value) } } : { type: "category" }),
-          y: axis("", { ...range, ticks: { callback: (value) => quantity(value, drawing.unit) } }),
+          x: axis(drawing.axis, drawing.linear ? { type: "linear", ticks: { callback: (value) => exact.format(value) } } : { type: "category" }),
+          y: axis("", { ...range, ticks: { callback: (value) => quantity(value, drawing.unit, exact) } }),
         },
         plugins: {
           legend: { ...options({}).plugins.legend, display: drawing.lines.length > 1 },
           tooltip: {
             callbacks: {
-              title: ([item]) => item && `${drawing.axis} ${drawing.linear ? number.format(item.parsed.x) : item.label}`,
+              title: ([item]) => item && `${drawing.axis} ${drawing.linear ? exact.format(item.parsed.x) : item.label}`,
               label: (item) => `${item.dataset.label}: ${quantity(item.parsed.y, drawing.unit)}`,
             },
           },
@@ -250,7 +263,7 @@
     right.forEach((body, n) => body.classList.toggle("later", n >= Number(rest.dataset.most)));
     const left = right.length - Number(rest.dataset.most);
     rest.hidden = left <= 0;
-    rest.firstElementChild.textContent = `Show ${Math.min(left, step)} more of ${number.format(left)}`;
+    rest.firstElementChild.textContent = `Show ${Math.min(left, step)} more of ${exact.format(left)}`;
   }
 
   const bodies = all("tbody[id]");
@@ -273,7 +286,7 @@
       job.querySelector(".scroll").hidden = none;
       job.querySelector(".nothing").hidden = !none;
     }
-    byId("filter-count").textContent = count === bodies.length ? `${number.format(count)} runs` : `${count} of ${bodies.length} runs`;
+    byId("filter-count").textContent = count === bodies.length ? `${exact.format(count)} runs` : `${exact.format(count)} of ${exact.format(bodies.length)} runs`;
   }
 
   function goTo() {
@@ -304,7 +317,7 @@
     byId("tools").addEventListener("submit", (event) => event.preventDefault());
     byId("filter-text").addEventListener("input", filter);
     byId("filter-state").addEventListener("change", filter);
-    byId("filter-count").textContent = bodies.length === 1 ? "1 run" : `${number.format(bodies.length)} runs`;
+    byId("filter-count").textContent = bodies.length === 1 ? "1 run" : `${exact.format(bodies.length)} runs`;
   }
   addEventListener("hashchange", goTo);
   goTo();
