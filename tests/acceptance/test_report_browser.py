@@ -334,6 +334,18 @@ def test_printing(browser, page_of):
     assert browser.wait_for("return !('printing' in document.documentElement.dataset)")
 
 
+def test_a_heading_on_paper_is_text(browser, page_of):
+    """Where a table goes on on the next page, browsers repeat its headings without the buttons in them."""
+    browser.show(page_of(SWEEP))
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    shown = browser.run(
+        "return [...document.querySelectorAll('thead th *')].map(inside => getComputedStyle(inside).display)"
+    )
+    browser.command("Emulation.setEmulatedMedia", media="")
+
+    assert set(shown) == {"contents"}
+
+
 def test_without_scripts_everything_can_be_read(browser, page_of):
     """The tables are there, and each run opens by itself."""
     page = page_of(SWEEP)
