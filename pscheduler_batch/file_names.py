@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime
-from typing import Mapping
+from typing import Iterable, Mapping, Set
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.wording import printable
@@ -74,6 +74,24 @@ def demand_folder(path: str) -> None:
         return
     why = "is no folder" if os.path.exists(folder) else "does not exist; make it first"
     raise FileNameError(f"cannot write {printable(path)}: {printable(folder)} {why}")
+
+
+def demand_different(paths: Iterable[str]) -> None:
+    """
+    See that no file is to be written twice, as what went there first would be lost; a device can take both.
+
+    Args:
+        paths: The files, after :func:`expand`.
+
+    Raises:
+        FileNameError: Two of them are the same file, whatever they are called.
+    """
+    known: Set[str] = set()
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in known and (os.path.isfile(real) or not os.path.exists(real)):
+            raise FileNameError(f"two things would be written to {printable(path)}: give each a file of its own")
+        known.add(real)
 
 
 def _expand_one(letter: str, pattern: str, now: datetime) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Optional, Tuple
 
-from pscheduler_batch.file_names import name_file
+from pscheduler_batch.file_names import demand_different, name_file
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,14 @@ class Options:
             now: The time in this machine's time zone, as people and cron expect it.
 
         Raises:
-            FileNameError: A name cannot be used, or its folder is not there.
+            FileNameError: A name cannot be used, its folder is not there, or two things would be written to one file.
         """
-        return replace(
+        named = replace(
             self,
             output=None if self.output is None else name_file(self.output, now),
             journal=None if self.journal is None else name_file(self.journal, now),
             report=tuple(name_file(pattern, now) for pattern in self.report),
         )
+        written = (named.output, named.journal, named.resume, *named.report)
+        demand_different(path for path in written if path is not None)
+        return named

@@ -109,6 +109,21 @@ def test_a_name_that_does_not_say_the_form_is_refused_at_once(pscheduler, there,
     assert len(pscheduler.state.tasks) == before
 
 
+def test_a_report_never_takes_the_place_of_the_results(pscheduler, there, tmp_path):
+    """Nor that of another report; it is said before anything is submitted."""
+    before = len(pscheduler.state.tasks)
+    path = str(tmp_path / "out.html")
+    ended = [
+        run_batch(*there, option, path, "--report", path, batch=GOOD) for option in ("-o", "--report", "--journal")
+    ]
+
+    assert {(each.status, each.stdout) for each in ended} == {(1, "")}
+    assert {each.stderr for each in ended} == {
+        f"pscheduler batch: two things would be written to {path}: give each a file of its own\n"
+    }
+    assert len(pscheduler.state.tasks) == before
+
+
 def test_a_report_that_cannot_be_written_in_the_end_costs_nothing_else(there):
     """The results are printed, and the other report is written."""
     ended = run_batch(*there, "--report", "/dev/full", "--format", "text", batch=GOOD)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.file_names import FileNameError, demand_folder, expand
+from pscheduler_batch.file_names import FileNameError, demand_different, demand_folder, expand
 
 NOW = datetime(2026, 3, 1, 9, 5, 7, 1234, tzinfo=timezone(timedelta(hours=-5), "EST"))
 
@@ -70,3 +70,19 @@ def test_a_folder_that_is_there_is_no_error(path):
     """Be it only the current one."""
 
     assert demand_folder(path) is None
+
+
+def test_no_file_is_written_twice(tmp_path):
+    """Whatever it is called, and whether it is there already."""
+    there = tmp_path / "there.json"
+    there.touch()
+    (tmp_path / "link.json").symlink_to(there)
+    for names in (["there.json", "link.json"], ["new.html", "./new.html"]):
+        paths = [f"{tmp_path}/{name}" for name in names]
+        with pytest.raises(FileNameError, match=f"two things would be written to {paths[1]}: give each a file of its"):
+            demand_different(paths)
+
+
+def test_different_files_are_fine(tmp_path):
+    """And a device takes whatever comes."""
+    demand_different([f"{tmp_path}/a.json", f"{tmp_path}/a.html", "/dev/null", "/dev/null", "/dev/stdout"])
