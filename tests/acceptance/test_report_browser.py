@@ -179,6 +179,23 @@ def test_filtering(browser, page_of):
     assert browser.texts(".nothing") == ["No run of this job is as the filter asks."]
 
 
+def test_of_a_job_without_the_runs_that_are_looked_for_only_its_name_stays(browser, page_of):
+    """So that what was found is not between the plots of all other jobs, which come back as they were."""
+    browser.show(page_of(output(job(measured(0.4), measured(0.5), label="good"), SWEEP["jobs"][0])))
+    width = "return document.querySelector('#job-0 canvas').getBoundingClientRect().width"
+    seen = "#job-0 :is(.facts, canvas, table)"
+    words = browser.find("#filter-text")
+    before = (browser.chart(1), browser.run(width), len(browser.texts(seen)))
+    words.send_keys("no route")
+    hidden = (browser.texts("h2 bdi"), browser.texts(seen), browser.texts("#job-0 .nothing"))
+    words.clear()
+    words.send_keys(" ")
+    browser.wait_for(f"return (() => {{{width}}})() === arguments[0]", before[1])
+
+    assert hidden == (["good", "rtt"], [], ["No run of this job is as the filter asks."])
+    assert (browser.chart(1), browser.run(width), len(browser.texts(seen))) == before
+
+
 def test_a_run_opens_by_keyboard(browser, page_of):
     """Its text is seen, and its HTML as the server made it, in a frame made when it is opened."""
     browser.show(page_of(SWEEP))

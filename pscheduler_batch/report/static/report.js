@@ -283,7 +283,7 @@
     for (const job of all(".job")) {
       limit(job);
       const none = !job.querySelector("tbody:not([hidden])");
-      job.querySelector(".scroll").hidden = none;
+      job.classList.toggle("none", none);
       job.querySelector(".nothing").hidden = !none;
     }
     byId("filter-count").textContent = count === bodies.length ? `${exact.format(count)} runs` : `${exact.format(count)} of ${exact.format(bodies.length)} runs`;
