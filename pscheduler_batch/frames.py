@@ -31,14 +31,26 @@ OTHER_ROWS = 3
 # The most rows of the view; more than that nobody reads.
 MOST_ROWS = 24
 
+# The view takes half of the screen, or a few rows of a small one. A terminal that becomes narrower breaks lines anew,
+# and what it pushes out at its top by that is out of reach for ever; so the view has room at half the width.
+PARTS_OF_SCREEN = 2
+FEW_ROWS = 6
+
 Cells = Tuple[str, str, str, str]
 
 STYLES = {"running": "green", "fetching": "green", "overdue": "yellow", "waiting": "dim"}
 
 
-def rows_for(height: int) -> int:
-    """Say how many iterations have a line of their own on a screen of some height."""
-    return max(min(height - 1, MOST_ROWS) - OTHER_ROWS, 0)
+def rows_for(width: int, height: int) -> int:
+    """
+    Say how many iterations have a line of their own on a screen of some size.
+
+    >>> rows_for(80, 24), rows_for(200, 50), rows_for(80, 8), rows_for(20, 10)
+    (9, 21, 3, 6)
+    """
+    # What is narrow already will hardly be made much narrower.
+    wanted = height if width < NARROW else max(height // PARTS_OF_SCREEN, FEW_ROWS)
+    return max(min(wanted, height - 1, MOST_ROWS) - OTHER_ROWS, 0)
 
 
 class Frames:

@@ -112,7 +112,7 @@ class LiveView:
     def _draw_frame(self, above: Sequence[str]) -> None:
         width, height = self._screen.size()
         with self._knowledge:
-            glance = self._tally.glance(self._now(), rows_for(height))
+            glance = self._tally.glance(self._now(), rows_for(width, height))
         lines = self._frames.render(glance, width, height)
         shown = (width, height, *lines)
         if above or shown != self._shown:

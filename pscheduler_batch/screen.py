@@ -2,9 +2,9 @@
 The last lines of a terminal, drawn again and again below what was written before.
 
 Between two drawings the cursor stands at the beginning of the first of these lines. So the terminal itself remembers
-where they begin, even if its size has changed and it has broken lines anew; no mode of it is ever changed, so nothing
-has to be restored, however the process ends. That, and that a terminal which takes no output stops nothing else, is why
-:class:`rich.live.Live` is not used: it counts the lines that it has to go back.
+where they begin, even if its size has changed and it has broken lines anew; nothing has to be restored, however the
+process ends. That, and that a terminal which takes no output stops nothing else, is why :class:`rich.live.Live` is not
+used: it counts the lines that it has to go back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from typing import Optional, Sequence, TextIO, Tuple
 
 ERASE_LINE = "\x1b[K"  # from the cursor to the end of the line
 ERASE_BELOW = "\x1b[J"  # from the cursor to the end of the screen
+
+# A terminal may have become narrower without our knowing it yet, and would break the lines that are drawn; then there
+# would be more of them to go back than we know of. So it cuts them, but only while they are drawn.
+CUT_LINES = "\x1b[?7l"
+BREAK_LINES = "\x1b[?7h"
 
 # For terminals that do not say how large they are.
 USUAL_SIZE = (80, 24)
@@ -68,17 +73,19 @@ class Screen:
             lines: What to show, each shorter than the screen is wide, and fewer than it is high.
             above: What stays, above them; at most one of these two may be empty.
         """
-        written = "".join(f"{line}{ERASE_LINE}\r\n" for line in above)
-        shown = f"{ERASE_LINE}\r\n".join(lines)
+        # Erased before it is written: a terminal may hold a line that it has broken for the beginning of the next one.
+        written = "".join(f"{ERASE_LINE}{line}\r\n" for line in above)
+        shown = "\r\n".join(f"{ERASE_LINE}{line}" for line in lines)
         back = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""
-        self._write(f"\r{written}{shown}{ERASE_BELOW}\r{back}")
+        self._write(f"\r{written}{CUT_LINES}{shown}{ERASE_BELOW}\r{back}{BREAK_LINES}")
         self._drawn = len(lines)
 
     def erase(self) -> None:
         """Remove what is drawn; what was there before stays."""
         if self._drawn:
             self._drawn = 0
-            self._write(f"\r{ERASE_BELOW}")
+            # Behind a blank, as tmux keeps what is erased from the very first place of the screen on.
+            self._write(f"\r{ERASE_LINE} {ERASE_BELOW}\r")
 
     def write_line(self, line: str) -> None:
         """Write a line that stays, where nothing is drawn."""

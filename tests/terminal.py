@@ -15,9 +15,10 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Tuple
 
+from pscheduler_batch.screen import BREAK_LINES, CUT_LINES
 from tests.commands import TIME_LIMIT, Ended, environment
 
-CONTROL = re.compile(r"\x1b\[([0-9;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
+CONTROL = re.compile(r"\x1b\[([0-9;]*|\?7)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 # Makes the terminal of the standard error the one that sends signals to this process, and becomes the command.
 LAUNCHER = "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -51,7 +52,7 @@ def visible(written: str) -> List[str]:
             rows[row] = rows[row][:column]
             rows = rows[: row + 1] if command == "J" else rows
         else:
-            assert command == "m", found.group()
+            assert command == "m" or found.group() in {CUT_LINES, BREAK_LINES}, found.group()
     assert place == len(written), repr(written[place:])
     return [line.rstrip() for line in rows]
 
@@ -109,7 +110,7 @@ class Terminal:
     @property
     def plain(self) -> str:
         """What was written, without what moves the cursor or colours."""
-        return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.written)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.written)
 
     def until(self, condition: Callable[[str], object]) -> None:
         """Wait until something is true of what was written, without what moves the cursor."""

@@ -24,12 +24,12 @@ def frame(glance: Glance, width: int = 80, height: int = 24, **environ: str):
     return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in lines]
 
 
-def glance(batch: Happenings, *events, at: float = 0, height: int = 24) -> Glance:
+def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> Glance:
     """Say how things are after some events."""
     tally = Tally()
     for event in [*batch.begin(), *events]:
         tally.note(event)
-    return tally.glance(after(at), rows_for(height))
+    return tally.glance(after(at), rows_for(width, height))
 
 
 def busy(label: str = "rtt", count: int = 9) -> Glance:
@@ -75,7 +75,7 @@ def test_a_line_is_always_shorter_than_the_screen(size, label):
     width, height = size
     batch = Happenings({"label": label, "iterations": 60, **PARALLEL})
     moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
-    found = frame(glance(batch, *moves, at=2, height=height), width, height)
+    found = frame(glance(batch, *moves, at=2, width=width, height=height), width, height)
 
     assert all(cell_len(line) < max(width, 2) for line in found)
     assert len(found) < max(height, 2)
@@ -86,18 +86,27 @@ def test_what_has_no_line_is_summed_up():
     """By state."""
     batch = Happenings({"iterations": 60, **PARALLEL})
     moves = [batch.move(number, 1, "running" if number % 3 else "posting") for number in range(60)]
-    found = frame(glance(batch, *moves, height=10), height=10)
+    found = frame(glance(batch, *moves))
 
-    assert len(found) == 9
-    assert found[-1] == "and 54 more: 36 running, 18 posting"
+    assert len(found) == 12
+    assert found[-1] == "and 51 more: 34 running, 17 posting"
+
+
+def test_a_terminal_that_is_made_half_as_wide_has_room_for_all_lines_when_it_has_broken_them():
+    """What it pushed out at the top could not be taken away any more."""
+    batch = Happenings({"label": "x" * 80, "iterations": 60, **PARALLEL})
+    moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
+    found = frame(glance(batch, *moves, at=2))
+
+    assert sum(-(-cell_len(line) // 40) for line in found) <= 24
 
 
 def test_one_state_is_summed_up_in_a_word():
     """Such as that of those that wait."""
     batch = Happenings({"iterations": 60, **PARALLEL})
-    found = frame(glance(batch, *[batch.move(number, 1, "waiting", start=9) for number in range(60)], height=10))
+    found = frame(glance(batch, *[batch.move(number, 1, "waiting", start=9) for number in range(60)]))
 
-    assert found[-1] == "and 54 more waiting"
+    assert found[-1] == "and 51 more waiting"
 
 
 def test_a_run_is_running_when_its_time_has_come():

@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import struct
 import termios
 
@@ -59,6 +60,13 @@ def test_lines_that_stay_come_above(stream):
     assert visible(stream.getvalue()) == ["before", "warning", "another", "one"]
 
 
+def test_each_line_is_erased_before_it_is_written(stream):
+    """As a terminal that had broken the line there would take it for the beginning of the next one."""
+    Screen(stream).draw(["one", "two"], ["warning"])
+
+    assert re.findall(r"\x1b\[K(\w+)", stream.getvalue()) == ["warning", "one", "two"]
+
+
 def test_what_is_erased_leaves_nothing(stream):
     """The next line is written where the first one was drawn."""
     screen = Screen(stream)
@@ -76,13 +84,15 @@ def test_nothing_is_erased_where_nothing_was_drawn(stream):
     assert stream.getvalue() == "before\n"
 
 
-def test_no_mode_of_the_terminal_is_changed(stream):
-    """So a process that is killed leaves it as it was."""
+def test_no_mode_of_the_terminal_stays_changed(stream):
+    """So a process that is killed leaves it as it was; lines that stay are broken, those that are drawn are cut."""
     screen = Screen(stream)
     screen.draw(["one", "two"], ["warning"])
     screen.erase()
+    before, within, after = re.split("\x1b\\[[?]7[lh]", stream.getvalue())
 
-    assert "\x1b[?" not in stream.getvalue()
+    assert [word in within for word in ("warning", "one", "two")] == [False, True, True]
+    assert "\x1b[?" not in before + within + after
 
 
 def test_the_size_is_that_of_the_terminal_just_now(terminal):
