@@ -8,6 +8,7 @@ never cut, such as the number of an iteration.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
 GAP = 2
 # No cell is wider, however wide the terminal.
 WIDEST = 100
+# Fewer characters of a host say nothing.
+LEAST_OF_HOST = 5
 # How many labels are named with a reason, and how many reasons, and how much of each.
 NAMED = 4
 REASONS = 20
 LONGEST_REASON = 1000
+
+# A host with a port, which an IPv6 address without brackets has not.
+_WITH_PORT = re.compile(r"([^:]+|\[.*\]):[0-9]+")
 
 SUCCEEDED_STYLE = "green"
 FAILED_STYLE = "bold red"
@@ -39,11 +45,15 @@ class Cell:
         text: What may be cut.
         end: What comes behind it and is not cut.
         style: The colors, in rich's words.
+        brief: What stands for the text where not all of it has room, before it is cut.
+        alone: What stands for all of it where hardly anything of the text has room.
     """
 
     text: str
     end: str = ""
     style: str = ""
+    brief: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,9 +188,14 @@ def _label_cell(row: Row, *, several: bool) -> Cell:
 
 
 def _path_cell(row: Row) -> Cell:
-    """Cut the lead rather than the destination: it is the same more often."""
+    """Cut the lead rather than the destination, as it is the same more often, and its port first."""
     lead, destination = one_line(row.lead, WIDEST), one_line(row.destination, WIDEST)
-    return Cell(lead, f" → {destination}" if lead else f"→ {destination}") if destination else Cell(lead)
+    with_port = _WITH_PORT.fullmatch(lead)
+    host = with_port[1] if with_port else lead
+    if not destination:
+        return Cell(lead, brief=host)
+    alone = f"→ {destination}"
+    return Cell(lead, f" {alone}", brief=host, alone=alone) if lead else Cell("", alone)
 
 
 def _result_words(row: Row) -> str:
@@ -208,12 +223,15 @@ def _range_words(rows: Sequence[Row]) -> str:
 def _cut(cell: Cell, size: int) -> str:
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - it takes time to import
 
-    whole = cell.text + cell.end
+    text = cell.text if cell_len(cell.text + cell.end) <= size else cell.brief or cell.text
+    whole = text + cell.end
+    room = size - cell_len(cell.end) - 1
+    if cell_len(whole) > size and cell.alone and room < LEAST_OF_HOST:
+        whole = cell.alone
     if cell_len(whole) <= size:
         return whole
-    room = size - cell_len(cell.end) - 1
-    if cell.end and room > 0 and cell.text:
-        return f"{set_cell_size(cell.text, room).rstrip()}…{cell.end}"
+    if cell.end and room > 0 and text and whole is not cell.alone:
+        return f"{set_cell_size(text, room).rstrip()}…{cell.end}"
     return f"{set_cell_size(whole, size - 1).rstrip()}…"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pscheduler_batch.report.accounts import account_of
-from pscheduler_batch.report.columns import GAP, WIDEST, Cell, Column, fit_columns, row_columns, totals_line
+from pscheduler_batch.report.columns import GAP, WIDEST, Cell, Column, fit_columns, make_table, row_columns, totals_line
 from pscheduler_batch.report.text import TextReport
+from pscheduler_batch.terminal import render_lines
 from tests.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
 CELLS = (Cell("x" * 30), Cell("y"))
@@ -91,6 +94,30 @@ def test_a_terminal_of_eighty_columns_shows_a_whole_headline_beside_a_long_label
     document = output(job(result(run(measured)), label="to-the-other-end-of-the-world"))
 
     assert " 12.3/14.5/16.7 ms, loss 0.5 % " in text_of(document, 80)
+
+
+@pytest.mark.parametrize(
+    ("lead", "size", "shown"),
+    [
+        ("127.0.0.1:40123", 27, "127.0.0.1:40123 → 192.0.2.1"),
+        ("127.0.0.1:40123", 26, "127.0.0.1 → 192.0.2.1"),
+        ("127.0.0.1:40123", 20, "127.0.0… → 192.0.2.1"),
+        ("127.0.0.1:40123", 17, "→ 192.0.2.1"),
+        ("127.0.0.1:40123", 10, "→ 192.0.2…"),
+        ("[2001:db8::1]:443", 28, "[2001:db8::1] → 192.0.2.1"),
+        ("2001:db8::1:2:4430", 29, "2001:db8::1:2:44… → 192.0.2.1"),
+        ("ps1", 15, "ps1 → 192.0.2.1"),
+        ("ps1", 14, "→ 192.0.2.1"),
+    ],
+)
+def test_the_destination_is_cut_last(lead, size, shown):
+    """And of the lead, the port goes first; a piece of a few characters says nothing."""
+    document = output(job(result(run())))
+    (row,) = account_of(document).rows
+    path = row_columns([replace(row, lead=lead)])[1]
+    written = render_lines([make_table([path], size)], size)
+
+    assert written.splitlines()[1] == shown
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 10, 20, 33, 80, 300])
