@@ -8,13 +8,14 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
+from pscheduler_batch.errors import BatchError, Problem
 from pscheduler_batch.messages import read_input, say, write_error
 from pscheduler_batch.options import Options
 from pscheduler_batch.output import Destination, print_text
 from pscheduler_batch.starting import deadly_interrupt, embedded_server, make_connections, tell_warnings
 
 if TYPE_CHECKING:
-    from pscheduler_batch.errors import Problem
+    from pscheduler_batch.checked import Checked
     from pscheduler_batch.questions import Question
 
 
@@ -41,18 +42,15 @@ def look(options: Options) -> bool:
 
 
 def _check(options: Options) -> bool:
-    from pscheduler_batch.checked import render_json, render_summary, render_text  # noqa: PLC0415
-    from pscheduler_batch.checking import check_batch  # noqa: PLC0415
+    from pscheduler_batch.checked import Checked, render_json, render_summary, render_text  # noqa: PLC0415
 
-    checked = check_batch(
-        read_input(options.input_file),
-        source=options.source,
-        max_iterations=options.max_iterations,
-        limit=options.check_limit,
-        with_questions=options.check_server,
-    )
-    if checked.questions:
-        checked = checked.with_problems(_ask_servers(options, checked.questions))
+    try:
+        checked = _look_for_problems(options)
+    except BatchError as error:
+        if options.format != "json":
+            raise
+        # What reads that wants an answer whatever happens, such as that there is no such file.
+        checked = Checked(options.source, None, None, 0, (Problem("/", str(error)),))
     if options.format == "json":
         print_text(render_json(checked))
         return checked.valid
@@ -62,6 +60,19 @@ def _check(options: Options) -> bool:
     if checked.valid and not options.quiet:
         print_text(f"{render_summary(checked, asked=options.check_server)}\n")
     return checked.valid
+
+
+def _look_for_problems(options: Options) -> Checked:
+    from pscheduler_batch.checking import check_batch  # noqa: PLC0415
+
+    checked = check_batch(
+        read_input(options.input_file),
+        source=options.source,
+        max_iterations=options.max_iterations,
+        limit=options.check_limit,
+        with_questions=options.check_server,
+    )
+    return checked.with_problems(_ask_servers(options, checked.questions)) if checked.questions else checked
 
 
 def _ask_servers(options: Options, questions: Sequence[Question]) -> List[Problem]:

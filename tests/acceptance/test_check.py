@@ -60,6 +60,23 @@ def test_programs_get_json_on_the_standard_output():
     assert [problem["pointer"] for problem in wrong.document["problems"]] == ["/jobs/0/label"]
 
 
+def test_programs_get_json_of_a_file_that_cannot_be_read(tmp_path):
+    """In the same shape as of one that is wrong; and so of servers that cannot be asked at all."""
+    missing = str(tmp_path / "missing.json")
+    unread = check("--format", "json", missing)
+    unasked = check("--format", "json", "--check-server", "--ca-file", missing, batch={"jobs": [job()]})
+    found = [problem for ended in (unread, unasked) for problem in ended.document["problems"]]
+
+    assert [(ended.status, ended.stderr, ended.document["valid"]) for ended in (unread, unasked)] == [
+        (1, "", False)
+    ] * 2
+    assert [(problem["severity"], problem["pointer"], problem["line"]) for problem in found] == [
+        ("error", "/", None)
+    ] * 2
+    assert found[0]["message"] == f"cannot read {missing}: No such file or directory"
+    assert missing in found[1]["message"]
+
+
 def test_a_script_without_an_end_is_named():
     """And what else is wrong is told."""
     batch = {"jobs": [job("x", iterations=2, task_transform=ENDLESS), job(task={**task(), "tool": 5})]}
