@@ -201,7 +201,7 @@ class _Planning:
         if self.total > self.max_iterations:
             many = f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far"
             reason = (
-                f"{many if count < _UNREADABLE else 'there would be iterations without end'}; "
+                f"{many if count < _UNREADABLE else 'there would be 10^18 iterations or more'}; "
                 f"at most {self.max_iterations:,} are allowed (raise the limit with --max-iterations if you mean it)"
             )
             self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))

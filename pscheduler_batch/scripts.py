@@ -22,11 +22,14 @@ from pscheduler_batch.jq_source import (
     with_library,
 )
 from pscheduler_batch.model import JSON, Transform
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import as_pairs, conceal, secrets_of
-from pscheduler_batch.wording import printable
 
 # How many characters are shown of a value that cannot be used.
 SHOWN = 100
+
+# What jq says of `input` where there is no more.
+NO_INPUT = "break"
 
 TOO_DEEP = "what the script gave is nested too deeply"
 
@@ -124,13 +127,17 @@ class Script:
             # No more than are needed to see that they are too many: there may be no end of them.
             values = list(islice(self._start(text), 2))
         except ValueError as error:
+            if str(error) == NO_INPUT and re.search(r"\binputs?\b", self._transform.script):
+                raise ScriptError("the script failed: there is no more input than `.`, so `input` fails") from error
             said = printable(" ".join(self.conceal(str(error), text).split("\n")))
             raise ScriptError(f"the script failed: {said}") from error
         except MemoryError as error:
             raise ScriptError("there is not enough memory for the script") from error
         if len(values) != 1:
             gave = "more than one value" if values else "nothing"
-            raise ScriptError(f"the script gave {gave}; exactly one value must come out")
+            halted = not values and re.search(r"\bhalt(_error)?\b", self._transform.script)
+            hint = f" (`{halted[0]}` gives nothing; what `error` is given is told)" if halted else ""
+            raise ScriptError(f"the script gave {gave}; exactly one value must come out{hint}")
         return values[0]
 
     def conceal(self, message: str, text: str) -> str:

@@ -180,6 +180,7 @@ def test_a_long_value_that_cannot_be_used_is_shown_in_part():
         ('error("no such thing")', "the script failed: no such thing"),
         ('error({a: 1, "b": [2]})', 'the script failed: {"a": 1, "b": [2]}'),
         (".a + 1", "the script failed: object ({}) and number (1) cannot be added"),
+        ('error("break")', "the script failed: break"),
     ],
 )
 def test_a_failure_has_the_words_of_jq(script, said):
@@ -280,3 +281,17 @@ def test_iterations_do_not_tell_secrets():
 def test_a_batch_without_scripts_is_known(job, scripts):
     """There is nothing to compile."""
     assert bool(scripts_of(load_batch({"schema": 3, "jobs": [{"task": {}, **job}]}))) is scripts
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("input", "the script failed: there is no more input than `.`, so `input` fails"),
+        ('"why" | halt_error', "the script gave nothing; exactly one value must come out (`halt_error` gives nothing"),
+        ("halt", "the script gave nothing; exactly one value must come out (`halt` gives nothing"),
+    ],
+)
+def test_what_makes_sense_only_where_jq_is_a_command_is_explained(script, said):
+    """As it says hardly anything itself."""
+
+    assert failure_of(script, {}).startswith(said)
