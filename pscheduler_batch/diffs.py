@@ -16,8 +16,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.positions import Path, pointer
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import HIDDEN, as_pairs, conceal, secrets_of
-from pscheduler_batch.wording import is_secret, printable
+from pscheduler_batch.wording import is_secret
 
 # Up to so many iterations, every change of a batch is told.
 MOST_ITERATIONS = 1000

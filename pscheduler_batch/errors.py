@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Sequence
 
+from pscheduler_batch.printing import printable
+
 ERROR = "error"
 WARNING = "warning"
 
@@ -75,12 +77,14 @@ class Problem:
     at_name: bool = False
 
     def __str__(self) -> str:
-        place = f"At {self.where}"
+        # Names of the input are in there, which may hold what a terminal would obey.
+        place = f"At {printable(self.where)}"
         if self.during:
-            place += f", {self.during}"
+            place += f", {printable(self.during)}"
         if self.line is not None:
             place += f" (line {self.line}, column {self.column})"
-        return f"{place}: {self.reason}"
+        reason = "\n".join(printable(line) for line in self.reason.split("\n"))
+        return f"{place}: {reason}"
 
 
 class InputError(BatchError):

@@ -15,8 +15,8 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import WARNING, Change, Problem
 from pscheduler_batch.positions import Lines, secret_spans, spans_between
+from pscheduler_batch.printing import printable
 from pscheduler_batch.secrets_in_text import hide_secrets
-from pscheduler_batch.wording import printable
 
 # How many columns of a line are shown; half of them are kept for either side of the place.
 _SHOWN = 120

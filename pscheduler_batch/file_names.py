@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Iterable, Mapping, Set
 
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.wording import printable
+from pscheduler_batch.printing import printable
 
 # What strftime itself gives by one letter everywhere, and what is made of several because not every system knows it.
 _PLAIN = frozenset("aAbBdfGHIjmMpSuUVwWyYzZ")

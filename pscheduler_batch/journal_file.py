@@ -8,7 +8,7 @@ from typing import BinaryIO, Iterator, List
 
 from pscheduler_batch import locking
 from pscheduler_batch.past import JournalError
-from pscheduler_batch.wording import printable
+from pscheduler_batch.printing import printable
 
 
 def open_locked(path: str, flags: int) -> BinaryIO:

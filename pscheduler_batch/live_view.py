@@ -13,10 +13,10 @@ from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
 
 from pscheduler_batch.events import Event, Interrupted
 from pscheduler_batch.frames import Frames, rows_for
+from pscheduler_batch.printing import printable
 from pscheduler_batch.progress_words import PREFIX
 from pscheduler_batch.screen import Screen
 from pscheduler_batch.tally import Tally
-from pscheduler_batch.wording import printable
 
 # Between two drawings, in seconds.
 PERIOD = 0.2

@@ -94,7 +94,7 @@ def read_input(input_file: str, *, what: str = "the batch", program: str = PROGR
             say(f"reading {what} from the terminal; end it with Control-D", program=program)
         return sys.stdin.buffer.read()
     except OSError as error:
-        from pscheduler_batch.wording import printable  # noqa: PLC0415 - most inputs can be read
+        from pscheduler_batch.printing import printable  # noqa: PLC0415 - most inputs can be read
 
         shown = printable(input_file) or "a file without a name"
         raise CommandError(f"cannot read {shown}: {error.strerror}") from error

@@ -14,9 +14,10 @@ from pscheduler_batch.destinations import destination_of
 from pscheduler_batch.lengths import Length
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.positions import Path, pointer
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import HIDDEN, conceal, secrets_of
 from pscheduler_batch.timeline import IterationTimes, JobTimes, Timeline
-from pscheduler_batch.wording import is_secret, list_names, printable
+from pscheduler_batch.wording import is_secret, list_names
 
 # A job with more iterations than this is summarized, and the first so many of its iterations are shown, and the last.
 MOST_ITERATIONS = 40

@@ -28,9 +28,9 @@ from pscheduler_batch.plan_rows import (
     span_words,
     varying_words,
 )
+from pscheduler_batch.printing import printable
 from pscheduler_batch.terminal import has_colors, render_lines, width_of
 from pscheduler_batch.timeline import JobTimes, Timeline, lay_out
-from pscheduler_batch.wording import printable
 
 NARROWEST = 12
 GAP = 2

@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
 
 from pscheduler_batch.events import Event, Interrupted, IterationEnded
+from pscheduler_batch.printing import printable
 from pscheduler_batch.progress_words import PREFIX, describe_event, time_words
 from pscheduler_batch.terminal import DUMB
-from pscheduler_batch.wording import printable
 
 # What CI says where it says that there is none.
 NO_CI = frozenset({"", "0", "false"})

@@ -27,10 +27,11 @@ from pscheduler_batch.events import (
 )
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.planner import describe_job
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import FINAL_STATES
 from pscheduler_batch.results import error_of
-from pscheduler_batch.wording import printable, shorten
+from pscheduler_batch.wording import shorten
 
 PREFIX = "pscheduler batch: "
 

@@ -21,6 +21,7 @@ from pscheduler_batch.errors import ERROR, WARNING, Problem, RefusedError, Reply
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.model import JSON
 from pscheduler_batch.places import steps_of
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import conceal
 from pscheduler_batch.questions import Question
 from pscheduler_batch.reply import Reply
@@ -37,7 +38,7 @@ from pscheduler_batch.rest import (
 )
 from pscheduler_batch.retries import Requester, RetryPolicy
 from pscheduler_batch.server_problems import ServerProblem, sum_up
-from pscheduler_batch.wording import closest, list_names, printable, shorten
+from pscheduler_batch.wording import closest, list_names, shorten
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

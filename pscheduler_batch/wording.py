@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Iterable, Mapping, Optional
 
 from pscheduler_batch.positions import Path
+from pscheduler_batch.printing import printable
 from pscheduler_batch.private import HIDDEN
 
 _WIDTH = 60
@@ -35,14 +36,6 @@ def show(value: Any, path: Path = ()) -> str:
         return "a very long number"
     text = json.dumps(_outline(value, 0), ensure_ascii=False)
     return printable(text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…")
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal cannot show, or would obey, by its escape."""
-    # Nearly every text; a large report asks this a million times.
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def shorten(name: str) -> str:

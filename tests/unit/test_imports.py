@@ -15,7 +15,7 @@ PACKAGE = "pscheduler_batch"
 
 # From the bottom up; a module's place is found by its first name below the package.
 LAYERS = (
-    {"_version", "errors"},
+    {"_version", "errors", "printing"},
     {
         "destinations",
         "events",
@@ -101,7 +101,7 @@ LAYERS = (
     {"__main__"},
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
-BELOW_EMBEDDED = {"_version", "errors", "model", "iso8601", "rest", "embedded"}
+BELOW_EMBEDDED = {"_version", "errors", "printing", "model", "iso8601", "rest", "embedded"}
 ONLY_USER = {"jq": "scripts", "httpx": "exchange"}
 
 

@@ -33,6 +33,14 @@ def test_the_object_is_neither_changed_nor_kept():
     assert batch.jobs[0].tasks == ({"list": [{"a": 1}]},)
 
 
+def test_names_in_the_text_of_the_error_are_harmless():
+    """Somebody may print it on a terminal."""
+    with pytest.raises(InputError) as caught:
+        load_batch({"jobs": [{"task": {}, "a\x1b[2J\n": 1}]})
+
+    assert str(caught.value).startswith('At /jobs/0/a\\u001b[2J\\u000a: a job has no pair "a\\u001b[2J\\u000a"; ')
+
+
 def test_any_mapping_and_tuples_are_accepted():
     """They become plain objects and arrays."""
     given = MappingProxyType({"jobs": (OrderedDict(task=({},)),)})
