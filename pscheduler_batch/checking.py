@@ -58,7 +58,7 @@ def check_batch(
     except InputError as error:
         return Checked(source, error.text, None, 0, error.problems)
     if loaded.batch is None:
-        return Checked(source, loaded.text, None, 0, loaded.problems)
+        return Checked(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
     batch = loaded.batch
     found = _Found.of(_work_out(batch, max_iterations, limit, with_questions=with_questions))
     problems = in_order([*loaded.problems, *found.problems], batch.document)

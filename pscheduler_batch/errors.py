@@ -93,14 +93,21 @@ class InputError(BatchError):
 
     Attributes:
         problems: Everything that was found wrong, in the order of the input; never empty.
+        warnings: What is strange beside that, such as a name that occurs twice, and may be the cause.
         source: The name of the file, where there is one.
         text: The text of the input, where it came as text.
     """
 
     def __init__(
-        self, problems: Sequence[Problem], *, source: Optional[str] = None, text: Optional[str] = None
+        self,
+        problems: Sequence[Problem],
+        *,
+        warnings: Sequence[Problem] = (),
+        source: Optional[str] = None,
+        text: Optional[str] = None,
     ) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         self.source = source
         self.text = text
         lines = [str(problem) for problem in self.problems]

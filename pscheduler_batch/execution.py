@@ -42,7 +42,7 @@ def execute(options: Options) -> int:
     try:
         return _execute(options.at(datetime.now(timezone.utc).astimezone()))
     except InputError as error:
-        show_problems(error)
+        show_problems(error, with_warnings=not options.quiet)
     except BatchError as error:
         say(str(error))
     finally:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Container, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Container, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import WARNING, InputError, Problem
 from pscheduler_batch.iso8601 import parse_duration
-from pscheduler_batch.model import DEFAULT_SETUP_TIME, Batch, Job, JSONObject, Transform
+from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.places import in_order, locate_findings
 from pscheduler_batch.plain import Finding, TooDeepError, to_plain
 from pscheduler_batch.positions import Lines, Path, find_duplicates, pointer
@@ -40,7 +40,7 @@ def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[s
     """
     loaded = load_right_parts(data, source=source)
     if loaded.problems or loaded.batch is None:
-        raise InputError(loaded.problems, source=source, text=loaded.text)
+        raise InputError(loaded.problems, warnings=loaded.warnings, source=source, text=loaded.text)
     return loaded.batch
 
 
@@ -52,11 +52,13 @@ class Loaded:
     Attributes:
         batch: The batch, without the jobs that are wrong; None where what is wrong concerns all of it.
         problems: What is wrong.
+        warnings: What is strange.
         text: The text of the input, where it came as text.
     """
 
     batch: Optional[Batch]
     problems: Tuple[Problem, ...]
+    warnings: Tuple[Problem, ...]
     text: Optional[str]
 
 
@@ -79,13 +81,17 @@ def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Opti
     if findings:
         raise InputError(locate_findings(findings, text), source=source, text=text)
     findings = explain("batch", document) or _long_durations(document)
-    if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
-        return Loaded(None, tuple(locate_findings(findings, text)), text)
-    batch = _build(document, text=text, source=source, without={finding.path[1] for finding in findings})
+    problems = tuple(locate_findings(findings, text))
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
-    warnings += locate_findings(_strange_things(batch), text)
-    strange = tuple(replace(warning, severity=WARNING) for warning in in_order(warnings, document))
-    return Loaded(replace(batch, warnings=strange), tuple(locate_findings(findings, text)), text)
+    if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
+        return Loaded(None, problems, _as_warnings(warnings, document), text)
+    batch = _build(document, text=text, source=source, without={finding.path[1] for finding in findings})
+    strange = _as_warnings([*warnings, *locate_findings(_strange_things(batch), text)], document)
+    return Loaded(replace(batch, warnings=strange), problems, strange, text)
+
+
+def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:
+    return tuple(replace(problem, severity=WARNING) for problem in in_order(problems, document))
 
 
 def _to_document(value: Any, text: Optional[str], source: Optional[str]) -> Tuple[Any, List[Finding]]:

@@ -21,8 +21,10 @@ def say(message: str, *, program: str = PROGRAM) -> None:
     write_error("\n".join(f"{program}: {line}" for line in message.split("\n")))
 
 
-def show_problems(error: InputError) -> None:
-    """Say what is wrong with a batch, and show where."""
+def show_problems(error: InputError, *, with_warnings: bool = True) -> None:
+    """Say what is wrong with a batch, and show where; what is strange comes first, as it may be the cause."""
+    if with_warnings:
+        show_warnings(error.warnings, text=error.text, source=error.source)
     from pscheduler_batch.excerpts import render_problems  # noqa: PLC0415 - most batches are right
 
     write_error(_named(render_problems(error.problems, text=error.text, source=error.source)))

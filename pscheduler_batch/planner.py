@@ -116,7 +116,7 @@ def plan_batch(batch: Batch, transforms: Transforms, *, max_iterations: int = DE
     worked_out = work_out(batch, transforms, max_iterations=max_iterations)
     if worked_out.problems:
         kind = TransformError if worked_out.from_scripts else InputError
-        raise kind(worked_out.problems, source=batch.source, text=batch.text)
+        raise kind(worked_out.problems, warnings=worked_out.plan.warnings, source=batch.source, text=batch.text)
     return worked_out.plan
 
 

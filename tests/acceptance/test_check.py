@@ -50,6 +50,16 @@ def test_an_ordinary_run_shows_the_same():
     assert run_batch(*NOWHERE, name).stderr.replace(PROGRAM, "") == check(name).stderr
 
 
+def test_every_way_to_look_at_a_batch_tells_warnings_beside_errors():
+    """Unless only errors are to be told."""
+    batch = '{"schema": 1, "schema": 1, "jobs": [{"task": {}, "iterations": 0}]}'
+    for option in ("--check", "--plan", "--dry-run", "-v"):
+        ended = run_batch(option, *NOWHERE, batch=batch)
+
+        assert (ended.status, ended.stderr.count("warning: standard input: At /schema (")) == (1, 1)
+    assert "warning" not in run_batch("-q", *NOWHERE, batch=batch).stderr
+
+
 def test_programs_get_json_on_the_standard_output():
     """Whether the batch is right or wrong."""
     right = check("--format", "json", batch={"jobs": [job()]})

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pscheduler_batch.errors import InputError
 from pscheduler_batch.loader import load_batch
 
 SPACED = (
@@ -84,3 +85,13 @@ def test_a_repeated_name_is_told_with_both_places():
         'At /jobs/0/label (line 3, column 1): "label" was already at line 2, column 18; the last one counts',
         'At /jobs/0/task/x (line 3, column 32): "x" was already at line 3, column 24; the last one counts',
     )
+
+
+@pytest.mark.parametrize("wrong", ['"jobs": [{"task": {}, "iterations": 0}]', '"global": 5, "jobs": []'])
+def test_a_repeated_name_is_told_beside_what_is_wrong(wrong):
+    """It may be the cause."""
+    with pytest.raises(InputError) as caught:
+        load_batch(f'{{"schema": 1, "schema": 1, {wrong}}}')
+
+    assert [problem.where for problem in caught.value.warnings] == ["/schema"]
+    assert "/schema" not in str(caught.value)
