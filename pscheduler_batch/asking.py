@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Dict, Optional
 
 from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import host_of
@@ -32,7 +33,14 @@ class Asker:
     """
 
     def __init__(
-        self, exchange: Requester, hosts: Hosts, clock: Clock, patience: Patience, ending: Optional[Ending] = None
+        self,
+        exchange: Requester,
+        hosts: Hosts,
+        clock: Clock,
+        patience: Patience,
+        ending: Optional[Ending] = None,
+        *,
+        watch: Watch = watch_nothing,
     ) -> None:
         self.hosts = hosts
         self.clock = clock
@@ -40,6 +48,7 @@ class Asker:
         self.ending = ending or Ending()
         self.max_connections = exchange.max_connections
         self._exchange = exchange
+        self._watch = watch
         self._offsets: Dict[str, timedelta] = {}
 
     async def request(
@@ -79,23 +88,32 @@ class Asker:
             UnreachableError: It was out of reach for longer than is waited for.
         """
         since = self.clock.now()
-        while True:
-            asked_for: Optional[timedelta] = None
-            try:
-                reply = await self.request("GET", url, doing=doing, bind=self.hosts.bind, wait=wait)
-            except UnreachableError:
-                if self.clock.now() - since >= self.patience.outage:
-                    raise
-            else:
-                asked_for = reply.retry_after(self.clock.now())
-                # What cuts a long poll short is dealt with by those who wait; it does not say when to ask again.
-                away = reply.status == TOO_MANY or (reply.status in AWAY and (not wait or asked_for is not None))
-                away = away or (reply.status == INTERNAL and not refusable)
-                if not away or self.clock.now() - since >= self.patience.outage:
-                    return reply
-            left = since + self.patience.outage - self.clock.now()
-            pause = max(self.patience.pause, min(asked_for or timedelta(0), left))
-            await self.clock.sleep(pause.total_seconds())
+        held_up = False
+        try:
+            while True:
+                asked_for: Optional[timedelta] = None
+                try:
+                    reply = await self.request("GET", url, doing=doing, bind=self.hosts.bind, wait=wait)
+                except UnreachableError as error:
+                    if self.clock.now() - since >= self.patience.outage:
+                        raise
+                    reason = error.reason
+                else:
+                    asked_for = reply.retry_after(self.clock.now())
+                    # What cuts a long poll short is dealt with by those who wait; it does not say when to ask again.
+                    away = reply.status == TOO_MANY or (reply.status in AWAY and (not wait or asked_for is not None))
+                    away = away or (reply.status == INTERNAL and not refusable)
+                    if not away or self.clock.now() - since >= self.patience.outage:
+                        return reply
+                    reason = f"answered {reply.status}"
+                left = since + self.patience.outage - self.clock.now()
+                pause = max(self.patience.pause, min(asked_for or timedelta(0), left))
+                now, held_up = self.clock.now(), True
+                self._watch(RequestHeldUp(now, host_of(url), doing, reason, now + pause))
+                await self.clock.sleep(pause.total_seconds())
+        finally:
+            if held_up:
+                self._watch(RequestHeldUp(self.clock.now(), host_of(url), doing))
 
     def offset(self, url: str) -> timedelta:
         """Say how far ahead of ours the clock of a server is, by its last answer."""

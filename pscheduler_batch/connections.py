@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Callable, Optional
 
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS, REPLY_SECONDS, Exchange
 from pscheduler_batch.hosts import Hosts, find_hosts
 from pscheduler_batch.retries import RetryingExchange, RetryPolicy
@@ -65,6 +66,7 @@ class Connections:
         retry: Optional[RetryPolicy] = None,
         *,
         ending: Optional[Ending] = None,
+        watch: Watch = watch_nothing,
     ) -> RetryingExchange:
         """
         Open what makes the requests; nothing is sent yet.
@@ -74,6 +76,7 @@ class Connections:
             tell: Is given a line for each request that is repeated.
             retry: How often and when; None is as the man page says.
             ending: Tells when no more is to be repeated.
+            watch: Is told of requests that are repeated as well.
 
         Raises:
             BatchError: The file of certificates cannot be used.
@@ -87,4 +90,4 @@ class Connections:
             )
         except OSError as error:
             raise BatchError(f"cannot use the certificates in {self.ca_file}: {error}") from error
-        return RetryingExchange(exchange, clock, tell, retry, ending=ending)
+        return RetryingExchange(exchange, clock, tell, retry, ending=ending, watch=watch)

@@ -8,6 +8,7 @@ one whose results are being fetched and the next one::
       JobBegan                            of each job that is run
         IterationMoved …  IterationEnded    of each of its iterations
       JobEnded
+      RequestHeldUp                       at any time
       Interrupted                         at any time, at most once
     BatchEnded
 
@@ -116,6 +117,26 @@ class JobEnded:
 
 
 @dataclass(frozen=True)
+class RequestHeldUp:
+    """
+    A request came to nothing and is going to be made again; or it is over, whatever came of it in the end.
+
+    Attributes:
+        at: When.
+        host: Where it goes, with its port.
+        doing: The step, such as "finding participants".
+        reason: What happened, such as "Connection refused"; None where it is over.
+        again: When it is made again.
+    """
+
+    at: datetime
+    host: str
+    doing: str
+    reason: Optional[str] = None
+    again: Optional[datetime] = None
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """
     The batch is being ended before its time: what is under way is cut short, and its tasks are canceled.
@@ -145,7 +166,7 @@ class BatchEnded:
     error: Optional[str] = None
 
 
-Event = Union[BatchBegan, JobBegan, IterationMoved, IterationEnded, JobEnded, Interrupted, BatchEnded]
+Event = Union[BatchBegan, JobBegan, IterationMoved, IterationEnded, JobEnded, RequestHeldUp, Interrupted, BatchEnded]
 
 # What is given every event, on the event loop of the batch, which waits for it.
 Watch = Callable[[Event], None]

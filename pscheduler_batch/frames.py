@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pscheduler_batch.progress_words import KNOWN_STATES, countdown_words, label_words, span_words, state_now
+from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.progress_words import KNOWN_STATES, countdown_words, label_words, legible, span_words, state_now
 from pscheduler_batch.tally import Glance
 from pscheduler_batch.wording import shorten
 
@@ -25,8 +26,8 @@ FEWEST_OF_LABEL = 2
 # How many states are told apart among the iterations that have no line.
 STATES = 4
 
-# Rows of the view that are not iterations: the bar, the counts, and what is said of the rest.
-OTHER_ROWS = 3
+# Rows of the view that are not iterations: the bar, the counts, what is held up, and what is said of the rest.
+OTHER_ROWS = 4
 
 # The most rows of the view; more than that nobody reads.
 MOST_ROWS = 24
@@ -34,7 +35,7 @@ MOST_ROWS = 24
 # The view takes half of the screen, or a few rows of a small one. A terminal that becomes narrower breaks lines anew,
 # and what it pushes out at its top by that is out of reach for ever; so the view has room at half the width.
 PARTS_OF_SCREEN = 2
-FEW_ROWS = 6
+FEW_ROWS = 7
 
 Cells = Tuple[str, str, str, str]
 
@@ -46,7 +47,7 @@ def rows_for(width: int, height: int) -> int:
     Say how many iterations have a line of their own on a screen of some size.
 
     >>> rows_for(80, 24), rows_for(200, 50), rows_for(80, 8), rows_for(20, 10)
-    (9, 21, 3, 6)
+    (8, 20, 3, 5)
     """
     # What is narrow already will hardly be made much narrower.
     wanted = height if width < NARROW else max(height // PARTS_OF_SCREEN, FEW_ROWS)
@@ -85,6 +86,8 @@ class Frames:
         width = max(width - 1, 1)
         self._console.width = width
         rows: List[RenderableType] = [_bar_line(glance, width), _counts_line(glance, width)]
+        if glance.held_up is not None:
+            rows.append(_held_up_line(glance.held_up, width))
         rows += _iteration_lines(glance, width)
         if glance.others:
             rows.append(_rest_line(glance, width))
@@ -125,6 +128,15 @@ def _counts_line(glance: Glance, width: int) -> Text:
         place = f"; job {glance.job_place:,} of {glance.jobs:,}: " if glance.jobs > 1 else "; "
         if width - line.cell_len >= len(place) + 8:
             line.append(place).append(shorten(glance.job.label))
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _held_up_line(held_up: RequestHeldUp, width: int) -> Text:
+    """Say that, and why, nothing moves; what happened has room everywhere."""
+    reason = legible(held_up.reason or "")
+    said = f"again: {reason}" if width < NARROW else f"trying {shorten(held_up.host)} again: {reason}"
+    line = Text(said, style="yellow", no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -140,7 +140,7 @@ class AsyncBatchProcessor:
         async with AsyncExitStack() as stack:
             record = self._open_record(hosts, stack)
             ending = Ending()
-            exchange = self._connections.open_exchange(self._clock, tell, self._retry, ending=ending)
+            exchange = self._connections.open_exchange(self._clock, tell, self._retry, ending=ending, watch=watching)
             stack.push_async_callback(exchange.aclose)
             submitter = Submitter(
                 exchange,

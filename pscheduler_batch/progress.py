@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
 
-from pscheduler_batch.events import Event, Interrupted, IterationEnded
+from pscheduler_batch.events import Event, Interrupted, IterationEnded, RequestHeldUp
 from pscheduler_batch.printing import printable
 from pscheduler_batch.progress_words import PREFIX, describe_event, time_words
 from pscheduler_batch.terminal import DUMB
@@ -72,6 +72,9 @@ class Lines(Silent):
             self._interrupted = True
         elif self._interrupted and isinstance(event, IterationEnded) and event.result.task_href is None:
             # There may be thousands that were never begun, and nobody waits to be told of each.
+            return
+        elif isinstance(event, RequestHeldUp) and event.reason is None:
+            # What came of it is seen by what happens next.
             return
         self.print_line(f"{PREFIX}{time_words(event.at)} {describe_event(event)}")
 

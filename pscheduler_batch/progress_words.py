@@ -18,12 +18,14 @@ from pscheduler_batch.events import (
     POSTING,
     WAITING,
     BatchBegan,
+    BatchEnded,
     Event,
     Interrupted,
     IterationEnded,
     IterationMoved,
     JobBegan,
     JobEnded,
+    RequestHeldUp,
 )
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.planner import describe_job
@@ -137,11 +139,23 @@ def describe_event(event: Event) -> str:
         return f"{label_words(event.result.iteration.label)}: {_describe_end(event)}"
     if isinstance(event, (JobBegan, JobEnded)):
         return _describe_job(event)
+    if isinstance(event, RequestHeldUp):
+        return _describe_held_up(event)
+    return _describe_batch(event)
+
+
+def _describe_batch(event: Union[BatchBegan, Interrupted, BatchEnded]) -> str:
     if isinstance(event, BatchBegan):
         return _describe_beginning(event)
     if isinstance(event, Interrupted):
         return event.reason
     return f"the batch ended: {legible(event.error)}" if event.error else "the batch ended"
+
+
+def _describe_held_up(held_up: RequestHeldUp) -> str:
+    again = NONE if held_up.again is None else held_up.again - held_up.at
+    said = "over" if held_up.reason is None else f"{legible(held_up.reason)}; again in {again.total_seconds():.1f} s"
+    return f"{shorten(held_up.host)}: {held_up.doing}: {said}"
 
 
 def _describe_job(event: Union[JobBegan, JobEnded]) -> str:

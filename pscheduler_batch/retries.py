@@ -16,6 +16,7 @@ from typing import Callable, Dict, Optional, Protocol, Union
 from tenacity import AsyncRetrying, RetryCallState
 
 from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.left_alone import Host
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import host_of, is_format_url, is_participants_url, shown
@@ -102,6 +103,7 @@ class RetryingExchange:
         policy: Optional[RetryPolicy] = None,
         *,
         ending: Optional[Ending] = None,
+        watch: Watch = watch_nothing,
     ) -> None:
         """
         Prepare to make requests.
@@ -112,9 +114,10 @@ class RetryingExchange:
             tell: Is given a line for each repetition.
             policy: How often to try.
             ending: Keeps POSTs that have not begun when the batch is ended from being made.
+            watch: Is given a :class:`RequestHeldUp` for each repetition, and one when the request is over.
         """
         self.max_connections = exchange.max_connections
-        self._means = _Means(exchange, clock, tell, policy or RetryPolicy(), ending or Ending())
+        self._means = _Means(exchange, clock, tell, policy or RetryPolicy(), ending or Ending(), watch)
         self._hosts: Dict[str, Host] = {}
 
     async def aclose(self) -> None:
@@ -186,6 +189,7 @@ class _Means:
     tell: Callable[[str], None]
     policy: RetryPolicy
     ending: Ending
+    watch: Watch
 
 
 class _EndedError(Exception):
@@ -247,15 +251,18 @@ class _Course:
                 raise outcome
             return outcome
 
-        reply: Reply = await AsyncRetrying(
-            sleep=self._sleep,
-            retry=self._may_repeat,
-            wait=self._pause,
-            stop=self._is_over,
-            before_sleep=self._tell,
-            # Whatever the last attempt gave is what the caller gets: an answer or an exception.
-            retry_error_callback=_last,
-        )(attempt)
+        try:
+            reply: Reply = await AsyncRetrying(
+                sleep=self._sleep,
+                retry=self._may_repeat,
+                wait=self._pause,
+                stop=self._is_over,
+                before_sleep=self._tell,
+                # Whatever the last attempt gave is what the caller gets: an answer or an exception.
+                retry_error_callback=_last,
+            )(attempt)
+        finally:
+            self._means.watch(RequestHeldUp(self._clock.now(), host_of(self._url), self._doing))
         return reply
 
     def is_worth_another(self, outcome: _Outcome) -> bool:
@@ -299,7 +306,10 @@ class _Course:
 
     def _tell(self, state: RetryCallState) -> None:
         pause = 0.0 if state.next_action is None else state.next_action.sleep
-        self._means.tell(f"{self._doing}: {_what_happened(state)}; asking {shown(self._url)} again in {pause:.1f} s")
+        now, reason = self._clock.now(), _what_happened(state)
+        self._means.tell(f"{self._doing}: {reason}; asking {shown(self._url)} again in {pause:.1f} s")
+        again = now + timedelta(seconds=pause)
+        self._means.watch(RequestHeldUp(now, host_of(self._url), self._doing, reason, again))
 
     def _may_repeat(self, state: RetryCallState) -> bool:
         outcome = _outcome_of(state)

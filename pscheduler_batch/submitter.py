@@ -136,7 +136,7 @@ class Submitter:
             ending: What the exchange is told by that the batch is being ended.
             watch: Is given an event each time an iteration gets to another state.
         """
-        self._asker = Asker(exchange, hosts, clock, patience or Patience(), ending)
+        self._asker = Asker(exchange, hosts, clock, patience or Patience(), ending, watch=watch)
         self._leads = LeadFinder(self._asker)
         self._poster = Poster(self._asker, tell)
         self._first_runs = FirstRuns(self._asker)

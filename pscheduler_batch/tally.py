@@ -22,6 +22,7 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    RequestHeldUp,
 )
 from pscheduler_batch.model import Job
 
@@ -48,6 +49,7 @@ class Glance:
         is_last: Whether the present job is the last one.
         lines: Iterations under way, those that only wait behind the others; no more than were asked for.
         others: How many more there are in each state.
+        held_up: The latest request that is going to be made again; None where there is none.
     """
 
     at: datetime
@@ -62,6 +64,7 @@ class Glance:
     is_last: bool
     lines: Tuple[IterationMoved, ...]
     others: Tuple[Tuple[str, int], ...]
+    held_up: Optional[RequestHeldUp] = None
 
 
 class _JobTally:
@@ -148,6 +151,7 @@ class Tally:
         self._under_way: Dict[Key, IterationMoved] = {}
         self._waiting: Dict[Key, IterationMoved] = {}
         self._states: Counter[str] = Counter()
+        self._held_up: Optional[RequestHeldUp] = None
 
     def note(self, event: Event) -> None:
         """Take an event in."""
@@ -160,11 +164,20 @@ class Tally:
             self._place = self._places.get(event.plan.job.number, 0)
         elif isinstance(event, JobEnded):
             self._job = None
+        elif isinstance(event, RequestHeldUp):
+            self._hold_up(event)
         elif isinstance(event, BatchBegan):
             jobs = [plan for plan in event.plan.jobs if plan.job.enabled]
             self._began = event.at
             self._total = sum(len(plan.iterations) for plan in jobs)
             self._places = {plan.job.number: place for place, plan in enumerate(jobs, 1)}
+
+    def _hold_up(self, event: RequestHeldUp) -> None:
+        if event.reason is not None:
+            self._held_up = event
+        elif self._held_up is not None and self._held_up.host == event.host:
+            # Of others at the same host that are held up, each says so again soon.
+            self._held_up = None
 
     def _move(self, moved: IterationMoved) -> None:
         key = moved.iteration.job, moved.iteration.number
@@ -221,4 +234,5 @@ class Tally:
             is_last=self._place == len(self._places),
             lines=shown,
             others=tuple(others.most_common()),
+            held_up=self._held_up,
         )

@@ -111,7 +111,10 @@ class World:
         self.time = Time()
         self.network = Network(self.time, *ways, takes=takes, max_connections=max_connections)
         self.told = []
-        self.exchange = RetryingExchange(self.network, Clock(self.time.now, self.time.sleep), self.told.append, policy)
+        self.watched = []
+        self.exchange = RetryingExchange(
+            self.network, Clock(self.time.now, self.time.sleep), self.told.append, policy, watch=self.watched.append
+        )
 
     async def outcome(self, method="GET", url=URL, **given):
         """Make a request; give its reply or the error."""

@@ -9,6 +9,7 @@ import pytest
 
 from pscheduler_batch.asking import Asker
 from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.events import watch_nothing
 from pscheduler_batch.exchange import Exchange
 from pscheduler_batch.waiting import Patience
 from tests.wire import ONE_HOST, ROOT, serving
@@ -25,13 +26,13 @@ def server():
         yield make()
 
 
-def ask(server, *, wait=0.0):
+def ask(server, *, wait=0.0, watch=watch_nothing):
     """Ask about a task."""
 
     async def run():
         exchange = Exchange()
         try:
-            asker = Asker(exchange, ONE_HOST, server.clock.clock, Patience())
+            asker = Asker(exchange, ONE_HOST, server.clock.clock, Patience(), watch=watch)
             return await asker.ask_lead(URL, doing="listing the runs", wait=wait)
         finally:
             await exchange.aclose()
@@ -45,6 +46,16 @@ def test_an_outage_is_waited_out(server):
 
     assert ask(server).status == 200
     assert server.clock.seconds >= 20 * 5
+
+
+def test_who_watches_learns_of_an_outage_and_of_its_end(server):
+    """With the reason, each time that it is waited."""
+    server.broken[LIST] = [REFUSED] * 3
+    watched = []
+    ask(server, watch=watched.append)
+
+    assert ["refused" in (event.reason or "") for event in watched] == [True, True, True, False]
+    assert watched[-1].reason is None
 
 
 def test_an_outage_without_an_end_is_an_error(server):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.frames import Frames, rows_for
 from pscheduler_batch.tally import Glance, Tally
 from tests.happenings import Happenings, after
@@ -59,6 +60,23 @@ def test_a_moment_on_a_usual_terminal():
     ]
 
 
+def test_what_is_held_up_is_said_with_the_reason_until_it_is_over():
+    """So that nobody has to guess why nothing moves."""
+    batch = Happenings({})
+    held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused\x1b[2J", after(2))
+    over = RequestHeldUp(after(3), "ps.example.net", "asking")
+    elsewhere = replace(over, host="ps2.example.net")
+    asking = batch.move(0, 0, "asking")
+
+    assert frame(glance(batch, asking, held_up))[2:] == [
+        "trying ps.example.net again: Connection refused\\u001b[2J",
+        "a/0  asking  ps.example.net",
+    ]
+    assert frame(glance(batch, asking, held_up), 28)[2] == "again: Connection refused\\…"
+    assert len(frame(glance(batch, asking, held_up, elsewhere))) == 4
+    assert len(frame(glance(batch, asking, held_up, over))) == 3
+
+
 def test_a_moment_on_twenty_columns():
     """Without bar and hosts, and with labels cut short."""
     found = frame(busy("throughput"), 20)
@@ -88,8 +106,8 @@ def test_what_has_no_line_is_summed_up():
     moves = [batch.move(number, 1, "running" if number % 3 else "posting") for number in range(60)]
     found = frame(glance(batch, *moves))
 
-    assert len(found) == 12
-    assert found[-1] == "and 51 more: 34 running, 17 posting"
+    assert len(found) == 11
+    assert found[-1] == "and 52 more: 35 running, 17 posting"
 
 
 def test_a_terminal_that_is_made_half_as_wide_has_room_for_all_lines_when_it_has_broken_them():
@@ -106,7 +124,7 @@ def test_one_state_is_summed_up_in_a_word():
     batch = Happenings({"iterations": 60, **PARALLEL})
     found = frame(glance(batch, *[batch.move(number, 1, "waiting", start=9) for number in range(60)]))
 
-    assert found[-1] == "and 51 more waiting"
+    assert found[-1] == "and 52 more waiting"
 
 
 def test_a_run_is_running_when_its_time_has_come():
@@ -132,7 +150,7 @@ def test_states_that_a_server_made_up_have_no_name_in_the_sum():
     batch = Happenings({"iterations": 30, **PARALLEL})
     moves = [batch.move(number, 1, f"abc-secret {number}") for number in range(30)]
 
-    assert frame(glance(batch, *moves, height=5), height=5)[-1] == "and 29 more in other states"
+    assert frame(glance(batch, *moves, height=6), height=6)[-1] == "and 29 more in other states"
 
 
 def test_no_color_takes_the_colours_and_leaves_the_view():

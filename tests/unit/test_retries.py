@@ -10,6 +10,7 @@ import pytest
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.reply import Reply
+from pscheduler_batch.rest import host_of
 from pscheduler_batch.retries import RetryPolicy
 from tests.retrying import NOON, OK, URL, World, lost, refused
 
@@ -26,6 +27,20 @@ def test_an_answer_is_handed_on_with_all_that_was_asked():
         (0.0, "POST", URL, {"doing": "asking", "content": "{}", "bind": "192.0.2.1", "wait": 5})
     ]
     assert world.told == []
+
+
+@pytest.mark.parametrize("last", [OK, refused()])
+def test_who_watches_learns_why_a_request_is_made_again_and_when_it_is_over(last):
+    """Whatever came of it; of one that was answered at once there is nothing to tell."""
+    world = World(refused(), Reply(503, {}, b""), last)
+    world.ask()
+    told = [(event.host, event.doing, event.reason, event.again) for event in world.watched]
+
+    assert told[:2] == [
+        (host_of(URL), "asking", "Connection refused", NOON + timedelta(seconds=1)),
+        (host_of(URL), "asking", "answered 503", NOON + timedelta(seconds=3)),
+    ]
+    assert told[-1] == (host_of(URL), "asking", None, None)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
