@@ -29,7 +29,7 @@ from pscheduler_batch.plan_rows import (
     varying_words,
 )
 from pscheduler_batch.printing import printable
-from pscheduler_batch.terminal import has_colors, render_lines, width_of
+from pscheduler_batch.terminal import GREATEST_WIDTH, USUAL_WIDTH, has_colors, known_width, render_lines
 from pscheduler_batch.timeline import JobTimes, Timeline, lay_out
 
 NARROWEST = 12
@@ -37,6 +37,9 @@ GAP = 2
 
 # More bars than this are one for each job.
 MOST_BARS = 60
+
+# One of so many parts of a line of the time line may be the label.
+PARTS_OF_TIME_LINE = 3
 
 # Below this width, what is only explained is left out.
 EXPLAINED = 40
@@ -102,21 +105,26 @@ def plan_text(
 
     Jobs with more than 40 iterations are summarized, and so are batches with more than 60 jobs; in a batch with more
     than 200 iterations, jobs with more than 5 are. On narrow terminals, columns are left out. Where the stream cannot
-    take a character, its escape is in its place.
+    take a character, its escape is in its place. In a file or a pipe nothing is cut: its lines are as long as they need
+    to be, up to 1,000 cells.
 
     Args:
         batch: The batch.
         plan: The same, worked out.
         stream: Where it is going to be written, which is not done here; None where there is no such stream.
         begin: When the batch would begin; tells when it would end.
-        width: How many cells a line may have; None is what ``COLUMNS`` says, else the terminal, else 80.
+        width: How many cells a line may have; None is what ``COLUMNS`` says, else the terminal, else as many as
+            the table needs, but no fewer than 80.
         color: Whether to use colors; None is: on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is "dumb".
         environ: The environment.
     """
-    cells = max(NARROWEST, width if width is not None else width_of(stream, environ))
+    timeline = lay_out(plan)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    known = width if width is not None else known_width(stream, environ)
+    cells = max(NARROWEST, _View(GREATEST_WIDTH, encoding).needed(timeline) if known is None else known)
     colored = color if color is not None else has_colors(stream, environ)
-    view = _View(cells, getattr(stream, "encoding", None) or "utf-8")
-    return view.writable(render_lines(view.lines(batch, lay_out(plan), begin), cells, color=colored))
+    view = _View(cells, encoding)
+    return view.writable(render_lines(view.lines(batch, timeline, begin), cells, color=colored))
 
 
 class _View:
@@ -132,6 +140,14 @@ class _View:
     def writable(self, text: str) -> str:
         """Replace what the stream's encoding cannot take."""
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    def needed(self, timeline: Timeline) -> int:
+        """Say how many cells a line must have for nothing of the table to be cut; no fewer than is usual."""
+        most = most_iterations(timeline)
+        rows = [self._fitted(row) for times in shown_jobs(timeline)[0] for row in rows_of(times, most)]
+        widths = [self._natural(column, rows) for column in _COLUMNS]
+        table = sum(width + GAP for width in widths if width)
+        return min(max(table, PARTS_OF_TIME_LINE * widths[0], USUAL_WIDTH), GREATEST_WIDTH)
 
     def lines(self, batch: Batch, timeline: Timeline, begin: datetime) -> Iterator[Text]:
         """Give all lines; those that may be longer than the terminal is wide are for wrapping."""
@@ -251,7 +267,7 @@ class _View:
             if times.iterations:
                 bars += [self._fitted(job_row(times))] if by_job else rows[times.job.number]
         labels = [_cell(bar, _COLUMNS[0], self._signs) for bar in bars if bar is not None]
-        label_width = min(max(map(cell_len, labels)), max(5, self._width // 3))
+        label_width = min(max(map(cell_len, labels)), max(5, self._width // PARTS_OF_TIME_LINE))
         scale = _Scale(timeline.total, max(4, self._width - label_width - GAP))
         yield Text()
         yield self._line([("", label_width), (scale.axis(), scale.width)], "dim")

@@ -29,14 +29,19 @@ def width_of(stream: Optional[TextIO], environ: Mapping[str, str]) -> int:
         stream: Where the text will go; None where there is no such stream.
         environ: ``COLUMNS`` comes before what the terminal says.
     """
+    return known_width(stream, environ) or USUAL_WIDTH
+
+
+def known_width(stream: Optional[TextIO], environ: Mapping[str, str]) -> Optional[int]:
+    """Say the same, but None where the stream leads to no terminal that says it, such as to a file."""
     given = environ.get("COLUMNS", "")
     if given.isascii() and given.isdecimal() and int(given[:5]) > 0:
         return min(int(given[:5]), GREATEST_WIDTH)
     try:
-        found = USUAL_WIDTH if stream is None else os.get_terminal_size(stream.fileno()).columns
+        found = 0 if stream is None else os.get_terminal_size(stream.fileno()).columns
     except (AttributeError, OSError, ValueError):
-        return USUAL_WIDTH
-    return min(found, GREATEST_WIDTH) or USUAL_WIDTH
+        return None
+    return min(found, GREATEST_WIDTH) or None
 
 
 def has_colors(stream: Optional[TextIO], environ: Mapping[str, str]) -> bool:

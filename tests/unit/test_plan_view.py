@@ -91,6 +91,17 @@ def test_a_plan_has_totals_a_table_and_a_time_line():
     ]
 
 
+def test_nothing_is_cut_in_a_file_or_a_pipe():
+    """Unless somebody says how wide it is to be."""
+    label, host = "label-" * 15, "host-" * 20
+    task = {"test": {"type": "rtt", "spec": {"dest": host}}}
+    whole = shown({"label": label, "iterations": 2, "task": task}, width=None)
+    cut = shown({"label": label, "iterations": 2, "task": task}, width=None, environ={"COLUMNS": "70"})
+
+    assert (whole.count(f"{label}/1 "), whole.count(host), "…" in whole) == (2, 2, False)
+    assert max(map(len, cut.splitlines())) <= 70
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("stream", [io.StringIO, Ascii])
 @pytest.mark.parametrize("label", HOSTILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any, Dict
 from urllib.parse import parse_qs, urlsplit
 
@@ -90,6 +91,16 @@ def test_a_batch_that_the_servers_agree_with_is_right():
         ("GET", "assist/participants", "192.0.2.1"),
         ("GET", "lead/hostname", "192.0.2.2"),
     ]
+
+
+def test_two_questions_are_asked_about_each_specification_and_no_more():
+    """Whether it is valid, and who takes part, as either depends on all of it; which tests there are is asked once."""
+    servers = Servers()
+    sweep = {"script": ".test.spec.count = $iteration"}
+    ask(servers, {"iterations": 50, "task-transform": sweep}, {"iterations": 50, "task-transform": sweep})
+    counted = Counter(key for _, key, _ in servers.requests)
+
+    assert counted == {"assist/tests": 1, "assist/is-valid": 50, "assist/participants": 50, "lead/hostname": 1}
 
 
 @pytest.mark.parametrize(
