@@ -131,7 +131,8 @@ def _why_not_a_duration(text: str) -> str:
     if re.match("-P|P.*-[0-9]", text):
         return "is negative, and a duration cannot be"
     if _UNFIXED.fullmatch(text):
-        return "has years or months, and these have no fixed length; use weeks, days, hours, minutes or seconds"
+        unfixed = "has years or months, and these have no fixed length; use weeks, days, hours, minutes or seconds"
+        return f"{unfixed}, the minutes behind a T: PT1M" if "M" in text.partition("T")[0] else unfixed
     if text in ("P", "PT"):
         return f"does not say how long; expected {_EXAMPLE}"
     if _FIXED.fullmatch(text.strip().upper()):
