@@ -13,8 +13,8 @@ from pathlib import PurePath
 from typing import Dict, Protocol
 
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.printing import printable
 from pscheduler_batch.report.rows import Account
-from pscheduler_batch.wording import printable
 
 # By its name on the command line, where the class of each format is.
 FORMATS: Dict[str, str] = {
