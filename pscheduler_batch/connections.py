@@ -87,6 +87,7 @@ class Connections:
                 ca_file=self.ca_file,
                 max_connections=self.max_connections,
                 reply_seconds=self.timeout.total_seconds(),
+                ending=ending,
             )
         except OSError as error:
             raise BatchError(f"cannot use the certificates in {self.ca_file}: {error}") from error

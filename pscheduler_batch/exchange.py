@@ -27,6 +27,7 @@ from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import MAX_PORT, host_of, shown
 from pscheduler_batch.transports import Transports, Way
+from pscheduler_batch.waiting import Ending
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
 DEFAULT_MAX_CONNECTIONS = 8
@@ -79,6 +80,7 @@ class Exchange:
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
         reply_seconds: float = REPLY_SECONDS,
         max_body: int = MAX_BODY,
+        ending: Optional[Ending] = None,
     ) -> None:
         """
         Prepare to make requests; nothing is sent.
@@ -89,6 +91,7 @@ class Exchange:
             max_connections: How many requests go to any one host at once.
             reply_seconds: How long any request may take altogether, beside what the server was asked to wait.
             max_body: How many bytes an answer may have.
+            ending: Keeps POSTs that wait for a connection when the batch is ended from being made.
 
         Raises:
             OSError: The file of certificates cannot be read (:class:`ssl.SSLError` where it holds none).
@@ -98,6 +101,7 @@ class Exchange:
         self.max_connections = max_connections
         self._reply_seconds = reply_seconds
         self._max_body = max_body
+        self._ending = ending or Ending()
         self._slots: Dict[Tuple[str, bool], asyncio.Semaphore] = {}
 
     async def aclose(self) -> None:
@@ -131,6 +135,7 @@ class Exchange:
         Raises:
             UnreachableError: There was no answer that could be read to its end; the reason says what happened instead.
             ReplyError: The answer is too large to be one, or in an encoding that was not asked for.
+            UnsentError: It is a POST, and the batch was ended before there was a connection for it.
         """
         try:
             host = host_of(url)
@@ -143,7 +148,8 @@ class Exchange:
         slots = self._slots.get((host, canceling))
         if slots is None:
             slots = self._slots[host, canceling] = asyncio.Semaphore(self.max_connections)
-        async with slots, self._transports.one((host, bind), canceling=canceling) as transport:
+        unless = self._ending if method == "POST" else None
+        async with slots, self._transports.one((host, bind), canceling=canceling, unless=unless) as transport:
             try:
                 request = _request(method, url, content, course)
                 return await asyncio.wait_for(self._exchange(transport, request, course), course.limit)

@@ -21,7 +21,7 @@ from pscheduler_batch.left_alone import Host
 from pscheduler_batch.reply import Reply
 from pscheduler_batch.rest import host_of, is_format_url, is_participants_url, shown
 from pscheduler_batch.slots import Purpose, Slots
-from pscheduler_batch.waiting import Clock, Ending
+from pscheduler_batch.waiting import Clock, Ending, UnsentError
 
 # What the web server in front of pScheduler says when pScheduler cannot do it now.
 OVERWORKED = frozenset({502, 503, 504})
@@ -192,10 +192,6 @@ class _Means:
     watch: Watch
 
 
-class _EndedError(Exception):
-    """A request that was not made because the batch was ended."""
-
-
 class _Course:
     """The attempts of one request: how they are made, whether there is one more, and after which pause."""
 
@@ -234,7 +230,7 @@ class _Course:
             # Waiting for its turn takes nothing from its time.
             self._begun = self._begun or self._clock.now()
             return await self._host.attempt(self._make, self._refuse)
-        except _EndedError:
+        except UnsentError:
             raise self._too_late() from None
         finally:
             slots.give_back(purpose)
@@ -287,7 +283,7 @@ class _Course:
 
     async def _make(self) -> Reply:
         if self._method == "POST" and self._means.ending.begun:
-            raise _EndedError
+            raise UnsentError
         return await self._means.exchange.request(
             self._method, self._url, doing=self._doing, content=self._content, bind=self._bind, wait=self._wait
         )

@@ -7,10 +7,12 @@ slots of its own and connections that the host keeps open (decision 24).
 
 from __future__ import annotations
 
-import asyncio
 import resource
 from contextlib import asynccontextmanager
 from typing import AsyncIterator, Callable, Dict, Generic, List, Optional, Protocol, Tuple, TypeVar
+
+from pscheduler_batch.slots import Slots
+from pscheduler_batch.waiting import Ending, UnsentError
 
 # What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
 RESERVED = 64
@@ -64,30 +66,34 @@ class Transports(Generic[T]):
         canceling = max(most // CANCELING_PART, 1)
         self._make = make
         self._left = most
-        self._numbers = {False: most - canceling, True: canceling}
-        self._places: Dict[bool, asyncio.Semaphore] = {}
+        self._places = {False: Slots(most - canceling), True: Slots(canceling)}
         # The way that was not used for the longest time is the first one.
         self._idle: Dict[Way, List[T]] = {}
 
     @asynccontextmanager
-    async def one(self, way: Way, *, canceling: bool) -> AsyncIterator[T]:
+    async def one(self, way: Way, *, canceling: bool, unless: Optional[Ending] = None) -> AsyncIterator[T]:
         """
         Have a transport for one exchange, as soon as there may be one more.
 
         Args:
             way: The host, and the address of ours that requests come from; None leaves that to the system.
             canceling: Whether it is to cancel a task.
+            unless: Ends the waiting; if not given, nothing does.
+
+        Raises:
+            UnsentError: The batch was ended before.
         """
-        # Until Python 3.10, a semaphore belongs to the event loop of the moment when it is made.
-        places = self._places.get(canceling)
-        if places is None:
-            places = self._places[canceling] = asyncio.Semaphore(self._numbers[canceling])
-        async with places:
+        places = self._places[canceling]
+        if not await places.take(unless=unless):
+            raise UnsentError
+        try:
             transport = self._take_idle(way) or await self._new(way)
             try:
                 yield transport
             finally:
                 self._idle[way] = [*self._idle.pop(way, ()), transport]
+        finally:
+            places.give_back()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -106,18 +112,15 @@ class Transports(Generic[T]):
         return transport
 
     async def _new(self, way: Way) -> T:
-        if self._left:
+        """Make one; where there are as many as there may be, one that is idle makes room."""
+        # Whoever has a place may have one in use, so one of the others is idle.
+        idle = None if self._left else self._take_idle(next(iter(self._idle)))
+        if idle is None:
             self._left -= 1
-        else:
-            # Whoever has a place may have one in use, so one of the others is idle.
-            await self._drop(next(iter(self._idle)))
-        return self._make(way)
-
-    async def _drop(self, way: Way) -> None:
-        transport = self._take_idle(way)
         try:
-            if transport is not None:
-                await transport.aclose()
+            if idle is not None:
+                await idle.aclose()
+            return self._make(way)
         except BaseException:
             # There is room for one more, but nobody to have it.
             self._left += 1

@@ -41,6 +41,10 @@ class Clock:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
+class UnsentError(Exception):
+    """A request that was not made because the batch was ended before its turn came."""
+
+
 class Ending:
     """
     Says whether a batch is being ended before its time: then no task is posted any more.

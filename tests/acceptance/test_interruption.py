@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import resource
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
@@ -232,6 +233,22 @@ def test_twenty_at_once_leave_nothing_behind(server, there, said):
     assert fates <= {"its task was canceled", "its task was never posted"}
     assert left(server) == 0
     assert len(server.state.tasks) <= (8 if "posting" in said else 20)
+    assert running.seconds < AT_ONCE
+
+
+def test_what_waits_for_a_connection_is_not_posted_any_more(server, there):
+    """Where few files may be open, those whose turn it is with their host may still have to wait for one."""
+    server.state.pace = Pace(scheduling=0.02, setup=0.03, posting=0.4)
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))  # noqa: E731
+    parallel = job(task=HOUR, iterations=8, parallel=True, sync_start=False)
+    with Running(*there, batch={"jobs": [parallel]}, preexec_fn=few) as running:
+        running.until_said("posting the task to", times=8)
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    fates = Counter(result["error"].rpartition("; ")[2] for result in ended.results[0])
+
+    assert fates == {"its task was canceled": 1, "its task was never posted": 7}
+    assert (left(server), len(server.state.tasks)) == (0, 1)
     assert running.seconds < AT_ONCE
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import List
+from typing import List, Optional
 
 import pytest
 
 from pscheduler_batch.transports import Transports, Way
+from pscheduler_batch.waiting import Ending, UnsentError
 
 
 class Transport:
@@ -108,6 +109,65 @@ def test_no_room_is_lost_where_closing_is_broken_off():
         await asyncio.wait_for(used(transports, "d"), 10)
 
     asyncio.run(main())
+
+
+def test_no_room_is_lost_where_none_can_be_made():
+    """The next one that tries has it."""
+    failures = [ValueError()]
+
+    def make(way: Way) -> Transport:
+        for failure in failures:
+            raise failure
+        return Transport(way)
+
+    async def main() -> None:
+        transports = Transports(make, 2)
+        for _ in range(3):
+            with pytest.raises(ValueError, match=r"^$"):
+                await used(transports, "a")
+        failures.clear()
+        await asyncio.wait_for(used(transports, "a", "b", "c"), 10)
+
+    asyncio.run(main())
+
+
+def test_no_place_is_lost_with_one_that_is_canceled_in_its_turn():
+    """Whoever comes later has it, in every version of Python."""
+
+    async def main() -> None:
+        transports = Transports(Transport, 2)
+        waiting: List[asyncio.Future[List[Transport]]] = []
+        async with transports.one(("a", None), canceling=False):
+            waiting.append(asyncio.ensure_future(used(transports, "b")))
+            await settle()
+        waiting[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        await asyncio.wait_for(used(transports, "c"), 10)
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_room_goes_without_when_the_batch_is_ended():
+    """And whoever comes later; those who do not mind have their turn."""
+
+    async def main() -> List[bool]:
+        transports, ending = Transports(Transport, 2), Ending()
+
+        async def use(unless: Optional[Ending]) -> None:
+            async with transports.one(("a", None), canceling=False, unless=unless):
+                pass
+
+        async with transports.one(("a", None), canceling=False):
+            waiting = [asyncio.ensure_future(use(unless)) for unless in (ending, None)]
+            await settle()
+            ending.begin()
+            waiting.append(asyncio.ensure_future(use(ending)))
+            await settle()
+        raised = await asyncio.gather(*waiting, return_exceptions=True)
+        return [isinstance(one, UnsentError) for one in raised]
+
+    assert asyncio.run(main()) == [True, False, True]
 
 
 def test_there_is_none_left_once_they_are_closed():
