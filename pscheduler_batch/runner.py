@@ -286,10 +286,12 @@ class Runner:
                 del running[:-1]
             for last in running:
                 await last
-        finally:
-            # As above.
+        except asyncio.CancelledError:
             for left in running:
                 left.cancel()
+            raise
+        finally:
+            # As above; what was measured is fetched even where a bug ends the batch.
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _run_until_measured(self, iteration: Iteration, began: datetime) -> asyncio.Future[None]:
@@ -303,6 +305,9 @@ class Runner:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             raise
+        if running.done():
+            # No other one is begun after a bug.
+            await running
         return running
 
     async def _run_iteration(

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 import pytest
 
 from pscheduler_batch.errors import TransformError
+from pscheduler_batch.events import Event, IterationEnded, Watch, watch_nothing
 from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
@@ -108,14 +109,18 @@ class FakeServer:
 
 
 def run(
-    server: FakeServer, *jobs: Dict[str, Any], told: Optional[List[str]] = None, judge: Optional[Judge] = None
+    server: FakeServer,
+    *jobs: Dict[str, Any],
+    told: Optional[List[str]] = None,
+    judge: Optional[Judge] = None,
+    watch: Watch = watch_nothing,
 ) -> Outcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, server.time.clock, tell)
+    runner = Runner(server, server.time.clock, tell, watch=watch)
 
     async def run_and_close() -> Outcome:
         continue_if = ContinueIf(batch.data)
@@ -291,6 +296,26 @@ def test_what_was_obtained_before_a_bug_stays_and_its_task_is_canceled():
     assert first["error"].endswith("; it was canceled")
     assert server.canceled == ["a/0"]
     assert "error" not in second
+    assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize(
+    ("fetching", "number", "kept"),
+    [(0, 0, ["a/0"]), (4, 0, ["a/0", "a/1"]), (4, 1, ["a/0", "a/1", "a/2"])],
+)
+def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch(fetching, number, kept):
+    """No other one is begun then, but what was obtained of one is not dropped because of another."""
+
+    def watch(event: Event) -> None:
+        if isinstance(event, IterationEnded) and event.result.iteration.number == number:
+            raise ZeroDivisionError
+
+    server = FakeServer(1)
+    server.fetching = fetching
+    outcome = run(server, {"iterations": 4}, watch=watch)
+
+    assert labels(outcome, 0) == kept
+    assert [label for _, what, label in server.events if what == "begin"] == kept
     assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
 
 
