@@ -324,11 +324,12 @@ class Runner:
             return self._interrupted(IterationResult(iteration))
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._under_way.add(task)
+        result = IterationResult(iteration)
         try:
-            result = self._record.result_of(iteration)
-            if result is not None:
+            known = self._record.result_of(iteration)
+            if known is not None:
                 self._tell(f"{iteration.label}: done in an earlier try")
-                return result
+                return known
             await self._wait_out(iteration, began)
             result = await self._submitter.submit(iteration, start, measured=measured)
             self._record.note_result(result)
@@ -345,7 +346,7 @@ class Runner:
             if broken.submitted:
                 self._cut_short[iteration.job, iteration.number] = result
         except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
-            return self._broken_down(IterationResult(iteration), bug)
+            return self._broken_down(result, bug)
         finally:
             self._under_way.discard(task)
         return result

@@ -13,6 +13,7 @@ import pytest
 
 from pscheduler_batch.errors import TransformError
 from pscheduler_batch.events import Event, IterationEnded, Watch, watch_nothing
+from pscheduler_batch.journal import NoJournal, Record
 from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
@@ -114,13 +115,14 @@ def run(
     told: Optional[List[str]] = None,
     judge: Optional[Judge] = None,
     watch: Watch = watch_nothing,
+    record: Optional[Record] = None,
 ) -> Outcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, server.time.clock, tell, watch=watch)
+    runner = Runner(server, server.time.clock, tell, watch=watch, record=record)
 
     async def run_and_close() -> Outcome:
         continue_if = ContinueIf(batch.data)
@@ -317,6 +319,21 @@ def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch
     assert labels(outcome, 0) == kept
     assert [label for _, what, label in server.events if what == "begin"] == kept
     assert [type(bug) for bug in outcome.bugs] == [ZeroDivisionError]
+
+
+def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
+    """There is nothing to be canceled then."""
+
+    class Broken(NoJournal):
+        def note_result(self, result: IterationResult) -> None:
+            raise ZeroDivisionError(result.iteration.label)
+
+    server = FakeServer()
+    outcome = run(server, {}, record=Broken())
+    (result,) = results_of(outcome, 0)
+
+    assert result["error"] == "this is a bug in pscheduler-batch: ZeroDivisionError: a/0"
+    assert (labels(outcome, 0), server.canceled) == (["a/0"], [])
 
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():
