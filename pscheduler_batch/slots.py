@@ -4,7 +4,8 @@ The request slots of a host: how many requests go there at once, and whose turn 
 What submits a task goes before what asks for something: a task that comes late may miss its start, while an answer can
 only come later. So does what ends an iteration, the last formats of its result: until then the others are held in
 memory. But a quarter of the slots is for those who look up where a task goes, while there are any: it may be another
-host, which has nothing to do until then. Otherwise it is first come, first served.
+host, which has nothing to do until then. In the others they come behind what submits and ends, and before the rest.
+Of what is for the same it is first come, first served.
 """
 
 from __future__ import annotations

@@ -160,6 +160,27 @@ def test_an_interruption_while_results_are_fetched_keeps_those_that_are_there(se
     assert "DELETE" not in [method for method, _ in server.state.requests]
 
 
+def test_an_interruption_while_the_next_task_is_submitted_loses_neither(server, there):
+    """The results of a serial iteration are fetched then; of the next one, no task is left behind."""
+    gate(server, re.compile("format=text%2Fhtml"), HANG)
+    posting = gate(server, "tasks", delaying(0.5, done=True), method="POST", after=1)
+    with Running(*there, batch={"jobs": [job(iterations=3), job()]}) as running:
+        posting.wait()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    first = ended.results[0][0]
+
+    assert ended.status == 130
+    assert first["runs"][0]["application/json"]["succeeded"] is True
+    assert [result["error"] for result in ended.results[0]] == [
+        "interrupted by SIGINT before it was done",
+        f"interrupted by SIGINT {CANCELED}",
+        "interrupted by SIGINT before it was submitted",
+    ]
+    assert (ended.results[1], left(server), len(server.state.tasks)) == ([], 0, 2)
+    assert running.seconds < AT_ONCE
+
+
 def test_a_script_without_an_end_is_ended(server, there):
     """With the results of the job that it was asked about."""
     endless = {"script": "last(repeat(1))"}
