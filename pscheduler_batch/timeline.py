@@ -130,9 +130,9 @@ def lay_out(plan: Plan, allowance: Allowance = IDLE_SERVER) -> Timeline:
     """
     Work out when what happens.
 
-    Jobs follow each other. In a serial job, an iteration is posted when the one before has ended. In a parallel one,
-    each is posted after its delay, and starts at the synchronized start (decision 10) if the server has it by then.
-    Fetching results and ``continue-if`` take no time here.
+    Jobs follow each other. In a serial job, an iteration is posted when the run of the one before is over. In a
+    parallel one, each is posted after its delay, and starts at the synchronized start (decision 10) if the server has
+    it by then. Fetching results and ``continue-if`` take no time here.
 
     Args:
         plan: The plan; that its jobs have not begun makes no difference.
