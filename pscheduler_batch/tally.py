@@ -77,19 +77,30 @@ class _JobTally:
         self._done = 0
         self._shortest: Optional[timedelta] = None
         self._together = NONE
+        # From the begin of one iteration to that of the next, where they are run one after another.
+        self._turns = 0
+        self._between = NONE
+        self._last_begun: Optional[datetime] = None
         self._begun: Dict[Key, datetime] = {}
         self._ends: Dict[Key, datetime] = {}
         # The latest end first; what is not as in `_ends` any more is dropped when it comes to the top.
         self._latest: List[Tuple[float, Key]] = []
 
     def move(self, key: Key, moved: IterationMoved) -> None:
-        if moved.state != WAITING:
-            self._begun.setdefault(key, moved.at)
+        if moved.state != WAITING and key not in self._begun:
+            self._begin(key, moved.at)
         if moved.end is None:
             self._ends.pop(key, None)
         elif self._ends.get(key) != moved.end:
             self._ends[key] = moved.end
             heapq.heappush(self._latest, (-moved.end.timestamp(), key))
+
+    def _begin(self, key: Key, at: datetime) -> None:
+        self._begun[key] = at
+        if self._last_begun is not None:
+            self._turns += 1
+            self._between += max(at - self._last_begun, NONE)
+        self._last_begun = at
 
     def end(self, key: Key, at: datetime) -> None:
         self.left -= 1
@@ -109,15 +120,19 @@ class _JobTally:
         return self._estimate_parallel(now) if self.job.parallel else self._estimate_serial(now)
 
     def _estimate_serial(self, now: datetime) -> Optional[timedelta]:
-        mean = self._together / self._done if self._done else None
+        # The next one begins while the results of the last one are still fetched, so it is turns that count.
+        if self._turns:
+            turn: Optional[timedelta] = self._between / self._turns
+        else:
+            turn = self._together / self._done if self._done else None
         present = self._until_latest_end(now)
-        if present is None and mean is not None:
-            begun = next(iter(self._begun.values()), now)
-            present = max(mean - (now - begun), NONE)
-        others = self.left - 1
-        if present is None or (others and mean is None):
+        if present is None and turn is not None:
+            begun = now if self._last_begun is None or not self._begun else self._last_begun
+            present = max(turn - (now - begun), NONE)
+        others = self.left - max(len(self._begun), 1)
+        if present is None or (others and turn is None):
             return None
-        return present + others * (mean or NONE)
+        return present + others * (turn or NONE)
 
     def _estimate_parallel(self, now: datetime) -> Optional[timedelta]:
         known = self._until_latest_end(now)

@@ -124,6 +124,13 @@ class TestLeftOfSerialJobs:
         assert left(*SERIAL.begin(), *done, SERIAL.move(2, 30, "posting"), at=35) == 10 + 15
         assert left(*SERIAL.begin(), *done, SERIAL.move(2, 30, "running", end=38), at=35) == 3 + 15
 
+    def test_the_time_in_which_results_are_fetched_beside_the_next_one_counts_once(self):
+        """The first takes 14 seconds, but the second begins after 10."""
+        events = [SERIAL.move(0, 0, "posting"), SERIAL.move(0, 10, "fetching"), SERIAL.move(1, 10, "posting")]
+
+        assert left(*SERIAL.begin(), *events, at=13) == 7 + 2 * 10
+        assert left(*SERIAL.begin(), *events, SERIAL.end(0, 14), at=15) == 5 + 2 * 10
+
     def test_one_that_takes_longer_than_the_others_is_due_at_any_moment(self):
         """Never less than nothing."""
         events = [SERIAL.move(0, 0, "posting"), SERIAL.end(0, 10), SERIAL.move(1, 10, "posting")]
