@@ -77,6 +77,8 @@ def wheel(sdist, tmp_path_factory) -> Path:
     """The wheel, made from the source distribution alone."""
     folder = tmp_path_factory.mktemp("wheel")
     with tarfile.open(sdist) as archive:
+        # Later Pythons complain where there is no filter, and earlier ones have none.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(folder)  # noqa: S202 - we made it ourselves
     (source,) = folder.iterdir()
     made = run_python("-W", "ignore", "-c", BUILD, "build_wheel", "dist", cwd=source).splitlines()[-1]

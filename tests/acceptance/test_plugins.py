@@ -117,7 +117,8 @@ def test_a_command_of_the_folder_is_untouched(site, folder):
     told, *rest = done.stdout.splitlines()
 
     assert told == f"[{folder / 'task'}][--flag][][a b][--][--help]in"
-    assert rest in ([], ["SigIgn:\t0000000000000000"])
+    # Those from 32 on belong to the C library, which may have left one ignored.
+    assert [int(line.removeprefix("SigIgn:"), 16) % 2**31 for line in rest] in ([], [0])
     assert (done.stderr, done.returncode) == ("problem\n", 7)
 
 
