@@ -150,7 +150,7 @@ def test_what_was_found_before_a_script_without_an_end_is_told():
 
 def test_after_some_scripts_without_an_end_no_more_are_tried():
     """A thousand of them would take hours."""
-    checked = check(*[own(ENDLESS)] * 9, limit=timedelta(seconds=0.1))
+    checked = check(*[own(ENDLESS)] * 9, limit=timedelta(seconds=0.4))
 
     assert wheres(checked) == [f"/jobs/{number}/task-transform" for number in range(5)]
     assert checked.errors[-1].reason.endswith("as 5 scripts had to be ended, the others were not looked at")
