@@ -7,6 +7,7 @@ with Control-S holds up the batch.
 
 from __future__ import annotations
 
+import signal
 import threading
 from datetime import datetime
 from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
@@ -46,7 +47,7 @@ class LiveView:
         self._tally = Tally()
         self._lines: List[str] = []
         self._shown: Optional[Tuple[object, ...]] = None
-        self._begun = self._interrupted = self._over = False
+        self._begun = self._interrupted = self._stopped = self._over = False
         # What is known, and who is writing to the terminal. The first is never held while the terminal is waited for.
         self._knowledge = threading.Lock()
         self._terminal = threading.Lock()
@@ -57,10 +58,14 @@ class LiveView:
     def __enter__(self) -> LiveView:  # noqa: PYI034 - not made for subclasses
         """Begin to draw."""
         self._thread.start()
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._stop)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what is drawn; what stays is written."""
+        if signal.getsignal(signal.SIGTSTP) == self._stop:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._over = True
         self._news.set()
         self._thread.join(LAST_WAIT)
@@ -73,8 +78,21 @@ class LiveView:
         if isinstance(event, Interrupted):
             # The next signal ends the process at once, so the terminal has to be in order from here on.
             self._interrupted = True
+            self._cleared.clear()
             self.print_line(ENDING)
             self._cleared.wait(LAST_WAIT)
+
+    def _stop(self, number: int, _frame: object) -> None:
+        """Leave the terminal in order to the shell while the process is stopped with Control-Z."""
+        self._stopped = True
+        self._cleared.clear()
+        self._news.set()
+        self._cleared.wait(LAST_WAIT)
+        signal.signal(number, signal.SIG_DFL)
+        # Here the process stands still until it is told to go on.
+        signal.raise_signal(number)
+        signal.signal(number, self._stop)
+        self._stopped = False
 
     def print_line(self, line: str) -> None:
         """Write a line that stays, above the view; what a terminal would obey is shown as its escape."""
@@ -94,19 +112,20 @@ class LiveView:
         self.draw()
 
     def draw(self) -> None:
-        """Draw how things are now; nothing but lines that stay, once the batch is interrupted or over."""
+        """Draw how things are now; nothing but lines that stay, once the batch is interrupted, stopped or over."""
         with self._terminal:
             with self._knowledge:
                 above, self._lines = self._lines, []
-            is_at_end = self._interrupted or self._over
-            if self._begun and not is_at_end and self._screen.is_ours():
+            is_to_be_gone = self._interrupted or self._stopped or self._over
+            if self._begun and not is_to_be_gone and self._screen.is_ours():
                 self._draw_frame(above)
                 return
-            if is_at_end:
+            if is_to_be_gone:
                 self._screen.erase()
+                self._shown = None
             for line in above:
                 self._screen.write_line(line)
-            if is_at_end:
+            if is_to_be_gone:
                 self._cleared.set()
 
     def _draw_frame(self, above: Sequence[str]) -> None:

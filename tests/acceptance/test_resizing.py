@@ -74,3 +74,31 @@ def test_no_line_of_the_view_is_left_behind(there, tmp_path, iterations, narrow,
         lines = tmux.shown().split("\n")
 
     assert [line for line in lines if line.strip() and "pscheduler batch: " not in line] == [*BEFORE, "THE END"]
+
+
+def test_control_z_leaves_the_terminal_to_the_shell(there, tmp_path):
+    """And the view comes back with the batch."""
+    path = tmp_path / "batch.json"
+    long = job("long", iterations=8, parallel=True, sync_start=False, task=task("idle", duration="PT1H"))
+    path.write_text(json.dumps({"jobs": [long]}))
+    command = shlex.join(
+        [sys.executable, "-m", "pscheduler_batch", "--no-summary", *there, "-o", "/dev/null", str(path)]
+    )
+    with Tmux(str(tmp_path / "tmux")) as tmux:
+        tmux("new-session", "-d", "-x", "200", "-y", "24", "env PS1='ready> ' bash --norc --noprofile")
+        tmux.until("ready>")
+        tmux("send-keys", command, "Enter")
+        tmux.until("long/7  running")
+        tmux("send-keys", "C-z")
+        tmux.until("Stopped")
+        stopped = tmux.shown()
+        tmux("send-keys", "fg", "Enter")
+        tmux.until("long/7  running")
+        tmux("send-keys", "C-c")
+        tmux.until("interrupted by SIGINT")
+        tmux("send-keys", "echo THE END", "Enter")
+        tmux.until("\nTHE END")
+        ended = tmux.shown()
+
+    assert "running" not in stopped
+    assert "running" not in ended
