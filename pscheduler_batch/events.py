@@ -125,7 +125,8 @@ class RequestHeldUp:
         at: When.
         host: Where it goes, with its port.
         doing: The step, such as "finding participants".
-        reason: What happened, such as "Connection refused"; None where it is over.
+        reason: What happened, such as "Connection refused", without the secrets of the batch's tasks; None where it is
+            over.
         again: When it is made again.
     """
 

@@ -40,7 +40,6 @@ REPLY_SECONDS = 120.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
-
 # Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
 

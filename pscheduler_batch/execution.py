@@ -164,7 +164,7 @@ def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
 
     from pscheduler_batch.private import as_pairs, conceal, secrets_of  # noqa: PLC0415
 
-    secrets = as_pairs(secrets_of([iteration.task for job in plan.jobs for iteration in job.iterations]))
+    secrets = as_pairs(secrets_of(plan.tasks))
     shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
     for text, times in shown.items():
         write_error(conceal(text, secrets).rstrip("\n"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Mapping, Optional, Tuple, Union
+from typing import Any, List, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 
@@ -150,6 +150,11 @@ class Plan:
 
     jobs: Tuple[JobPlan, ...]
     warnings: Tuple[Problem, ...] = ()
+
+    @property
+    def tasks(self) -> List[JSONObject]:
+        """The tasks of all iterations."""
+        return [iteration.task for job in self.jobs for iteration in job.iterations]
 
 
 @dataclass(frozen=True)

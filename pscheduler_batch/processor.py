@@ -6,20 +6,23 @@ import asyncio
 import threading
 import warnings
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
 from pscheduler_batch.connections import DEFAULT_TIMEOUT, Connections
 from pscheduler_batch.errors import EndedError
-from pscheduler_batch.events import Event, Watch, watch_nothing
+from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS
 from pscheduler_batch.hosts import Hosts
 from pscheduler_batch.journal import Journal, NoJournal, Record, digest_of
 from pscheduler_batch.judging import ContinueIf
 from pscheduler_batch.kept import KeptResults
 from pscheduler_batch.loader import load_batch
-from pscheduler_batch.model import Batch, JSONObject, Plan
+from pscheduler_batch.model import JSON, Batch, JSONObject, Plan
 from pscheduler_batch.planner import DEFAULT_MAX_ITERATIONS, plan_batch
+from pscheduler_batch.private import as_pairs, conceal, secrets_of
 from pscheduler_batch.punctuality import Punctuality
 from pscheduler_batch.results import document_pieces, render_account, render_document, render_plan
 from pscheduler_batch.retries import RetryPolicy
@@ -134,7 +137,7 @@ class AsyncBatchProcessor:
             BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
         """
         tell = _tell_nobody if debug is None else _unfailing(debug, "debug")
-        watching = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or tell)
+        watching = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or tell, plan)
         hosts = self._connections.hosts(only)
         tell(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
@@ -164,12 +167,19 @@ class AsyncBatchProcessor:
             stack.push_async_callback(continue_if.aclose)
             return await runner.run(self.batch, plan, continue_if.judge)
 
-    def _watching(self, watch: Watch, warn: Callable[[str], None]) -> Watch:
+    def _watching(self, watch: Watch, warn: Callable[[str], None], plan: Plan) -> Watch:
         """Give what watches one run of the batch: whoever wants to, and what warns of starts that are missed."""
         # What only foresees things must not cost the results of a batch either.
         punctuality = _unfailing(Punctuality(warn, at_once=self._connections.max_connections).watch, "punctuality")
 
+        @cache
+        def secrets() -> JSON:
+            return as_pairs(secrets_of(plan.tasks))
+
         def watching(event: Event) -> None:
+            if isinstance(event, RequestHeldUp) and event.reason is not None:
+                # It belongs to no iteration, so nobody else knows what is secret in it.
+                event = replace(event, reason=conceal(event.reason, secrets()))
             watch(event)
             punctuality(event)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import (
     Any,
     Callable,
@@ -48,6 +49,7 @@ from pscheduler_batch.private import conceal
 from pscheduler_batch.rest import is_final
 from pscheduler_batch.scripts import ScriptError
 from pscheduler_batch.submitter import BrokenDownError, CutShortError, Tell
+from pscheduler_batch.turns import Measured, by_turns, side_by_side, tell_nobody
 from pscheduler_batch.waiting import Clock
 
 T = TypeVar("T")
@@ -66,7 +68,7 @@ class Submits(Protocol):
     """What runs iterations; see :class:`pscheduler_batch.submitter.Submitter`."""
 
     async def submit(
-        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Callable[[], None]
+        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Measured
     ) -> IterationResult:
         """Run one iteration; say when only what it measured is still to be fetched."""
 
@@ -107,10 +109,6 @@ class Outcome:
 def iteration_succeeded(result: IterationResult) -> bool:
     """Say whether an iteration went well: nothing failed, and each of its runs has a result that says so."""
     return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
-
-
-def _nobody() -> None:
-    """Tell nobody."""
 
 
 class Runner:
@@ -261,64 +259,19 @@ class Runner:
         self._watch(JobBegan(now, begun))
         self._tell(describe_job(begun))
         if begun.job.parallel:
-            await self._run_side_by_side(begun.iterations, began, begun.start)
+            await side_by_side(self._run_iteration(item, began, begun.start) for item in begun.iterations)
         else:
-            await self._run_by_turns(begun.iterations, began)
-
-    async def _run_side_by_side(
-        self, iterations: Sequence[Iteration], began: datetime, start: Optional[datetime]
-    ) -> None:
-        running = (asyncio.ensure_future(self._run_iteration(item, began, start)) for item in iterations)
-        # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
-        for raised in await asyncio.gather(*running, return_exceptions=True):
-            if raised is not None:
-                raise raised
-
-    async def _run_by_turns(self, iterations: Sequence[Iteration], began: datetime) -> None:
-        """Run iterations one after another; what one has measured is fetched while the next one is submitted."""
-        running: List[asyncio.Future[None]] = []
-        try:
-            for iteration in iterations:
-                running.append(await self._run_until_measured(iteration, began))
-                # No more than one is behind.
-                for before in running[:-1]:
-                    await before
-                del running[:-1]
-            for last in running:
-                await last
-        except asyncio.CancelledError:
-            for left in running:
-                left.cancel()
-            raise
-        finally:
-            # As above; what was measured is fetched even where a bug ends the batch.
-            await asyncio.gather(*running, return_exceptions=True)
-
-    async def _run_until_measured(self, iteration: Iteration, began: datetime) -> asyncio.Future[None]:
-        """Begin to run an iteration, and wait until its results are all that is still to come."""
-        measured = asyncio.Event()
-        running = asyncio.ensure_future(self._run_iteration(iteration, began, None, measured.set))
-        running.add_done_callback(lambda _: measured.set())
-        try:
-            await measured.wait()
-        except asyncio.CancelledError:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            raise
-        if running.done():
-            # No other one is begun after a bug.
-            await running
-        return running
+            await by_turns(partial(self._run_iteration, item, began, None) for item in begun.iterations)
 
     async def _run_iteration(
-        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Callable[[], None] = _nobody
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured = tell_nobody
     ) -> None:
         """Run an iteration in a task of its own, and keep what became of it."""
         result = self._keep(await self._run_guarded(iteration, began, start, measured))
         self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
 
     async def _run_guarded(
-        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Callable[[], None]
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured
     ) -> IterationResult:
         if self._interruption is not None:
             return self._interrupted(IterationResult(iteration))

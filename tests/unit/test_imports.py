@@ -58,6 +58,7 @@ LAYERS = (
         "signals",
         "slots",
         "transports",
+        "turns",
         "waiting",
     },
     {

@@ -15,6 +15,7 @@ import pytest
 import respx
 
 from pscheduler_batch import AsyncBatchProcessor, BatchError, BatchProcessor, EndedError, InputError, TransformError
+from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.waiting import Clock
 
 HOST = "ps.example.net"
@@ -247,6 +248,18 @@ def test_a_watch_is_given_what_happens(server):
     assert [type(event).__name__ for event in again] == kinds
     with pytest.raises(TypeError):
         BatchProcessor(BATCH)(*(False, None, events.append))
+
+
+def test_what_holds_a_request_up_is_told_without_secrets(server):
+    """Whatever answers may have the task, and says what it likes (decision 17)."""
+    junk = httpx.RemoteProtocolError("illegal status line: bytearray(b'220 abc-secret')")
+    answers = [junk, junk, *[httpx.Response(200, json=RUN)] * 2]
+    server.get(url__startswith=f"{ROOT}/tasks/1/runs/first").mock(side_effect=answers)
+    events: List[Any] = []
+    BatchProcessor(BATCH, clock=CLOCK)(watch=events.append)
+    reasons = [event.reason for event in events if isinstance(event, RequestHeldUp) and event.reason]
+
+    assert reasons == ["what answers is no web server; it says: 220 (hidden)"] * 2
 
 
 def test_a_watch_that_fails_does_not_cost_the_results(server):
