@@ -8,24 +8,20 @@ import re
 import resource
 import signal
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict
 
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor
-from pscheduler_batch.embedded.fault_actions import delaying, hanging
-from pscheduler_batch.embedded.faults import Rule
+from pscheduler_batch.embedded.fault_actions import delaying
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from tests.commands import job, run_batch, task
-from tests.running import Gate, Running
+from tests.moments import CANCELED, HANG, HOUR, MOMENTS, gate, left
+from tests.running import Running
 
 AT_ONCE = 3.0  # seconds, of which a busy machine may need most
-HANG = hanging(done=False, sent="nothing")
-HOUR = task("idle", duration="PT1H")
 
 
 @pytest.fixture
@@ -40,71 +36,6 @@ def server():
 def there(server):
     """The options that send everything to that server."""
     return ("--assist", server.netloc, "--lead", server.netloc)
-
-
-def gate(server, where, action, **which) -> Gate:
-    """Let something happen to requests, and give what tells when it does."""
-    made = Gate(action)
-    server.state.faults.add(Rule(where, made, **which))
-    return made
-
-
-def left(server) -> int:
-    """Count the tasks that would still run."""
-    return len([item for item in server.state.enabled_tasks() if not is_done(item)])
-
-
-def is_done(item) -> bool:
-    """Say whether all runs of a task are over."""
-    return bool(item.runs) and all(run.state in {"finished", "failed"} for run in item.runs)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """
-    A moment in the life of a batch.
-
-    Attributes:
-        prepare: Makes the server such that the moment lasts; gives what waits for it.
-        jobs: What is run.
-        error: What the first iteration says.
-        tasks: How many tasks were posted.
-    """
-
-    prepare: Callable[[Any, Any], Callable[[Running], None]]
-    error: str
-    tasks: int = 1
-    jobs: Dict[str, Any] = field(default_factory=job)
-
-
-def at_gate(where, action=HANG, **which):
-    """Be at a request."""
-
-    def prepare(server):
-        made = gate(server, where, action, **which)
-        return lambda _running: made.wait()
-
-    return prepare
-
-
-def at_line(*words):
-    """Be where something has been said."""
-    return lambda _server: lambda running: running.until_said(*words)
-
-
-CANCELED = "before it was done; its task was canceled"
-MOMENTS = {
-    "finding the lead": Moment(at_gate("tests/*/participants"), "before it was submitted", 0),
-    "posting": Moment(at_gate("tasks", delaying(0.5, done=True), method="POST"), CANCELED),
-    "waiting for the first run": Moment(at_gate("tasks/*/runs/first"), CANCELED, jobs=job(task=HOUR)),
-    "waiting for the start": Moment(at_line("scheduled as"), CANCELED, jobs=job(task=HOUR)),
-    "waiting until it can be over": Moment(
-        at_line("posted as"), CANCELED, jobs=job(task=task("idle", duration="PT50S"))
-    ),
-    "waiting for the result": Moment(
-        at_gate(re.compile("wait-merged")), CANCELED, jobs=job(task=task("idle", duration="PT0.3S"))
-    ),
-}
 
 
 @pytest.mark.parametrize("name", MOMENTS)
