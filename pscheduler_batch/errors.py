@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Sequence
 
-from pscheduler_batch.printing import printable
+from pscheduler_batch.text import printable
 
 ERROR = "error"
 WARNING = "warning"

@@ -11,26 +11,28 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
-from pscheduler_batch.connections import DEFAULT_TIMEOUT, Connections
+from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
-from pscheduler_batch.exchange import DEFAULT_MAX_CONNECTIONS
-from pscheduler_batch.hosts import Hosts
-from pscheduler_batch.journal import Journal, NoJournal, Record, digest_of
-from pscheduler_batch.judging import ContinueIf
-from pscheduler_batch.kept import KeptResults
-from pscheduler_batch.loader import load_batch
+from pscheduler_batch.http.client import DEFAULT_MAX_CONNECTIONS
+from pscheduler_batch.http.retry import RetryPolicy
+from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.journal.interface import NoJournal, Record
+from pscheduler_batch.journal.journal import Journal, digest_of
 from pscheduler_batch.model import JSON, Batch, JSONObject, Plan
-from pscheduler_batch.planner import DEFAULT_MAX_ITERATIONS, plan_batch
-from pscheduler_batch.private import as_pairs, conceal, secrets_of
-from pscheduler_batch.punctuality import Punctuality
-from pscheduler_batch.results import document_pieces, render_account, render_document, render_plan
-from pscheduler_batch.retries import RetryPolicy
-from pscheduler_batch.runner import Outcome, Runner
-from pscheduler_batch.signals import SignalWatch
-from pscheduler_batch.submitter import Submitter, new_mark
-from pscheduler_batch.transforms import Transforms
-from pscheduler_batch.waiting import Clock, Ending, Patience
+from pscheduler_batch.output.document import document_pieces, render_account, render_document, render_plan
+from pscheduler_batch.output.result_store import KeptResults
+from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
+from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.running.late_starts import Punctuality
+from pscheduler_batch.running.runner import Outcome, Runner
+from pscheduler_batch.running.signals import SignalWatch
+from pscheduler_batch.running.submitter import Submitter, new_mark
+from pscheduler_batch.scheduler.hosts import DEFAULT_TIMEOUT, Connections, Hosts
+from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.transforms.continue_if import ContinueIf
+from pscheduler_batch.transforms.pipeline import Transforms
 
 Debug = Callable[[str], None]
 Spec = Union[bytes, str, Mapping[str, Any]]

@@ -19,8 +19,8 @@ from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.idlebgm import IdlebgmTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from pscheduler_batch.embedded.tests.rtt import RttTest
-from tests.journals import close_all
-from tests.wire import Wire, serving
+from tests.support.journals import close_all
+from tests.support.wire import Wire, serving
 
 ROOT = Path(__file__).parents[1]
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.egg-info", "build", "dist")

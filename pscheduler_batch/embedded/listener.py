@@ -20,11 +20,11 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pscheduler_batch.embedded.app import make_app
+from pscheduler_batch.embedded.api.app import make_app
 from pscheduler_batch.embedded.certificate import Certificate, Issued, write_certificate
-from pscheduler_batch.embedded.fault_actions import ABORT
-from pscheduler_batch.embedded.scheduler import Scheduler, end_all
-from pscheduler_batch.embedded.state import State
+from pscheduler_batch.embedded.faults.actions import ABORT
+from pscheduler_batch.embedded.scheduling.scheduler import Scheduler, end_all
+from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.errors import BatchError
 
 logger = logging.getLogger("pscheduler_batch.embedded")

@@ -13,15 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
-from pscheduler_batch.destinations import destination_of
+from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.private import secrets_of
+from pscheduler_batch.redaction import Hider, secrets_of
 from pscheduler_batch.report.headlines import headline_of
-from pscheduler_batch.report.hiding import Hider
 from pscheduler_batch.report.rows import Account, Row
 from pscheduler_batch.report.varying import varied_values
-from pscheduler_batch.rest import host_of
+from pscheduler_batch.scheduler.tasks import destination_of
 
 _FAILED = "failed"
 _FINISHED = "finished"
@@ -72,7 +71,7 @@ def account_of(document: JSONObject) -> Account:
     Make the account of a batch of its output document.
 
     Args:
-        document: As :func:`~pscheduler_batch.results.render_document` makes it; it is not changed.
+        document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
     """
     results = {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
     return _account(document, results, lambda _: True)

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.model import JSON
+from pscheduler_batch.report.html_table import Cell, Column, columns_of, same_of
 from pscheduler_batch.report.legible import block, in_zone, moment
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import MOST_CHARACTERS, Account, Row
-from pscheduler_batch.report.tables import Cell, Column, columns_of, same_of
 from pscheduler_batch.report.words import duration_words, one_line, span_words
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import re
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError, InputError, Problem
-from pscheduler_batch.past import BEGINNING
-from pscheduler_batch.positions import Path, line_and_column, pointer
-from pscheduler_batch.syntax import parse
-from pscheduler_batch.wording import show
+from pscheduler_batch.input.json_text import parse
+from pscheduler_batch.input.positions import line_and_column
+from pscheduler_batch.journal.history import BEGINNING
+from pscheduler_batch.pointers import Path, pointer
+from pscheduler_batch.text import show
 
 # A word, a number or an escape that has only begun, at the end of a file.
 _TORN_WORD = re.compile(rb"(?:[\s:,\[](?:tr?u?|fa?l?s?|nu?l?|-?[0-9.]*[.eE+-]+)|\\u?[0-9a-fA-F]{0,4})\Z")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, List
 
-from pscheduler_batch.report.columns import failure_lines, make_table, row_columns, totals_line
 from pscheduler_batch.report.rows import Account
+from pscheduler_batch.report.run_table import failure_lines, row_columns, totals_line
 from pscheduler_batch.report.words import one_line
-from pscheduler_batch.terminal import render_lines
+from pscheduler_batch.terminal.capabilities import render_lines
+from pscheduler_batch.terminal.table import make_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

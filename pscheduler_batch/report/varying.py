@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Collection, Dict, Iterator, List, Mapping, Set, Tuple
 
-from pscheduler_batch.marks import MARK
 from pscheduler_batch.model import JSON
-from pscheduler_batch.positions import Path, pointer
+from pscheduler_batch.pointers import Path, pointer
+from pscheduler_batch.scheduler.tasks import MARK
 
 # They differ in every iteration, and say nothing about the measurement.
 _IGNORED = frozenset({"/schedule/start", f"/reference/{MARK}"})

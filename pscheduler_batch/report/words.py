@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Optional
 
-from pscheduler_batch.printing import printable
 from pscheduler_batch.report.rows import Figure, Row
+from pscheduler_batch.text import printable
 
 MILLISECONDS = "ms"
 BITS = "bit/s"

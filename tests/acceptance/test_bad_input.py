@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.commands import job, run_batch, task
+from tests.support.commands import job, run_batch, task
 
 # Nobody listens there: whoever sends something fails with another message.
 NOWHERE = ("--assist", "127.0.0.1:1", "--lead", "127.0.0.1:1")

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pscheduler_batch.embedded.faults import Rule
-from tests.commands import job, run_batch, task
+from pscheduler_batch.embedded.faults.rules import Rule
+from tests.support.commands import job, run_batch, task
 
 ONE = {"jobs": [job()]}
 # A task whose first run is waited for by its own name, as it never has the result.

@@ -12,11 +12,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.commands import TIME_LIMIT, environment, job, run_batch, task
-from tests.output_documents import failed_run, output, result, run
-from tests.output_documents import job as reported_job
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
+from tests.support.output_documents import failed_run, output, result, run
+from tests.support.output_documents import job as reported_job
 
-COMMAND = [sys.executable, "-c", "from pscheduler_batch.report_cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from pscheduler_batch.cli.batch_report import main; main()"]
 DOCUMENT = output(reported_job(result(run()), result(failed_run("Timeout")), label="first"))
 
 

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from tests.commands import TIME_LIMIT, environment, job, run_batch
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch
 
-COMMAND = [sys.executable, "-c", "from pscheduler_batch.server_cli import batch_server; batch_server()"]
+COMMAND = [sys.executable, "-c", "from pscheduler_batch.cli.batch_server import batch_server; batch_server()"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

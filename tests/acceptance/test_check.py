@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import TIME_LIMIT, environment, job, run_batch, task
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 
 BAD = Path(__file__).parents[1] / "examples" / "bad"
 ENDLESS = {"script": "last(repeat(.))"}

@@ -13,8 +13,8 @@ from datetime import datetime
 
 import pytest
 
-from pscheduler_batch.embedded.faults import Rule
-from tests.commands import TIME_LIMIT, environment, job, run_batch, task
+from pscheduler_batch.embedded.faults.rules import Rule
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 
 PAIRS_OF_A_RUN = {"application/json", "text/plain", "text/html", "run"}
 FAILING = {"jobs": [job(task=task(fail=1.0)), job(task=task(data=1))]}

@@ -10,7 +10,7 @@ from typing import Dict, List, Set, Tuple
 
 import pytest
 
-from tests.commands import TIME_LIMIT
+from tests.support.commands import TIME_LIMIT
 
 ROOT = Path(__file__).parents[2]
 COMPLETION = ROOT / "plugins" / "completion"

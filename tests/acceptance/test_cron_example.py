@@ -18,7 +18,7 @@ import pytest
 
 from pscheduler_batch import BatchProcessor
 from pscheduler_batch.embedded.server import EmbeddedServer
-from tests.commands import TIME_LIMIT, environment
+from tests.support.commands import TIME_LIMIT, environment
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "examples" / "good" / "numbers-survive.json"

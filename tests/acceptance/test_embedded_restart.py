@@ -8,7 +8,7 @@ import pytest
 
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
-from tests.embedded_bench import TESTS, nap_task
+from tests.support.embedded_bench import TESTS, nap_task
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pscheduler_batch.embedded.faults import Rule
+from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.errors import BatchError
-from tests.embedded_bench import TESTS, Nap, nap_task
+from tests.support.embedded_bench import TESTS, Nap, nap_task
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = Pace(scheduling=0, setup=0.02, cleanup=0)
@@ -30,9 +30,9 @@ AT_ONCE = Pace(scheduling=0, setup=0.02, cleanup=0)
 QUIET = """
 import re, socket, ssl, threading
 import httpx
-from pscheduler_batch.embedded.faults import Rule
+from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.embedded.server import EmbeddedServer
-from tests.embedded_bench import TESTS, nap_task
+from tests.support.embedded_bench import TESTS, nap_task
 
 def poll(url):
     try:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence
 import isodate
 import pytest
 
-from pscheduler_batch.marks import MARK
+from pscheduler_batch.scheduler.tasks import MARK
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [*sorted((ROOT / "examples").glob("*.json")), *sorted((ROOT / "tests" / "examples" / "good").glob("*.json"))]

@@ -10,8 +10,8 @@ import pytest
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.noop import NoopTest
-from tests.commands import job, run_batch
-from tests.fault_rows import FOR_GOOD, ONCE, ROWS, STEPS, UNDISTURBED, rows
+from tests.support.commands import job, run_batch
+from tests.support.fault_rows import FOR_GOOD, ONCE, ROWS, STEPS, UNDISTURBED, rows
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 HEADINGS = {"## A fault that passes": ONCE, "## A fault that stays": FOR_GOOD}

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor
-from pscheduler_batch.waiting import Clock, Patience
-from tests import hostile
-from tests.commands import job, run_batch, task
-from tests.hostile import HostileServer, saying
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.scheduler.waiting import Patience
+from tests.support import hostile
+from tests.support.commands import job, run_batch, task
+from tests.support.hostile import HostileServer, saying
 
 BATCH = {"jobs": [job("bad", task=task(data="bad")), job("good", task=task(data="good"))]}
 PATIENCE = Patience(

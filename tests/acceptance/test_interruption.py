@@ -12,14 +12,14 @@ from collections import Counter
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor
-from pscheduler_batch.embedded.fault_actions import delaying
+from pscheduler_batch.embedded.faults.actions import delaying
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
-from tests.commands import job, run_batch, task
-from tests.moments import CANCELED, HANG, HOUR, MOMENTS, gate, left
-from tests.running import Running
+from tests.support.commands import job, run_batch, task
+from tests.support.moments import CANCELED, HANG, HOUR, MOMENTS, gate, left
+from tests.support.running import Running
 
 AT_ONCE = 3.0  # seconds, of which a busy machine may need most
 

@@ -10,11 +10,11 @@ import threading
 
 import pytest
 
-from pscheduler_batch.embedded.fault_actions import hanging
-from pscheduler_batch.embedded.faults import Rule
-from pscheduler_batch.live_view import ENDING
-from tests.commands import TIME_LIMIT, job, run_batch, task
-from tests.terminal import Terminal, visible
+from pscheduler_batch.embedded.faults.actions import hanging
+from pscheduler_batch.embedded.faults.rules import Rule
+from pscheduler_batch.terminal.live_view import ENDING
+from tests.support.commands import TIME_LIMIT, job, run_batch, task
+from tests.support.terminal import Terminal, visible
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]?[0-9;]*m")
 HOUR = {"jobs": [job("long", task=task("idle", duration="PT1H"))]}

@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from tests.commands import job, run_batch
+from tests.support.commands import job, run_batch
 
 BATCH = {"jobs": [job()]}
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pscheduler_batch import BatchProcessor
-from tests.commands import job, run_batch
+from tests.support.commands import job, run_batch
 
 COUNT = 40
 # Eight at a time take 1.5 seconds, and the start is in 1.1 at the latest: it is in whole seconds.

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.commands import environment, job, run_batch, task
+from tests.support.commands import environment, job, run_batch, task
 
 SWEEP = {
     "schema": 3,

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor, BatchProcessor, EndedError
-from tests.commands import TIME_LIMIT, environment, job, task
+from tests.support.commands import TIME_LIMIT, environment, job, task
 
 # The program of the document ("Invocation from Python"), with hosts.
 PROGRAM = """

@@ -9,10 +9,10 @@ import pytest
 
 from pscheduler_batch.report.accounts import account_of
 from pscheduler_batch.report.html import HtmlReport
-from tests.browser import Trap, open_browser
-from tests.commands import job as batch_job
-from tests.commands import run_batch, task
-from tests.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+from tests.support.browser import Trap, open_browser
+from tests.support.commands import job as batch_job
+from tests.support.commands import run_batch, task
+from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
 RUNS = 'tbody th[scope="row"]'
 

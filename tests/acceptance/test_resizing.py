@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.commands import TIME_LIMIT, environment, job, task
+from tests.support.commands import TIME_LIMIT, environment, job, task
 
 BEFORE = [str(number) for number in range(1, 31)]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import crashes
-from tests.commands import TIME_LIMIT, environment, job, run_batch, task
-from tests.crash_rounds import run_rounds
-from tests.crashes import LEFT, SYNCED, Try, comparable, document_of, events_of, finish
+from tests.support import crashes
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
+from tests.support.crash_rounds import run_rounds
+from tests.support.crashes import LEFT, SYNCED, Try, comparable, document_of, events_of, finish
 
 NUMBERED = {"script": ".test.spec.data = $iteration"}
 REFERENCE = {"_secret": "swordfish", "mine": 1}
@@ -144,7 +144,7 @@ def results(attempt):
 
 
 def test_random_moments(tmp_path):
-    """A round of what ``python -m tests.crash_rounds`` does."""
+    """A round of what ``python -m tests.support.crash_rounds`` does."""
     tally = run_rounds(1, 7, 30, lambda _: None)
 
     assert tally.violations == []
@@ -193,7 +193,7 @@ def test_a_post_that_was_lost_without_a_mark_is_not_made_again(attempt, tasks, w
 
 def kill_command(number, *arguments):
     """Run the real command until it kills itself behind a write of its journal."""
-    code = "import sys; from tests import crashes; from pscheduler_batch.cli import main; "
+    code = "import sys; from tests.support import crashes; from pscheduler_batch.cli.batch import main; "
     code += f"crashes.kill_at_write({number}, 'synced'); main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -292,7 +292,7 @@ class TestCommand:
         """What was obtained is in the output, nothing is posted that cannot be noted, and a resume does the rest."""
         begin, resume = write({"jobs": [noops("serial", 3)]})
         code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-        code += "from pscheduler_batch.cli import main; main()"
+        code += "from pscheduler_batch.cli.batch import main; main()"
         done = subprocess.run(
             [sys.executable, "-B", "-c", code, *begin],
             capture_output=True,

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.commands import job, run_batch, task
-from tests.terminal import Terminal
+from tests.support.commands import job, run_batch, task
+from tests.support.terminal import Terminal
 
 SHOWN = {"PSCHEDULER_BATCH_NO_SUMMARY": ""}
 GOOD = {"jobs": [job("idle", task=task("idle", duration="PT0.1S"), iterations=2)]}

@@ -23,7 +23,7 @@ from benchmarks.replies import FIRST, HTML, PLAIN, POST, Pages, Request
 from benchmarks.server import Setting, read_head
 from benchmarks.serving import serving
 from benchmarks.table import render_json, render_markdown, render_text
-from tests.recorded_exchanges import RECORDED, shape
+from tests.support.recorded_exchanges import RECORDED, shape
 
 ROW = Row("b", "runs", figures=(8.0, 2.0, 3.0), floors=(1.0, 5.0, 1.5), target=Limit(4), guard=6.0)
 FAILED = Row("e", "memory", trouble="it ended with\nstatus 1")

@@ -15,8 +15,8 @@ import pytest
 import respx
 
 from pscheduler_batch import AsyncBatchProcessor, BatchError, BatchProcessor, EndedError, InputError, TransformError
+from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import RequestHeldUp
-from pscheduler_batch.waiting import Clock
 
 HOST = "ps.example.net"
 ROOT = f"https://{HOST}/pscheduler"

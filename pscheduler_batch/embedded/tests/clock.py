@@ -8,10 +8,10 @@ from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Tuple
 
 import httpx
 
-from pscheduler_batch.embedded.fetching import fetch
-from pscheduler_batch.embedded.hosts import is_loopback, is_this_machine, without_port
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import Measurement, seconds, span
+from pscheduler_batch.embedded.base_test import Measurement, seconds, span
+from pscheduler_batch.embedded.measuring.addresses import is_loopback, is_this_machine, without_port
+from pscheduler_batch.embedded.measuring.cancellation import insist
+from pscheduler_batch.embedded.measuring.http_fetch import fetch
 from pscheduler_batch.embedded.outcomes import failure, reason_of, success
 from pscheduler_batch.embedded.render import cells, dotted
 from pscheduler_batch.embedded.spec import DURATION, HOST_PORT, SpecChecker, growing_schemas

@@ -10,9 +10,9 @@ import dns.asyncresolver
 import dns.exception
 import dns.rdatatype
 
-from pscheduler_batch.embedded.hosts import resolve
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.base_test import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.measuring.addresses import resolve
+from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.outcomes import failure, reason_of, success
 from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas

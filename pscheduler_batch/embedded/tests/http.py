@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pscheduler_batch.embedded.fetching import fetch
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.base_test import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.measuring.cancellation import insist
+from pscheduler_batch.embedded.measuring.http_fetch import fetch
 from pscheduler_batch.embedded.outcomes import failure, reason_of, success
 from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import (

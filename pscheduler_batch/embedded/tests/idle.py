@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any, AsyncIterator, Awaitable, Callable, Mapping
 
-from pscheduler_batch.embedded.local import HostMeasurement, span
+from pscheduler_batch.embedded.base_test import HostMeasurement, span
 from pscheduler_batch.embedded.outcomes import success
 from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, STRING, SpecChecker, growing_schemas

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Tuple
 
-from pscheduler_batch.embedded.histogram import statistics
-from pscheduler_batch.embedded.hosts import resolve
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import Measurement
-from pscheduler_batch.embedded.oneway import LONGEST_PADDING, OneWay, Packets, summarize
+from pscheduler_batch.embedded.base_test import Measurement
+from pscheduler_batch.embedded.measuring.addresses import resolve
+from pscheduler_batch.embedded.measuring.cancellation import insist
+from pscheduler_batch.embedded.measuring.latency_histogram import statistics
+from pscheduler_batch.embedded.measuring.one_way import LONGEST_PADDING, OneWay, Packets, summarize
 from pscheduler_batch.embedded.outcomes import failure, reason_of, success
 from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, AsyncIterator, Mapping, Optional
 
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import span
+from pscheduler_batch.embedded.base_test import span
+from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.outcomes import failure, reason_of, success
 from pscheduler_batch.embedded.spec import DURATION, STRING, SpecChecker, growing_schemas
 from pscheduler_batch.embedded.test import Outcome

@@ -8,7 +8,7 @@ from datetime import timedelta
 from html import escape
 from typing import Any, AsyncIterator, Callable, Mapping
 
-from pscheduler_batch.embedded.local import HostMeasurement
+from pscheduler_batch.embedded.base_test import HostMeasurement
 from pscheduler_batch.embedded.outcomes import failure, participant
 from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas
 from pscheduler_batch.embedded.test import Outcome

@@ -7,9 +7,10 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence
 
-from pscheduler_batch.embedded.ancillary import LINUX
-from pscheduler_batch.embedded.hosts import hostname_of, likely_family, resolve
-from pscheduler_batch.embedded.icmp import (
+from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve
+from pscheduler_batch.embedded.measuring.cancellation import insist
+from pscheduler_batch.embedded.measuring.icmp import (
     DEFAULT_LENGTH,
     DEFAULT_TTL,
     HIGHEST_TTL,
@@ -17,10 +18,9 @@ from pscheduler_batch.embedded.icmp import (
     ICMPLibError,
     how_allowed,
 )
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import Measurement, seconds
+from pscheduler_batch.embedded.measuring.ping import Pings, Series, command, ping, ping_by_command
+from pscheduler_batch.embedded.measuring.socket_ancillary import LINUX
 from pscheduler_batch.embedded.outcomes import failure, success
-from pscheduler_batch.embedded.ping import Pings, Series, command, ping, ping_by_command
 from pscheduler_batch.embedded.render import cells
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,

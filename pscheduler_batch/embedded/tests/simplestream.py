@@ -8,9 +8,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.hosts import resolve
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.measuring.addresses import resolve
+from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.outcomes import participant, reason_of
 from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import (

@@ -7,10 +7,11 @@ import time
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.hosts import resolve
-from pscheduler_batch.embedded.local import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.measuring.addresses import resolve
+from pscheduler_batch.embedded.measuring.tcp_transfer import Flow, Transfer, congestion_problem
+from pscheduler_batch.embedded.measuring.throughput_report import Report, Sample, plain, report
 from pscheduler_batch.embedded.outcomes import participant, reason_of
-from pscheduler_batch.embedded.rates import Report, Sample, plain, report
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL,
@@ -28,7 +29,6 @@ from pscheduler_batch.embedded.spec import (
     parse_si,
 )
 from pscheduler_batch.embedded.test import Outcome, UnsupportedFormatError
-from pscheduler_batch.embedded.transfer import Flow, Transfer, congestion_problem
 
 _V1 = {
     "bandwidth": SI_CARDINAL,

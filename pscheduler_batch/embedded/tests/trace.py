@@ -7,11 +7,21 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, Callable, ClassVar, Dict, List, Mapping, Optional
 
-from pscheduler_batch.embedded import ancillary
-from pscheduler_batch.embedded.hosts import hostname_of, likely_family, resolve, version_of
-from pscheduler_batch.embedded.icmp import HIGHEST_TTL, EchoOptions, EchoSocket, ICMPLibError, how_allowed
-from pscheduler_batch.embedded.insisting import insist
-from pscheduler_batch.embedded.local import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.measuring import socket_ancillary as ancillary
+from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve, version_of
+from pscheduler_batch.embedded.measuring.cancellation import insist
+from pscheduler_batch.embedded.measuring.icmp import HIGHEST_TTL, EchoOptions, EchoSocket, ICMPLibError, how_allowed
+from pscheduler_batch.embedded.measuring.traceroute import (
+    Hop,
+    Path,
+    ProbeSocket,
+    Route,
+    command,
+    trace,
+    trace_by_command,
+)
+from pscheduler_batch.embedded.measuring.udp_probe import FIRST_PORT, UdpProbeSocket
 from pscheduler_batch.embedded.outcomes import failure, success
 from pscheduler_batch.embedded.render import grid
 from pscheduler_batch.embedded.spec import (
@@ -29,8 +39,6 @@ from pscheduler_batch.embedded.spec import (
     growing_schemas,
 )
 from pscheduler_batch.embedded.test import Outcome
-from pscheduler_batch.embedded.tracing import Hop, Path, ProbeSocket, Route, command, trace, trace_by_command
-from pscheduler_batch.embedded.udpprobe import FIRST_PORT, UdpProbeSocket
 from pscheduler_batch.iso8601 import format_duration, parse_duration
 
 _V1 = {

@@ -1,0 +1,183 @@
+"""What was asked of the ``batch`` command, as a value."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
+
+from pscheduler_batch.output.console import CommandError, read_input, show_warnings
+from pscheduler_batch.output.file_names import demand_different, name_file
+
+if TYPE_CHECKING:
+    from pscheduler_batch.errors import Problem
+    from pscheduler_batch.model import Batch
+    from pscheduler_batch.processor import AsyncBatchProcessor
+    from pscheduler_batch.scheduler.hosts import Connections
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line; the names are those of the options."""
+
+    input_file: str
+    output: Optional[str]
+    check: bool
+    check_server: bool
+    check_limit: timedelta
+    plan: bool
+    dry_run: bool
+    diff: bool
+    schema: bool
+    format: Optional[str]
+    embedded: bool
+    assist: Optional[str]
+    assist_bind: Optional[str]
+    lead: Optional[str]
+    bind: Optional[str]
+    verify_tls: bool
+    ca_file: Optional[str]
+    max_connections: int
+    max_iterations: int
+    timeout: timedelta
+    result_wait: timedelta
+    no_mark: bool
+    no_cancel: bool
+    journal: Optional[str]
+    resume: Optional[str]
+    lock: Optional[str]
+    if_locked: str
+    report: Tuple[str, ...]
+    no_summary: bool
+    exit_zero: bool
+    quiet: bool
+    verbose: bool
+    debug: bool
+
+    @property
+    def source(self) -> str:
+        """What messages call the input."""
+        return "standard input" if self.input_file == "-" else self.input_file
+
+    @property
+    def submits(self) -> bool:
+        """Whether tasks are submitted to pScheduler, which is a beta feature (decision 4)."""
+        return self.runs and not self.embedded
+
+    @property
+    def runs(self) -> bool:
+        """Whether the batch is run, and not only looked at."""
+        return not (self.check or self.check_server or self.plan or self.dry_run or self.schema)
+
+    def at(self, now: datetime) -> Options:
+        """
+        Put the time into the names of the files that are written.
+
+        Args:
+            now: The time in this machine's time zone, as people and cron expect it.
+
+        Raises:
+            FileNameError: A name cannot be used, its folder is not there, or two things would be written to one file.
+        """
+        named = replace(
+            self,
+            output=None if self.output is None else name_file(self.output, now),
+            journal=None if self.journal is None else name_file(self.journal, now),
+            report=tuple(name_file(pattern, now) for pattern in self.report),
+        )
+        written = (named.output, named.journal, named.resume, *named.report)
+        demand_different(path for path in written if path is not None)
+        return named
+
+
+def make_processor(options: Options) -> AsyncBatchProcessor:
+    """
+    Read the batch and prepare to run it.
+
+    Raises:
+        InputError: The batch is wrong.
+        CommandError: It cannot be read.
+    """
+    from pscheduler_batch.processor import AsyncBatchProcessor  # noqa: PLC0415
+    from pscheduler_batch.scheduler.waiting import Patience  # noqa: PLC0415
+
+    return AsyncBatchProcessor(
+        read_input(options.input_file),
+        options.assist,
+        options.assist_bind,
+        options.lead,
+        options.bind,
+        source=options.source,
+        verify_tls=options.verify_tls,
+        ca_file=options.ca_file,
+        max_connections=options.max_connections,
+        max_iterations=options.max_iterations,
+        timeout=options.timeout,
+        mark=not options.no_mark,
+        cancel=not options.no_cancel,
+        journal=options.journal or options.resume,
+        resume=options.resume is not None,
+        patience=Patience(result=options.result_wait),
+    )
+
+
+def make_connections(options: Options) -> Connections:
+    """Say how servers are spoken to."""
+    from pscheduler_batch.scheduler.hosts import Connections  # noqa: PLC0415
+
+    return Connections(
+        options.assist,
+        options.assist_bind,
+        options.lead,
+        options.bind,
+        verify_tls=options.verify_tls,
+        ca_file=options.ca_file,
+        max_connections=options.max_connections,
+        timeout=options.timeout,
+    )
+
+
+def tell_warnings(options: Options, batch: Batch, warnings: Iterable[Problem]) -> None:
+    """Say what is strange about a batch, unless the user wants to hear of errors only."""
+    if not options.quiet:
+        show_warnings(warnings, text=batch.text, source=batch.source)
+
+
+@contextmanager
+def embedded_server() -> Iterator[str]:
+    """
+    Run a pScheduler server on loopback, and say where it is.
+
+    Raises:
+        CommandError: What it needs is not installed.
+    """
+    try:
+        from pscheduler_batch.embedded.server import EmbeddedServer  # noqa: PLC0415
+    except ImportError as error:
+        raise CommandError(
+            f"the embedded server needs a package that is not installed ({error.name}); "
+            "install them with: pip install 'pscheduler-batch[embedded]'"
+        ) from error
+    with EmbeddedServer(keep_alive=True) as server:
+        yield server.netloc
+
+
+@contextmanager
+def deadly_interrupt() -> Iterator[None]:
+    """
+    Let Control-C end the process at once, as other signals do, where there is nothing to save.
+
+    jq cannot be interrupted from Python. While tasks are under way, signals are watched for in another way.
+    """
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:
+        # Not in the main thread, where signals do not arrive anyway.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

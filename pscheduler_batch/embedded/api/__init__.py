@@ -1,0 +1,1 @@
+"""pScheduler's REST API, as the embedded server serves it."""

@@ -1,0 +1,192 @@
+"""Tests, tasks and runs as the JSON documents of the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from typing import Any, Dict, List, Mapping
+
+from pscheduler_batch.embedded.documents import in_database_order, without_secrets
+from pscheduler_batch.embedded.scheduling.state import State
+from pscheduler_batch.embedded.scheduling.tasks_and_runs import FINAL_STATES, Run, Task
+from pscheduler_batch.embedded.test import Test
+from pscheduler_batch.iso8601 import format_duration, format_timestamp
+
+LIMITS = "The embedded server of pscheduler-batch applies no limits."
+
+ARCHIVES = "The embedded server of pscheduler-batch archives nothing."
+
+_MAINTAINER = {"href": "", "name": "pscheduler-batch", "email": ""}
+
+_DISPLAYED = {"on-deck": "On Deck", "nonstart": "Non-Starter"}
+
+
+def describe_test(test: Test, root: str) -> Dict[str, Any]:
+    """Describe a test as ``GET /tests/NAME`` does (recording b02)."""
+    return {
+        "name": test.name,
+        "schema": 1,
+        "version": "1.0",
+        "maintainer": _MAINTAINER,
+        "description": test.description,
+        "scheduling-class": test.scheduling_class,
+        "href": f"{root}/tests/{test.name}",
+    }
+
+
+def describe_tool(name: str, tests: List[str], root: str) -> Dict[str, Any]:
+    """Describe the tool of some tests."""
+    return {
+        "name": name,
+        "schema": 1,
+        "version": "1.0",
+        "maintainer": _MAINTAINER,
+        "description": f"What the embedded server measures {', '.join(tests)} with",
+        "tests": tests,
+        "preference": 0,
+        "href": f"{root}/tools/{name}",
+    }
+
+
+def task_href(task: Task, root: str) -> str:
+    """Give the URL of a task."""
+    return f"{root}/tasks/{task.id}"
+
+
+def run_href(task: Task, run: Run, root: str) -> str:
+    """Give the URL of a run."""
+    return f"{task_href(task, root)}/runs/{run.id}"
+
+
+def describe_task(state: State, task: Task, root: str, *, detail: bool, secrets: bool) -> Dict[str, Any]:
+    """Describe a task as ``GET /tasks/ID`` does (recordings d01, d02, j01 and j03)."""
+    document = dict(task.document if secrets else without_secrets(task.document))
+    if detail:
+        document["detail"] = _detail(state, task)
+    described: Dict[str, Any] = in_database_order(document)
+    href = task_href(task, root)
+    if detail:
+        described["detail"].update(
+            {
+                "href": href,
+                "runs-href": f"{href}/runs",
+                "first-run-href": f"{href}/runs/first",
+                "next-run-href": f"{href}/runs/next",
+            }
+        )
+    return {**described, "href": href}
+
+
+def _detail(state: State, task: Task) -> Dict[str, Any]:
+    kind = task.test.scheduling_class
+    return {
+        "added": moment(state, task.added),
+        "anytime": kind in {"background", "background-multi"},
+        "cli": list(task.cli),
+        "diags": f"Hints:\n  requester: {task.requester}\n  server: {task.server}\n{LIMITS}",
+        "duration": format_duration(task.duration),
+        "enabled": task.enabled,
+        "exclusive": kind == "exclusive",
+        "hints": {"requester": task.requester, "server": task.server},
+        "multi-result": task.test.multi_result,
+        "participant": 0,
+        "participants": participants(state, task),
+        "post": "P0D",
+        "runs": task.runs_made,
+        "runs-started": task.runs_started,
+        "slip": format_duration(task.schedule.slip),
+        "start": None if task.start is None else moment(state, task.start),
+    }
+
+
+def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool) -> Dict[str, Any]:
+    """Describe a run as ``GET RUN`` does (recordings e04, e08, h10, j11 and f-dnsfail-state-failed)."""
+    document = {
+        "added": moment(state, run.added),
+        "state": run.state,
+        "state-display": _DISPLAYED.get(run.state, run.state.capitalize()),
+        "errors": run.errors,
+        "result": run.result,
+        "result-full": run.result_full,
+        "result-merged": merged_result(state, run),
+        "duration": format_duration(run.end_time - run.start_time),
+        "start-time": moment(state, run.start_time),
+        "end-time": moment(state, run.end_time),
+        "participant": 0,
+        "participants": participants(state, task),
+        **_preparations(run),
+    }
+    if run.state == "failed" and not run.is_extra:
+        document["clock-survey"] = [{"time": moment(state, run.end_time), "source": "unknown", "synchronized": False}]
+    archives = task.document.get("archives", [])
+    if archives and run.state in FINAL_STATES and run.result_merged is not None:
+        document["archivings"] = [_archiving(state, run, archive) for archive in archives]
+    described: Dict[str, Any] = in_database_order(document if secrets else without_secrets(document))
+    href = run_href(task, run, root)
+    return {**described, "href": href, "task-href": task_href(task, root), "result-href": f"{href}/result"}
+
+
+def merged_result(state: State, run: Run) -> Any:
+    """Give the merged result of a run, signed, with its secrets; None where there is none."""
+    return None if run.result_merged is None else signed(run.result_merged, state.hostname)
+
+
+def _preparations(run: Run) -> Dict[str, Any]:
+    """Say what was found out before the run: for a further run nothing was, for one that never starts, little."""
+    if run.is_extra:
+        return {"priority": 0, "limit-diags": None, "participant-data": None, "participant-data-full": None}
+    found: Dict[str, Any] = {"participant-data": {}, "participant-data-full": [{}]}
+    if run.state == "nonstart":
+        found = {"participant-data": None, "participant-data-full": None}
+    return {"priority": None, "limit-diags": LIMITS, **found}
+
+
+def _archiving(state: State, run: Run, archive: Mapping[str, Any]) -> Dict[str, Any]:
+    """Say of one archive that nothing was sent to it, in the shape of recording j11."""
+    name = archive.get("archiver")
+    at = moment(state, run.end_time)
+    attempt = {"succeeded": False, "error": ARCHIVES}
+    return {
+        "spec": {"runs": "succeeded", **archive},
+        "archiver": {"name": name, "schema": 1, "version": "1.0", "maintainer": _MAINTAINER, "description": ARCHIVES},
+        "archiver_data": archive.get("data"),
+        "archived": False,
+        "completed": True,
+        "last_attempt": at,
+        "diags": [{"time": at, "return-code": 1, "stdout": attempt, "stderr": ""}],
+    }
+
+
+def participants(state: State, task: Task) -> List[str]:
+    """Name those who take part, this host by its own name."""
+    return [host or state.hostname for host in task.test.participants(task.spec)]
+
+
+def moment(state: State, time: datetime) -> str:
+    """Write a time, without fractions of a second where the pace has none."""
+    return format_timestamp(time.replace(microsecond=0) if state.pace.whole_seconds else time)
+
+
+def measured_by(hostname: str) -> str:
+    """Say who measured."""
+    return f"the embedded server of pscheduler-batch on {hostname}"
+
+
+def signed(merged: Mapping[str, Any], hostname: str) -> Dict[str, Any]:
+    """Add ``measured-by`` to a merged result; one of a failure stays as it is."""
+    if merged.get("succeeded") is not True:
+        return dict(merged)
+    return {**merged, "measured-by": measured_by(hostname)}
+
+
+def signed_plain(text: str, hostname: str) -> str:
+    """Add a last line to a result as text; the reply adds the line end."""
+    lines = text.rstrip("\n")
+    return f"{lines}\nMeasured by {measured_by(hostname)}" if lines else f"Measured by {measured_by(hostname)}"
+
+
+def signed_html(fragment: str, hostname: str) -> str:
+    """Add a last paragraph to a result as a fragment of HTML; the reply adds the line end."""
+    lines = fragment.rstrip("\n")
+    paragraph = f"<p>Measured by {escape(measured_by(hostname))}</p>"
+    return f"{lines}\n{paragraph}" if lines else paragraph

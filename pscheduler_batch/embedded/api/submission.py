@@ -1,0 +1,151 @@
+"""From the body of a POST to a task, or to the reason why not: all the rows of the table in the API's description."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any, Dict, Mapping, Optional, Sequence
+from urllib.parse import quote_plus
+
+from pscheduler_batch.embedded.api.replies import TOO_LONG, RefusalError, internal_problem, is_too_long
+from pscheduler_batch.embedded.api.task_schema import TaskError, check_task
+from pscheduler_batch.embedded.documents import without_comments, without_secrets
+from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
+from pscheduler_batch.embedded.scheduling.state import State
+from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
+from pscheduler_batch.embedded.test import SpecError, Test
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+async def accept_task(state: State, body: bytes, content_type: str, *, requester: str, server: str) -> Task:
+    """
+    Make a task of what was posted.
+
+    Args:
+        state: The server.
+        body: The body as it came.
+        content_type: Its media type, "" where none was given.
+        requester: The client's address.
+        server: The address that the client used.
+
+    Raises:
+        RefusalError: It cannot be accepted.
+    """
+    document = _load_task(body, content_type)
+    test = check_test(state, document["test"]["type"], document["test"]["spec"])
+    await _check_lead_bind(document.get("lead-bind"))
+    _check_length(state, document["test"])
+    await _check_tools(state, test, document)
+    try:
+        schedule = Schedule.load(document["schedule"])
+        start = schedule.first_start(state.now())
+    except (KeyError, UnusableScheduleError):
+        # No schedule at all is what pScheduler stumbles over last (recordings c04 and c22).
+        raise internal_problem() from None
+    document["tool"] = test.tool
+    spec = document["test"]["spec"]
+    return Task(
+        test=test,
+        document=document,
+        schedule=schedule,
+        start=start,
+        added=state.now(),
+        duration=test.duration(spec),
+        cli=tuple(test.cli(without_secrets(spec))),
+        requester=requester,
+        server=server,
+    )
+
+
+def check_test(state: State, name: str, spec: Any) -> Test:
+    """
+    Find a test and check a specification for it.
+
+    Raises:
+        RefusalError: 500 where there is no such test (recording c13), 400 where the specification is wrong (c11).
+    """
+    test = state.tests.get(name)
+    if test is None:
+        raise RefusalError(500, f"Unable to validate test spec: Unknown test plugin '{name}'")
+    try:
+        test.check(spec)
+    except SpecError as error:
+        raise RefusalError(400, f"Invalid test specification: {error}") from error
+    return test
+
+
+def load_json(text: str) -> Any:
+    """
+    Read JSON, and word what is wrong with it in pScheduler's way (recordings b33 and c07).
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"Invalid JSON: {error}") from error
+
+
+def _load_task(body: bytes, content_type: str) -> Dict[str, Any]:
+    if content_type.partition(";")[0].strip().lower() in _FORMS:
+        body = b""  # The web framework below pScheduler swallows forms (recording c03).
+    try:
+        text = body.decode("ascii")
+    except UnicodeDecodeError:
+        raise internal_problem() from None  # Recording c35.
+    try:
+        document = without_comments(load_json(text))
+        check_task(document)
+    except (TaskError, ValueError) as error:
+        raise RefusalError(400, f"Invalid task specification: {error}") from error
+    task: Dict[str, Any] = document
+    return task
+
+
+async def _check_lead_bind(address: Optional[str]) -> None:
+    if address is not None and not await _is_own_address(address):
+        raise RefusalError(400, f"Lead bind '{address}' is not  on this host")  # Two spaces: recording c32.
+
+
+async def _is_own_address(name: str) -> bool:
+    """Say whether a name or address is one that this machine can send from."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, 0, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind(address)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _check_length(state: State, test: Mapping[str, Any]) -> None:
+    """Refuse a test that is too long for the URL with which pScheduler asks for its tools (recording c60)."""
+    target = f"/pscheduler/tools?test={quote_plus(json.dumps(test))}"
+    if is_too_long("GET", target):
+        raise RefusalError(500, f"Error getting tools from {state.hostname}: 414: {TOO_LONG}")
+
+
+async def _check_tools(state: State, test: Test, document: Mapping[str, Any]) -> None:
+    """Refuse what cannot be measured here, or not with the tools that are wanted (recording c16)."""
+    spec = document["test"]["spec"]
+    reason = await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
+    wanted = _wanted_tools(document)
+    if reason is None and (wanted is None or test.tool in wanted):
+        return
+    lines = ["Unable to complete request: None of the participants could run this test:", "", f"{state.hostname}:", ""]
+    if reason is None:
+        lines += ["  Offered", f"    {test.tool}"]
+    else:
+        lines += ["  Offered", "  Declined", f"    {test.tool}", f"      - {reason}"]
+    raise RefusalError(422, "\n".join([*lines, ""]))
+
+
+def _wanted_tools(document: Mapping[str, Any]) -> Optional[Sequence[str]]:
+    if "tools" in document:
+        tools: Sequence[str] = document["tools"]
+        return tools
+    return [document["tool"]] if "tool" in document else None

@@ -1,0 +1,1 @@
+"""Faults on demand: requests that the embedded server refuses, delays or garbles."""

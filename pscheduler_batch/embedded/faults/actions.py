@@ -1,0 +1,154 @@
+"""
+What can happen to a request instead of the usual answer.
+
+Each function here makes an action: it is handed the whole connection, so it may answer, wait, break off, or let the
+server answer and change what it says. Which requests an action is for is the business of
+:mod:`pscheduler_batch.embedded.faults.rules`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Awaitable, Callable, Dict, List, Literal, Optional
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Action = Callable[[ASGIApp, Scope, Receive, Send], Awaitable[None]]
+
+# How much of an answer leaves the server: nothing, status and headers, or these and the first half of the body.
+Sent = Literal["nothing", "head", "half"]
+
+# The name under which a connection's scope has the function that breaks it off.
+ABORT = "pscheduler_batch.abort"
+
+_PORTIONS = 10  # of a slow body in a second, where that makes at least a byte each
+
+
+def answering(status: int, body: str, content_type: str) -> Action:
+    """Answer with a status and a body; what is asked for is not done."""
+
+    async def action(_app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(body, status, headers={"Content-Type": content_type})(scope, receive, send)
+
+    return action
+
+
+def delaying(seconds: float, *, done: bool) -> Action:
+    """Answer so many seconds later, and do what is asked for after that time, or before it where ``done`` is true."""
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        if done:
+            reply = await _Reply.of(app, scope, receive)
+            await asyncio.sleep(seconds)
+            await reply.send(send)
+        else:
+            await asyncio.sleep(seconds)
+            await app(scope, receive, send)
+
+    return action
+
+
+def hanging(*, done: bool, sent: Sent) -> Action:
+    """Say no more after some point, until the client gives up or the server stops."""
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await _begin(app, scope, receive, send, done=done, sent=sent)
+        await _until_gone(receive)
+
+    return action
+
+
+def breaking_off(*, done: bool, sent: Sent) -> Action:
+    """Break the connection off at some point."""
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await _begin(app, scope, receive, send, done=done, sent=sent)
+        scope["extensions"][ABORT]()
+        await _until_gone(receive)
+
+    return action
+
+
+def slowing(bytes_per_second: float) -> Action:
+    """Answer as usual, but with a body that takes its time; status and headers come at once."""
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = await _Reply.of(app, scope, receive)
+        size = max(1, round(bytes_per_second / _PORTIONS))
+        await send(reply.head)
+        for begin in range(0, len(reply.body), size):
+            await asyncio.sleep(size / bytes_per_second)
+            await send(_portion(reply.body[begin : begin + size], more=True))
+        await send(_portion(b"", more=False))
+
+    return action
+
+
+def changing(change: Callable[[bytes], bytes], content_type: Optional[str]) -> Action:
+    """Answer as usual, but with the body changed, and its media type where one is given."""
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = await _Reply.of(app, scope, receive)
+        reply.body = change(reply.body)
+        headers = {"content-length": str(len(reply.body))}
+        if content_type is not None:
+            headers["content-type"] = content_type
+        reply.set_headers(headers)
+        await reply.send(send)
+
+    return action
+
+
+class _Reply:
+    """A whole answer of the application's, not sent yet."""
+
+    def __init__(self, head: Message, body: bytes) -> None:
+        self.head = head
+        self.body = body
+
+    @classmethod
+    async def of(cls, app: ASGIApp, scope: Scope, receive: Receive) -> _Reply:
+        """Let the application answer, and keep what it says."""
+        heads: List[Message] = []
+        bodies: List[bytes] = []
+
+        async def keep(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                heads.append(message)
+            else:
+                bodies.append(message.get("body", b""))
+
+        await app(scope, receive, keep)
+        return cls(heads[0], b"".join(bodies))
+
+    def set_headers(self, headers: Dict[str, str]) -> None:
+        """Put headers, by their names in lower case, in the place of those that the answer has."""
+        new = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
+        kept = [(name, value) for name, value in self.head["headers"] if name.lower() not in new]
+        self.head = {**self.head, "headers": [*kept, *new.items()]}
+
+    async def send(self, send: Send) -> None:
+        """Send all of it."""
+        await send(self.head)
+        await send(_portion(self.body, more=False))
+
+
+async def _begin(app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, done: bool, sent: Sent) -> None:
+    """Do what is asked for, or not, and send the first part of the answer, which nobody has without its being done."""
+    if sent == "nothing" and not done:
+        return
+    reply = await _Reply.of(app, scope, receive)
+    if sent != "nothing":
+        await send(reply.head)
+    if sent == "half":
+        await send(_portion(reply.body[: len(reply.body) // 2], more=True))
+
+
+def _portion(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

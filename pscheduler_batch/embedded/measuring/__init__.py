@@ -1,0 +1,1 @@
+"""How the embedded server measures: packets, sockets and traces."""

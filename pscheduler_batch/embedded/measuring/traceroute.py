@@ -1,0 +1,178 @@
+"""Tracing: probes with a rising TTL and who answered, over sockets of this process or by the ``traceroute`` command."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Union
+
+from pscheduler_batch.embedded.measuring.addresses import version_of
+from pscheduler_batch.embedded.measuring.icmp import Echo, EchoOptions, EchoSocket
+from pscheduler_batch.embedded.measuring.socket_ancillary import TTL_EXCEEDED
+from pscheduler_batch.embedded.measuring.udp_probe import UdpProbeSocket
+
+ProbeSocket = Union[EchoSocket, UdpProbeSocket]
+
+_AT_ONCE = 15
+_COMMAND_SLACK = 5.0
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    What is to be traced.
+
+    Attributes:
+        family: ``socket.AF_INET`` or ``socket.AF_INET6``.
+        address: Where to.
+        first: The TTL to begin with.
+        hops: The highest TTL.
+        wait: How long to wait for the answers of the probes that are out together, in seconds.
+        gap: How long after each other probes are sent, in seconds.
+    """
+
+    family: int
+    address: str
+    first: int
+    hops: int
+    wait: float
+    gap: float
+    options: EchoOptions
+
+    @property
+    def longest(self) -> float:
+        """How long one path takes when nobody answers, in seconds."""
+        probes = max(0, self.hops - self.first + 1)
+        return -(-probes // _AT_ONCE) * self.wait + probes * self.gap
+
+
+@dataclass(frozen=True)
+class Hop:
+    """Who answered the probe of one TTL, and after how many seconds; ``error`` where that was no mere passing by."""
+
+    address: str
+    elapsed: float
+    error: Optional[str] = None
+
+
+Path = List[Optional[Hop]]
+"""The hops from the first TTL on; None where nobody answered."""
+
+
+async def trace(route: Route, make_socket: Callable[[], ProbeSocket]) -> Path:
+    """
+    Trace one path over a socket of its own.
+
+    Raises:
+        ICMPLibError, OSError: The socket cannot be opened, or a packet cannot be sent.
+    """
+    sock = make_socket()
+    loop = asyncio.get_running_loop()
+    probing = _Probing(route, sock)
+    loop.add_reader(sock.fileno(), probing.gather)
+    try:
+        return await probing.run()
+    finally:
+        loop.remove_reader(sock.fileno())
+        sock.close()
+
+
+class _Probing:
+    """The state of one path while it is traced."""
+
+    def __init__(self, route: Route, sock: ProbeSocket) -> None:
+        self._route = route
+        self._socket = sock
+        self._sent: Dict[int, float] = {}
+        self._found: Dict[int, Hop] = {}
+        self._end: Optional[int] = None
+        self._changed = asyncio.Event()
+
+    async def run(self) -> Path:
+        """Probe some TTLs at a time until the destination answers."""
+        last = self._route.first - 1
+        while self._end is None and last < self._route.hops:
+            first, last = last + 1, min(last + _AT_ONCE, self._route.hops)
+            for hops in range(first, last + 1):
+                self._sent[hops] = self._socket.send(hops, ttl=hops)
+                await asyncio.sleep(self._route.gap)
+            await self._wait_for(range(first, last + 1))
+        stop = last if self._end is None else self._end
+        return [self._found.get(hops) for hops in range(self._route.first, stop + 1)]
+
+    async def _wait_for(self, window: range) -> None:
+        ends = time.monotonic() + self._route.wait
+        while not self._settled(window):
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), ends - time.monotonic())
+            except asyncio.TimeoutError:
+                return
+
+    def _settled(self, window: range) -> bool:
+        needed = window if self._end is None else range(window.start, min(window.stop, self._end + 1))
+        return all(hops in self._found for hops in needed)
+
+    def gather(self) -> None:
+        """Take in what has arrived."""
+        for echo in self._socket.receive():
+            if echo.sequence in self._sent and echo.sequence not in self._found:
+                self._found[echo.sequence] = self._hop(echo)
+                if echo.error != TTL_EXCEEDED:
+                    self._end = echo.sequence if self._end is None else min(self._end, echo.sequence)
+        self._changed.set()
+
+    def _hop(self, echo: Echo) -> Hop:
+        arrived = echo.error in (None, TTL_EXCEEDED) or (
+            echo.error == "port-unreachable" and isinstance(self._socket, UdpProbeSocket)
+        )
+        elapsed = max(0.0, echo.received - self._sent[echo.sequence])
+        return Hop(echo.address, elapsed, None if arrived else echo.error)
+
+
+def command() -> Optional[str]:
+    """Find the system's ``traceroute`` command."""
+    return shutil.which("traceroute")
+
+
+async def trace_by_command(route: Route, *, icmp: bool) -> Path:
+    """
+    Have the system's ``traceroute`` command trace one path.
+
+    Raises:
+        OSError: It cannot be started, or it fails; the text has its own words.
+    """
+    arguments = [command() or "traceroute", f"-{version_of(route.family)}", "-n", "-q", "1"]
+    arguments += ["-f", str(route.first), "-m", str(route.hops), "-w", f"{route.wait:g}"]
+    arguments += ["-t", str(route.options.tos)] if route.options.tos else []
+    arguments += ["-s", route.options.source] if route.options.source else []
+    arguments += ["-I"] if icmp else []
+    process = await asyncio.create_subprocess_exec(
+        *arguments, route.address, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), route.longest + _COMMAND_SLACK)
+    except asyncio.TimeoutError:
+        raise OSError("the traceroute command did not end in time") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise OSError(err.decode(errors="replace").strip() or f"traceroute exited with {process.returncode}")
+    return parse_traceroute(out.decode(errors="replace"))
+
+
+def parse_traceroute(output: str) -> Path:
+    """Read what ``traceroute -n -q 1`` writes."""
+    path: Path = []
+    for line in output.splitlines():
+        match = re.match(r"\s*\d+\s+(?:\*|(\S+)\s+([\d.]+) ms(?:\s+(!\S*))?)", line)
+        if match:
+            address, milliseconds, mark = match.groups()
+            path.append(Hop(address, float(milliseconds) / 1000, mark) if address else None)
+    return path

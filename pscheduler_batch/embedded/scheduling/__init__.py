@@ -1,0 +1,1 @@
+"""Tasks and runs of the embedded server: when each is scheduled, started and finished."""

@@ -1,0 +1,252 @@
+"""
+The life of tasks and runs.
+
+Every task has one coroutine that makes its runs appear, and every run one that carries it from state to state; both
+cost the machine nothing while they wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from datetime import datetime, timedelta
+from typing import Any, Callable, Coroutine, Iterable, Optional, Set
+
+from pscheduler_batch.embedded.scheduling.bookings import Bookings
+from pscheduler_batch.embedded.scheduling.measurement import extra_run, failure, first_outcome, outcomes, reports
+from pscheduler_batch.embedded.scheduling.state import State
+from pscheduler_batch.embedded.scheduling.tasks_and_runs import FINAL_STATES, UNSTARTED_STATES, Run, Task
+
+logger = logging.getLogger("pscheduler_batch.embedded")
+
+# Runs are "running" from three seconds before their start (f-future-timeline), and shortly before that "on-deck".
+ON_DECK_LEAD = 3.5
+RUNNING_LEAD = 3.0
+
+# How long a cancelled measurement may take to end, in seconds, when the server stops.
+PATIENCE = 0.3
+
+
+class Scheduler:
+    """Makes the runs of a server's tasks; to be used on the server's event loop only."""
+
+    def __init__(self, state: State, *, chance: Callable[[], float] = random.random) -> None:
+        self._state = state
+        self._chance = chance
+        self._bookings = Bookings()
+        self._workers: Set[asyncio.Task[None]] = set()
+
+    def submit(self, task: Task) -> None:
+        """Take a task in; its first run appears a little later."""
+        self._state.tasks[task.id] = task
+        task.worker = self._spawn(self._make_runs(task))
+
+    def resume(self) -> None:
+        """
+        Take up the tasks that are there from before the server was stopped.
+
+        Runs whose start is still to come are carried out, and the first run of a task that has none yet is made. Runs
+        whose start went by meanwhile become missed, and those whose measurement was interrupted overdue, each so long
+        after its end as in the recordings (f-missed-timeline and f-overdue-timeline).
+        """
+        for task in self._state.tasks.values():
+            if not task.enabled:
+                continue
+            for run in task.runs:
+                if run.state not in FINAL_STATES:
+                    self._resume_run(task, run)
+            if not task.runs_made or task.schedule.repeat is not None:
+                task.worker = self._spawn(self._make_runs(task))
+
+    def cancel(self, task: Task) -> None:
+        """Cancel a task: runs that have not started vanish, one that is running is canceled (recordings of group i)."""
+        task.enabled = False
+        if task.worker is not None:
+            task.worker.cancel()
+        for run in list(task.runs):
+            self.cancel_run(task, run)
+
+    def cancel_run(self, task: Task, run: Run) -> None:
+        """Cancel one run; what has become of a run that is over stays (recordings i42 to i44)."""
+        if run.worker is not None:
+            run.worker.cancel()
+        if run.state in UNSTARTED_STATES:
+            task.runs.remove(run)
+        elif run.state not in FINAL_STATES:
+            run.state = "canceled"
+        self._bookings.free(run.id)
+        task.news.tell()
+
+    async def close(self) -> None:
+        """End everything that is under way."""
+        await end_all(self._workers)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        worker = asyncio.get_running_loop().create_task(work)
+        self._workers.add(worker)
+        worker.add_done_callback(self._finish)
+        return worker
+
+    def _finish(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        error = None if worker.cancelled() else worker.exception()
+        if error is not None:
+            logger.error("the embedded server broke", exc_info=error)
+
+    async def _make_runs(self, task: Task) -> None:
+        state, schedule = self._state, task.schedule
+        await state.sleep(state.pace.scheduling)
+        # There are some already where the server was stopped and started again.
+        starts = [run.start_time for run in task.runs if not run.is_extra]
+        count = len(starts) or 1
+        last = starts[-1] if starts else self._make_run(task, task.start)
+        while schedule.repeat is not None and count != schedule.max_runs:
+            last = next_start(last, schedule.repeat, state.now())
+            if schedule.until is not None and last > schedule.until:
+                return
+            await self._sleep_until(last - timedelta(seconds=state.pace.setup))
+            self._make_run(task, last)
+            count += 1
+
+    def _make_run(self, task: Task, wanted: Optional[datetime]) -> datetime:
+        """Make a run appear, and give the start that was wanted, or that it has where none was."""
+        now = self._state.now()
+        start, free = self._find_start(task, wanted, now)
+        run = Run(added=now, start_time=start, end_time=start + task.duration)
+        if free:
+            self._engage(task, run)
+        else:
+            run.state = "nonstart"
+            run.errors = (
+                f"No time is free for this {task.test.scheduling_class} test between {start.isoformat()}"
+                f" and {(start + task.schedule.slip + task.duration).isoformat()}."
+            )
+        task.runs.append(run)
+        task.runs_made += 1
+        task.news.tell()
+        return wanted or start
+
+    def _engage(self, task: Task, run: Run) -> None:
+        self._bookings.take(run.id, task.test.scheduling_class, run.start_time, run.end_time)
+        run.worker = self._spawn(self._carry_out(task, run))
+
+    def _resume_run(self, task: Task, run: Run) -> None:
+        if run.start_time > self._state.now():
+            self._engage(task, run)
+        else:
+            becomes = "missed" if run.state in UNSTARTED_STATES else "overdue"
+            run.worker = self._spawn(self._give_up(task, run, becomes))
+
+    def _find_start(self, task: Task, wanted: Optional[datetime], now: datetime) -> tuple[datetime, bool]:
+        """Give the start of a run and whether that time is free."""
+        earliest = self._round_up(now + timedelta(seconds=self._state.pace.setup))
+        start = max(wanted or earliest, earliest)
+        kind, slip = task.test.scheduling_class, task.schedule.slip
+        if task.schedule.random_slip:
+            moved = self._round_up(start + slip * self._chance())
+            found = self._bookings.find(kind, start, slip, task.duration, not_before=moved)
+            if found is not None:
+                return found, True
+        found = self._bookings.find(kind, start, slip, task.duration)
+        return found or start, found is not None
+
+    async def _carry_out(self, task: Task, run: Run) -> None:
+        setup = self._state.pace.setup
+        try:
+            await self._sleep_until(run.start_time - timedelta(seconds=min(ON_DECK_LEAD, 0.9 * setup)))
+            if run.state in UNSTARTED_STATES:  # Not so where the server was away while it was "running" already.
+                self._enter(task, run, "on-deck")
+            await self._sleep_until(run.start_time - timedelta(seconds=min(RUNNING_LEAD, 0.75 * setup)))
+            if run.state in UNSTARTED_STATES:
+                task.runs_started += 1
+                self._enter(task, run, "running")
+            await self._sleep_until(run.start_time)
+            await self._measure(task, run)
+        finally:
+            self._bookings.free(run.id)
+
+    async def _measure(self, task: Task, run: Run) -> None:
+        late = (self._lapse(run) - self._state.now()).total_seconds()
+        watch = asyncio.get_running_loop().call_later(late, self._note_overdue, task, run)
+        try:
+            await (self._measure_many(task, run) if task.test.multi_result else self._measure_once(task, run))
+        finally:
+            watch.cancel()
+
+    async def _measure_once(self, task: Task, run: Run) -> None:
+        try:
+            outcome = await first_outcome(task.test, task.spec)
+            if outcome is None:
+                outcome = failure(RuntimeError("The test ended without a result."))
+        except Exception as error:  # noqa: BLE001 - whatever a test does wrong is a failed run
+            outcome = failure(error)
+        run.result, run.errors = reports(outcome)[0], outcome.errors
+        self._enter(task, run, "cleanup")
+        await self._state.sleep(self._state.pace.cleanup)
+        run.result_full, run.result_merged = reports(outcome), outcome.merged
+        self._complete(task, run, succeeded=outcome.merged.get("succeeded") is True)
+
+    async def _measure_many(self, task: Task, lead: Run) -> None:
+        try:
+            async for outcome in outcomes(task.test, task.spec):
+                task.runs.append(extra_run(outcome, self._round_down(self._state.now())))
+                task.runs_made += 1
+                task.news.tell()
+        except Exception as error:  # noqa: BLE001 - whatever a test does wrong is a failed run
+            lead.errors = failure(error).errors
+        self._complete(task, lead, succeeded=lead.errors is None)
+
+    def _complete(self, task: Task, run: Run, *, succeeded: bool) -> None:
+        run.end_time = max(run.start_time, self._round_down(self._state.now()))
+        self._enter(task, run, "finished" if succeeded else "failed")
+
+    def _enter(self, task: Task, run: Run, state: str) -> None:
+        run.state = state
+        task.news.tell()
+
+    async def _give_up(self, task: Task, run: Run, state: str) -> None:
+        await self._sleep_until(self._lapse(run))
+        self._enter(task, run, state)
+
+    def _lapse(self, run: Run) -> datetime:
+        """Give the moment from which on nobody expects a result of a run."""
+        return run.end_time + timedelta(seconds=self._state.pace.giving_up)
+
+    def _note_overdue(self, task: Task, run: Run) -> None:
+        if run.state == "running":
+            self._enter(task, run, "overdue")
+
+    async def _sleep_until(self, moment: datetime) -> None:
+        await self._state.sleep(max(0.0, (moment - self._state.now()).total_seconds()))
+
+    def _round_up(self, moment: datetime) -> datetime:
+        if not self._state.pace.whole_seconds or moment.microsecond == 0:
+            return moment
+        return moment.replace(microsecond=0) + timedelta(seconds=1)
+
+    def _round_down(self, moment: datetime) -> datetime:
+        return moment.replace(microsecond=0) if self._state.pace.whole_seconds else moment
+
+
+async def end_all(works: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel some work and wait for its end; a measurement that does not let itself be cancelled is left behind."""
+    under_way = [work for work in works if not work.done()]
+    for work in under_way:
+        work.cancel()
+    if under_way:
+        await asyncio.wait(under_way, timeout=PATIENCE)
+
+
+def next_start(last: datetime, repeat: timedelta, now: datetime) -> datetime:
+    """
+    Give the start that follows one, leaving out those that are over already.
+
+    >>> from datetime import timezone
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    >>> next_start(noon, timedelta(minutes=10), noon + timedelta(minutes=25)).minute
+    30
+    """
+    steps = max(1, math.ceil((now - last) / repeat))
+    return last + steps * repeat

@@ -1,0 +1,128 @@
+"""The tasks and runs that the embedded server keeps, and the news of their changes."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from pscheduler_batch.embedded.scheduling.schedule import Schedule
+from pscheduler_batch.embedded.test import Test
+
+FINAL_STATES = frozenset({"finished", "overdue", "missed", "failed", "preempted", "nonstart", "canceled"})
+UNSTARTED_STATES = frozenset({"pending", "on-deck"})
+UPCOMING_STATES = frozenset({"pending", "on-deck", "running", "nonstart"})
+
+
+class News:
+    """Wakes those who wait for something to change; must be used on the server's event loop only."""
+
+    def __init__(self) -> None:
+        self._waiting: List[asyncio.Event] = []
+
+    def tell(self) -> None:
+        """Wake everybody, who then look for themselves."""
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            event.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until the condition holds, but not longer than so many seconds; say whether it does."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not condition():
+            left = deadline - loop.time()
+            if left <= 0:
+                return False
+            event = asyncio.Event()
+            self._waiting.append(event)
+            try:
+                await asyncio.wait_for(event.wait(), left)
+            except asyncio.TimeoutError:
+                return condition()
+            finally:
+                self._waiting = [other for other in self._waiting if other is not event]
+        return True
+
+
+@dataclass(eq=False)
+class Run:
+    """
+    One execution of a task.
+
+    Attributes:
+        start_time: When it starts, as announced.
+        end_time: When it ends: as announced, and in a run with a result as it was.
+        result: What the lead participant reported, null until known.
+        result_full: What every participant reported.
+        result_merged: The result as the test gave it, not yet signed.
+        is_extra: One of the further runs of a test with several results, which carry nothing but the merged result
+            (recording h10-run01).
+    """
+
+    added: datetime
+    start_time: datetime
+    end_time: datetime
+    state: str = "pending"
+    errors: Optional[str] = None
+    result: Optional[Mapping[str, Any]] = None
+    result_full: Optional[Tuple[Mapping[str, Any], ...]] = None
+    result_merged: Optional[Mapping[str, Any]] = None
+    is_extra: bool = False
+    worker: Optional[asyncio.Task[None]] = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether ``wait-merged`` has an end: a final state and everything known (recordings g33, h16 and h18)."""
+        return self.state in FINAL_STATES and self.result_merged is not None and self.result_full is not None
+
+
+@dataclass(eq=False)
+class Task:
+    """
+    A task that was accepted.
+
+    Attributes:
+        document: The task as it was posted, without its comments, with its secrets, with the tool in it.
+        duration: How long a run takes at the most.
+        cli: The options of pScheduler's ``task`` command for it, without secrets, unlike recording j21.
+        requester: The address that posted it.
+        server: The address that it was posted to.
+        runs: Those that can be seen, in the order of their times.
+        runs_made: How many there ever were, those that were deleted included (recording i03).
+        runs_started: How many of them got as far as to start.
+    """
+
+    test: Test
+    document: Dict[str, Any]
+    schedule: Schedule
+    start: Optional[datetime]
+    added: datetime
+    duration: timedelta
+    cli: Tuple[str, ...]
+    requester: str
+    server: str
+    enabled: bool = True
+    runs: List[Run] = field(default_factory=list)
+    runs_made: int = 0
+    runs_started: int = 0
+    worker: Optional[asyncio.Task[None]] = None
+    news: News = field(default_factory=News)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The specification of the test."""
+        spec: Mapping[str, Any] = self.document["test"]["spec"]
+        return spec
+
+    def run(self, run_id: str) -> Optional[Run]:
+        """Find a run, None where there is no such one (any more)."""
+        return next((run for run in self.runs if run.id == run_id), None)
+
+    def next_run(self) -> Optional[Run]:
+        """Find the run that comes next or is under way, None where there is none."""
+        return next((run for run in self.runs if run.state in UNSTARTED_STATES or run.state == "running"), None)

@@ -1,0 +1,187 @@
+"""
+Problems as text for people: each with the line of the input that it is about, and a caret under the place.
+
+The first line of a problem is the one that it is known by, ``FILE: At /jobs/0 (line 3, column 5): …``; what stands
+under it is indented. Secrets in the shown lines are blotted out (decision 17), and nothing gets through that a terminal
+would obey.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from itertools import accumulate
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from pscheduler_batch.errors import WARNING, Change, Problem
+from pscheduler_batch.input.positions import Lines, secret_spans, spans_between
+from pscheduler_batch.redaction import hide_secrets
+from pscheduler_batch.text import printable
+
+# How many columns of a line are shown; half of them are kept for either side of the place.
+_SHOWN = 120
+# How far before it a secret may begin whose end is shown, in text that is no JSON; what lies before does not matter.
+_CONTEXT = 100_000
+# How much of a pointer, and of all that is said in the first line, is shown: names in the input may be of any length.
+_LONGEST_POINTER = 200
+_LONGEST_HEAD = 1500
+
+_INDENT = "    "
+
+
+def render_problems(problems: Iterable[Problem], *, text: Optional[str], source: Optional[str]) -> str:
+    r"""
+    Write problems, and warnings, for the standard error.
+
+    >>> text = '{"jobs": [5]}'
+    >>> print(render_problems([Problem("/jobs/0", "found 5", 1, 11)], text=text, source="a.json"))
+    a.json: At /jobs/0 (line 1, column 11): found 5
+        {"jobs": [5]}
+                  ^
+
+    Args:
+        problems: What is to be said, in this order.
+        text: The text of the input, where it came as text.
+        source: What the file is called.
+
+    Returns:
+        Lines without a newline behind the last one; "" for no problems. The first line of each problem says all that
+        there is to say, the indented ones under it show it. A warning's first line begins with "warning: ".
+    """
+    lines = None if text is None else _Text(text)
+    return "\n".join(line for problem in problems for line in _render(problem, lines, source))
+
+
+def render_warnings(warnings: Iterable[Problem], *, text: Optional[str], source: Optional[str]) -> str:
+    """
+    Write what is strange but not wrong; the parameters are those of :func:`render_problems`.
+
+    >>> print(render_warnings([Problem("/jobs", "there are no jobs")], text=None, source=None))
+    warning: At /jobs: there are no jobs
+    """
+    told = [replace(warning, severity=WARNING) for warning in warnings]
+    return render_problems(told, text=text, source=source)
+
+
+def _render(problem: Problem, text: Optional[_Text], source: Optional[str]) -> Iterator[str]:
+    head, *more = str(replace(problem, where=printable(_short_pointer(problem.where)))).split("\n")
+    beginning = "warning: " if problem.severity == WARNING else ""
+    named = head if source is None else f"{source}: {head}"
+    yield _clip(printable(f"{beginning}{named}"))
+    # What has lines of its own shows the place already: of a script that does not compile, or of text that is no JSON.
+    yield from (_clip(printable(line)) for line in more)
+    if not more and text is not None and problem.line is not None and problem.column is not None:
+        yield from text.excerpt(problem.line, problem.column, problem.end_column)
+    if problem.change is not None:
+        yield from _render_change(problem.change)
+
+
+def _render_change(change: Change) -> Iterator[str]:
+    part = "the task" if change.part == "/" else printable(_short_pointer(change.part))
+    if change.before:
+        yield f"{_INDENT}{part} before: {printable(change.before)}"
+    if change.after:
+        yield f"{_INDENT}{part} after:  {printable(change.after)}"
+
+
+def _short_pointer(where: str) -> str:
+    half = _LONGEST_POINTER // 2
+    return where if len(where) <= _LONGEST_POINTER else f"{where[:half]}…{where[-half:]}"
+
+
+def _clip(line: str) -> str:
+    return line if len(line) <= _LONGEST_HEAD else f"{line[:_LONGEST_HEAD]}…"
+
+
+class _Text:
+    """The text of an input, its lines, and where its secrets are."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = Lines(text)
+        try:
+            self._secrets: Optional[List[Tuple[int, int]]] = secret_spans(text)
+        except (LookupError, RecursionError, StopIteration, ValueError):
+            # It is no JSON, so what is secret has to be guessed.
+            self._secrets = None
+
+    def excerpt(self, line: int, column: int, end_column: Optional[int]) -> List[str]:
+        """Show a line of it; the arguments are those of a problem."""
+        offset = self._lines.start(line) + column - 1
+        if self._secrets is None:
+            return broken_excerpt(self._text, offset).split("\n")
+        length = 1 if end_column is None else end_column - column
+        start, stop = _around(self._text, offset)
+        return _point_at(self._without_secrets(start, stop), offset - start, length)
+
+    def _without_secrets(self, start: int, stop: int) -> str:
+        shown = self._text[start:stop]
+        for begin, behind in spans_between(self._secrets or (), start, stop):
+            hidden = range(max(begin, start) - start, min(behind, stop) - start)
+            if hidden:
+                shown = shown[: hidden.start] + "*" * len(hidden) + shown[hidden.stop :]
+        return shown
+
+
+def broken_excerpt(text: str, offset: int) -> str:
+    """
+    Show a line of some text that is no JSON, with a caret under a place; what may be a secret is blotted out.
+
+    Args:
+        text: The text.
+        offset: The place, which may be behind the last character.
+
+    Returns:
+        Two lines.
+    """
+    start, stop = _around(text, offset)
+    # No string goes on over the end of a line, so what is hidden can be worked out from a line's begin.
+    context = text.rfind("\n", 0, max(start - _CONTEXT, 0)) + 1
+    return "\n".join(_point_at(hide_secrets(text[context:stop])[start - context :], offset - start, 1))
+
+
+def _around(text: str, offset: int) -> Tuple[int, int]:
+    """Say from where to where the text is looked at: the line, or what is near the place; a bit more than is shown."""
+    end = text.find("\n", offset)
+    line_end = len(text) if end < 0 else end
+    line_start = text.rfind("\n", 0, offset) + 1
+    return max(line_start, offset - _SHOWN - 1), min(line_end, offset + _SHOWN + 1)
+
+
+def _point_at(shown: str, at: int, length: int) -> List[str]:
+    """Write a piece of a line, and carets under some of its characters."""
+    pieces = [_piece(character) for character in shown.rstrip()]
+    before, behind = pieces[:at][::-1], pieces[at:]
+    right = _fitting(behind, _SHOWN - min(_width(before), _SHOWN // 2))
+    left = _fitting(before, _SHOWN - _width(behind[:right]))
+    shown_before = "".join(piece for piece, _ in before[:left][::-1])
+    shown_behind = "".join(piece for piece, _ in behind[:right])
+    begin = "…" if left < len(before) else ""
+    end = "…" if right < len(behind) else ""
+    indent = _width(before[:left]) + len(begin) + max(at - len(pieces), 0)
+    carets = _width(behind[: min(length, right)])
+    return [
+        f"{_INDENT}{begin}{shown_before}{shown_behind}{end}",
+        f"{_INDENT}{' ' * indent}{'^' * max(carets, 1)}",
+    ]
+
+
+def _width(pieces: Sequence[Tuple[str, int]]) -> int:
+    return sum(width for _, width in pieces)
+
+
+def _fitting(pieces: Sequence[Tuple[str, int]], columns: int) -> int:
+    """Say how many of some pieces fit."""
+    return sum(1 for taken in accumulate(width for _, width in pieces[:_SHOWN]) if taken <= columns)
+
+
+def _piece(character: str) -> Tuple[str, int]:
+    """Write a character as a terminal can show it, and say how many columns it takes."""
+    if character == "\t":
+        return " ", 1
+    if not character.isprintable():
+        escape = printable(character)
+        return escape, len(escape)
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return character, 0
+    return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,150 @@
+"""
+Anybody's Python object to plain JSON without comments.
+
+What comes from the json module and what a Python program hands over take the same way, so that both are copied, freed
+of comments and checked for what JSON cannot hold by one rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Dict, List, Tuple
+
+from pscheduler_batch.pointers import Path, is_secret
+from pscheduler_batch.text import HIDDEN
+
+# The validator stops at 255 levels and the interpreter's own limit varies; no batch that means something comes near.
+MAX_DEPTH = 200
+TOO_DEEP = f"nested too deep: objects and arrays may be {MAX_DEPTH} levels deep at most"
+# Python neither reads nor writes longer whole numbers (sys.get_int_max_str_digits); 14,280 bits are 4,299 digits.
+MAX_DIGITS = 4300
+_MAX_BITS = 14280
+
+_AS_IS = frozenset([bool, type(None)])
+_MAX_SIMPLE = 2**63
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    Something to be said about a part of a batch.
+
+    Attributes:
+        path: The steps to it.
+        reason: What is to be said.
+        at_name: Whether it is about the pair's name, not about the value.
+    """
+
+    path: Path
+    reason: str
+    at_name: bool = False
+
+
+def to_plain(value: Any) -> Tuple[Any, List[Finding]]:
+    """
+    Copy a value, without the pairs whose names begin with # (decision 6).
+
+    Args:
+        value: What the json module or a caller gave; it is not changed, and the copy shares nothing with it that can
+            change. Tuples become arrays, and any mapping an object.
+
+    Returns:
+        The copy, and what JSON cannot hold; where there is any of that, the copy is not to be used.
+
+    Raises:
+        TooDeepError: It has more than 200 levels, or holds itself.
+    """
+    findings: List[Finding] = []
+    return _copy(value, (), findings), findings
+
+
+class TooDeepError(Exception):
+    """
+    Nested deeper than can be used everywhere.
+
+    Attributes:
+        path: Where it begins, in the first few steps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(TOO_DEEP)
+        self.path = path[:3]
+
+
+def _copy(value: Any, path: Path, findings: List[Finding]) -> Any:
+    if isinstance(value, Mapping):
+        _check_depth(path)
+        return _copy_object(value, path, findings)
+    if isinstance(value, (list, tuple)):
+        _check_depth(path)
+        # Almost all values are simple, and a large batch has very many: they are not worth a call and a path each.
+        return [
+            item if _is_simple(item) else _copy(item, (*path, number), findings) for number, item in enumerate(value)
+        ]
+    return _copy_scalar(value, path, findings)
+
+
+def _is_simple(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        simple: bool = value.isascii()
+        return simple
+    return kind in _AS_IS or (kind is int and -_MAX_SIMPLE < value < _MAX_SIMPLE)
+
+
+def _copy_object(value: Mapping[Any, Any], path: Path, findings: List[Finding]) -> Dict[str, Any]:
+    copy: Dict[str, Any] = {}
+    for name, item in value.items():
+        if not isinstance(name, str):
+            reason = f"found a name that is a Python {type(name).__name__}, and in JSON every name is a string"
+            findings.append(Finding((*path, str(name)), reason, at_name=True))
+        elif not name.startswith("#"):
+            if not name.isascii():
+                _check_text(name, path, findings)
+            copy[name] = item if _is_simple(item) else _copy(item, (*path, name), findings)
+    return copy
+
+
+def _copy_scalar(value: Any, path: Path, findings: List[Finding]) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            _refuse(path, f"found a whole number of more than {MAX_DIGITS - 1} digits, which is too long", findings)
+        return int(value)
+    if isinstance(value, float):
+        if not isfinite(value):
+            _refuse(path, _why_not_finite(value), findings)
+        return float(value)
+    if isinstance(value, str):
+        _check_text(value, path, findings)
+        return str(value)
+    _refuse(path, f"found a Python {type(value).__name__}, which JSON cannot hold", findings)
+    return None
+
+
+def _refuse(path: Path, reason: str, findings: List[Finding]) -> None:
+    shown = f"found {HIDDEN}, which JSON cannot hold" if is_secret(path) else reason
+    findings.append(Finding(path, shown))
+
+
+def _check_text(text: str, path: Path, findings: List[Finding]) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        _refuse(path, f"found {half} without the other half of its pair, which is no character", findings)
+
+
+def _why_not_finite(value: float) -> str:
+    if value != value:  # noqa: PLR0124 - only NaN is not equal to itself
+        return "found NaN, which JSON does not have; expected a number, or null for none"
+    sign = "-" if value < 0 else ""
+    return f"found {sign}Infinity, which JSON does not have, or a number too large to hold"
+
+
+def _check_depth(path: Path) -> None:
+    if len(path) >= MAX_DEPTH:
+        raise TooDeepError(path)

@@ -1,0 +1,220 @@
+"""
+Bytes, text or a Python object to a :class:`~pscheduler_batch.model.Batch`, with all checks that need no network.
+
+The steps: read the JSON, take out the comments, check it against the specification of its ``schema``, and only then
+build. Everything that is wrong is told at once. Tasks are checked after the transforms, by
+:func:`~pscheduler_batch.input.validation.check_task`, as they may be incomplete before (decision 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Container, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from pscheduler_batch.errors import WARNING, InputError, Problem
+from pscheduler_batch.input.json_text import parse, too_deep_at
+from pscheduler_batch.input.json_values import Finding, TooDeepError, to_plain
+from pscheduler_batch.input.locations import in_order, locate_findings
+from pscheduler_batch.input.positions import Lines, find_duplicates
+from pscheduler_batch.input.schemas import find_violations
+from pscheduler_batch.input.validation import explain
+from pscheduler_batch.iso8601 import parse_duration
+from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
+from pscheduler_batch.pointers import Path, pointer
+from pscheduler_batch.text import shorten, show
+
+_DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
+
+
+def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Batch:
+    """
+    Make a batch of what a file, the standard input or a program holds.
+
+    Args:
+        data: The bytes or the text of a JSON document, or the document itself, which is neither changed nor kept.
+            Pairs whose names begin with # are comments and may be anywhere.
+        source: What messages call the file.
+
+    Raises:
+        InputError: With everything that is wrong. Of jobs that are not enabled only the shape is checked.
+    """
+    loaded = load_right_parts(data, source=source)
+    if loaded.problems or loaded.batch is None:
+        raise InputError(loaded.problems, warnings=loaded.warnings, source=source, text=loaded.text)
+    return loaded.batch
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """
+    What could be made of an input.
+
+    Attributes:
+        batch: The batch, without the jobs that are wrong; None where what is wrong concerns all of it.
+        problems: What is wrong.
+        warnings: What is strange.
+        text: The text of the input, where it came as text.
+    """
+
+    batch: Optional[Batch]
+    problems: Tuple[Problem, ...]
+    warnings: Tuple[Problem, ...]
+    text: Optional[str]
+
+
+def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Loaded:
+    """
+    Make a batch of the jobs that are right, so that these can be looked into further.
+
+    The parameters are those of :func:`load_batch`.
+
+    Raises:
+        InputError: It is no JSON, or holds what JSON cannot hold.
+    """
+    text: Optional[str] = None
+    has_duplicates = False
+    value: Any = data
+    if isinstance(data, (bytes, bytearray, str)):
+        parsed = parse(data if isinstance(data, str) else bytes(data), source=source)
+        value, text, has_duplicates = parsed.value, parsed.text, parsed.has_duplicates
+    document, findings = _to_document(value, text, source)
+    if findings:
+        raise InputError(locate_findings(findings, text), source=source, text=text)
+    findings = explain("batch", document) or _long_durations(document)
+    problems = tuple(locate_findings(findings, text))
+    warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
+    if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
+        return Loaded(None, problems, _as_warnings(warnings, document), text)
+    batch = _build(document, text=text, source=source, without={finding.path[1] for finding in findings})
+    strange = _as_warnings([*warnings, *locate_findings(_strange_things(batch), text)], document)
+    return Loaded(replace(batch, warnings=strange), problems, strange, text)
+
+
+def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:
+    return tuple(replace(problem, severity=WARNING) for problem in in_order(problems, document))
+
+
+def _to_document(value: Any, text: Optional[str], source: Optional[str]) -> Tuple[Any, List[Finding]]:
+    try:
+        return to_plain(value)
+    except TooDeepError as error:
+        deep = Problem(pointer(error.path), str(error))
+        if text is not None:
+            deep = Problem("/", str(error), *too_deep_at(text))
+        raise InputError([deep], source=source, text=text) from None
+
+
+def _build(document: JSONObject, *, text: Optional[str], source: Optional[str], without: Container[Any]) -> Batch:
+    schema = int(document.get("schema", 1))
+    common = document.get("global", {})
+    return Batch(
+        schema=schema,
+        data=common.get("data"),
+        transform_pre=_transform(common, "transform-pre", "/global"),
+        transform_post=_transform(common, "transform-post", "/global"),
+        jobs=tuple(_job(number, job, schema) for number, job in enumerate(document["jobs"]) if number not in without),
+        document=document,
+        text=text,
+        source=source,
+    )
+
+
+def _job(number: int, pairs: JSONObject, schema: int) -> Job:
+    enabled = pairs.get("enabled", True)
+    right = pairs if enabled else _right_pairs(pairs, schema)
+    where = f"/jobs/{number}"
+    task = right.get("task", [])
+    tasks = tuple(task) if isinstance(task, list) else (task,)
+    parallel = right.get("parallel", False)
+    return Job(
+        number=number,
+        label=right.get("label", f"job-{number}"),
+        enabled=enabled,
+        iterations=_iterations(right, where),
+        tasks=tasks,
+        task_is_array="task" in right and isinstance(task, list),
+        parallel=parallel,
+        backoff=_duration(right, "backoff"),
+        sync_start=parallel and right.get("sync-start", True),
+        setup_time=_duration(right, "setup-time"),
+        task_transform=_transform(right, "task-transform", where),
+        continue_if=_transform(right, "continue-if", where),
+    )
+
+
+def _right_pairs(pairs: JSONObject, schema: int) -> JSONObject:
+    """Keep those pairs of a job that are right, for a job that is not run and may have mistakes in it."""
+    job = {**pairs, "enabled": True}
+    document = {"schema": schema, "jobs": [job]}
+    violations = find_violations("batch", schema, document)
+    wrong = {(*violation.path, violation.name)[2] for violation in violations}
+    wrong |= {finding.path[2] for finding in _long_durations(document)}
+    return {name: value for name, value in pairs.items() if name not in wrong}
+
+
+def _iterations(pairs: JSONObject, where: str) -> Union[int, Transform]:
+    if isinstance(pairs.get("task"), list):
+        return len(pairs["task"])
+    if isinstance(pairs.get("iterations"), Mapping):
+        return _transform(pairs, "iterations", where) or 1
+    return int(pairs.get("iterations", 1))
+
+
+def _transform(pairs: JSONObject, name: str, where: str) -> Optional[Transform]:
+    if name not in pairs:
+        return None
+    script = pairs[name]["script"]
+    joined = script if isinstance(script, str) else "\n".join(script)
+    return Transform(where=f"{where}/{name}", script=joined, args=pairs[name].get("args", {}))
+
+
+def _duration(pairs: JSONObject, name: str) -> timedelta:
+    return parse_duration(pairs[name]) if name in pairs else _DURATIONS[name]
+
+
+def _long_durations(document: JSONObject) -> List[Finding]:
+    """Find the durations that are written in the right way, but are longer than Python can hold."""
+    findings: List[Finding] = []
+    for number, job in enumerate(document["jobs"]):
+        for name in _DURATIONS if job.get("enabled", True) else ():
+            try:
+                _duration(job, name)
+            except (TypeError, ValueError) as error:
+                reason = f"found {show(job[name])}, which {error}"
+                findings.append(Finding(("jobs", number, name), reason))
+    return findings
+
+
+def _strange_things(batch: Batch) -> List[Finding]:
+    if not batch.document["jobs"]:
+        return [Finding(("jobs",), "there are no jobs, so nothing will be run")]
+    findings: List[Finding] = []
+    for job in batch.jobs:
+        if job.enabled:
+            findings += _strange_things_of(job, batch.document["jobs"][job.number])
+    return findings
+
+
+def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
+    path: Path = ("jobs", job.number)
+    if job.task_is_array and "iterations" in pairs and pairs["iterations"] != len(job.tasks):
+        reason = f"{show(pairs['iterations'])} is replaced by {len(job.tasks)}, the length of the array of tasks"
+        yield Finding((*path, "iterations"), reason)
+    if job.sync_start and job.backoff and "sync-start" not in pairs and job.iterations != 1:
+        yield Finding(
+            (*path, "backoff"),
+            "the iterations of this parallel job start together, so the backoff spaces their submissions, not their "
+            'starts; "sync-start": false spaces the starts',
+        )
+
+
+def _duplicate_warnings(text: str) -> List[Problem]:
+    warnings: List[Problem] = []
+    lines = Lines(text)
+    for duplicate in find_duplicates(text):
+        first, second = lines.place(duplicate.first), lines.extent(text, duplicate.second)
+        name = shorten(str(duplicate.path[-1]))
+        reason = f'"{name}" was already at line {first[0]}, column {first[1]}; the last one counts'
+        warnings.append(Problem(pointer(duplicate.path), reason, *second[:2], end_column=second[2]))
+    return warnings

@@ -1,0 +1,1 @@
+"""What comes out: the output document, its files, and messages on standard error."""

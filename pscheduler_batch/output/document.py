@@ -1,0 +1,204 @@
+"""The output document: the input with what came out of it (document, "Output"; decision 14)."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+
+from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, RunResult
+from pscheduler_batch.redaction import conceal
+from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
+
+JSON_FORMAT = "application/json"
+
+# What the output keeps of a server's description of a run, beside its results.
+DESCRIPTION = ("href", "state", "start-time", "end-time", "participants")
+
+# The texts of the results of each job that was run, by its number.
+Results = Mapping[int, Iterable[str]]
+
+_ENCODER = json.JSONEncoder(indent=2)
+
+
+def render_result(result: IterationResult) -> Dict[str, Any]:
+    """
+    Write what became of an iteration.
+
+    Returns:
+        An object with ``task`` and ``runs``; also ``late`` (a duration) where the task missed its synchronized start,
+        and ``"succeeded": false`` with ``error`` where something failed.
+    """
+    rendered: Dict[str, Any] = {
+        "task": result.iteration.task,
+        "runs": [render_run(run, result) for run in result.runs],
+    }
+    if result.late is not None:
+        rendered["late"] = format_duration(_milliseconds(result.late))
+    error = error_of(result)
+    if error is not None:
+        rendered["succeeded"] = False
+        rendered["error"] = error
+    return rendered
+
+
+def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
+    """
+    Write one run in its three formats.
+
+    A format that could not be had is null, and why is under ``errors``. A run that gave no result at all has its state
+    and the reason as ``application/json``. Under ``run`` is when and where it was, in the server's own words.
+
+    Args:
+        run: The run.
+        result: What it belongs to; says why there is no result where the run itself does not.
+    """
+    rendered: Dict[str, Any] = {JSON_FORMAT: run.formats.get(JSON_FORMAT)}
+    if rendered[JSON_FORMAT] is None:
+        failure = None if result.failure is None else result.failure.message
+        said = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
+        error = conceal(said, result.iteration.private)
+        rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
+    for media_type in RENDERED_FORMATS:
+        rendered[media_type] = run.formats.get(media_type)
+    if run.failures:
+        rendered["errors"] = {media_type: failure.message for media_type, failure in run.failures.items()}
+    document = run.run.document
+    rendered["run"] = {name: document[name] for name in DESCRIPTION if document.get(name) is not None}
+    return rendered
+
+
+def error_of(result: IterationResult) -> Optional[str]:
+    """
+    Say in a text what went wrong with an iteration; None where all went well (decision 21).
+
+    What servers say goes without the secrets of the task.
+    """
+    said: List[str] = []
+    if result.failure is not None:
+        said.append(result.failure.message)
+    failed = [run for run in result.runs if not run.succeeded]
+    for run in failed:
+        words = "; ".join(reasons_of(run.run))
+        if not words and result.failure is None:
+            words = _state_words(run.run.state)
+        if words:
+            said.append(words)
+    if not result.runs and result.failure is None:
+        said.append("there was no run")
+    return conceal("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None
+
+
+def result_text(result: IterationResult) -> str:
+    """
+    Write what became of an iteration as JSON, indented as in the output document, but from the first column on.
+
+    Raises:
+        RecursionError: Something in it is nested too deeply.
+    """
+    return _ENCODER.encode(render_result(result))
+
+
+def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:
+    """
+    Write the text of the output document piece by piece, so that no more than one result is in memory.
+
+    Args:
+        batch: The batch; its document is written as a whole.
+        results: The texts of the results of each job that was run, by its number.
+        account: What :func:`render_account` gives.
+
+    Returns:
+        Pieces of ASCII: the input, without its comments, with ``results`` in every job and ``batch`` at the end.
+    """
+    document = {**batch.document, "batch": account}
+    opening = "{"
+    for name, value in document.items():
+        yield f"{opening}\n  {json.dumps(name)}: "
+        yield from _job_pieces(value, results) if name == "jobs" else _pieces(value, 1)
+        opening = ","
+    yield "\n}\n"
+
+
+def pieces_of(document: JSONObject) -> Iterator[str]:
+    """Write the text of a document that is in memory, in the same form."""
+    yield from _ENCODER.iterencode(document)
+    yield "\n"
+
+
+def _job_pieces(jobs: Sequence[JSONObject], results: Results) -> Iterator[str]:
+    opening = "["
+    for number, job in enumerate(jobs):
+        yield f"{opening}\n    {{"
+        for name, value in job.items():
+            yield f"\n      {json.dumps(name)}: "
+            yield from _pieces(value, 3)
+            yield ","
+        yield '\n      "results": ['
+        separator = ""
+        for text in results.get(number, ()):
+            yield f"{separator}\n        {_moved_in(text, 4)}"
+            separator = ","
+        yield "\n      ]\n    }" if separator else "]\n    }"
+        opening = ","
+    yield "\n  ]" if jobs else "[]"
+
+
+def _pieces(value: JSON, depth: int) -> Iterator[str]:
+    for piece in _ENCODER.iterencode(value):
+        yield _moved_in(piece, depth)
+
+
+def _moved_in(text: str, depth: int) -> str:
+    # Line ends are only between values: in texts, they are written as escapes.
+    return text.replace("\n", "\n" + "  " * depth)
+
+
+def render_account(start: datetime, end: datetime, error: Optional[str] = None) -> Dict[str, Any]:
+    """
+    Write the ``batch`` pair of the output document.
+
+    Args:
+        start: When the batch began.
+        end: When it ended.
+        error: Why it ended before its time.
+    """
+    account = {
+        "start": format_timestamp(start),
+        "end": format_timestamp(end),
+        "duration": format_duration(_milliseconds(end - start)),
+    }
+    return account if error is None else {**account, "error": error}
+
+
+def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:
+    """Make the output document as a value; the arguments are those of :func:`document_pieces`."""
+    document = _with_results(batch, {number: [json.loads(text) for text in texts] for number, texts in results.items()})
+    document["batch"] = dict(account)
+    return document
+
+
+def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
+    """Write what a batch would submit: the output document with every iteration's task and no runs."""
+    return _with_results(
+        batch,
+        {job.job.number: [{"task": item.task, "runs": []} for item in job.iterations] for job in plan.jobs},
+    )
+
+
+def _with_results(batch: Batch, results: Mapping[int, List[Dict[str, Any]]]) -> Dict[str, Any]:
+    # A copy, as the document is the caller's to change, and the batch may be run again.
+    document: Dict[str, Any] = deepcopy(dict(batch.document))
+    for number, job in enumerate(document["jobs"]):
+        job["results"] = results.get(number, [])
+    return document
+
+
+def _state_words(state: str) -> str:
+    return f'the run ended as "{state}", and the server gave no reason'
+
+
+def _milliseconds(span: timedelta) -> timedelta:
+    return timedelta(milliseconds=round(span / timedelta(milliseconds=1)))

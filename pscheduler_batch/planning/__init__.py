@@ -1,0 +1,1 @@
+"""Everything known before a task is submitted: iterations, checks and the timeline."""

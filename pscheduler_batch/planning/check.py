@@ -1,0 +1,147 @@
+"""
+Everything that can be known about a batch without a server (``--check``).
+
+What is wrong is told all at once: a job that is wrong, or a script that had to be ended, does not keep the others from
+being looked at.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence, Tuple
+
+from pscheduler_batch.errors import Change, InputError, Problem
+from pscheduler_batch.input.loader import load_right_parts
+from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.model import Batch, Plan
+from pscheduler_batch.planning.check_result import Checked
+from pscheduler_batch.planning.iteration_problems import name_iterations
+from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
+from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
+
+if TYPE_CHECKING:
+    from pscheduler_batch.planning.server_problems import Question
+    from pscheduler_batch.transforms.running_script import Running
+
+# How long a script may take; one that does what is asked of it takes some thousandths of a second.
+DEFAULT_LIMIT = timedelta(seconds=10)
+
+# How many scripts have to be ended before no more are tried.
+_PATIENCE = 5
+
+
+def check_batch(
+    data: bytes,
+    *,
+    source: str,
+    max_iterations: int = DEFAULT_MAX_ITERATIONS,
+    limit: timedelta = DEFAULT_LIMIT,
+    with_questions: bool = False,
+) -> Checked:
+    """
+    Check a batch: its format, its transforms in every iteration, and every task that comes out of them.
+
+    Scripts run in a process of their own (decision 25). Where processes cannot be forked, they run in this one, and no
+    limit is kept.
+
+    Args:
+        data: What is in the file.
+        source: What messages call the file.
+        max_iterations: How many iterations the batch may have.
+        limit: How long any script may take, to compile as well as for each iteration.
+        with_questions: Whether the servers are to be asked afterwards.
+    """
+    try:
+        loaded = load_right_parts(data, source=source)
+    except InputError as error:
+        return Checked(source, error.text, None, 0, error.problems)
+    if loaded.batch is None:
+        return Checked(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
+    batch = loaded.batch
+    found = _Found.of(_work_out(batch, max_iterations, limit, with_questions=with_questions))
+    problems = in_order([*loaded.problems, *found.problems], batch.document)
+    return Checked(source, batch.text, batch, found.iterations, tuple(problems), found.questions)
+
+
+def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_questions: bool) -> Mapping[str, Any]:
+    """Work the batch out, again and again until no script has to be ended any more; the reply is plain JSON."""
+
+    def work(guard: Guard) -> Dict[str, Any]:
+        worked_out = work_out(batch, Transforms(batch, guard), max_iterations=max_iterations)
+        return {
+            "problems": [asdict(problem) for problem in (*worked_out.problems, *worked_out.plan.warnings)],
+            "iterations": sum(len(job.iterations) for job in worked_out.plan.jobs),
+            "questions": _questions(worked_out.plan) if with_questions else [],
+        }
+
+    return _work_watched(batch, work, limit) if scripts_of(batch) else work(Unguarded())
+
+
+def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: timedelta) -> Mapping[str, Any]:
+    # Many batches have no scripts, and importing these would take a tenth of the time of a check.
+    from pscheduler_batch.transforms.forked import NoProcessError, ScriptEndedError, run_watched  # noqa: PLC0415
+    from pscheduler_batch.transforms.running_script import ScriptNote  # noqa: PLC0415
+
+    with closing(ScriptNote(batch)) as note:
+        ended: List[Problem] = []
+        while len(ended) < _PATIENCE:
+            try:
+                return run_watched(lambda: work(note), note, limit)
+            except NoProcessError:
+                return work(Unguarded())
+            except ScriptEndedError as error:
+                note.mark_ended(error.running, str(error))
+                ended.append(_ended_problem(batch, error.running, str(error)))
+        return _give_up(batch, ended)
+
+
+def _questions(plan: Plan) -> List[Dict[str, Any]]:
+    from pscheduler_batch.planning.server_problems import questions_of  # noqa: PLC0415 - only needed where servers are asked
+
+    return [asdict(question) for question in questions_of(plan)]
+
+
+def _ended_problem(batch: Batch, running: Running, reason: str) -> Problem:
+    jobs = [job for job in batch.jobs if job.number == running.job]
+    during = name_iterations(jobs[0].label, [running.iteration]) if jobs and running.iteration >= 0 else ""
+    return Problem(running.where, reason, during=during)
+
+
+def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
+    """Tell what is known when too many scripts had to be ended."""
+    last = ended[-1]
+    rest = replace(
+        last, reason=f"{last.reason}; as {len(ended)} scripts had to be ended, the others were not looked at"
+    )
+    problems = locate_problems([*ended[:-1], rest], batch.text)
+    return {"problems": [asdict(problem) for problem in problems], "iterations": 0, "questions": []}
+
+
+@dataclass(frozen=True)
+class _Found:
+    problems: Tuple[Problem, ...]
+    iterations: int
+    questions: Tuple[Question, ...]
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> _Found:
+        """Read what the other process said."""
+        return cls(
+            problems=tuple(_to_problem(pairs) for pairs in reply["problems"]),
+            iterations=reply["iterations"],
+            questions=tuple(_to_question(pairs) for pairs in reply["questions"]),
+        )
+
+
+def _to_problem(pairs: Mapping[str, Any]) -> Problem:
+    change = pairs["change"]
+    return Problem(**{**pairs, "change": None if change is None else Change(**change)})
+
+
+def _to_question(pairs: Mapping[str, Any]) -> Question:
+    from pscheduler_batch.planning.server_problems import Question, Wanted  # noqa: PLC0415 - only needed where servers are asked
+
+    wanted = (Wanted(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
+    return Question(pairs["test_type"], pairs["spec"], tuple(wanted))

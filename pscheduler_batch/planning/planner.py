@@ -1,0 +1,319 @@
+"""
+What will be done: every iteration of every job, with its task, its label and its delay.
+
+Pure: no clock, no network. The moment at which a job begins is given to :func:`begin_job`, which alone deals with
+times.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+from pscheduler_batch.errors import WARNING, InputError, Problem, TransformError
+from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.input.validation import check_task
+from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.planning.iteration_problems import IterationProblems
+from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
+from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
+from pscheduler_batch.transforms.script import ScriptError
+
+DEFAULT_MAX_ITERATIONS = 100_000
+# A number from which on its digits say nothing, such as jq's `infinite`.
+_UNREADABLE = 10**18
+
+# No last iteration of a job may have to wait for longer; the calendar ends in the year 9999.
+LONGEST_WAIT = timedelta(days=3650)
+
+# What a task's schedule loses: a batch decides itself when and how often (document, "task"; decision 11).
+DROPPED_FROM_SCHEDULE = frozenset({"start", "repeat", "repeat-cron", "until", "max-runs"})
+
+
+def start_delays(count: int, backoff: timedelta, *, parallel: bool) -> List[timedelta]:
+    """
+    Say how long each iteration of a job waits before its task is posted.
+
+    Iteration *n* waits *n* times the backoff. Serial jobs ignore the backoff (decision 9).
+
+    >>> [d.seconds for d in start_delays(3, timedelta(seconds=5), parallel=True)]
+    [0, 5, 10]
+    >>> [d.seconds for d in start_delays(3, timedelta(seconds=5), parallel=False)]
+    [0, 0, 0]
+    """
+    return [number * backoff if parallel else timedelta(0) for number in range(count)]
+
+
+def synchronized_start(now: datetime, job: Job, count: int) -> Optional[datetime]:
+    """
+    Say when all iterations of a job start: now + iterations x backoff + setup-time (decision 10).
+
+    Args:
+        now: When the job begins.
+        job: The job.
+        count: How many iterations it has.
+
+    Returns:
+        The common start, in whole seconds as everywhere in pScheduler, or None for a job that has none.
+    """
+    if not job.sync_start:
+        return None
+    start = now + count * job.backoff + job.setup_time
+    return start if not start.microsecond else start.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def scheduled_task(task: JSONObject, start: Optional[datetime] = None) -> JSONObject:
+    """
+    Give a task the schedule that a batch runs it with (decision 11).
+
+    ``slip``, ``sliprand`` and what else is there stay. There is always a schedule, as a server answers 500 to a task
+    that has none (recording c04). A task that would not change comes back as it is.
+
+    >>> dict(scheduled_task({"test": {}, "schedule": {"slip": "PT1M", "repeat": "PT1H"}}))
+    {'test': {}, 'schedule': {'slip': 'PT1M'}}
+    """
+    given = task.get("schedule")
+    if start is None and given is not None and DROPPED_FROM_SCHEDULE.isdisjoint(given):
+        return task
+    schedule = {name: value for name, value in (given or {}).items() if name not in DROPPED_FROM_SCHEDULE}
+    if start is not None:
+        schedule["start"] = format_timestamp(start)
+    return {**task, "schedule": schedule}
+
+
+def begin_job(plan: JobPlan, now: datetime) -> JobPlan:
+    """
+    Set the start of a job that begins now.
+
+    Returns:
+        The same plan where the job has no synchronized start, else one whose tasks all start at the same moment.
+    """
+    start = synchronized_start(now, plan.job, len(plan.iterations))
+    if start is None:
+        return plan
+    iterations = tuple(replace(iteration, task=scheduled_task(iteration.task, start)) for iteration in plan.iterations)
+    return replace(plan, iterations=iterations, start=start)
+
+
+def plan_batch(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFAULT_MAX_ITERATIONS) -> Plan:
+    """
+    Work out every iteration of every enabled job and check every task.
+
+    Args:
+        batch: The batch.
+        transforms: Its transforms, compiled.
+        max_iterations: How many iterations the whole batch may have.
+
+    Raises:
+        TransformError: A script does not compile or fails, or what came out is no task.
+        InputError: A task is wrong, or there are too many iterations. All that is wrong is in it.
+    """
+    worked_out = work_out(batch, transforms, max_iterations=max_iterations)
+    if worked_out.problems:
+        kind = TransformError if worked_out.from_scripts else InputError
+        raise kind(worked_out.problems, warnings=worked_out.plan.warnings, source=batch.source, text=batch.text)
+    return worked_out.plan
+
+
+@dataclass(frozen=True)
+class WorkedOut:
+    """
+    What became of working out a batch.
+
+    Attributes:
+        plan: The plan; where something is wrong, without the iterations of the jobs concerned.
+        problems: What is wrong, in the order of the input.
+        from_scripts: Whether a script does not compile or failed.
+    """
+
+    plan: Plan
+    problems: Tuple[Problem, ...]
+    from_scripts: bool
+
+
+def work_out(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFAULT_MAX_ITERATIONS) -> WorkedOut:
+    """
+    Work out what can be worked out of a batch; the arguments are those of :func:`plan_batch`.
+
+    Of a job with a script that does not compile there is nothing that could be.
+    """
+    planning = _Planning(batch, transforms, max_iterations, list(transforms.problems))
+    plans = tuple(planning.plan_job(job) for job in batch.jobs)
+    warnings = [*batch.warnings, *locate_problems(list(planning.warnings), batch.text)]
+    problems = locate_problems(planning.problems, batch.text)
+    return WorkedOut(
+        Plan(plans, tuple(in_order(warnings, batch.document))),
+        tuple(in_order(problems, batch.document)),
+        planning.from_scripts,
+    )
+
+
+@dataclass
+class _Planning:
+    """The state of one call of :func:`work_out`."""
+
+    batch: Batch
+    transforms: Transforms
+    max_iterations: int
+    problems: List[Problem]
+    # A dictionary for its order; each is told once.
+    warnings: Dict[Problem, None] = field(default_factory=dict)
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        self.from_scripts = bool(self.problems)
+
+    def plan_job(self, job: Job) -> JobPlan:
+        if not job.enabled or not self.transforms.has_all(job):
+            return JobPlan(job, ())
+        before = len(self.problems)
+        try:
+            count = self._count(job)
+            tasks = [] if count is None or not self._waits_are_short(job, count) else self._tasks(job, count)
+        except SkippedError:
+            return JobPlan(job, ())
+        if count is None or len(self.problems) > before:
+            return JobPlan(job, ())
+        delays = start_delays(count, job.backoff, parallel=job.parallel)
+        given = self._secrets(job)
+        iterations = tuple(
+            Iteration(job.number, number, f"{job.label}/{number}", delays[number], task, given[number % len(given)])
+            for number, task in enumerate(tasks)
+        )
+        return JobPlan(job, iterations)
+
+    def _secrets(self, job: Job) -> List[JSON]:
+        """Collect the secrets that the transforms of each task of a job are given."""
+        if not self.transforms.steps(job):
+            return [None]
+        return [as_pairs(secrets_of([task, self.transforms.secrets(job)])) for task in job.tasks]
+
+    def _count(self, job: Job) -> Optional[int]:
+        count = len(job.tasks) if job.task_is_array else self._given_count(job)
+        if count is None:
+            return None
+        self.total += count
+        if self.total > self.max_iterations:
+            many = f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far"
+            reason = (
+                f"{many if count < _UNREADABLE else 'there would be 10^18 iterations or more'}; "
+                f"at most {self.max_iterations:,} are allowed (raise the limit with --max-iterations if you mean it)"
+            )
+            self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))
+            self.total -= count
+            return None
+        return count
+
+    def _waits_are_short(self, job: Job, count: int) -> bool:
+        waits = {"backoff": (count * (job.backoff / LONGEST_WAIT)) if job.parallel else 0.0}
+        waits["setup-time"] = job.setup_time / LONGEST_WAIT if job.sync_start else 0.0
+        too_long = [name for name, wait in waits.items() if wait > 1]
+        for name in too_long:
+            reason = f"this makes {count:,} iterations wait for longer than {LONGEST_WAIT.days:,} days"
+            self.problems.append(Problem(f"{job.where}/{name}", reason))
+        return not too_long
+
+    def _given_count(self, job: Job) -> Optional[int]:
+        if isinstance(job.iterations, int):
+            return job.iterations
+        try:
+            return self.transforms.count_iterations(job)
+        except ScriptError as error:
+            self.from_scripts = True
+            self.problems.append(Problem(job.iterations.where, str(error)))
+            return None
+
+    def _tasks(self, job: Job, count: int) -> List[JSONObject]:
+        """Work out the tasks of a job; they are copies, so that what is done to a result is not done to the batch."""
+        texts = [json.dumps(task) for task in job.tasks]
+        originals: List[JSONObject] = [json.loads(text) for text in texts]
+        if not self.transforms.steps(job):
+            return self._unchanged_tasks(job, count, originals)
+        tasks: List[JSONObject] = []
+        found = IterationProblems(job)
+        shared = self.transforms.large_numbers(job)
+        large = [large_numbers(task) | shared for task in originals]
+        try:
+            for number in range(count):
+                index = number if job.task_is_array else 0
+                task = self._transformed_task(job, number, originals[index], texts[index], found)
+                tasks.append(task)
+                self._tell_numbers(job, large[index], originals[index], task)
+        finally:
+            # Also where the job could not be worked out to its end.
+            self.problems += found.problems()
+        return tasks
+
+    def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
+        """Take the tasks as they are, the one task of many iterations only once."""
+        tasks: List[JSONObject] = []
+        for number, task in enumerate(originals):
+            problems = [_placed(job, number, problem) for problem in check_task(task)]
+            self.problems += problems
+            tasks.append(task if problems else scheduled_task(task))
+        return tasks if job.task_is_array else tasks * count
+
+    def _transformed_task(
+        self, job: Job, number: int, task: JSONObject, text: str, found: IterationProblems
+    ) -> JSONObject:
+        """Work out one task; where something is wrong, what comes back is the one that went in."""
+        try:
+            values = self.transforms.apply_steps(job, number, task, text)
+        except StepError as error:
+            self.from_scripts = True
+            known = [task, error.went_in, self.transforms.secrets(job)]
+            # What an earlier step made of a secret is no secret to the one that failed.
+            failed = Problem(error.where, conceal(error.reason, known))
+            found.add(failed, number, partial(_with_input, failed, error.went_in, known))
+            return task
+        problems = check_task(values[-1])
+        for problem in problems:
+            explain = partial(_blamed, job, number, problem, self.transforms, values)
+            found.add(_placed(job, number, problem), number, explain)
+        return task if problems else scheduled_task(values[-1])
+
+    def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
+        for number, became in changed_numbers(large, after):
+            changed = conceal(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
+            reason = (
+                f"the transforms changed the number {changed}; "
+                "jq cannot hold whole numbers above 2^53 (write it as a string)"
+            )
+            self.warnings[Problem(job.where, reason, severity=WARNING)] = None
+
+
+def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
+    from pscheduler_batch.planning.blame import show_input  # noqa: PLC0415 - only needed when something is wrong
+
+    return replace(failed, change=show_input(failed.where, went_in, known=known))
+
+
+def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, values: Sequence[JSON]) -> Problem:
+    from pscheduler_batch.planning.blame import Course, blame  # noqa: PLC0415 - only needed when something is wrong
+
+    course = Course(transforms.steps(job), values, transforms.secrets(job))
+    return _placed(job, number, blame(problem, course))
+
+
+def _placed(job: Job, number: int, problem: Problem) -> Problem:
+    """Turn a place in a task into one in the input."""
+    where = f"{job.where}/task/{number}" if job.task_is_array else f"{job.where}/task"
+    return replace(problem, where=where + problem.where.rstrip("/"))
+
+
+def describe_job(plan: JobPlan) -> str:
+    """Say in a line what a job is going to do."""
+    job = plan.job
+    count = len(plan.iterations)
+    manner = "in parallel" if job.parallel else "one after another"
+    words = f"{job.label}: {count} iteration{'s' if count != 1 else ''} {manner}"
+    if job.parallel and job.backoff:
+        words += f", submitted {format_duration(job.backoff)} apart"
+    if plan.start is not None:
+        words += f", all starting at {format_timestamp(plan.start)}"
+    return words

@@ -1,0 +1,242 @@
+"""
+What pScheduler servers know about a batch that is right in itself (``--check-server``). Nothing is submitted.
+
+The assist is asked which tests there are, whether each specification is valid and who takes part; those who would take
+part are asked whether they are there. Each test is asked about once, however many iterations want it, and what is wrong
+has the places of all who do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Awaitable, Callable, Dict, List, Optional, Sequence, Set, Tuple, TypeVar
+from urllib.parse import unquote
+
+from pscheduler_batch.errors import ERROR, WARNING, Problem, RefusedError, ReplyError, SchedulerError
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import Requester, RetryPolicy
+from pscheduler_batch.http.urls import host_of, shown
+from pscheduler_batch.model import JSON
+from pscheduler_batch.planning.server_problems import Question, ServerProblem, sum_up
+from pscheduler_batch.pointers import steps_of
+from pscheduler_batch.redaction import conceal
+from pscheduler_batch.scheduler.api import (
+    api_url,
+    decipher_json,
+    decipher_participants,
+    hostname_url,
+    participants_url,
+    tests_url,
+    validity_url,
+)
+from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.text import closest, list_names, printable, shorten
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# How often these questions are repeated: somebody waits for the answers, and nothing is lost where there are none.
+RETRIES = RetryPolicy(attempts=2, limit=timedelta(seconds=20))
+
+# How much of a server's words is shown.
+_QUOTED = 1000
+# How many tests are named where none is near the one that is wanted.
+_NAMED = 30
+# How pScheduler names a place in a specification, and what it says about it [b41].
+_PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
+
+
+async def check_on_servers(questions: Sequence[Question], exchange: Requester, hosts: Hosts) -> List[Problem]:
+    """
+    Ask the servers about the tests of a batch.
+
+    Args:
+        questions: The tests.
+        exchange: Makes requests, a limited number at once to each host (decision 19).
+        hosts: Where they go.
+
+    Returns:
+        What is wrong, and as warnings what could not be found out; the places are in the input. Nothing is raised for
+        what servers do or do not.
+    """
+    if not questions:
+        return []
+    assist = _Assist(exchange, hosts)
+    try:
+        known = await assist.tests()
+    except SchedulerError as error:
+        return [Problem("/", f"the assist {hosts.assist} cannot be asked: {_words(error)}{_hint(hosts)}")]
+    answers = await _each(questions, lambda question: assist.ask(question, known), exchange.max_connections)
+    problems = [problem for answer in answers for problem in answer.problems]
+    return sum_up([*problems, *await _ask_participants(questions, answers, exchange, hosts)])
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the assist said about a test: who leads it, and who else takes part, where it could say that."""
+
+    problems: Tuple[ServerProblem, ...]
+    lead: Optional[str] = None
+    others: Tuple[str, ...] = ()
+
+
+class _Assist:
+    """The server that knows about tests."""
+
+    def __init__(self, exchange: Requester, hosts: Hosts) -> None:
+        self._exchange = exchange
+        self._hosts = hosts
+
+    async def _get(self, url: str, doing: str) -> Reply:
+        return await self._exchange.request("GET", url, doing=doing, bind=self._hosts.assist_bind)
+
+    async def tests(self) -> Set[str]:
+        """Name the tests that it knows."""
+        url = tests_url(self._hosts.assist)
+        doing = "listing the tests"
+        hrefs = decipher_json(await self._get(url, doing), doing=doing, url=url)
+        if not isinstance(hrefs, list):
+            raise ReplyError("did not list its tests; is it pScheduler?", doing=doing, url=shown(url))
+        return {unquote(href.rstrip("/").rpartition("/")[2]) for href in hrefs if isinstance(href, str)}
+
+    async def ask(self, question: Question, known: Set[str]) -> _Answer:
+        """Ask everything about one test."""
+        if question.test_type not in known:
+            return _Answer((ServerProblem(question, "/test/type", self._why_unknown(question.test_type, known)),))
+        try:
+            invalid = await self._judge(question)
+        except SchedulerError as error:
+            reason = f"whether the specification is valid could not be found out: {_words(error, question.spec)}"
+            invalid = [ServerProblem(question, "/test/spec", reason, WARNING)]
+        if any(problem.severity == ERROR for problem in invalid):
+            return _Answer(tuple(invalid))
+        try:
+            lead, others = await self._participants(question)
+        except SchedulerError as error:
+            # A run asks in the same way, so it would come to nothing.
+            reason = f"who takes part in the test could not be found out: {_words(error, question.spec)}"
+            return _Answer((*invalid, ServerProblem(question, "/test", reason)))
+        return _Answer(tuple(invalid), lead, others)
+
+    def _why_unknown(self, test_type: str, known: Set[str]) -> str:
+        reason = f'the assist {self._hosts.assist} has no test "{shorten(test_type)}"'
+        meant = closest(test_type, sorted(known))
+        if meant is not None:
+            return f'{reason}; did you mean "{meant}"?'
+        named = [shorten(name) for name in sorted(known)]
+        more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
+        return (
+            f"{reason}; its tests are {list_names([*named[:_NAMED], *more])}" if named else f"{reason}, nor any other"
+        )
+
+    async def _judge(self, question: Question) -> List[ServerProblem]:
+        url = validity_url(self._hosts.assist, question.test_type, question.spec)
+        doing = "checking the specification"
+        value = decipher_json(await self._get(url, doing), doing=doing, url=url)
+        valid = value.get("valid") if isinstance(value, dict) else None
+        if valid is True:
+            return []
+        if valid is not False:
+            raise ReplyError("did not say whether it is valid", doing=doing, url=shown(url))
+        said = value.get("error")
+        words = _quote(said if isinstance(said, str) and said.strip() else "it did not say why", question.spec)
+        match = _PLACE.fullmatch(words)
+        inside = match is not None and match[1] != "/" and _is_in(question.spec, match[1])
+        suffix, words = (match[1], match[2]) if match is not None and inside else ("", words)
+        return [
+            ServerProblem(question, f"/test/spec{suffix}", f"the assist {self._hosts.assist} refuses this: {words}")
+        ]
+
+    async def _participants(self, question: Question) -> Tuple[str, Tuple[str, ...]]:
+        url = participants_url(self._hosts.assist, question.test_type, question.spec)
+        first, *others = decipher_participants(await self._get(url, "finding participants"), url=url)
+        if self._hosts.only is not None:
+            return self._hosts.only, ()
+        return self._hosts.lead if first is None else first, tuple(other for other in others if other is not None)
+
+
+async def _ask_participants(
+    questions: Sequence[Question], answers: Sequence[_Answer], exchange: Requester, hosts: Hosts
+) -> List[ServerProblem]:
+    """Ask everybody once who takes part in any test whether it is there; the assist has answered already."""
+    leads = {answer.lead for answer in answers if answer.lead is not None}
+    wanted = sorted(leads.union(*(answer.others for answer in answers)))
+    silent: Dict[str, str] = {}
+
+    async def ask(host: str) -> None:
+        try:
+            if host_of(api_url(host)) != host_of(api_url(hosts.assist)):
+                await _demand_presence(host, exchange, hosts)
+        except ValueError as error:
+            silent[host] = str(error)
+        except SchedulerError as error:
+            silent[host] = _words(error)
+
+    await _each(wanted, ask, exchange.max_connections)
+    problems: List[ServerProblem] = []
+    for question, answer in zip(questions, answers):
+        if answer.lead in silent:
+            unnamed = answer.lead == hosts.lead and not hosts.lead_named
+            hint = "; that is this host: name a --lead that runs pScheduler" if unnamed else ""
+            reason = f"{shorten(answer.lead)}, which would lead the test, is not there: {silent[answer.lead]}{hint}"
+            problems.append(ServerProblem(question, "/test", reason))
+        for other in answer.others:
+            if other in silent:
+                reason = f"{shorten(other)}, which takes part in the test, is not there for this host: {silent[other]}"
+                problems.append(ServerProblem(question, "/test", reason, WARNING))
+    return problems
+
+
+async def _demand_presence(host: str, exchange: Requester, hosts: Hosts) -> None:
+    url = hostname_url(host)
+    doing = "asking for the host's name"
+    name = decipher_json(await exchange.request("GET", url, doing=doing, bind=hosts.bind), doing=doing, url=url)
+    if not isinstance(name, str):
+        raise ReplyError("did not say what it is called; is it pScheduler?", doing=doing, url=shown(url))
+
+
+def _is_in(spec: JSON, where: str) -> bool:
+    for step in steps_of(where):
+        if isinstance(spec, dict) and step in spec:
+            spec = spec[step]
+        elif isinstance(spec, list) and step.isdecimal() and int(step) < len(spec):
+            spec = spec[int(step)]
+        else:
+            return False
+    return True
+
+
+def _words(error: SchedulerError, spec: JSON = None) -> str:
+    """Say what went wrong, without the step, which the sentence has already, and without secrets."""
+    if isinstance(error, RefusedError) and error.status_code == HTTPStatus.REQUEST_URI_TOO_LONG:
+        length = len(json.dumps(spec))
+        return f"the specification, which has {length:,} characters, is too long to ask about (the server answered 414)"
+    return _quote(str(error).removeprefix(f"{error.doing}: "), spec)
+
+
+def _quote(text: str, spec: JSON) -> str:
+    line = " ".join(conceal(text, spec).split())
+    return printable(line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…")
+
+
+def _hint(hosts: Hosts) -> str:
+    this_host = hosts.assist == hosts.lead and not hosts.lead_named and hosts.only is None
+    return "; that is this host: name an --assist and a --lead that run pScheduler" if this_host else ""
+
+
+async def _each(items: Sequence[Item], work: Callable[[Item], Awaitable[Answer]], at_once: int) -> List[Answer]:
+    """Do something with each item, a limited number at once; the answers are in the order of the items."""
+    answers: Dict[int, Answer] = {}
+    left = iter(enumerate(items))
+
+    async def take() -> None:
+        for index, item in left:
+            answers[index] = await work(item)
+
+    await asyncio.gather(*(take() for _ in range(min(at_once, len(items)))))
+    return [answers[index] for index in range(len(items))]

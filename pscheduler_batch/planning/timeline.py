@@ -1,0 +1,251 @@
+"""
+When what happens in a batch: each iteration's posting, start and end, counted from the batch's begin.
+
+Pure: no clock, no network. What a server needs to get a task ready is taken from what servers were seen to need when
+nobody else used them (``IDLE_SERVER``), so every time here is the earliest that can be expected, not a promise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Dict, List, Optional, Tuple
+
+from pscheduler_batch.errors import WARNING, Problem
+from pscheduler_batch.input.locations import locate_problems
+from pscheduler_batch.iso8601 import format_duration
+from pscheduler_batch.model import DEFAULT_SETUP_TIME, Batch, Iteration, Job, JobPlan, Plan
+from pscheduler_batch.scheduler.tasks import Length, known_length, lead_named, slip_of
+
+NO_TIME = timedelta(0)
+
+# Nobody writes a setup-time of 43.7 seconds.
+_STEP = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """
+    What a server needs for a task before it starts.
+
+    Attributes:
+        posting: For accepting one task. Several at once are no quicker: eight together took 11 to 20 seconds each.
+        scheduling: From then until there is a run.
+        setup: From there until the run starts.
+    """
+
+    posting: timedelta
+    scheduling: timedelta
+    setup: timedelta
+
+    @property
+    def ready(self) -> timedelta:
+        """From the posting of a task until its run starts."""
+        return self.posting + self.scheduling + self.setup
+
+
+# The least that servers were seen to need (recordings c01 to c36 for posting; d00 to e08 and g30 to g34 for the rest).
+IDLE_SERVER = Allowance(timedelta(seconds=2), timedelta(seconds=1), timedelta(seconds=5))
+
+
+@dataclass(frozen=True)
+class IterationTimes:
+    """
+    The times of an iteration, counted from the batch's begin.
+
+    Attributes:
+        iteration: The iteration.
+        posted: When its task is posted, at the earliest.
+        starts: When its run starts, at the earliest.
+        length: How long it then takes; None where that is not known.
+        slip: How much later than that its task allows it to start.
+        late: Whether the server has the task only after the synchronized start.
+    """
+
+    iteration: Iteration
+    posted: timedelta
+    starts: timedelta
+    length: Optional[Length]
+    slip: timedelta
+    late: bool = False
+
+    @property
+    def ends(self) -> timedelta:
+        """When its run ends, at the earliest."""
+        return _later(self.starts, NO_TIME if self.length is None else self.length.least)
+
+
+@dataclass(frozen=True)
+class JobTimes:
+    """
+    The times of a job, counted from the batch's begin.
+
+    Attributes:
+        job: The job.
+        iterations: In their order; none in a job that is not enabled.
+        begins: When it begins, at the earliest.
+        ends: When the last of its runs ends, at the earliest.
+        start: The synchronized start; None where there is none.
+    """
+
+    job: Job
+    iterations: Tuple[IterationTimes, ...]
+    begins: timedelta
+    ends: timedelta
+    start: Optional[timedelta]
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether even the measurements may take longer than is reckoned with here."""
+        return any(times.length is None or times.length.at_most for times in self.iterations)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """
+    The times of a batch.
+
+    Attributes:
+        jobs: All the jobs, in their order.
+        total: From the begin of the batch to its end, at the least.
+        allowance: What was reckoned with for the server.
+    """
+
+    jobs: Tuple[JobTimes, ...]
+    total: timedelta
+    allowance: Allowance
+
+    @property
+    def count(self) -> int:
+        """How many iterations there are."""
+        return sum(len(job.iterations) for job in self.jobs)
+
+    @property
+    def unknown(self) -> int:
+        """Of how many iterations it is not known how long they take."""
+        return sum(times.length is None for job in self.jobs for times in job.iterations)
+
+
+def lay_out(plan: Plan, allowance: Allowance = IDLE_SERVER) -> Timeline:
+    """
+    Work out when what happens.
+
+    Jobs follow each other. In a serial job, an iteration is posted when the run of the one before is over. In a
+    parallel one, each is posted after its delay, and starts at the synchronized start (decision 10) if the server has
+    it by then. Fetching results and ``continue-if`` take no time here.
+
+    Args:
+        plan: The plan; that its jobs have not begun makes no difference.
+        allowance: What a server needs for a task.
+    """
+    jobs: List[JobTimes] = []
+    now = NO_TIME
+    for job_plan in plan.jobs:
+        times = _lay_out_job(job_plan, now, allowance)
+        jobs.append(times)
+        now = times.ends
+    return Timeline(tuple(jobs), now, allowance)
+
+
+def setup_problems(batch: Batch, plan: Plan, allowance: Allowance = IDLE_SERVER) -> Tuple[Problem, ...]:
+    """
+    Find the jobs with so many tasks that a server cannot have them all before the synchronized start.
+
+    A server needs some 2 seconds for each task (``IDLE_SERVER``), and those that name the same source go to the same
+    server; the start comes after iterations x backoff + setup-time (decision 10).
+
+    Returns:
+        A warning for each such job, at its ``setup-time``: such tasks are run all the same.
+    """
+    found = [
+        Problem(f"{times.job.where}/setup-time", _late_words(times, allowance), severity=WARNING)
+        for times in lay_out(plan, allowance).jobs
+        if any(iteration.late for iteration in times.iterations)
+    ]
+    return tuple(locate_problems(found, batch.text))
+
+
+def enough_setup_time(least: timedelta) -> str:
+    """
+    Write a ``setup-time`` that is enough, in five whole seconds.
+
+    >>> enough_setup_time(timedelta(seconds=27.3))
+    'PT45S'
+
+    Args:
+        least: The one with which a server has the last task just at the start. It then still needs what a single run
+            is expected to need, as a run starts some 6 to 16 seconds after its task was accepted (recordings e01 to
+            e04).
+    """
+    return format_duration(-(-(least + DEFAULT_SETUP_TIME) // _STEP) * _STEP)
+
+
+def _lay_out_job(plan: JobPlan, begins: timedelta, allowance: Allowance) -> JobTimes:
+    job = plan.job
+    start: Optional[timedelta] = None
+    if job.sync_start and plan.iterations:
+        start = _later(begins, len(plan.iterations) * job.backoff + job.setup_time)
+    if job.parallel:
+        iterations = _side_by_side(plan, begins, start, allowance)
+    else:
+        iterations = _one_after_another(plan, begins, allowance)
+    ends = max((times.ends for times in iterations), default=begins)
+    return JobTimes(job, tuple(iterations), begins, ends, start)
+
+
+def _one_after_another(plan: JobPlan, begins: timedelta, allowance: Allowance) -> List[IterationTimes]:
+    found: List[IterationTimes] = []
+    now = begins
+    for iteration in plan.iterations:
+        times = _times(iteration, now, _later(now, allowance.ready))
+        found.append(times)
+        now = times.ends
+    return found
+
+
+def _side_by_side(
+    plan: JobPlan, begins: timedelta, start: Optional[timedelta], allowance: Allowance
+) -> List[IterationTimes]:
+    found: List[IterationTimes] = []
+    free: Dict[Optional[str], timedelta] = {}
+    for iteration in plan.iterations:
+        posted = _later(begins, iteration.delay)
+        lead = lead_named(iteration.task)
+        accepted = _later(max(posted, free.get(lead, posted)), allowance.posting)
+        free[lead] = accepted
+        if start is not None and accepted <= start:
+            found.append(_times(iteration, posted, start))
+        else:
+            earliest = _later(accepted, allowance.scheduling + allowance.setup)
+            found.append(_times(iteration, posted, earliest, late=start is not None))
+    return found
+
+
+def _times(iteration: Iteration, posted: timedelta, starts: timedelta, *, late: bool = False) -> IterationTimes:
+    return IterationTimes(iteration, posted, starts, known_length(iteration.task), slip_of(iteration.task), late)
+
+
+def _late_words(times: JobTimes, allowance: Allowance) -> str:
+    job, count = times.job, len(times.iterations)
+    last = max(times.iterations, key=lambda iteration: iteration.starts)
+    accepted = last.starts - allowance.scheduling - allowance.setup - times.begins
+    given = count * job.backoff + job.setup_time
+    enough = enough_setup_time(job.setup_time + (accepted - given))
+    late = sum(iteration.late for iteration in times.iterations)
+    return (
+        f"a server needs {_seconds(allowance.posting)} s or more to accept a task, so it has the last of these "
+        f"{count:,} after {_seconds(accepted)} s at the earliest, and they are all to start after {_seconds(given)} s; "
+        f'expect {late:,} of them to start late, or write a longer setup-time, such as "{enough}"'
+    )
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{round(span.total_seconds(), 1):,g}" if span < timedelta(seconds=100) else f"{span.total_seconds():,.0f}"
+
+
+def _later(moment: timedelta, span: timedelta) -> timedelta:
+    """Add what can be added: a million tests of ten years each are more than a timedelta holds."""
+    try:
+        return moment + span
+    except OverflowError:
+        return timedelta.max

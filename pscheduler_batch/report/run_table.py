@@ -1,0 +1,130 @@
+"""
+Tables for terminals and text files that fit into any width, and what is said below them.
+
+What a cell holds has been made harmless before (:mod:`~pscheduler_batch.report.words`). Where the columns do not fit
+side by side, those that matter least are left out, and what still does not fit is cut; a cell may have an end that is
+never cut, such as the number of an iteration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+
+from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.words import duration_words, figure_words, one_line, span_words
+from pscheduler_batch.terminal.table import WIDEST, Cell, Column
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+# How many labels are named with a reason, and how many reasons, and how much of each.
+NAMED = 4
+
+REASONS = 20
+
+LONGEST_REASON = 1000
+
+# A host with a port, which an IPv6 address without brackets has not.
+_WITH_PORT = re.compile(r"([^:]+|\[.*\]):[0-9]+")
+
+SUCCEEDED_STYLE = "green"
+
+FAILED_STYLE = "bold red"
+
+
+def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
+    """Make the columns of a table that has a line for every run."""
+    several = {(row.job, row.iteration) for row in rows if row.run}
+    styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
+    labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
+    return (
+        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 11, 5),
+        Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2),
+        Column("state", tuple(Cell(one_line(r.state, WIDEST), style=s) for r, s in zip(rows, styles)), 8, 9, 4),
+        Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3),
+        Column("duration", tuple(Cell(duration_words(row)) for row in rows), 11, 11, 1, right=True),
+    )
+
+
+def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
+    """Make the columns of a table that has a line for every job."""
+    failed = [sum(not row.succeeded for row in rows) for rows in jobs]
+    return (
+        Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),
+        Column("runs", tuple(Cell(f"{len(rows):,}") for rows in jobs), 4, 6, 3, right=True),
+        Column("failed", tuple(Cell(f"{n:,}", style=FAILED_STYLE if n else "") for n in failed), 6, 6, 4, right=True),
+        Column("results", tuple(Cell(_range_words(rows)) for rows in jobs), 16, 30, 2),
+    )
+
+
+def failure_lines(failed: Sequence[Row]) -> List[Text]:
+    """Say why runs failed; those that failed for the same reason are taken together."""
+    from rich.text import Text  # noqa: PLC0415 - it takes time to import
+
+    by_reason: Dict[str, List[Row]] = {}
+    for row in failed:
+        by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), []).append(row)
+    lines: List[Text] = []
+    for reason, rows in list(by_reason.items())[:REASONS]:
+        labels = list(dict.fromkeys(one_line(row.label, WIDEST) for row in rows))
+        more = len(labels) - NAMED
+        names = ", ".join(labels[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        lines.append(Text.assemble((f"{names}: ", FAILED_STYLE), reason))
+    if len(by_reason) > REASONS:
+        lines.append(Text(f"and {len(by_reason) - REASONS:,} more reasons"))
+    return lines
+
+
+def totals_line(account: Account) -> str:
+    """Say in one line what became of a batch, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
+    count, failed = len(account.rows), len(account.failed)
+    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
+    parts = [said if count else "no runs"]
+    if account.start is not None and account.end is not None and account.end >= account.start:
+        parts.append(span_words(round((account.end - account.start).total_seconds(), 1)))
+    if account.unrun:
+        names = ", ".join(one_line(label, WIDEST) for label in account.unrun[:NAMED])
+        more = f" and {len(account.unrun) - NAMED:,} more" if len(account.unrun) > NAMED else ""
+        parts.append(f"not run: {names}{more}")
+    if account.error is not None:
+        parts.append("the batch ended before its time")
+    return "; ".join(parts)
+
+
+def _label_cell(row: Row, *, several: bool) -> Cell:
+    run = f" run {row.run}" if several else ""
+    return Cell(one_line(row.job_label, WIDEST), f"/{row.iteration}{run}")
+
+
+def _path_cell(row: Row) -> Cell:
+    """Cut the lead rather than the destination, as it is the same more often, and its port first."""
+    lead, destination = one_line(row.lead, WIDEST), one_line(row.destination, WIDEST)
+    with_port = _WITH_PORT.fullmatch(lead)
+    host = with_port[1] if with_port else lead
+    if not destination:
+        return Cell(lead, brief=host)
+    alone = f"→ {destination}"
+    return Cell(lead, f" {alone}", brief=host, alone=alone) if lead else Cell("", alone)
+
+
+def _result_words(row: Row) -> str:
+    """Give the headline; what failed without one has its reason below the table."""
+    if not row.succeeded and not row.figures:
+        return ""
+    late = "" if row.late is None else f", {span_words(row.late.total_seconds())} late"
+    return one_line(row.headline, WIDEST) + late
+
+
+def _range_words(rows: Sequence[Row]) -> str:
+    """Say between which values the figures of runs lie."""
+    ranges: Dict[str, List[int]] = {}
+    figures = [figure for row in rows for figure in row.figures]
+    for number, figure in enumerate(figures):
+        ranges.setdefault(figure.name, []).append(number)
+    said: List[str] = []
+    for numbers in ranges.values():
+        low, high = (pick((figures[n] for n in numbers), key=lambda figure: figure.value) for pick in (min, max))
+        ends = dict.fromkeys([figure_words(low), figure_words(high)])
+        said.append(f"{low.title.lower()} {' to '.join(ends)}")
+    return ", ".join(said)

@@ -1,0 +1,99 @@
+"""
+The summary at the end of a batch, for whoever sits at the terminal.
+
+A small batch has a line for every run, a large one a line for every job; in both, why runs failed can be read in full.
+Whether a summary is wanted at all is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING, List, Mapping, Optional, Sequence, TextIO, Union
+
+from pscheduler_batch.model import JSONObject
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, render_lines, width_of
+from pscheduler_batch.terminal.table import make_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# With more runs or jobs than this, each one is not shown any more.
+MANY = 50
+# What stands for characters that a terminal does not have.
+_SIMPLER = str.maketrans({"→": "->", "…": "~"})
+
+
+def print_summary(
+    of: Union[JSONObject, Account],
+    *,
+    stream: Optional[TextIO],
+    environ: Mapping[str, str],
+    width: Optional[int] = None,
+    color: Optional[bool] = None,
+) -> None:
+    """
+    Write the summary of a batch.
+
+    Args:
+        of: Its output document, or its account where that has been made already.
+        stream: Where to; None, which is what Python has for a stream that is closed, is nowhere. That it cannot be
+            written to is no error, as there is no place left to say so.
+        environ: The environment: COLUMNS is the width, and NO_COLOR and TERM say whether there are colors.
+        width: How many characters a line has; if not given, as many as the terminal has.
+        color: Whether there are colors; if not given, where the stream is a terminal that has them.
+    """
+    if stream is None:
+        return
+    account = of if isinstance(of, Account) else account_of(of)
+    text = summary_of(
+        account,
+        width=width_of(stream, environ) if width is None else width,
+        color=has_colors(stream, environ) if color is None else color,
+    )
+    with suppress(OSError):
+        stream.write(_written_with(text, stream))
+        stream.flush()
+
+
+def summary_of(account: Account, *, width: int, color: bool = False) -> str:
+    """
+    Make the text of a summary.
+
+    Args:
+        account: What became of the batch.
+        width: How many characters a line has.
+        color: Whether there are colors.
+    """
+    width = min(max(width, 1), GREATEST_WIDTH)
+    parts: List[RenderableType] = []
+    if len(account.rows) <= MANY:
+        parts += [make_table(row_columns(account.rows), width)] if account.rows else []
+    else:
+        jobs = [list(rows) for _, rows in groupby(account.rows, key=lambda row: row.job)]
+        shown = _most_telling(jobs)
+        parts.append(make_table(job_columns(shown), width))
+        parts += [f"and {len(jobs) - len(shown):,} more jobs"] if len(jobs) > len(shown) else []
+    parts += failure_lines(account.failed)
+    return render_lines([*parts, totals_line(account)], width, color=color)
+
+
+def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
+    """Choose as many jobs as can be shown, those with failures first, and keep their order."""
+    if len(jobs) <= MANY:
+        return list(jobs)
+    order = sorted(range(len(jobs)), key=lambda number: all(row.succeeded for row in jobs[number]))
+    return [jobs[number] for number in sorted(order[:MANY])]
+
+
+def _written_with(text: str, stream: TextIO) -> str:
+    """Write a text in the characters that a stream has."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_SIMPLER).encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -1,0 +1,260 @@
+"""
+Synchronized starts that are missed: said as soon as it can be foreseen, and in the end, with what would have helped.
+
+A server takes seconds to accept a task, and longer when several come at once, so a job of many iterations can miss its
+own start (decision 10). How long it really takes shows only when the first tasks are in; what is said before anything
+is sent rests on what idle servers were seen to need (:func:`pscheduler_batch.planning.timeline.setup_problems`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from datetime import datetime, timedelta
+from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
+
+from pscheduler_batch.events import (
+    POSTED,
+    POSTING,
+    WAITING,
+    Event,
+    Interrupted,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    JobEnded,
+)
+from pscheduler_batch.planning.planner import synchronized_start
+from pscheduler_batch.planning.timeline import enough_setup_time
+from pscheduler_batch.redaction import conceal
+from pscheduler_batch.text import label_words, shorten, time_words
+
+NONE = timedelta(0)
+
+# Of how many answers an average is made; servers become slower, and quicker again.
+LATEST = 8
+
+
+class Punctuality:
+    """Watches a batch, and warns where tasks are not in by their synchronized start; one object for each run of it."""
+
+    def __init__(self, warn: Callable[[str], None], *, at_once: int) -> None:
+        """
+        Prepare to watch.
+
+        Args:
+            warn: Is given each warning, a line without a name of the program before it, fit for a terminal.
+            at_once: How many requests go to any one host at once (decision 19).
+        """
+        self._warn = warn
+        self._at_once = at_once
+        self._job: Optional[_Job] = None
+        self._interrupted = False
+
+    def watch(self, event: Event) -> None:
+        """Take an event in; be a :data:`pscheduler_batch.events.Watch`."""
+        if isinstance(event, JobBegan):
+            self._job = None if event.plan.start is None else _Job(event, event.plan.start, self._at_once)
+        elif isinstance(event, Interrupted):
+            # What is late from now on is so because of that.
+            self._interrupted = True
+        elif self._job is not None and not self._interrupted:
+            warning = self._job.note(event)
+            if warning is not None:
+                self._warn(warning)
+
+
+class _Job:
+    """One job with a synchronized start, from its begin to its end."""
+
+    def __init__(self, began: JobBegan, start: datetime, at_once: int) -> None:
+        self._job = began.plan.job
+        self._start = start
+        self._count = len(began.plan.iterations)
+        # What a crash made late, no setup-time would have made punctual.
+        self._began_before = synchronized_start(began.at, self._job, self._count) != start
+        self._at_once = at_once
+        self._hosts: Dict[str, _Host] = {}
+        self._host_of: Dict[int, _Host] = {}
+        self._entered = 0
+        # Those of which it is not known yet where they go, and when the last of them is to leave because of a backoff.
+        self._unknown: Set[int] = {iteration.number for iteration in began.plan.iterations}
+        self._last_leaves = began.at
+        # Nobody needs to be told that what is past will not be met.
+        self._foreseen = start < began.at
+        self._late: List[Tuple[timedelta, str]] = []
+
+    def note(self, event: Event) -> Optional[str]:
+        """Take an event in, and give what is to be said about it."""
+        if isinstance(event, IterationMoved):
+            return self._move(event)
+        if isinstance(event, IterationEnded):
+            number = event.result.iteration.number
+            self._leave(number, event.at, accepted=False)
+            if event.result.late is not None:
+                self._late.append((event.result.late, event.result.iteration.label))
+        elif isinstance(event, JobEnded) and self._late:
+            return self._describe_end()
+        return None
+
+    def _move(self, moved: IterationMoved) -> Optional[str]:
+        number = moved.iteration.number
+        if moved.state == WAITING and moved.start is not None:
+            self._last_leaves = max(self._last_leaves, moved.start)
+        elif moved.state == POSTING and moved.host is not None:
+            self._enter(number, moved.host, moved.at)
+        elif moved.state == POSTED:
+            host = self._leave(number, moved.at, accepted=True)
+            if host is not None and not self._foreseen:
+                return self._foresee(host, moved)
+        return None
+
+    def _enter(self, number: int, name: str, at: datetime) -> None:
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host(name, self._at_once)
+        # A resumed batch may look for a task at one host and then post it at another.
+        self._leave(number, at, accepted=False)
+        self._host_of[number] = host
+        self._entered += 1
+        host.enter(number, at)
+
+    def _leave(self, number: int, at: datetime, *, accepted: bool) -> Optional[_Host]:
+        """Note that a task is in, or that nothing comes of it; give its host, None where it never went to any."""
+        self._unknown.discard(number)
+        host = self._host_of.pop(number, None)
+        if host is not None:
+            host.leave(number, at, accepted=accepted)
+        return host
+
+    def _foresee(self, host: _Host, moved: IterationMoved) -> Optional[str]:
+        """Estimate when the last task is in at a host, and give the words for it if that is too late."""
+        others = self._others(host)
+        needed = host.needs(moved.at, others)
+        if needed is None:
+            return None
+        typical, left = needed
+        if others:
+            left = max(left, self._last_leaves - moved.at + typical)
+        late = moved.at + left - self._start
+        # The fewer answers there were, the less is known of the others: of one, they may take half as long.
+        if late * (host.accepted + 1) <= left:
+            return None
+        self._foreseen = True
+        name = shorten(conceal(host.name, moved.iteration.private))
+        return (
+            f'job "{shorten(self._job.label)}": not all its tasks will be in by their start at '
+            f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "
+            f"submitted to {name}, which takes {_seconds(typical)} s for each, {self._at_once} at a time; "
+            f"the last one will be in about {max(late.total_seconds(), 1):,.0f} s late"
+        )
+
+    def _others(self, host: _Host) -> int:
+        """Guess how many of the tasks whose hosts nobody knows yet go to a host: the same share as of the others."""
+        return round(len(self._unknown) * host.entered / self._entered)
+
+    def _describe_end(self) -> str:
+        (least, _), (most, label), number = min(self._late), max(self._late), len(self._late)
+        start = time_words(self._start)
+        if number == 1:
+            words = f"the task of {label_words(label)} was in only {_range(least, most)} s after its start at {start}"
+        else:
+            words = (
+                f'{number:,} of the {self._count:,} tasks of "{shorten(self._job.label)}" were in only after their '
+                f"start at {start}, {_range(least, most)} s late, {label_words(label)} the latest"
+            )
+        if self._began_before:
+            return f"At {self._job.where}: {words}; the job was begun in an earlier try"
+        enough = enough_setup_time(self._job.setup_time + most)
+        return f'At {self._job.where}/setup-time: {words}; "{enough}" would have done'
+
+
+class _Host:
+    """
+    The tasks of a job that go to one host, so many at once, in their order.
+
+    An event says when a task is ready to leave; it leaves when there is a slot.
+
+    Attributes:
+        name: The host.
+        entered: How many tasks there were.
+        accepted: How many the host has accepted.
+    """
+
+    def __init__(self, name: str, at_once: int) -> None:
+        self.name = name
+        self.entered = 0
+        self.accepted = 0
+        self._at_once = at_once
+        self._queued: OrderedDict[int, None] = OrderedDict()
+        self._under_way: Dict[int, datetime] = {}
+        self._took: Deque[timedelta] = deque(maxlen=LATEST)
+
+    @property
+    def left(self) -> int:
+        """How many tasks are not in."""
+        return len(self._queued) + len(self._under_way)
+
+    def enter(self, number: int, at: datetime) -> None:
+        """Note that the task of an iteration is ready to leave."""
+        self.entered += 1
+        if len(self._under_way) < self._at_once:
+            self._under_way[number] = at
+        else:
+            self._queued[number] = None
+
+    def leave(self, number: int, at: datetime, *, accepted: bool) -> None:
+        """Note that a task is in, or that nothing comes of it."""
+        left = self._under_way.pop(number, None)
+        if left is None:
+            self._queued.pop(number)
+            return
+        if accepted:
+            self.accepted += 1
+            self._took.append(max(at - left, NONE))
+        if self._queued:
+            self._under_way[self._queued.popitem(last=False)[0]] = at
+
+    def needs(self, now: datetime, others: int) -> Optional[Tuple[timedelta, timedelta]]:
+        """
+        Estimate how long it takes until the last task is in.
+
+        Args:
+            now: The time.
+            others: How many more will come.
+
+        Returns:
+            How long the host takes for each, and for all that are left together; None where nothing is left, or nobody
+            knows.
+        """
+        queued = len(self._queued) + others
+        if not self._took or not (queued or self._under_way):
+            return None
+        typical = self._typical(now)
+        # When each slot is free; tasks take slots by turns. Where none is queued, the last slot is what counts.
+        free = sorted(max(typical - (now - left), NONE) for left in self._under_way.values())
+        free = [NONE] * (self._at_once - len(free)) + free
+        rounds, slot = divmod(queued - 1, self._at_once)
+        return typical, free[slot] + (rounds + 1) * typical
+
+    def _typical(self, now: datetime) -> timedelta:
+        """Average the latest answers, and what is under way for longer than these: it will take no less."""
+        took = list(self._took)
+        mean = sum(took, NONE) / len(took)
+        took += [now - left for left in self._under_way.values() if now - left > mean]
+        return sum(took, NONE) / len(took)
+
+
+def _range(least: timedelta, most: timedelta) -> str:
+    first, last = f"{least.total_seconds():,.1f}", f"{most.total_seconds():,.1f}"
+    return first if first == last else f"{first} to {last}"
+
+
+def _seconds(span: timedelta) -> str:
+    """
+    Write seconds of which there may be few or many.
+
+    >>> _seconds(timedelta(seconds=0.31)), _seconds(timedelta(seconds=6.21)), _seconds(timedelta(seconds=1234.5))
+    ('0.3', '6.2', '1,234')
+    """
+    seconds = span.total_seconds()
+    return f"{seconds:.1f}" if seconds < 100 else f"{seconds:,.0f}"  # noqa: PLR2004 - the digits that people read

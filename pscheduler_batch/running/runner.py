@@ -1,0 +1,368 @@
+"""
+The job loop: jobs one after another, their iterations serially or side by side, and continue-if between them.
+
+Waiting for a delay, interruption and what an earlier try left are dealt with here; how one iteration is run belongs to
+the submitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import (
+    Any,
+    Callable,
+    Coroutine,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+    cast,
+)
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.errors import BatchError, Problem, TransformError
+from pscheduler_batch.events import (
+    WAITING,
+    BatchBegan,
+    BatchEnded,
+    Interrupted,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    JobEnded,
+    Watch,
+    watch_nothing,
+)
+from pscheduler_batch.input.locations import locate_problems
+from pscheduler_batch.journal.interface import NoJournal, Record
+from pscheduler_batch.journal.journal import DOING
+from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
+from pscheduler_batch.output.result_store import KeptResults
+from pscheduler_batch.planning.planner import begin_job, describe_job
+from pscheduler_batch.redaction import conceal
+from pscheduler_batch.running.job_order import Measured, by_turns, side_by_side, tell_nobody
+from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Tell
+from pscheduler_batch.scheduler.api import is_final
+from pscheduler_batch.transforms.script import ScriptError
+
+T = TypeVar("T")
+
+# Says whether the batch goes on after a job, given its results as JSON texts.
+Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
+
+# How long canceling tasks may take when a batch is interrupted: people, and machines that go down, wait for it.
+CANCEL_SECONDS = 5.0
+
+# A cancellation can be lost on its way (before Python 3.12), so it is repeated.
+CUT_AGAIN_SECONDS = 0.5
+
+
+class Submits(Protocol):
+    """What runs iterations; see :class:`pscheduler_batch.running.submitter.Submitter`."""
+
+    async def submit(
+        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Measured
+    ) -> IterationResult:
+        """Run one iteration; say when only what it measured is still to be fetched."""
+
+    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
+        """Cancel what is left of iterations on the servers."""
+
+    def fate_of(self, iteration: Iteration) -> str:
+        """Say in words what became of the task of an iteration."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What became of a batch.
+
+    Attributes:
+        results: The results of every iteration of the jobs that were run.
+        start: When the batch began.
+        end: When it ended.
+        error: Why it ended before its time, where a ``continue-if`` failed or the journal could not be kept.
+        interruption: Why it ended before its time, where it was interrupted.
+        bugs: Exceptions that should never have happened; the iterations they hit are failures.
+    """
+
+    results: KeptResults
+    start: datetime
+    end: datetime
+    error: Optional[BatchError] = None
+    interruption: Optional[str] = None
+    bugs: Tuple[BaseException, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every iteration of every job that was run succeeded."""
+        return self.results.succeeded
+
+
+def iteration_succeeded(result: IterationResult) -> bool:
+    """Say whether an iteration went well: nothing failed, and each of its runs has a result that says so."""
+    return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
+
+
+class Runner:
+    """Runs one plan, once."""
+
+    def __init__(
+        self,
+        submitter: Submits,
+        clock: Clock,
+        tell: Tell,
+        *,
+        record: Optional[Record] = None,
+        cancel: bool = True,
+        watch: Watch = watch_nothing,
+        results: Optional[KeptResults] = None,
+    ) -> None:
+        """
+        Prepare to run.
+
+        Args:
+            submitter: Runs iterations, and cancels what is left of them.
+            clock: The time, and how to wait.
+            tell: Is given a line for each thing that happens.
+            record: What is told every step before it is taken, and knows those of an earlier try.
+            cancel: Whether tasks that are not done are canceled when the batch is interrupted.
+            watch: Is given every event; where it fails, the batch does, too.
+            results: Keeps the results.
+        """
+        self._submitter = submitter
+        self._clock = clock
+        self._tell = tell
+        self._record = record or NoJournal()
+        self._cancel = cancel
+        self._watch = watch
+        self._results = results or KeptResults(tell)
+        self._bugs: List[BaseException] = []
+        self._under_way: Set[asyncio.Future[Any]] = set()
+        self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
+        self._interruption: Optional[str] = None
+
+    def interrupt(self, reason: str) -> None:
+        """
+        End the batch before its time: nothing more is submitted, and what is under way is cut short.
+
+        To be called on the event loop; :meth:`run` then returns with everything obtained so far.
+
+        Args:
+            reason: Such as "interrupted by SIGINT".
+        """
+        if self._interruption is None:
+            self._interruption = reason
+            self._tell(reason)
+            self._watch(Interrupted(self._clock.now(), reason))
+            self._cut()
+
+    def _cut(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            asyncio.get_running_loop().call_later(CUT_AGAIN_SECONDS, self._cut)
+
+    async def run(self, batch: Batch, plan: Plan, judge: Judge) -> Outcome:
+        """
+        Run a batch from its first job to its last one.
+
+        Args:
+            batch: The batch.
+            plan: The same, worked out.
+            judge: Says whether the batch goes on after a job.
+
+        Raises:
+            asyncio.CancelledError: The program that runs this ended it; tasks that were not done are canceled then too.
+        """
+        now = self._clock.now()
+        start = self._record.start_of_batch(now)
+        self._watch(BatchBegan(now, plan))
+        error: Optional[BatchError] = None
+        try:
+            await self._run_jobs(batch, plan, judge)
+        except asyncio.CancelledError:
+            await self._cancel_what_is_left()
+            raise
+        except BatchError as failure:
+            error = failure
+        except Exception as bug:  # noqa: BLE001 - what goes wrong between iterations takes no results along either
+            self._bugs.append(bug)
+            # Its own words may be secret; they are where its traceback is.
+            error = BatchError(f"this is a bug in pscheduler-batch, which ended the batch: {type(bug).__name__}")
+        await self._cancel_what_is_left()
+        self._keep_fates()
+        end = self._clock.now()
+        if self._interruption is None:
+            error = error or self._record.error
+            if error is None and not self._bugs:
+                end = self._record.end_of_batch(end)
+        outcome = Outcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
+        said = self._interruption if error is None else str(error)
+        self._watch(BatchEnded(self._clock.now(), outcome.succeeded, said))
+        return outcome
+
+    async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge) -> None:
+        for job_plan in plan.jobs:
+            job = job_plan.job
+            if not job.enabled:
+                self._tell(f"{job.label}: not enabled")
+                continue
+            await self._run_job(job_plan)
+            self._watch(JobEnded(self._clock.now(), job))
+            if not await self._is_to_continue(batch, judge, job):
+                break
+
+    async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job) -> bool:
+        if self._interruption is not None:
+            return False
+        known = self._record.goes_on_after(job.number)
+        if known is not None:
+            # What was judged in an earlier try stays so, even where a script looks at the clock.
+            return known
+        asking = asyncio.ensure_future(judge(job, self._results.of_job(job.number)))
+        try:
+            goes_on = await self._until_cut(asking)
+        except ScriptError as failure:
+            problem = Problem(f"{job.where}/continue-if", str(failure), during=f'after "{job.label}"')
+            raise TransformError(
+                locate_problems([problem], batch.text), source=batch.source, text=batch.text
+            ) from failure
+        if goes_on is False:
+            self._tell(f"{job.label}: continue-if ends the batch")
+        return goes_on is True and self._interruption is None
+
+    async def _until_cut(self, task: asyncio.Future[T]) -> Optional[T]:
+        """Wait for something that an interruption cuts short; then it is None."""
+        self._under_way.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._interruption is None:
+                raise
+            return None
+        finally:
+            self._under_way.discard(task)
+
+    async def _run_job(self, job_plan: JobPlan) -> None:
+        count = len(job_plan.iterations)
+        now = self._clock.now()
+        began = self._record.start_of_job(job_plan.job.number, count, now)
+        begun = begin_job(job_plan, began)
+        self._watch(JobBegan(now, begun))
+        self._tell(describe_job(begun))
+        if begun.job.parallel:
+            await side_by_side(self._run_iteration(item, began, begun.start) for item in begun.iterations)
+        else:
+            await by_turns(partial(self._run_iteration, item, began, None) for item in begun.iterations)
+
+    async def _run_iteration(
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured = tell_nobody
+    ) -> None:
+        """Run an iteration in a task of its own, and keep what became of it."""
+        result = self._keep(await self._run_guarded(iteration, began, start, measured))
+        self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
+
+    async def _run_guarded(
+        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured
+    ) -> IterationResult:
+        if self._interruption is not None:
+            return self._interrupted(IterationResult(iteration))
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._under_way.add(task)
+        result = IterationResult(iteration)
+        try:
+            known = self._record.result_of(iteration)
+            if known is not None:
+                self._tell(f"{iteration.label}: done in an earlier try")
+                return known
+            await self._wait_out(iteration, began)
+            result = await self._submitter.submit(iteration, start, measured=measured)
+            self._record.note_result(result)
+        except asyncio.CancelledError as cut:
+            if isinstance(cut, CutShortError) and cut.submitted:
+                self._cut_short[iteration.job, iteration.number] = cut.result
+            if self._interruption is None:
+                raise
+            return self._interrupted(cut.result if isinstance(cut, CutShortError) else IterationResult(iteration))
+        except BatchError as error:
+            return IterationResult(iteration, failure=Failure(str(error), DOING, ""))
+        except BrokenDownError as broken:
+            result = self._broken_down(broken.result, broken.__cause__ or broken)
+            if broken.submitted:
+                self._cut_short[iteration.job, iteration.number] = result
+        except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
+            return self._broken_down(result, bug)
+        finally:
+            self._under_way.discard(task)
+        return result
+
+    def _keep(self, result: IterationResult) -> IterationResult:
+        """Keep a result, or what there is to say where it cannot be written; give what was kept."""
+        try:
+            self._results.keep(result, succeeded=iteration_succeeded(result))
+        except RecursionError:
+            failure = Failure("its result is nested too deeply to be written", "keeping the result", "")
+            result = IterationResult(result.iteration, result.task_href, failure=failure, late=result.late)
+            self._results.keep(result, succeeded=False)
+        except Exception as bug:  # noqa: BLE001 - as above
+            result = self._broken_down(replace(result, runs=()), bug)
+            self._results.keep(result, succeeded=False)
+        return result
+
+    def _broken_down(self, result: IterationResult, bug: BaseException) -> IterationResult:
+        """Say of an iteration that a bug came in its way; what had been obtained stays."""
+        self._bugs.append(bug)
+        said = conceal(f"{type(bug).__name__}: {bug}", result.iteration.private)
+        message = f"this is a bug in pscheduler-batch: {said}"
+        return replace(result, failure=Failure(message, "running the iteration", ""))
+
+    async def _wait_out(self, iteration: Iteration, began: datetime) -> None:
+        now = self._clock.now()
+        delay = iteration.delay - (now - began)
+        if delay > timedelta(0):
+            self._watch(IterationMoved(now, iteration, WAITING, start=now + delay))
+            await self._clock.sleep(delay.total_seconds())
+
+    def _interrupted(self, result: IterationResult, fate: str = "") -> IterationResult:
+        submitted = (result.iteration.job, result.iteration.number) in self._cut_short
+        when = "before it was done" if submitted else "before it was submitted"
+        return replace(result, failure=Failure(f"{self._interruption} {when}{fate}", "running the iteration", ""))
+
+    async def _cancel_what_is_left(self) -> None:
+        if not self._cancel or not (self._cut_short or self._interruption):
+            return
+        left = [result for result in self._cut_short.values() if not _is_measured(result)]
+        canceling = asyncio.ensure_future(self._submitter.cancel(left))
+        # Not by wait_for: whatever becomes of the rest, the output is not held up.
+        await asyncio.wait([canceling], timeout=CANCEL_SECONDS)
+        if not canceling.done():
+            canceling.cancel()
+            await asyncio.wait([canceling], timeout=CUT_AGAIN_SECONDS)
+        bug = canceling.exception() if canceling.done() and not canceling.cancelled() else None
+        if bug is not None:
+            self._bugs.append(bug)
+
+    def _keep_fates(self) -> None:
+        """Say of the iterations that were cut short what became of their tasks."""
+        for result in self._cut_short.values():
+            if _is_measured(result):
+                continue
+            fate = f"; {self._submitter.fate_of(result.iteration)}"
+            if result.failure is None:
+                self._keep(self._interrupted(result, fate))
+            else:
+                self._keep(replace(result, failure=replace(result.failure, message=result.failure.message + fate)))
+
+
+def _is_measured(result: IterationResult) -> bool:
+    """Say whether the task of an iteration has come to its end, so that there is nothing left to cancel."""
+    return bool(result.runs) and all(is_final(run.run) for run in result.runs)

@@ -1,0 +1,1 @@
+"""pScheduler's REST API: find participants, post tasks, wait for runs, fetch results."""

@@ -1,0 +1,329 @@
+"""
+pScheduler's REST API in words, without any input or output: URLs, and what the answers mean.
+
+Every rule here can be seen in the recordings of real servers; their names are given in square brackets.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from urllib.parse import quote, urlencode
+
+from pscheduler_batch.errors import RefusedError, ReplyError
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.urls import host_of, netloc, shown
+from pscheduler_batch.iso8601 import parse_timestamp
+from pscheduler_batch.model import JSON, JSONObject, Run
+
+# The result formats besides JSON; that one is in the run itself [g-rttok-run-waitmerged].
+RENDERED_FORMATS = ("text/plain", "text/html")
+
+# States that a run does not leave any more. "overdue" is missing: such a run can still become finished [k].
+FINAL_STATES = frozenset({"finished", "failed", "nonstart", "missed", "preempted", "canceled"})
+
+# How much of a server's words is quoted. A limit's diagnosis has about 500 characters [c17].
+QUOTED = 4000
+
+
+def api_url(host: str) -> str:
+    """Say where the API of a host is."""
+    return f"https://{netloc(host)}/pscheduler"
+
+
+def tests_url(host: str) -> str:
+    """Say where a host lists the tests that it knows [b01]."""
+    return f"{api_url(host)}/tests"
+
+
+def hostname_url(host: str) -> str:
+    """Say where a host tells its name, which costs it next to nothing [a05]."""
+    return f"{api_url(host)}/hostname"
+
+
+def test_url(host: str, test_type: str) -> str:
+    """Say where a host describes a test."""
+    return f"{tests_url(host)}/{quote(test_type, safe='')}"
+
+
+def participants_url(host: str, test_type: str, spec: JSON) -> str:
+    """Say where a host names the participants of a test."""
+    return f"{test_url(host, test_type)}/participants?{urlencode({'spec': json.dumps(spec)})}"
+
+
+def is_participants_url(url: str) -> bool:
+    """
+    Say whether a URL is one of :func:`participants_url`.
+
+    >>> is_participants_url("https://ps/pscheduler/tests/rtt/participants?spec=%7B%7D"), is_participants_url("https://ps/t")
+    (True, False)
+    """
+    return url.partition("?")[0].endswith("/participants")
+
+
+def validity_url(host: str, test_type: str, spec: JSON) -> str:
+    """Say where a host judges the specification of a test [b40-b42]."""
+    return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"
+
+
+def tasks_url(host: str) -> str:
+    """Say where a host takes tasks."""
+    return f"{api_url(host)}/tasks"
+
+
+def marked_tasks_url(host: str, pattern: JSON) -> str:
+    """Say where a host lists the tasks that contain a given JSON."""
+    return f"{tasks_url(host)}?{urlencode({'json': json.dumps(pattern)})}"
+
+
+def first_run_url(task_href: str, wait: int, *, merged: bool = False) -> str:
+    """
+    Say where to wait for a task's first run; the server waits for twice that many seconds [d14].
+
+    Args:
+        task_href: The task.
+        wait: How many seconds to wait.
+        merged: Whether it is to wait for the run's merged result then, as for that of any run, so many seconds.
+    """
+    return f"{task_href}/runs/first?{'wait-merged=true&' if merged else ''}wait={wait}"
+
+
+def runs_url(task_href: str) -> str:
+    """Say where the runs of a task are listed."""
+    return f"{task_href}/runs"
+
+
+def waiting_url(run_href: str, wait: int) -> str:
+    """
+    Say where to read a run; with a wait of 0 as it is now, else as soon as it is done, or after that many seconds.
+
+    A wait of 0 is never sent: the server answers it with a 500 [g05c].
+    """
+    return f"{run_href}?wait-merged=true&wait={wait}" if wait else run_href
+
+
+def format_url(run: Run, media_type: str) -> str:
+    """Say where the result of a run is in another format."""
+    joint = "&" if "?" in run.result_href else "?"
+    return f"{run.result_href}{joint}{urlencode({'format': media_type})}"
+
+
+def is_format_url(url: str) -> bool:
+    """
+    Say whether a URL is one of :func:`format_url`.
+
+    >>> is_format_url("https://ps/t/runs/r/result?format=text%2Fhtml"), is_format_url("https://ps/t/runs/first?wait=3")
+    (True, False)
+    """
+    return "format=" in url.partition("?")[2]
+
+
+def words_of(reply: Reply) -> str:
+    """
+    Quote what a server said in an answer that is no JSON, trimmed; HTML is stripped to its text.
+
+    >>> words_of(Reply(414, {"content-type": "text/html"}, b"<title>414</title><h1>Too  long</h1><p>Sorry.</p>"))
+    '414 Too long Sorry.'
+    """
+    text = reply.text.strip()
+    if _is_html(reply):
+        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+        text = " ".join(html.unescape(text).split())
+    # Whatever would move the cursor of a terminal is left out.
+    text = "".join(c for c in text if c.isprintable() or c == "\n")
+    if len(text) > QUOTED:
+        # Between two words, so that no part of a secret is left that can no longer be told to be one.
+        text = text[:QUOTED].rpartition(" ")[0] + " …"
+    return text or "(it said nothing)"
+
+
+def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:
+    """
+    Read an answer that should be JSON.
+
+    Args:
+        reply: The answer.
+        doing: The step, for messages.
+        url: What was asked for, for messages.
+
+    Raises:
+        RefusedError: The status is not 200.
+        ReplyError: The body is not JSON.
+    """
+    if reply.status != HTTPStatus.OK:
+        said = words_of(reply)
+        if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+            said = f"a redirection to {shown(reply.headers.get('location', 'nowhere'))}, which is not followed"
+        elif reply.status == HTTPStatus.NOT_FOUND and _is_html(reply):
+            said += " (is that a pScheduler server?)"
+        raise RefusedError(reply.status, said, doing=doing, url=shown(url))
+    try:
+        # Python servers write NaN and Infinity, which are no JSON and must not get into the output.
+        return json.loads(reply.body, parse_constant=lambda _: None, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ReplyError(f"answered what is no JSON: {words_of(reply)}", doing=doing, url=shown(url)) from error
+
+
+def decipher_participants(reply: Reply, *, url: str) -> Tuple[Optional[str], ...]:
+    """
+    Read who takes part in a test; the first one leads, None stands for the host that is asked [b10-b24].
+
+    Raises:
+        RefusedError: The server says no.
+        ReplyError: The answer names nobody, or as the lead something that is no host.
+    """
+    doing = "finding participants"
+    value = decipher_json(reply, doing=doing, url=url)
+    participants = value.get("participants") if isinstance(value, dict) else None
+    if (
+        not isinstance(participants, list)
+        or not participants
+        or not all(item is None or (isinstance(item, str) and item) for item in participants)
+    ):
+        raise ReplyError("did not say who the participants are", doing=doing, url=shown(url))
+    try:
+        if participants[0] is not None:
+            netloc(participants[0])
+    except ValueError as error:
+        raise ReplyError(f"named a participant that cannot be: {error}", doing=doing, url=shown(url)) from error
+    return tuple(participants)
+
+
+def decipher_task_href(reply: Reply, *, url: str) -> str:
+    """
+    Read where a posted task is [c01].
+
+    Raises:
+        RefusedError: The server says no.
+        ReplyError: The answer is no URL.
+    """
+    doing = "posting the task"
+    href = decipher_json(reply, doing=doing, url=url)
+    return _href(href, "did not say where the task is", doing=doing, url=url)
+
+
+def decipher_run(reply: Reply, *, doing: str, url: str) -> Run:
+    """
+    Read the description of a run.
+
+    Raises:
+        RefusedError: The server says no.
+        ReplyError: It is no run.
+    """
+    return run_of(decipher_json(reply, doing=doing, url=url), doing=doing, url=url)
+
+
+def run_of(document: JSON, *, doing: str, url: str) -> Run:
+    """
+    Make a run of its description.
+
+    Raises:
+        ReplyError: It is no run.
+    """
+    if not isinstance(document, dict):
+        raise ReplyError("answered something that is no run", doing=doing, url=shown(url))
+    if not isinstance(document.get("state"), str):
+        raise ReplyError("did not say the state of the run", doing=doing, url=shown(url))
+    return Run(
+        href=_href(document.get("href"), "did not say href", doing=doing, url=url),
+        state=document["state"],
+        start_time=_time(document, "start-time", doing=doing, url=url),
+        end_time=_time(document, "end-time", doing=doing, url=url),
+        result_href=_href(document.get("result-href"), "did not say result-href", doing=doing, url=url),
+        result_merged=document.get("result-merged"),
+        document=document,
+    )
+
+
+def decipher_hrefs(reply: Reply, *, doing: str, url: str) -> List[str]:
+    """
+    Read a list of URLs: of a task's runs, the lead run first [h04], or of tasks [c40].
+
+    Raises:
+        RefusedError: The server says no.
+        ReplyError: It is no list of URLs.
+    """
+    value = decipher_json(reply, doing=doing, url=url)
+    if not isinstance(value, list):
+        raise ReplyError("answered something that is no list", doing=doing, url=shown(url))
+    return [_href(item, "listed something that is no URL", doing=doing, url=url) for item in value]
+
+
+def decipher_format(reply: Reply, *, doing: str, url: str) -> str:
+    """
+    Read a rendered result.
+
+    Raises:
+        RefusedError: The server cannot render it, such as "Unsupported format text/html" [g-m-thr-result-html].
+    """
+    if reply.status != HTTPStatus.OK:
+        raise RefusedError(reply.status, words_of(reply), doing=doing, url=shown(url))
+    return reply.text
+
+
+def is_final(run: Run) -> bool:
+    """Say whether a run will not change any more; "cleanup" is not final, its result is yet to be merged."""
+    return run.state in FINAL_STATES
+
+
+def reasons_of(run: Run) -> Sequence[str]:
+    """
+    Find out why a run failed (decision 21): its ``errors``, ``result.error``, then each ``result-full[].error``.
+
+    The ``.diags`` are only looked at where there is nothing else, as they are also full of what went well.
+    """
+    result = run.document.get("result")
+    full = run.document.get("result-full")
+    participants = [item for item in (full if isinstance(full, list) else []) if isinstance(item, Mapping)]
+    said = [run.document.get("errors"), result.get("error") if isinstance(result, Mapping) else None]
+    said += [item.get("error") for item in participants]
+    if isinstance(run.result_merged, Mapping):
+        said.append(run.result_merged.get("error"))
+    reasons = _distinct(said)
+    return reasons or _distinct([item.get("diags") for item in participants])
+
+
+def _finite(digits: str) -> Optional[float]:
+    """Read a number; 1e999 is written as a number, but Python makes an infinity of it, which is no JSON."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _is_html(reply: Reply) -> bool:
+    return "html" in reply.headers.get("content-type", "") or reply.body.lstrip()[:1] == b"<"
+
+
+def _distinct(said: Sequence[object]) -> Sequence[str]:
+    texts = [item.strip() for item in said if isinstance(item, str)]
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _href(value: object, reason: str, *, doing: str, url: str) -> str:
+    if not isinstance(value, str) or not re.match(r"https?://[^/]", value):
+        raise ReplyError(reason, doing=doing, url=shown(url))
+    try:
+        host = host_of(value)
+    except ValueError as error:
+        raise ReplyError(f"gave a URL that is none: {value}", doing=doing, url=shown(url)) from error
+    # A server writes the host that it was asked by into all its URLs; what leads elsewhere is not followed.
+    if host_of(url) not in ("", host):
+        raise ReplyError(f"gave a URL on another host, {shown(value)}", doing=doing, url=shown(url))
+    # That would be another port of it, and be read by anybody on the way.
+    if url.startswith("https:") and not value.startswith("https:"):
+        raise ReplyError(f"gave a URL without TLS, {shown(value)}", doing=doing, url=shown(url))
+    return value
+
+
+def _time(document: JSONObject, name: str, *, doing: str, url: str) -> Optional[datetime]:
+    value = document.get(name)
+    if value is None:
+        return None
+    try:
+        return parse_timestamp(value)
+    except (TypeError, ValueError) as error:
+        raise ReplyError(f"said that {name} is {value!r}, which is no time", doing=doing, url=shown(url)) from error

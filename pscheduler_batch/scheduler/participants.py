@@ -1,0 +1,81 @@
+"""Finding out which host runs a task (decision 12)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Dict, Optional, Tuple
+
+from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.model import JSONObject
+from pscheduler_batch.scheduler.api import decipher_json, decipher_participants, participants_url, test_url
+from pscheduler_batch.scheduler.client import Asker
+
+DOING = "finding participants"
+INTERNAL = 500
+NOT_FOUND = 404
+
+Participants = Tuple[Optional[str], ...]
+
+
+class LeadFinder:
+    """Finds leads; asks for the participants of each test once."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._asked: Dict[str, asyncio.Task[Participants]] = {}
+
+    async def find_lead(self, task: JSONObject) -> str:
+        """
+        Name the host that leads a task: its first participant; null stands for the lead named, or this host.
+
+        Raises:
+            SchedulerError: The assist did not say.
+        """
+        test = task["test"]
+        first = (await self._ask_participants(test["type"], test["spec"]))[0]
+        hosts = self._asker.hosts
+        if hosts.only is not None:
+            return hosts.only
+        return hosts.lead if first is None else first
+
+    async def _ask_participants(self, test_type: str, spec: object) -> Participants:
+        """Ask the assist once for each type and spec; iterations that ask at the same time share the answer."""
+        key = json.dumps([test_type, spec], sort_keys=True)
+        asking = self._asked.get(key)
+        if asking is None or (asking.done() and (asking.cancelled() or asking.exception() is not None)):
+            asking = asyncio.ensure_future(self._fetch_participants(test_type, spec))
+            self._asked[key] = asking
+        return await asyncio.shield(asking)
+
+    async def _fetch_participants(self, test_type: str, spec: object) -> Participants:
+        url = participants_url(self._asker.hosts.assist, test_type, spec)
+        reply = await self._ask_assist(url)
+        if reply.status in (INTERNAL, NOT_FOUND):
+            # Of a test that it does not have a server only says "Internal problem"; asked for the test it says so.
+            await self._demand_test(test_type)
+        return decipher_participants(reply, url=url)
+
+    async def _demand_test(self, test_type: str) -> None:
+        url = test_url(self._asker.hosts.assist, test_type)
+        reply = await self._ask_assist(url)
+        if reply.status == NOT_FOUND:
+            decipher_json(reply, doing=DOING, url=url)
+
+    async def _ask_assist(self, url: str) -> Reply:
+        hosts = self._asker.hosts
+        try:
+            return await self._asker.request("GET", url, doing=DOING, bind=hosts.assist_bind)
+        except UnreachableError as error:
+            if hosts.assist != hosts.lead or hosts.lead_named:
+                raise
+            hint = "; that is this host: name an --assist and a --lead that run pScheduler"
+            raise UnreachableError(error.reason, doing=error.doing, url=error.url, hint=hint) from error
+
+    async def aclose(self) -> None:
+        """End the questions that nobody waits for any more."""
+        for asking in self._asked.values():
+            asking.cancel()
+        # Also those that failed when nobody waited any more, as asyncio complains of failures that nobody looked at.
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)

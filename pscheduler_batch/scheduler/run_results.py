@@ -1,0 +1,155 @@
+"""Fetching what a run gave: one result or several, in all formats."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Callable, Dict, Iterable, Optional, Tuple
+
+from pscheduler_batch.errors import RefusedError, SchedulerError
+from pscheduler_batch.http.urls import shown
+from pscheduler_batch.model import Failure, Run, RunResult
+from pscheduler_batch.scheduler.api import (
+    RENDERED_FORMATS,
+    decipher_format,
+    decipher_hrefs,
+    decipher_run,
+    format_url,
+    reasons_of,
+    runs_url,
+)
+from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.waiting import CUT, RunWaiter
+
+NOT_FOUND = 404
+
+Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
+Seen = Callable[[Run], None]
+
+
+class Fetcher:
+    """Waits for runs and fetches their results."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    async def wait(self, run: Run, seen: Seen, moved: Seen = lambda _: None) -> Run:
+        """
+        Wait until a run is done.
+
+        Args:
+            run: The run as last seen.
+            seen: Is given the run each time its state has changed.
+            moved: Is given the run each time its state or its times have changed.
+
+        Raises:
+            SchedulerError: It was not done in time, or could not be read.
+        """
+        last = run
+
+        async def read(url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
+            nonlocal last
+            found, offset = await self._read_run(url, wait)
+            if found is not None and _course(found) != _course(last):
+                last = found
+                moved(found)
+            return found, offset
+
+        waiter = RunWaiter(read, self._asker.clock, self._asker.patience, seen)
+        return await waiter.until_done(run, self._asker.offset(run.href))
+
+    async def fetch_results(
+        self, task_href: str, run: Run, keep: Callable[[Tuple[RunResult, ...]], None] = lambda _: None
+    ) -> Fetched:
+        """
+        Fetch what a finished run gave; the lead run of several results carries none itself (decision 20).
+
+        Args:
+            task_href: Whose run it is.
+            run: The run.
+            keep: Is given what there is so far, each time there is more of it.
+
+        Returns:
+            The runs that carry results, else the run alone; and what went wrong with some of them.
+
+        Raises:
+            SchedulerError: The runs could not be listed.
+        """
+        if run.result_merged is not None:
+            return (await self._fetch_formats(run, lambda result: keep((result,))),), None
+        url = runs_url(task_href)
+        doing = "listing the runs"
+        hrefs = decipher_hrefs(await self._asker.ask_lead(url, doing=doing), doing=doing, url=url)
+        others = [href for href in hrefs if href != run.href]
+        fetched: Dict[str, RunResult] = {}
+
+        def keep_other(result: RunResult) -> None:
+            fetched[result.run.href] = result
+            keep(_in_order(fetched.values()))
+
+        outcomes = await asyncio.gather(*(self._fetch_other(href, keep_other) for href in others))
+        carrying = _in_order(outcome for outcome in outcomes if isinstance(outcome, RunResult))
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        if carrying and run.state != "finished":
+            reason = "; ".join(reasons_of(run)) or "no reason given"
+            message = f"the test ended early: its lead run is {run.state}: {reason}"
+            failures.append(Failure(message, "waiting for the result", shown(run.href)))
+        return carrying or (RunResult(run, {}),), failures[0] if failures else None
+
+    async def _fetch_other(self, href: str, keep: Callable[[RunResult], None]) -> RunResult | Failure | None:
+        """Fetch one of several results; None where the run carries none."""
+        try:
+            doing = "fetching one of several results"
+            run = decipher_run(await self._asker.ask_lead(href, doing=doing), doing=doing, url=href)
+            run = await self.wait(run, lambda _: None)
+            return None if run.result_merged is None else await self._fetch_formats(run, keep)
+        except SchedulerError as error:
+            return Failure(str(error), error.doing, error.url)
+
+    async def _fetch_formats(self, run: Run, keep: Callable[[RunResult], None]) -> RunResult:
+        """Fetch a result in the formats besides JSON, which is in the run; each may fail without the others."""
+        formats: Dict[str, object] = {"application/json": run.result_merged}
+        failures: Dict[str, Failure] = {}
+
+        async def fetch(media_type: str) -> None:
+            value = await self._fetch_format(run, media_type)
+            if isinstance(value, Failure):
+                failures[media_type] = value
+            else:
+                formats[media_type] = value
+            keep(RunResult(run, dict(formats), dict(failures)))
+
+        keep(RunResult(run, dict(formats)))
+        await asyncio.gather(*(fetch(media_type) for media_type in RENDERED_FORMATS))
+        return RunResult(run, formats, failures)
+
+    async def _fetch_format(self, run: Run, media_type: str) -> str | Failure:
+        url = format_url(run, media_type)
+        doing = f"fetching the result as {media_type}"
+        try:
+            return decipher_format(await self._asker.ask_lead(url, doing=doing, refusable=True), doing=doing, url=url)
+        except SchedulerError as error:
+            return Failure(str(error), error.doing, error.url)
+
+    async def _read_run(self, url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
+        """Read a run; None where a web server answered for pScheduler, as it does when it cuts the waiting short."""
+        doing = "waiting for the result"
+        reply = await self._asker.ask_lead(url, doing=doing, wait=wait)
+        if reply.status in CUT:
+            return None, self._asker.offset(url)
+        try:
+            return decipher_run(reply, doing=doing, url=url), self._asker.offset(url)
+        except RefusedError as error:
+            if reply.status == NOT_FOUND:
+                said = f"{error.body} (the run is gone; was its task canceled?)"
+                raise RefusedError(NOT_FOUND, said, doing=doing, url=shown(url)) from error
+            raise
+
+
+def _course(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
+    """Give what people follow of a run."""
+    return run.state, run.start_time, run.end_time
+
+
+def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:
+    return tuple(sorted(results, key=lambda result: (result.run.start_time is None, result.run.start_time)))

@@ -1,0 +1,143 @@
+"""
+How long to wait for what, and how to wait for a run until it is done.
+
+Nobody holds a request slot of a server to wait for a run that is not due to end yet (decision 19): until then the
+waiting is done here, by the server's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Awaitable, Callable, Optional, Tuple
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.errors import UnfinishedError
+from pscheduler_batch.http.urls import shown
+from pscheduler_batch.model import Run
+from pscheduler_batch.scheduler.api import is_final, waiting_url
+
+# What web servers answer when they cut a request that was to wait for long [e20a].
+CUT = frozenset({502, 503, 504})
+
+# The Date of an answer has whole seconds and is a little old, so clocks closer than that are taken for equal.
+SAME_CLOCK = timedelta(seconds=2.5)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """
+    How long to wait for what.
+
+    Attributes:
+        first_run_wait: Seconds that a server is asked to wait for the first run; it takes twice as long [d14], and
+            makes one within 12 seconds of the POST, so that one request is enough. Half of that is for its result,
+            which was there up to 6.7 seconds after the run of a test of some seconds [t-timings].
+        scheduling: How long after the POST the first run must be there.
+        result: How long after its announced end a run must be done.
+        waits: Seconds of the long polls, one after another, once a run is due; then it is only looked at now and then.
+        pause: How long to wait between two looks.
+        outage: For how long a server that has a task of ours may be out of reach.
+        lost_post: For how long a task is looked for whose POST was not answered, as servers may still be busy with it.
+        look: After how long a run that is not due yet is looked at, as ends can move and runs be canceled.
+    """
+
+    first_run_wait: int = 9
+    scheduling: timedelta = timedelta(minutes=5)
+    result: timedelta = timedelta(minutes=5)
+    waits: Tuple[int, ...] = (2, 5)
+    pause: timedelta = timedelta(seconds=5)
+    outage: timedelta = timedelta(minutes=5)
+    lost_post: timedelta = timedelta(seconds=30)
+    look: timedelta = timedelta(minutes=10)
+
+
+def server_offset(date: Optional[datetime], now: datetime, elapsed: timedelta = timedelta(0)) -> timedelta:
+    """
+    Say how far ahead of ours a server's clock is.
+
+    Stock servers write the time at which a request began into its answer, even if that comes a minute later [e20a];
+    others the time of the answer. Whatever lies between is no difference.
+
+    Args:
+        date: The ``Date`` of its answer, None where there is none.
+        now: Our time when it came.
+        elapsed: How long it took to come.
+
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    >>> server_offset(noon + timedelta(hours=2), noon).total_seconds(), server_offset(noon - timedelta(seconds=1), noon)
+    (7200.0, datetime.timedelta(0))
+    """
+    if date is None:
+        return timedelta(0)
+    offset = date - (now - elapsed)
+    return timedelta(0) if -SAME_CLOCK < offset < elapsed + SAME_CLOCK else offset
+
+
+ReadRun = Callable[[str, int], Awaitable[Tuple[Optional[Run], timedelta]]]
+
+
+class RunWaiter:
+    """Waits for runs."""
+
+    def __init__(self, read: ReadRun, clock: Clock, patience: Patience, seen: Callable[[Run], None]) -> None:
+        """
+        Prepare to wait.
+
+        Args:
+            read: Reads a run from a URL that asks the server to wait for some seconds, and says how far ahead the
+                server's clock is.
+            clock: The time.
+            patience: How long to wait.
+            seen: Is given the run each time its state has changed.
+        """
+        self._read = read
+        self._clock = clock
+        self._patience = patience
+        self._seen = seen
+
+    async def until_done(self, run: Run, offset: timedelta) -> Run:
+        """
+        Wait until a run has its result or can no longer get one.
+
+        Args:
+            run: The run as last seen; one that is done already costs no request.
+            offset: How far ahead the server's clock is.
+
+        Raises:
+            UnfinishedError: It was not done in the time allowed.
+            SchedulerError: What the reading raises.
+        """
+        first_seen = self._clock.now()
+        polls = 0
+        while not _is_done(run):
+            now = self._clock.now()
+            # The offset is taken from a difference, as the calendar may not have the time itself by our clock.
+            left = first_seen - now if run.end_time is None else run.end_time - now - offset
+            wait = 0
+            if left > timedelta(0):
+                await self._clock.sleep(min(left, self._patience.look).total_seconds())
+                wait = 0 if left > self._patience.look else self._patience.waits[0]
+            elif -left > self._patience.result:
+                waited = self._patience.result.total_seconds()
+                reason = f'is still "{run.state}" {waited:g} seconds after its announced end'
+                raise UnfinishedError(reason, doing="waiting for the result", url=shown(run.href))
+            elif polls < len(self._patience.waits):
+                wait = self._patience.waits[polls]
+            else:
+                await self._clock.sleep(self._patience.pause.total_seconds())
+            polls += 1 if wait else 0
+            read, offset = await self._read(waiting_url(run.href, wait), wait)
+            if read is not None and read.state != run.state:
+                self._seen(read)
+            run = run if read is None else read
+        return run
+
+
+def _is_done(run: Run) -> bool:
+    """
+    Say whether there is nothing more to wait for.
+
+    A run with a merged result in a state such as "overdue" has what was wanted; "cleanup" is still about to change.
+    """
+    return is_final(run) or (run.result_merged is not None and run.state == "overdue")

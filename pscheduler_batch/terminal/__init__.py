@@ -1,0 +1,1 @@
+"""What is drawn on a terminal: progress, plans, differences and tables."""

@@ -1,0 +1,182 @@
+"""
+What people are told of the events of a batch.
+
+What comes from outside, be it a label or a server's word, is made fit for a terminal and cut short; secrets of the task
+are taken out (decision 17).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Optional, Union
+
+from pscheduler_batch.events import (
+    ASKING,
+    FETCHING,
+    POSTED,
+    POSTING,
+    WAITING,
+    BatchBegan,
+    BatchEnded,
+    Event,
+    Interrupted,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    JobEnded,
+    RequestHeldUp,
+)
+from pscheduler_batch.model import IterationResult
+from pscheduler_batch.output.document import error_of
+from pscheduler_batch.planning.planner import describe_job
+from pscheduler_batch.redaction import conceal
+from pscheduler_batch.scheduler.api import FINAL_STATES
+from pscheduler_batch.text import label_words, legible, shorten, time_words
+
+PREFIX = "pscheduler batch: "
+
+# The states of runs, as pScheduler calls them: those in which it has not begun, and those in which it is not done.
+BEFORE_RUNNING = frozenset({"scheduling", "pending", "on-deck"})
+
+UNFINISHED = BEFORE_RUNNING | {"running", "cleanup", "overdue"}
+
+KNOWN_STATES = UNFINISHED | FINAL_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
+
+SECOND = timedelta(seconds=1)
+
+NONE = timedelta(0)
+
+
+def state_words(moved: IterationMoved) -> str:
+    """Name the state of an iteration; what a server calls it may be anything."""
+    if moved.state in KNOWN_STATES:
+        return moved.state
+    return shorten(conceal(moved.state, moved.iteration.private))
+
+
+def state_now(moved: IterationMoved, now: datetime) -> str:
+    """
+    Name the state in which an iteration must be by now.
+
+    A run is not asked for again before its end (decision 19), so whether it has begun follows from its times.
+    """
+    if moved.run is not None and moved.state in BEFORE_RUNNING and moved.start is not None and moved.start <= now:
+        return "running"
+    return state_words(moved)
+
+
+def span_words(span: timedelta) -> str:
+    """
+    Write a span for people, in whole seconds, of which one that has begun counts.
+
+    >>> span_words(timedelta(seconds=6.2)), span_words(timedelta(hours=1, seconds=61)), span_words(timedelta(days=2))
+    ('0:07', '1:01:01', '2d 0:00:00')
+    """
+    seconds = -(-span // SECOND)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}:{minutes:02}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = False) -> str:
+    """
+    Say how long it is until something comes of an iteration; nothing where nobody knows.
+
+    Args:
+        moved: Where it is.
+        now: The time.
+        briefly: Whether the span alone has to do.
+    """
+    until, what = None, ""
+    if moved.state == WAITING:
+        until, what = moved.start, "posted"
+    elif moved.state == POSTED:
+        waits = moved.start is not None and moved.start > now
+        until, what = (moved.start, "starts") if waits else (moved.end, "ends")
+    elif moved.state not in FINAL_STATES and moved.state != FETCHING:
+        until, what = moved.end, "ends"
+    if until is None:
+        return ""
+    if until <= now:
+        return "due" if what == "ends" else ""
+    span = span_words(until - now)
+    return span if briefly else f"{what} in {span}"
+
+
+def describe_event(event: Event) -> str:
+    """Say in a line, without the time, what has happened, such as "rtt/3: posting to ps.example.net"."""
+    if isinstance(event, IterationMoved):
+        return f"{label_words(event.iteration.label)}: {_describe_move(event)}"
+    if isinstance(event, IterationEnded):
+        return f"{label_words(event.result.iteration.label)}: {_describe_end(event)}"
+    if isinstance(event, (JobBegan, JobEnded)):
+        return _describe_job(event)
+    if isinstance(event, RequestHeldUp):
+        return _describe_held_up(event)
+    return _describe_batch(event)
+
+
+def _describe_batch(event: Union[BatchBegan, Interrupted, BatchEnded]) -> str:
+    if isinstance(event, BatchBegan):
+        return _describe_beginning(event)
+    if isinstance(event, Interrupted):
+        return event.reason
+    return f"the batch ended: {legible(event.error)}" if event.error else "the batch ended"
+
+
+def _describe_held_up(held_up: RequestHeldUp) -> str:
+    again = NONE if held_up.again is None else held_up.again - held_up.at
+    said = "over" if held_up.reason is None else f"{legible(held_up.reason)}; again in {again.total_seconds():.1f} s"
+    return f"{shorten(held_up.host)}: {held_up.doing}: {said}"
+
+
+def _describe_job(event: Union[JobBegan, JobEnded]) -> str:
+    if isinstance(event, JobEnded):
+        return f"{shorten(event.job.label)}: the job ended"
+    job = replace(event.plan.job, label=shorten(event.plan.job.label))
+    return describe_job(replace(event.plan, job=job))
+
+
+def _describe_move(moved: IterationMoved) -> str:
+    host = "" if moved.host is None else shorten(moved.host)
+    if moved.state == WAITING:
+        return f"waiting{_at(' until', moved.start)}"
+    if moved.state == ASKING:
+        return f"asking {host} for the participants"
+    if moved.state == POSTING:
+        return f"posting to {host}"
+    if moved.state == POSTED:
+        return f"posted to {host}{_at(', to start at', moved.start)}"
+    if moved.state == FETCHING:
+        return f"fetching the results from {host}"
+    return f"{state_words(moved)} on {host}{_at(',', moved.start)}{_at(' to', moved.end)}"
+
+
+def _describe_end(ended: IterationEnded) -> str:
+    if ended.succeeded:
+        late = ended.result.late
+        return "succeeded" if late is None else f"succeeded, posted {late.total_seconds():.1f} s late"
+    return f"failed: {_failure_words(ended.result)}"
+
+
+def _failure_words(result: IterationResult) -> str:
+    """Say why an iteration failed, in one line."""
+    return legible(error_of(result) or "nobody knows why")
+
+
+def _describe_beginning(began: BatchBegan) -> str:
+    jobs = [plan for plan in began.plan.jobs if plan.job.enabled]
+    iterations = sum(len(plan.iterations) for plan in jobs)
+    return f"{_count(iterations, 'iteration')} in {_count(len(jobs), 'job')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _at(word: str, time: Optional[datetime]) -> str:
+    return "" if time is None else f"{word} {time_words(time)}"

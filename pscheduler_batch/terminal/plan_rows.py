@@ -1,0 +1,300 @@
+"""
+What a plan looks like in rows: a row for each iteration, fewer for jobs with many of them.
+
+Pure values and their words; how they fit a terminal is :mod:`pscheduler_batch.terminal.plan_view`'s matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+
+from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
+from pscheduler_batch.pointers import Path, is_secret, pointer
+from pscheduler_batch.redaction import conceal, secrets_of
+from pscheduler_batch.scheduler.tasks import Length, destination_of
+from pscheduler_batch.text import HIDDEN, list_names, printable
+
+# A job with more iterations than this is summarized, and the first so many of its iterations are shown, and the last.
+MOST_ITERATIONS = 40
+FIRST_ITERATIONS = 3
+
+# In a batch with more iterations than this, a job with more iterations than that is summarized.
+LARGE_BATCH = 200
+MOST_IN_LARGE_BATCH = 5
+
+# A batch with more jobs than this is summarized, and the first so many of them are shown, and the last.
+MOST_JOBS = 60
+FIRST_JOBS = 20
+
+# How many of the places that vary are told.
+MOST_PLACES = 4
+
+UNKNOWN = "?"
+
+# No cell is wider than a terminal, so nothing is lost.
+_LONGEST_TEXT = 300
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """
+    One row of a job.
+
+    Attributes:
+        label: The label of the job; empty in a row that stands for many iterations.
+        number: What is put behind it, such as "/3"; in a row for many, "... 985 more ...".
+        test: The type of the test.
+        destination: What is measured to; empty where the task does not say.
+        posted: When the task is posted.
+        starts: When the run starts.
+        lasts: For how long.
+        begin: When the task is posted, for a bar.
+        start: When the run starts, for a bar.
+        end: When it ends.
+        known: Whether all of the lengths are known.
+    """
+
+    label: str
+    number: str
+    test: str
+    destination: str
+    posted: str
+    starts: str
+    lasts: str
+    begin: timedelta
+    start: timedelta
+    end: timedelta
+    known: bool
+
+
+def shown_jobs(timeline: Timeline) -> Tuple[Tuple[JobTimes, ...], int]:
+    """
+    Choose the jobs that are shown.
+
+    Returns:
+        They, and how many are left out before the last one.
+    """
+    jobs = timeline.jobs
+    if len(jobs) <= MOST_JOBS:
+        return jobs, 0
+    return (*jobs[:FIRST_JOBS], jobs[-1]), len(jobs) - FIRST_JOBS - 1
+
+
+def most_iterations(timeline: Timeline) -> int:
+    """Say how many iterations a job may have to be shown with all of them."""
+    return MOST_ITERATIONS if timeline.count <= LARGE_BATCH else MOST_IN_LARGE_BATCH
+
+
+def rows_of(times: JobTimes, most: int = MOST_ITERATIONS) -> Tuple[PlanRow, ...]:
+    """
+    Make the rows of a job: of each iteration, or of the first few, of all the others, and of the last one.
+
+    Args:
+        times: The job.
+        most: How many iterations it may have to be shown with all of them.
+    """
+    if len(times.iterations) <= most:
+        return tuple(_row(times, iteration) for iteration in times.iterations)
+    *others, last = times.iterations
+    first = [_row(times, iteration) for iteration in others[:FIRST_ITERATIONS]]
+    return (*first, _row_of_many(others[FIRST_ITERATIONS:]), _row(times, last))
+
+
+def job_row(times: JobTimes) -> PlanRow:
+    """Make one row of a whole job, with times counted from the batch's begin; its words are empty."""
+    start = min((iteration.starts for iteration in times.iterations), default=times.begins)
+    known = all(iteration.length is not None for iteration in times.iterations)
+    label = printable(times.job.label[:_LONGEST_TEXT])
+    return PlanRow(label, "", "", "", "", "", "", times.begins, start, times.ends, known)
+
+
+def job_words(times: JobTimes) -> str:
+    """Say in a line what a job does and how long it takes at least."""
+    job, count = times.job, len(times.iterations)
+    if not job.enabled:
+        return "not enabled"
+    words = f"{count:,} iteration{'s' if count != 1 else ''}"
+    if count > 1:
+        words += " in parallel" if job.parallel else " one after another"
+    if job.parallel and job.backoff and count > 1:
+        words += f", posted {span_words(job.backoff)} apart"
+    if times.start is not None:
+        words += f", start at {clock(times.start)}" + (" together" if count > 1 else "")
+    words += f", at least {span_words(times.ends - times.begins)}"
+    slips = [iteration.slip for iteration in times.iterations if iteration.slip]
+    if slips:
+        words += f"; may start up to {span_words(max(slips))} later (slip)"
+    if job.continue_if is not None:
+        words += "; then continue-if decides"
+    return words
+
+
+def varying_words(times: JobTimes) -> str:
+    """
+    Say what varies between the tasks of a job.
+
+    Numbers are told with the smallest and the largest, texts with how many there are.
+    """
+    tasks = list({id(found.iteration.task): found.iteration.task for found in times.iterations}.values())
+    varying = varying_places(tasks)
+    if not varying:
+        return "all of them have the same task"
+    secrets = secrets_of(tasks)
+    shown = [f"{pointer(path)} {_range(path, values, secrets)}" for path, values in varying[:MOST_PLACES]]
+    others = len(varying) - len(shown)
+    if others:
+        shown.append(f"{others:,} other place{'s' if others > 1 else ''}")
+    return printable(f"varying: {list_names(shown)}")
+
+
+def varying_places(tasks: Sequence[JSONObject]) -> Tuple[Tuple[Path, Tuple[JSON, ...]], ...]:
+    """
+    Find the numbers and texts that are not the same in all tasks.
+
+    >>> varying_places([{"a": 1, "b": 2}, {"a": 1, "b": 3}])
+    ((('b',), (2, 3)),)
+
+    Returns:
+        Each place with its different values in order of appearance; a task that has nothing there adds none.
+    """
+    found: Dict[Path, Dict[str, JSON]] = {}
+    counts: Dict[Path, int] = {}
+    different = {id(task): task for task in tasks}.values()
+    for task in different:
+        for path, value in _leaves(task):
+            found.setdefault(path, {}).setdefault(f"{type(value).__name__} {value}", value)
+            counts[path] = counts.get(path, 0) + 1
+    varying = (path for path, values in found.items() if len(values) > 1 or counts[path] < len(different))
+    return tuple((path, tuple(found[path].values())) for path in varying)
+
+
+def clock(moment: timedelta) -> str:
+    """
+    Write a time since the begin of a batch.
+
+    >>> clock(timedelta(seconds=75)), clock(timedelta(days=1, seconds=3)), clock(timedelta(seconds=0.5))
+    ('1:15', '1d 00:00', '0:00.5')
+    """
+    tenths = round(moment.total_seconds() * 10)
+    minutes, rest = divmod(tenths, 600)
+    seconds = f"{rest // 10:02}" + (f".{rest % 10}" if rest % 10 else "")
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days:,}d {hours:02}:{minutes:02}"
+    return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def span_words(span: timedelta) -> str:
+    """
+    Write for how long, in the two largest units.
+
+    >>> span_words(timedelta(seconds=90)), span_words(timedelta(seconds=0.25)), span_words(timedelta(hours=49))
+    ('1 min 30 s', '0.25 s', '2 d 1 h')
+    """
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{round(seconds, 3):g} s"
+    if seconds < 60:  # noqa: PLR2004 - of a minute
+        return f"{round(seconds, 1):g} s"
+    whole = round(seconds)
+    words: List[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, whole = divmod(whole, size)
+        if amount:
+            words.append(f"{amount:,} {unit}")
+    return " ".join(words[:2])
+
+
+def _destination(task: JSONObject) -> str:
+    test = task.get("test")
+    return _text(conceal(destination_of(test.get("spec")), task)) if isinstance(test, Mapping) else ""
+
+
+def _text(text: str) -> str:
+    return printable(text[:_LONGEST_TEXT])
+
+
+def _test_of(task: JSONObject) -> str:
+    test = task.get("test")
+    kind = test.get("type") if isinstance(test, Mapping) else None
+    return _text(kind) if isinstance(kind, str) else UNKNOWN
+
+
+def _row(times: JobTimes, iteration: IterationTimes) -> PlanRow:
+    number, task = iteration.iteration.number, iteration.iteration.task
+    follows = number > 0 and not times.job.parallel
+    return PlanRow(
+        label=_text(times.job.label),
+        number=f"/{number}",
+        test=_test_of(task),
+        destination=_destination(task),
+        posted=f"after /{number - 1}" if follows else clock(iteration.posted),
+        starts=clock(iteration.starts) + (" late" if iteration.late else ""),
+        lasts=_length_words(iteration.length),
+        begin=iteration.posted,
+        start=iteration.starts,
+        end=iteration.ends,
+        known=iteration.length is not None,
+    )
+
+
+def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
+    tasks = list({id(times.iteration.task): times.iteration.task for times in many}.values())
+    return PlanRow(
+        label="",
+        number=f"... {len(many):,} more ...",
+        test=_one_of({_test_of(task) for task in tasks}, "kinds"),
+        destination=_one_of({_destination(task) for task in tasks}, "hosts"),
+        posted="",
+        starts="",
+        lasts=_range_of_lengths([times.length for times in many]),
+        begin=min(times.posted for times in many),
+        start=min(times.starts for times in many),
+        end=max(times.ends for times in many),
+        known=all(times.length is not None for times in many),
+    )
+
+
+def _one_of(words: Set[str], many: str) -> str:
+    return next(iter(words)) if len(words) == 1 else f"{len(words):,} {many}"
+
+
+def _length_words(length: Optional[Length]) -> str:
+    if length is None:
+        return UNKNOWN
+    return f"<= {span_words(length.span)}" if length.at_most else span_words(length.span)
+
+
+def _range_of_lengths(lengths: Sequence[Optional[Length]]) -> str:
+    known = [length for length in lengths if length is not None]
+    if not known:
+        return UNKNOWN
+    least, most = min(known, key=lambda length: length.least), max(known, key=lambda length: length.span)
+    words = [_length_words(least)] if least == most else [span_words(least.least), span_words(most.span)]
+    return " - ".join(words) + (f", {UNKNOWN}" if len(known) < len(lengths) else "")
+
+
+def _range(path: Path, values: Sequence[JSON], secrets: Set[str]) -> str:
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    ends = (min(numbers), max(numbers)) if len(numbers) == len(values) > 1 else ()
+    if is_secret(path) or any(str(number) in secrets for number in ends):
+        return HIDDEN
+    if ends:
+        return " to ".join(f"{number:,}" for number in ends)
+    return f"({len(values):,} different value{'s' if len(values) > 1 else ''})"
+
+
+def _leaves(value: JSON) -> Iterator[Tuple[Path, JSON]]:
+    stack: List[Tuple[Path, JSON]] = [((), value)]
+    while stack:
+        path, item = stack.pop()
+        if isinstance(item, Mapping):
+            stack += [((*path, name), item[name]) for name in reversed(item)]
+        elif isinstance(item, (list, tuple)):
+            stack += [((*path, number), item[number]) for number in reversed(range(len(item)))]
+        else:
+            yield path, item

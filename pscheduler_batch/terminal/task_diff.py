@@ -1,0 +1,276 @@
+"""
+What a batch's transforms, and the batch itself, change in its tasks, for people to read.
+
+It is a list of JSON pointers, not a diff of two JSON texts: of a sweep, one number changes in each task, and with a
+line for each place that is what is seen; iterations that are changed alike can be told together; and a line can be
+searched for. Values of names that begin with ``_`` are not shown (decision 17).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
+from pscheduler_batch.pointers import Path, is_secret, pointer
+from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.text import HIDDEN, printable
+
+# Up to so many iterations, every change of a batch is told.
+MOST_ITERATIONS = 1000
+
+# In a larger batch, only the first so many different changes of a job are told, and the last.
+FIRST_GROUPS = 10
+
+# How many characters are shown of a value, and of a label or a pointer.
+SHOWN = 200
+
+DROPPED = "dropped: a batch decides itself when and how often its tasks run"
+STARTED = "    + /schedule/start: (the synchronized start, worked out when the job begins)"
+
+
+class _Nothing:
+    """What is in a place that is not there."""
+
+
+NOTHING = _Nothing()
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    One place of a task that is not as it was.
+
+    Attributes:
+        path: The place.
+        before: What was there; NOTHING where there was nothing.
+        after: What is there now; NOTHING where there is nothing.
+    """
+
+    path: Path
+    before: JSON
+    after: JSON
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it is a pair of the schedule that no batch lets pass (decision 11)."""
+        in_schedule = len(self.path) == len(("schedule", "start")) and self.path[0] == "schedule"
+        return in_schedule and self.path[1] in DROPPED_FROM_SCHEDULE and self.after is NOTHING
+
+
+def changes(before: JSON, after: JSON) -> Tuple[Change, ...]:
+    """
+    Compare two JSON values.
+
+    Objects are compared by name, arrays by place. What was added or removed as a whole is one change. 1 and 1.0 are
+    equal, as jq makes the one of the other; 1 and true are not.
+
+    >>> [(c.path, c.before, c.after) for c in changes({"a": 1, "b": [1, 2]}, {"a": 1.0, "b": [1, 3]})]
+    [(('b', 1), 2, 3)]
+
+    Returns:
+        In the order of the first value, what was added behind the rest.
+    """
+    found: List[Change] = []
+    stack: List[Tuple[Path, JSON, JSON]] = [((), before, after)]
+    while stack:
+        path, old, new = stack.pop()
+        if old is new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            names = [*old, *(name for name in new if name not in old)]
+            stack += [((*path, name), old.get(name, NOTHING), new.get(name, NOTHING)) for name in reversed(names)]
+        elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+            pairs = list(enumerate(zip_longest(old, new, fillvalue=NOTHING)))
+            stack += [((*path, number), one, other) for number, (one, other) in reversed(pairs)]
+        elif isinstance(old, bool) is not isinstance(new, bool) or old != new:
+            found.append(Change(path, old, new))
+    return tuple(found)
+
+
+def task_changes(before: JSONObject, after: JSONObject) -> Tuple[Change, ...]:
+    """
+    Compare a task with what is posted.
+
+    Every task that is posted has a schedule; one without anything in it is no change.
+
+    Args:
+        before: The task in the input.
+        after: The task in the plan.
+    """
+    if "schedule" not in before and not after.get("schedule"):
+        after = {name: value for name, value in after.items() if name != "schedule"}
+    return changes(before, after)
+
+
+def difference_lines(plan: Plan) -> Iterator[str]:
+    """
+    Tell what is changed in the tasks of a batch before they are posted.
+
+    For each job that is enabled: what is changed in all of its iterations, then what is changed in some. A ``+`` is
+    what was added, a ``-`` what was removed, a ``~`` what has another value. In a batch of more than 1,000 iterations,
+    long lists are cut in the middle, and it is said how much is left out. A synchronized start is told, though it is
+    worked out only when the job begins (decision 10).
+
+    Args:
+        plan: The batch, worked out.
+
+    Returns:
+        Lines without their ends; whatever is in a label or a task, they are fit for a terminal.
+    """
+    cut = sum(len(job.iterations) for job in plan.jobs) > MOST_ITERATIONS
+    for job_plan in plan.jobs:
+        yield from _job_lines(job_plan, cut=cut) if job_plan.job.enabled else [_heading(job_plan, "not enabled")]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Iterations that are changed alike, by their numbers."""
+
+    numbers: Tuple[int, ...]
+    changes: Tuple[Change, ...]
+
+
+def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
+    groups = _groups(plan)
+    count = len(plan.iterations)
+    common, rest = _split(groups)
+    together = plan.job.sync_start
+    if not common and not rest and not together:
+        yield _heading(plan, f"{_iterations(count)}, nothing changed")
+        return
+    yield _heading(plan, _iterations(count))
+    if common or together:
+        yield "  iteration 0:" if count == 1 else f"  all {_iterations(count)}:"
+        yield from _lines(plan, 0, common)
+        if together:
+            yield STARTED
+    shown = rest if not cut or len(rest) <= 2 * FIRST_GROUPS else (*rest[:FIRST_GROUPS], rest[-1])
+    for group in shown:
+        if len(shown) < len(rest) and group is shown[-1]:
+            left_out = [number for hidden in rest[FIRST_GROUPS:-1] for number in hidden.numbers]
+            yield f"  ... {_iterations(len(left_out))} more, each changed in another way ..."
+        yield f"  {_numbers(group.numbers)}:"
+        yield from _lines(plan, group.numbers[0], group.changes)
+
+
+def _groups(plan: JobPlan) -> Tuple[_Group, ...]:
+    """Put iterations with equal changes together, in the order of the first of each."""
+    numbers: Dict[str, List[int]] = {}
+    found: Dict[str, Tuple[Change, ...]] = {}
+    known: Dict[Tuple[int, int], str] = {}
+    for iteration in plan.iterations:
+        before = _task_before(plan.job, iteration.number)
+        # A task that no transform applies to is one object for all iterations.
+        pair = (id(before), id(iteration.task))
+        if pair not in known:
+            made = task_changes(before, iteration.task)
+            known[pair] = json.dumps([[change.path, _key(change.before), _key(change.after)] for change in made])
+            found.setdefault(known[pair], made)
+        numbers.setdefault(known[pair], []).append(iteration.number)
+    return tuple(_Group(tuple(numbers[key]), found[key]) for key in numbers)
+
+
+def _key(value: JSON) -> List[JSON]:
+    return [] if value is NOTHING else [value]
+
+
+def _split(groups: Sequence[_Group]) -> Tuple[Tuple[Change, ...], Tuple[_Group, ...]]:
+    """Take what is changed in all iterations out of the groups, so that it is told once."""
+    if len(groups) == 1:
+        return groups[0].changes, ()
+    counts: Dict[str, int] = {}
+    for group in groups:
+        for change in group.changes:
+            counts[_name(change)] = counts.get(_name(change), 0) + 1
+    everywhere = {name for name, count in counts.items() if count == len(groups)}
+    common = tuple(change for change in groups[0].changes if _name(change) in everywhere) if groups else ()
+    rest = (
+        _Group(group.numbers, tuple(change for change in group.changes if _name(change) not in everywhere))
+        for group in groups
+    )
+    return common, tuple(group for group in rest if group.changes)
+
+
+def _name(change: Change) -> str:
+    return json.dumps([change.path, _key(change.before), _key(change.after)])
+
+
+def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]:
+    """
+    Write the changes of an iteration, a line each.
+
+    Where a transform has put a secret into a place that is no secret, it is a secret there as well.
+    """
+    secrets = as_pairs(secrets_of([_task_before(plan.job, number), plan.iterations[number].private]))
+    for change in found:
+        yield _line(change, secrets)
+
+
+def _line(change: Change, secrets: JSON) -> str:
+    place = _clean(pointer(change.path), secrets)
+    before, after = (_value(value, change.path, secrets) for value in (change.before, change.after))
+    if change.is_dropped:
+        return f"    - {place}: {before} ({DROPPED})"
+    if change.before is NOTHING:
+        return f"    + {place}: {after}"
+    if change.after is NOTHING:
+        return f"    - {place}: {before}"
+    return f"    ~ {place}: {before} -> {after}"
+
+
+def _value(value: JSON, path: Path, secrets: JSON) -> str:
+    """Write a value as JSON without secrets, of a large one the beginning."""
+    if value is NOTHING or is_secret(path):
+        return HIDDEN
+    return _clean(json.dumps(_without_secrets(value), ensure_ascii=False), secrets)
+
+
+def _clean(text: str, secrets: JSON) -> str:
+    """Make a text fit to be shown; what is secret is taken out first, as a part of it would not be found."""
+    return _shorten(printable(conceal(text, secrets)), SHOWN)
+
+
+def _without_secrets(value: JSON) -> Any:
+    if isinstance(value, Mapping):
+        return {name: HIDDEN if name.startswith("_") else _without_secrets(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(inner) for inner in value]
+    return value
+
+
+def _task_before(job: Job, number: int) -> JSONObject:
+    return job.tasks[number if job.task_is_array else 0]
+
+
+def _heading(plan: JobPlan, words: str) -> str:
+    return f"{_shorten(printable(plan.job.label), SHOWN)} ({plan.job.where}): {words}"
+
+
+def _iterations(count: int) -> str:
+    return f"{count:,} iteration{'s' if count != 1 else ''}"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """
+    Name iterations.
+
+    >>> _numbers([3]), _numbers([0, 1, 2, 7])
+    ('iteration 3', 'iterations 0 to 2, 7')
+    """
+    spans: List[List[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [str(first) if first == last else f"{first} to {last}" for first, last in spans]
+    most = words if len(words) <= 2 * FIRST_GROUPS else [*words[:FIRST_GROUPS], "...", words[-1]]
+    return f"iteration{'s' if len(numbers) > 1 else ''} {', '.join(most)}"
+
+
+def _shorten(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."

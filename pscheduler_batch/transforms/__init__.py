@@ -1,0 +1,1 @@
+"""jq transforms and conditions: everything that runs jq."""

@@ -1,0 +1,59 @@
+"""Asking a job's ``continue-if`` whether the batch goes on (decision 15)."""
+
+from __future__ import annotations
+
+import json
+from typing import Iterable
+
+from pscheduler_batch.model import JSON, Job, Transform
+from pscheduler_batch.transforms.jq_process import JqProcess
+from pscheduler_batch.transforms.script import ScriptError, refusal
+
+
+class ContinueIf:
+    """
+    Asks the scripts of one batch.
+
+    They run in a process of their own, so that one without an end does not keep a batch from being interrupted, and one
+    that brings jq down does not take the results along (decision 25).
+    """
+
+    def __init__(self, data: JSON) -> None:
+        """
+        Prepare to ask; no process is started before it is needed.
+
+        Args:
+            data: What ``$global`` is.
+        """
+        self._data = data
+        self._process = JqProcess()
+
+    async def judge(self, job: Job, results: Iterable[str]) -> bool:
+        """
+        Say whether the batch goes on after a job.
+
+        Args:
+            job: The job that has just ended.
+            results: Its results as they will be in the output, each as JSON text; read only where there is a script.
+
+        Raises:
+            ScriptError: The script failed, or gave something else than true or false.
+        """
+        if job.continue_if is None:
+            return True
+        try:
+            return await self._ask(job.continue_if, results)
+        except MemoryError as error:
+            raise ScriptError("there is not enough memory for the results that the script is to judge") from error
+
+    async def _ask(self, script: Transform, results: Iterable[str]) -> bool:
+        # jq needs them all at once; put together as texts, they take the least.
+        text = f"[{','.join(results)}]"
+        answer = await self._process.run(script, self._data, text)
+        if not isinstance(answer, bool):
+            raise refusal(answer, [script.args, self._data, json.loads(text)], expected="true or false")
+        return answer
+
+    async def aclose(self) -> None:
+        """End the process."""
+        await self._process.aclose()

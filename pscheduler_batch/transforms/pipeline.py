@@ -1,0 +1,283 @@
+"""
+The jq transforms of a batch.
+
+Every distinct script is compiled before the first iteration, with ``$global`` and the transform's ``args`` bound then.
+What changes with the iteration goes in with the input, so an iteration costs a run and no compilation. Decision 7 has
+the rules.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Dict, FrozenSet, List, Mapping, Optional, Protocol, Set, Tuple, Union
+
+from pscheduler_batch.errors import Problem
+from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
+from pscheduler_batch.redaction import as_pairs, secrets_of
+from pscheduler_batch.transforms.exact_numbers import large_numbers
+from pscheduler_batch.transforms.jq_source import library_folders
+from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError, can_share, share_global, uses_global
+
+
+def iteration_prefix(args: Mapping[str, JSON]) -> str:
+    """
+    Say what stands before a script that works on a task; no parentheses are needed, as all after a pipe belongs to it.
+
+    ``$iteration`` and ``$task`` come from the input; an argument of the user's own that is named ``task`` keeps its
+    name.
+
+    >>> iteration_prefix({}), iteration_prefix({"task": 1})
+    ('. as [$task, $iteration] | $task | ', '. as [$_task, $iteration] | $_task | ')
+    """
+    name = "task"
+    while name in args:
+        name = f"_{name}"
+    return f". as [${name}, $iteration] | ${name} | "
+
+
+class SkippedError(Exception):
+    """A script that is not run any more, as it is known to have no end; that has been told already."""
+
+
+class Guard(Protocol):
+    """Is told which script is compiled or run, so that one without an end can be named (decision 25)."""
+
+    def begin(self, where: str, job: int, iteration: int) -> None:
+        """
+        Note that a script is about to be compiled or run, or keep it from that.
+
+        Args:
+            where: The JSON pointer of the transform.
+            job: The number of the job; -1 while scripts are compiled.
+            iteration: The number of the iteration; -1 where it is for none.
+
+        Raises:
+            ScriptError: This is where the script is known to have no end.
+            SkippedError: It is known to have none, and that is told elsewhere.
+        """
+
+    def end(self) -> None:
+        """Note that it is done, or has failed."""
+
+
+class Unguarded:
+    """Lets every script run for as long as it takes."""
+
+    def begin(self, where: str, job: int, iteration: int) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the transforms that a task goes through."""
+
+    transform: Transform
+    script: Script
+
+
+class StepError(Exception):
+    """
+    A step that failed on a task.
+
+    Attributes:
+        where: The JSON pointer of the transform.
+        reason: What jq said, without secrets.
+        went_in: The task that the step was given.
+    """
+
+    def __init__(self, where: str, reason: str, went_in: JSON) -> None:
+        self.where = where
+        self.reason = reason
+        self.went_in = went_in
+        super().__init__(f"{where}: {reason}")
+
+
+def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
+    """List all that there is in a batch for jq to do; of disabled jobs that is nothing."""
+    scripts = [batch.transform_pre, batch.transform_post]
+    for job in batch.jobs:
+        if job.enabled:
+            counting = job.iterations if isinstance(job.iterations, Transform) else None
+            scripts += [counting, job.task_transform, job.continue_if]
+    return tuple(script for script in scripts if script is not None)
+
+
+def _sharing_global(batch: Batch) -> FrozenSet[str]:
+    """Say which scripts use ``$global`` and can share it; there is nothing to share if there is only one."""
+    scripts = [transform.script for transform in scripts_of(batch)]
+    sharing = [script for script in scripts if uses_global(script) and can_share(script)]
+    return frozenset(sharing) if len(sharing) > 1 and batch.data is not None else frozenset()
+
+
+class Transforms:
+    """All the transforms of the enabled jobs of a batch, compiled."""
+
+    def __init__(self, batch: Batch, guard: Optional[Guard] = None) -> None:
+        """
+        Compile them.
+
+        The constructor never raises for a script that does not compile; look at :attr:`problems`.
+
+        Args:
+            batch: The batch.
+            guard: Is told of every script before it is compiled or run.
+        """
+        self.problems: List[Problem] = []
+        self._guard = guard or Unguarded()
+        self._incomplete: Set[int] = set()
+        self._data = batch.data
+        self._folders: Optional[Tuple[str, ...]] = None
+        self._scripts: Dict[Tuple[str, str, str], Union[Script, ScriptError]] = {}
+        self._steps: Dict[int, Tuple[Step, ...]] = {}
+        self._iterations: Dict[int, Script] = {}
+        self._secrets: Dict[int, JSON] = {}
+        self._sharing = _sharing_global(batch)
+        self._shared: List[Script] = []
+        pre = self._steps_of(batch.transform_pre)
+        post = self._steps_of(batch.transform_post)
+        for job in batch.jobs:
+            if job.enabled:
+                self._compile_job(job, pre, post)
+        # No script that is without an end comes as far as this, so there is no need to guard it.
+        share_global(self._shared, self._data)
+
+    def _compile_job(self, job: Job, pre: Optional[Tuple[Step, ...]], post: Optional[Tuple[Step, ...]]) -> None:
+        own = self._steps_of(job.task_transform)
+        self._steps[job.number] = (pre or ()) + (own or ()) + (post or ())
+        complete = pre is not None and own is not None and post is not None
+        if isinstance(job.iterations, Transform):
+            counting = self._compile(job.iterations, "")
+            complete = complete and counting is not None
+            if counting is not None:
+                self._iterations[job.number] = counting
+        if job.continue_if is not None:
+            # It is run elsewhere, when the job has ended; that it does not compile is to be known now.
+            self._compile(job.continue_if, "")
+        if not complete:
+            self._incomplete.add(job.number)
+
+    def has_all(self, job: Job) -> bool:
+        """Say whether everything compiled that a job's tasks are worked out with."""
+        return job.number not in self._incomplete
+
+    def _steps_of(self, transform: Optional[Transform]) -> Optional[Tuple[Step, ...]]:
+        """Compile a transform; no steps where there is none, None where it does not compile."""
+        if transform is None:
+            return ()
+        script = self._compile(transform, iteration_prefix(transform.args))
+        return None if script is None else (Step(transform, script),)
+
+    def _compile(self, transform: Transform, prefix: str) -> Optional[Script]:
+        key = (transform.script, json.dumps(transform.args, sort_keys=True), prefix)
+        if key not in self._scripts:
+            if self._folders is None:
+                self._folders = library_folders()
+            shares = transform.script in self._sharing
+            data = None if shares or not uses_global(transform.script) else self._data
+            try:
+                self._guard.begin(transform.where, -1, -1)
+                script = self._scripts[key] = Script(transform, data, self._folders, prefix=prefix)
+                self._shared += [script] if shares else []
+            except ScriptError as error:
+                self._scripts[key] = error
+            finally:
+                self._guard.end()
+        compiled = self._scripts[key]
+        if isinstance(compiled, ScriptError):
+            self.problems.append(Problem(transform.where, str(compiled)))
+            return None
+        return compiled
+
+    def apply_steps(self, job: Job, number: int, task: JSONObject, task_text: str) -> List[JSON]:
+        """
+        Take one task through pre, task-transform and post.
+
+        Args:
+            job: An enabled job of the batch.
+            number: The iteration, from 0.
+            task: The task as it is in the batch.
+            task_text: The same as JSON text, so that a thousand iterations write it once.
+
+        Returns:
+            The task that went in, then what came out of each step. The last is an object; where no transform applies,
+            it is the very task that went in, so that its numbers survive.
+
+        Raises:
+            StepError: A step failed, or the last one gave something else.
+            SkippedError: A step is not run any more.
+        """
+        steps = self._steps[job.number]
+        values: List[JSON] = [task]
+        text = task_text
+        for step in steps:
+            went_in = f"[{text},{number}]"
+            try:
+                value = self._run(step.script, step.transform.where, went_in, job=job.number, iteration=number)
+                if step is steps[-1] and not isinstance(value, dict):
+                    raise step.script.refusal(value, went_in, expected="a task, which is an object")
+                text = json.dumps(value)
+            except ScriptError as error:
+                raise StepError(step.transform.where, str(error), values[-1]) from error
+            except RecursionError as error:
+                raise StepError(step.transform.where, TOO_DEEP, values[-1]) from error
+            values.append(value)
+        return values
+
+    def _run(self, script: Script, where: str, text: str, *, job: int, iteration: int) -> JSON:
+        self._guard.begin(where, job, iteration)
+        try:
+            return script.run(text)
+        finally:
+            self._guard.end()
+
+    def steps(self, job: Job) -> Tuple[Transform, ...]:
+        """Name the transforms that a job's tasks go through, in their order."""
+        return tuple(step.transform for step in self._steps[job.number])
+
+    @cached_property
+    def _large_data(self) -> Set[int]:
+        return large_numbers(self._data)
+
+    @cached_property
+    def _secrets_of_data(self) -> Set[str]:
+        return secrets_of(self._data)
+
+    def secrets(self, job: Job) -> JSON:
+        """
+        Collect the secrets that a job's transforms are given besides the task, as pairs that hold them.
+
+        Those of ``$global``, which may be large, are collected once for the batch, and only if they are asked for.
+        """
+        if job.number not in self._secrets:
+            own = (secrets_of(step.transform.args) for step in self._steps[job.number])
+            self._secrets[job.number] = as_pairs(self._secrets_of_data.union(*own))
+        return self._secrets[job.number]
+
+    def large_numbers(self, job: Job) -> Set[int]:
+        """Find the large whole numbers that a job's transforms are given besides the task (decision 23)."""
+        return self._large_data.union(*(large_numbers(step.transform.args) for step in self._steps[job.number]))
+
+    def count_iterations(self, job: Job) -> int:
+        """
+        Run the ``iterations`` transform of a job (later schemas, schema 3).
+
+        Returns:
+            A whole number of 1 or more.
+
+        Raises:
+            ScriptError: The script failed, or gave something else.
+            SkippedError: The script is not run any more.
+        """
+        script = self._iterations[job.number]
+        count = self._run(script, f"{job.where}/iterations", "null", job=job.number, iteration=-1)
+        # jq has no whole numbers of its own: what it gives as 3.0 is 3.
+        if isinstance(count, float) and count.is_integer():
+            count = int(count)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise script.refusal(count, "null", expected="a whole number of 1 or more")
+        return count

@@ -1,0 +1,230 @@
+"""
+Scripts of jq, compiled; the only user of jq.
+
+To bind a large ``$global`` takes longer than the rest of compiling a script. So those that use it can be compiled
+without it, each alone, which shows what is wrong with them, and then several in one program that has it
+(:func:`share_global`). Even so, one of them is run at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from itertools import islice
+from typing import Any, Mapping, Sequence, Tuple
+
+from pscheduler_batch.model import JSON, Transform
+from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.text import printable
+from pscheduler_batch.transforms.jq_source import (
+    ImportsError,
+    blank,
+    explain_compile_error,
+    linked_modules,
+    with_library,
+)
+
+# How many characters are shown of a value that cannot be used.
+SHOWN = 100
+
+# What jq says of `input` where there is no more.
+NO_INPUT = "break"
+
+TOO_DEEP = "what the script gave is nested too deeply"
+
+# How many scripts become one program at most, and of how many characters: to find its script, a run has to look at
+# those before it, and jq must be able to jump over them.
+_TOGETHER = 8
+_LONGEST = 1000
+
+# What the program of several scripts calls the arguments of them all. No script uses it, as each compiled alone.
+_ARGUMENTS = "$__pscheduler_batch_arguments"
+# What can be the name of a variable; an argument with another name cannot be used in a script.
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+
+
+class ScriptError(Exception):
+    """A script that does not compile or fails; the text says why, the caller knows where."""
+
+
+class Script:
+    """A compiled script that gives exactly one value."""
+
+    def __init__(self, transform: Transform, data: JSON, folders: Tuple[str, ...], *, prefix: str = "") -> None:
+        """
+        Compile a transform.
+
+        Args:
+            transform: The transform as written.
+            data: What ``$global`` is.
+            folders: Where imported modules are looked for.
+            prefix: What is to happen before the script proper.
+
+        Raises:
+            ScriptError: It does not compile; the text shows the offending line.
+        """
+        if "\0" in transform.script:
+            # jq would take it for the end of the script.
+            raise ScriptError("the script does not compile: it has a NUL character (\\u0000) in it")
+        self._transform = transform
+        self._folders = folders
+        self._prefix = prefix
+        self.bind(data)
+
+    def bind(self, data: JSON) -> None:
+        """
+        Compile the script with a ``$global``.
+
+        Raises:
+            ScriptError: It does not compile.
+        """
+        self._arguments: Mapping[str, JSON] = {**self._transform.args, "global": data}
+        self._start = _compile(self._transform.script, self._folders, self._arguments, self._prefix).input_text
+
+    def bind_within(self, program: Any, number: int, data: JSON) -> None:
+        """
+        Let the script run as one of those in a program.
+
+        Args:
+            program: A program that takes the number of a script, and what is for the script.
+            number: That of this one.
+            data: What ``$global`` is in it.
+        """
+        self._arguments = {**self._transform.args, "global": data}
+        self._start = lambda text: program.input_text(f"[{number},{text}]")
+
+    def part(self, number: int) -> str:
+        """Write the script as one of those in a program."""
+        # Whatever it calls $global is the one that all have.
+        used = (name for name in self.args if name != "global" and name in self._transform.script)
+        names = [name for name in used if re.fullmatch(_NAME, name)]
+        bound = f"{_ARGUMENTS}[{number}] as {{{', '.join(f'${name}' for name in names)}}} | " if names else ""
+        # A comment at the end of the script would take the bracket along, and one that ends with a backslash two lines.
+        return f"{bound}{self._prefix}({_body(self._transform.script)}\n\n)"
+
+    @property
+    def args(self) -> Mapping[str, JSON]:
+        """What becomes variables of the script."""
+        return self._transform.args
+
+    @cached_property
+    def _secrets(self) -> JSON:
+        """The secrets of the arguments; collected at the first failure, as hardly any script fails, and kept."""
+        return as_pairs(secrets_of(self._arguments))
+
+    def run(self, text: str) -> JSON:
+        """
+        Run the script on one value.
+
+        Args:
+            text: The value, as JSON text.
+
+        Raises:
+            ScriptError: The script failed, or gave no value, or more than one.
+        """
+        try:
+            # No more than are needed to see that they are too many: there may be no end of them.
+            values = list(islice(self._start(text), 2))
+        except ValueError as error:
+            if str(error) == NO_INPUT and re.search(r"\binputs?\b", self._transform.script):
+                raise ScriptError("the script failed: there is no more input than `.`, so `input` fails") from error
+            said = printable(" ".join(self.conceal(str(error), text).split("\n")))
+            raise ScriptError(f"the script failed: {said}") from error
+        except MemoryError as error:
+            raise ScriptError("there is not enough memory for the script") from error
+        if len(values) != 1:
+            gave = "more than one value" if values else "nothing"
+            halted = not values and re.search(r"\bhalt(_error)?\b", self._transform.script)
+            hint = f" (`{halted[0]}` gives nothing; what `error` is given is told)" if halted else ""
+            raise ScriptError(f"the script gave {gave}; exactly one value must come out{hint}")
+        return values[0]
+
+    def conceal(self, message: str, text: str) -> str:
+        """
+        Take the secrets out of a message (decision 17): jq quotes the values that it stumbles over.
+
+        Args:
+            message: What is to be said.
+            text: The value that the script was run on, as JSON text.
+        """
+        return conceal(message, [self._secrets, json.loads(text)])
+
+    def refusal(self, value: JSON, text: str, *, expected: str) -> ScriptError:
+        """Make the error for a value that came out, but cannot be used."""
+        return refusal(value, [self._secrets, json.loads(text)], expected=expected)
+
+
+def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
+    """
+    Make the error for a value that came out of a script, but cannot be used.
+
+    >>> str(refusal("no", {}, expected="true or false"))
+    'the script gave "no", not true or false'
+
+    Args:
+        value: What came out.
+        known: All that the script was given, the secrets of which are not shown (decision 17).
+        expected: What would have been right.
+    """
+    shown = conceal(json.dumps(value), known)
+    return ScriptError(f"the script gave {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}, not {expected}")
+
+
+def uses_global(script: str) -> bool:
+    """Say whether a script may use ``$global``; the modules that it imports cannot."""
+    return "global" in script
+
+
+def can_share(script: str) -> bool:
+    """Say whether a script may share a program with others, and means the same there; what it imports is its own."""
+    return len(script) <= _LONGEST and "__loc__" not in script and not with_library(script, ())[0]
+
+
+def share_global(scripts: Sequence[Script], data: JSON) -> None:
+    """
+    Give ``$global`` to scripts that can share a program.
+
+    Args:
+        scripts: They have been compiled, each alone, with another ``$global``.
+        data: What ``$global`` is.
+    """
+    for first in range(0, len(scripts), _TOGETHER):
+        _bind_together(scripts[first : first + _TOGETHER], data)
+
+
+def _bind_together(scripts: Sequence[Script], data: JSON) -> None:
+    import jq  # noqa: PLC0415 - many batches have no scripts
+
+    branches = " elif ".join(f"$number == {number} then {script.part(number)}" for number, script in enumerate(scripts))
+    arguments = {"global": data, _ARGUMENTS[1:]: [script.args for script in scripts]}
+    try:
+        program = jq.compile(f". as [$number, $given] | $given | if {branches} else empty end", args=arguments)
+    except ValueError:
+        # Whatever jq has against them all together, each of them is right.
+        for script in scripts:
+            script.bind(data)
+        return
+    for number, script in enumerate(scripts):
+        script.bind_within(program, number, data)
+
+
+def _compile(script: str, folders: Tuple[str, ...], arguments: Mapping[str, JSON], prefix: str) -> Any:
+    import jq  # noqa: PLC0415 - many batches have no scripts
+
+    try:
+        with linked_modules(script, folders) as linked:
+            head = with_library(script, linked.folders)[0]
+            try:
+                return jq.compile(head + prefix + _body(script), args=arguments)
+            except ValueError as error:
+                said = linked.name_originals(str(error))
+                raise ScriptError(explain_compile_error(said, script, head, prefix)) from error
+    except ImportsError as error:
+        raise ScriptError(f"the script does not compile: {error}") from error
+
+
+def _body(script: str) -> str:
+    """Give what is behind the imports of a script."""
+    body = with_library(script, ())[1]
+    return "." if blank(body) else body

@@ -1,0 +1,211 @@
+"""
+Rounds of killing a batch and going on with it: ``python -m tests.support.crash_rounds --rounds 200``.
+
+In each round a batch of 20 iterations, serial and parallel ones, with a synchronized start and with a continue-if, is
+run by a process that ends by ``kill -9``: at a random write of its journal, with nothing of the line, half of it or all
+of it on the disk, or at a random moment. Another process resumes, and is perhaps killed as well, up to four times; the
+last one carries the batch through. Then there must be one task for each iteration on the server, and the output must be
+that of a batch that nobody killed, but for marks and times; no secret may be in the journal.
+
+Prints a line for every 20 rounds and a summary; the exit status is 1 if anything was wrong, or the time was over. The
+seed that is printed first makes the same choices again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from pscheduler_batch.embedded.pace import Pace
+from pscheduler_batch.embedded.server import EmbeddedServer
+from pscheduler_batch.embedded.tests.noop import NoopTest
+from tests.support import crashes
+from tests.support.crashes import Try
+
+PACE = Pace(scheduling=0.01, setup=0.02, cleanup=0.01, posting=0.01)
+ITERATIONS = 20
+SECRET = "swordfish"
+
+# Of the tries of a round, so many at the most are killed.
+KILLS = 4
+
+# About how many lines an uninterrupted try writes, and how many seconds it takes.
+LINES = 66
+SECONDS = 2.2
+
+
+@dataclass
+class Tally:
+    """
+    What came of some rounds.
+
+    Attributes:
+        tasks: How many tasks the server has got.
+        iterations: How many iterations the batches had.
+        complete: How many iterations have all of their results.
+        kills: How many processes were killed.
+        violations: What was not as it must be.
+    """
+
+    rounds: int = 0
+    tasks: int = 0
+    iterations: int = 0
+    complete: int = 0
+    kills: int = 0
+    violations: List[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return (
+            f"{self.rounds} rounds, {self.kills} kills: {self.tasks} tasks created for {self.iterations} iterations, "
+            f"{self.complete} with complete results, {len(self.violations)} violations"
+        )
+
+
+def batch_of(number: int) -> Dict[str, Any]:
+    """Make the batch of a round; the number is in all of its tasks."""
+    noop = {"test": {"type": "noop", "spec": {"data": 0}}}
+    marking = f'.reference = {{"round": {number}, "_secret": "{SECRET}"}}'
+    jobs: Sequence[Dict[str, Any]] = (
+        {"label": "serial", "iterations": 5, "task": noop, "continue-if": {"script": "length == 5"}},
+        {"label": "apart", "iterations": 6, "task": noop, "parallel": True, "backoff": "PT0.03S", "sync-start": False},
+        {"label": "together", "iterations": 7, "task": noop, "parallel": True, "setup-time": "PT0.1S"},
+        {"label": "last", "iterations": 2, "task": noop},
+    )
+    counted = {"script": ".test.spec.data = $iteration"}
+    return {
+        "schema": 2,
+        "global": {"transform-post": {"script": marking}},
+        "jobs": [{**job, "task-transform": counted} for job in jobs],
+    }
+
+
+def comparable(document: Any) -> Dict[str, Any]:
+    """Take out of an output document what differs between rounds."""
+    same = crashes.comparable(document)
+    del same["global"]
+    for job in same["jobs"]:
+        for result in job["results"]:
+            del result["task"]["reference"]["round"]
+    return same
+
+
+class Rounds:
+    """Rounds on one server."""
+
+    def __init__(self, server: EmbeddedServer, folder: Path, chance: random.Random) -> None:
+        self._server = server
+        self._folder = folder
+        self._chance = chance
+        self._expected: Optional[Dict[str, Any]] = None
+        self.tally = Tally()
+
+    def run(self, number: int) -> None:
+        """Run a round; the first one needs an uninterrupted run before it to compare with."""
+        if self._expected is None:
+            whole = self._first_try(-1)
+            status = crashes.finish(whole)
+            if status != 0:
+                raise RuntimeError(f"the uninterrupted run ended with {status}")
+            self._expected = comparable(crashes.document_of(whole))
+        attempt, status = self._crash(number)
+        self.tally.rounds += 1
+        self.tally.iterations += ITERATIONS
+        for violation in self._check(number, attempt, status):
+            self.tally.violations.append(f"round {number}: {violation}")
+
+    def _first_try(self, number: int) -> Try:
+        paths = [str(self._folder / f"{number}.{kind}") for kind in ("journal", "output")]
+        return Try(batch_of(number), self._server.netloc, paths[0], paths[1])
+
+    def _crash(self, number: int) -> tuple[Try, int]:
+        """Run a batch to its end through some crashes; give the last try and its exit status."""
+        attempt = self._first_try(number)
+        for _ in range(self._chance.randint(1, KILLS)):
+            status = self._kill(attempt)
+            if status == 0:
+                return attempt, status
+            if status > 0:
+                break
+            self.tally.kills += 1
+            attempt = attempt.again()
+        return attempt, crashes.finish(attempt)
+
+    def _kill(self, attempt: Try) -> int:
+        """Run one try and kill it, if it does not come to its end before."""
+        if self._chance.random() < 0.5:
+            kill_at, left = self._chance.randint(1, LINES), self._chance.choice(crashes.LEFT)
+            return crashes.finish(Try(**{**vars(attempt), "kill_at": kill_at, "left": left}))
+        process = crashes.start(attempt)
+        process.join(self._chance.uniform(0, SECONDS))
+        process.kill()
+        return crashes.end_of(process)
+
+    def _check(self, number: int, attempt: Try, status: int) -> List[str]:
+        violations: List[str] = []
+        tasks = self._server.state.tasks_marked({"round": number})
+        self.tally.tasks += len(tasks)
+        if len(tasks) != ITERATIONS:
+            violations.append(f"{len(tasks)} tasks were created for {ITERATIONS} iterations")
+        if SECRET.encode() in Path(attempt.journal).read_bytes():
+            violations.append("a secret is in the journal")
+        if status != 0:
+            return [*violations, f"the last try ended with {status}"]
+        document = comparable(crashes.document_of(attempt))
+        for job, expected in zip(document["jobs"], (self._expected or {})["jobs"]):
+            wrong = [got for got, wanted in zip(job["results"], expected["results"]) if got != wanted]
+            self.tally.complete += len(job["results"]) - len(wrong)
+            violations += [f"a result of {job['label']} is not as expected: {got}" for got in wrong]
+        if not violations and document != self._expected:
+            violations.append("the output is not as expected")
+        return violations
+
+
+def run_rounds(count: int, seed: int, seconds: float, tell: Callable[[str], None]) -> Tally:
+    """
+    Run some rounds.
+
+    Args:
+        count: How many.
+        seed: Of all that is left to chance.
+        seconds: No round begins later than that.
+        tell: Is given a line for every 20 rounds.
+    """
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedServer(tests={"noop": NoopTest()}, pace=PACE, keep_alive=True) as server,
+    ):
+        rounds = Rounds(server, Path(folder), random.Random(seed))  # noqa: S311 - no secret depends on it
+        for number in range(count):
+            if time.monotonic() - begun > seconds:
+                rounds.tally.violations.append(f"the time was over after {number} rounds")
+                break
+            rounds.run(number)
+            if (number + 1) % 20 == 0:
+                tell(str(rounds.tally))
+        return rounds.tally
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run what the command line asks for; give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.crash_rounds", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200, help="how many (%(default)s)")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of all choices")  # noqa: S311
+    parser.add_argument("--seconds", type=float, default=3600, help="no round begins later (%(default)s)")
+    given = parser.parse_args(arguments)
+    print(f"seed {given.seed}", flush=True)  # noqa: T201 - it reports by printing
+    tally = run_rounds(given.rounds, given.seed, given.seconds, lambda line: print(line, flush=True))  # noqa: T201
+    for line in (*tally.violations, str(tally)):
+        print(line)  # noqa: T201
+    return 1 if tally.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Events of batches that never were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, List, Mapping, Optional
+
+from pscheduler_batch.events import BatchBegan, IterationEnded, IterationMoved, JobBegan, JobEnded
+from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.model import Failure, Iteration, IterationResult, Plan, Run, RunResult
+from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.transforms.pipeline import Transforms
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-secret"}
+
+
+def after(seconds: float) -> datetime:
+    """Give a time."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:
+    """Make a run."""
+    merged = {"succeeded": True} if state == "finished" else None
+    return Run(
+        "https://ps.example.net/r", state, None, None, "https://ps.example.net/r/result", merged, {"errors": errors}
+    )
+
+
+class Happenings:
+    """
+    Makes the events of a batch.
+
+    Attributes:
+        plan: What is to be done.
+    """
+
+    def __init__(self, *jobs: Mapping[str, Any]) -> None:
+        batch = load_batch({"schema": 3, "jobs": [{"label": "abc"[n], "task": TASK, **j} for n, j in enumerate(jobs)]})
+        self.plan: Plan = plan_batch(batch, Transforms(batch))
+
+    def iteration(self, number: int = 0, job: int = 0) -> Iteration:
+        """Give an iteration."""
+        return self.plan.jobs[job].iterations[number]
+
+    def begin(self, job: int = 0, at: float = 0) -> List[Any]:
+        """Begin the batch with one of its jobs."""
+        return [BatchBegan(after(at), self.plan), self.begin_job(job, at)]
+
+    def begin_job(self, job: int, at: float) -> JobBegan:
+        """Begin a job."""
+        return JobBegan(after(at), self.plan.jobs[job])
+
+    def end_job(self, job: int, at: float) -> JobEnded:
+        """End a job."""
+        return JobEnded(after(at), self.plan.jobs[job].job)
+
+    def move(self, number: int, at: float, state: str, *, job: int = 0, **times: float) -> IterationMoved:
+        """Bring an iteration into a state; any but our own has a run."""
+        run = None if state in {"waiting", "asking", "posting", "posted"} else make_run(state)
+        moments = {name: after(seconds) for name, seconds in times.items()}
+        return IterationMoved(after(at), self.iteration(number, job), state, "ps.example.net", run, **moments)
+
+    def end(self, number: int, at: float, *, job: int = 0, failure: Optional[str] = None) -> IterationEnded:
+        """End an iteration, well or not."""
+        result = IterationResult(
+            self.iteration(number, job), "https://ps.example.net/t", (RunResult(make_run("finished"), {}),)
+        )
+        if failure is not None:
+            result = replace(result, runs=(), failure=Failure(failure, "posting the task", "https://ps.example.net"))
+        return IterationEnded(after(at), result, succeeded=failure is None)

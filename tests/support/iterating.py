@@ -1,0 +1,149 @@
+"""A runner with a clock of its own, on an imitation of what runs iterations."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.journal.interface import Record
+from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
+from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.running.runner import Judge, Outcome, Runner
+from pscheduler_batch.transforms.continue_if import ContinueIf
+from pscheduler_batch.transforms.pipeline import Transforms
+
+TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
+RUNNING = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"state": "running"})
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+ROUNDS = 10
+
+
+def make_run(text: str = "", *, succeeded: bool = True) -> RunResult:
+    """Make a run that ended."""
+    merged = {"succeeded": succeeded}
+    run = Run("https://ps/r", "finished" if succeeded else "failed", None, None, "https://ps/r/result", merged, {})
+    return RunResult(run, {"application/json": merged, "text/plain": text})
+
+
+class FakeTime:
+    """A clock whose sleepers are woken in order of time, as soon as nothing else can go on."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+        self._sleepers: List[Tuple[datetime, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock for a runner."""
+        return Clock(now=lambda: self.time, sleep=self.sleep)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been since the beginning."""
+        return (self.time - NOON).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, without taking time."""
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._sleepers, (self.time + timedelta(seconds=seconds), next(self._order), woken))
+        if len(self._sleepers) == 1:
+            loop.call_soon(self._advance, ROUNDS)
+        await woken
+
+    def _advance(self, rounds: int) -> None:
+        # The others get some rounds to begin sleeping as well.
+        if not rounds:
+            self.time, _, woken = heapq.heappop(self._sleepers)
+            woken.set_result(None)
+        if self._sleepers:
+            asyncio.get_running_loop().call_soon(self._advance, rounds - 1 if rounds else ROUNDS)
+
+
+class FakeServer:
+    """Runs iterations: each takes a time, and then succeeds unless told otherwise."""
+
+    def __init__(self, *durations: float) -> None:
+        self.time = FakeTime()
+        self.durations = durations or (1.0,)
+        self.fetching = 0.0
+        self.events: List[Tuple[float, str, str]] = []
+        self.given: Dict[str, Any] = {}
+        self.canceled: List[str] = []
+        self.behaviour: Dict[str, Callable[[Iteration], IterationResult]] = {}
+
+    async def submit(
+        self, iteration: Iteration, start: Optional[datetime], *, measured: Callable[[], None]
+    ) -> IterationResult:
+        """Run an iteration."""
+        self.events.append((self.time.seconds, "begin", iteration.label))
+        self.given[iteration.label] = (iteration.task, start)
+        await self.time.sleep(self.durations[iteration.number % len(self.durations)])
+        if self.fetching:
+            self.events.append((self.time.seconds, "measured", iteration.label))
+            measured()
+            await self.time.sleep(self.fetching)
+        self.events.append((self.time.seconds, "end", iteration.label))
+        succeed = lambda item: IterationResult(item, "https://ps/t", (make_run(item.label),))  # noqa: E731
+        return self.behaviour.get(iteration.label, succeed)(iteration)
+
+    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
+        """Cancel what is left."""
+        self.canceled += [result.iteration.label for result in cut_short]
+
+    def fate_of(self, iteration: Iteration) -> str:
+        """Say what was."""
+        return "it was canceled" if iteration.label in self.canceled else "it goes on"
+
+
+def run(
+    server: FakeServer,
+    *jobs: Dict[str, Any],
+    told: Optional[List[str]] = None,
+    judge: Optional[Judge] = None,
+    watch: Watch = watch_nothing,
+    record: Optional[Record] = None,
+) -> Outcome:
+    """Run a batch of some jobs, all of which have the same task."""
+    named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
+    batch = load_batch({"schema": 3, "jobs": named})
+    transforms = Transforms(batch)
+    tell = (told if told is not None else []).append
+    runner = Runner(server, server.time.clock, tell, watch=watch, record=record)
+
+    async def run_and_close() -> Outcome:
+        continue_if = ContinueIf(batch.data)
+        try:
+            return await runner.run(batch, plan_batch(batch, transforms), judge or continue_if.judge)
+        finally:
+            await continue_if.aclose()
+
+    return asyncio.run(run_and_close())
+
+
+def fail(iteration: Iteration) -> IterationResult:
+    """Fail as servers do."""
+    return IterationResult(iteration, failure=Failure("refused", "posting the task", "https://ps"))
+
+
+def break_down(_: Iteration) -> IterationResult:
+    """Fail as a program with a bug does."""
+    raise ZeroDivisionError("the secret is abc-secret")
+
+
+def results_of(outcome: Outcome, job: int) -> List[Dict[str, Any]]:
+    """Read the results of a job."""
+    return [json.loads(text) for text in outcome.results.of_job(job)]
+
+
+def labels(outcome: Outcome, job: int) -> List[str]:
+    """The iterations of a job, in the order of its results."""
+    return [result["runs"][0]["text/plain"] for result in results_of(outcome, job)]

@@ -1,0 +1,137 @@
+"""A time and a network of the tests' own, and a retrying exchange over them."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from datetime import datetime, timedelta, timezone
+from itertools import count
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.errors import ReplyError, UnreachableError
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import RetryingExchange, RetryPolicy
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+URL = "https://ps.example.net/pscheduler/x?secret=1"
+OK = Reply(200, {}, b"ok")
+# Without chance: every pause is as long as it may be.
+LONGEST = RetryPolicy(draw=lambda: 1.0)
+
+
+class Time:
+    """A time in which whoever sleeps is woken in order, at once, when nobody has anything else to do."""
+
+    def __init__(self):
+        self.passed = 0.0
+        self.slept = []
+        self._sleepers = []
+        self._numbers = count()
+
+    def now(self):
+        """Tell the time."""
+        return NOON + timedelta(seconds=self.passed)
+
+    async def sleep(self, seconds):
+        """Sleep, and be remembered for it."""
+        self.slept.append(round(seconds, 3))
+        await self.pass_by(seconds)
+
+    async def pass_by(self, seconds):
+        """Wait until so many seconds have gone by."""
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.passed + seconds, next(self._numbers), woken))
+        await woken
+
+    async def run(self, coroutine):
+        """Run something to its end, waking sleepers whenever everything stands still."""
+        task = asyncio.ensure_future(coroutine)
+        while not task.done():
+            for _ in range(50):
+                await asyncio.sleep(0)
+            if self._sleepers and not task.done():
+                self.passed, _, woken = heapq.heappop(self._sleepers)
+                if not woken.done():
+                    woken.set_result(None)
+        return task.result()
+
+
+class Network:
+    """
+    Makes requests that end as they are told to: in turn, the last way for ever.
+
+    A way is a reply, an error, or a function of the URL that gives either; each request takes some seconds.
+    """
+
+    def __init__(self, time, *ways, takes=0.0, max_connections=8):
+        self.time = time
+        self.ways = list(ways)
+        self.takes = takes
+        self.max_connections = max_connections
+        self.requests = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self.closed = False
+
+    async def request(self, method, url, **given):
+        """Make a request that ends as it was told to."""
+        self.requests.append((self.time.passed, method, url, given))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.takes:
+                await self.time.pass_by(self.takes)
+        finally:
+            self.at_once -= 1
+        way = self.ways.pop(0) if len(self.ways) > 1 else self.ways[0]
+        outcome = way(url) if callable(way) else way
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def aclose(self):
+        """Close."""
+        self.closed = True
+
+
+def lost(reason="Connection reset", *, sent=True, transient=True):
+    """Make the error of a request without an answer."""
+    return UnreachableError(reason, doing="asking", url="https://ps.example.net/x", sent=sent, transient=transient)
+
+
+def refused():
+    """Make the error of a request that never left."""
+    return lost("Connection refused", sent=False)
+
+
+class World:
+    """A time, a network in it, and a retrying exchange over that."""
+
+    def __init__(self, *ways, policy=LONGEST, takes=0.0, max_connections=8):
+        self.time = Time()
+        self.network = Network(self.time, *ways, takes=takes, max_connections=max_connections)
+        self.told = []
+        self.watched = []
+        self.exchange = RetryingExchange(
+            self.network, Clock(self.time.now, self.time.sleep), self.told.append, policy, watch=self.watched.append
+        )
+
+    async def outcome(self, method="GET", url=URL, **given):
+        """Make a request; give its reply or the error."""
+        try:
+            return await self.exchange.request(method, url, doing="asking", **given)
+        except (UnreachableError, ReplyError) as error:
+            return error
+
+    def run(self, coroutine):
+        """Run something to its end in this world's time."""
+        return asyncio.run(self.time.run(coroutine))
+
+    def ask(self, method="GET", url=URL, **given):
+        """Make a request; give its reply or the error."""
+        return self.run(self.outcome(method, url, **given))
+
+    @property
+    def times(self):
+        """When requests were made, in seconds since the beginning."""
+        return [round(request[0], 3) for request in self.network.requests]

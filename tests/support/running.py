@@ -1,0 +1,128 @@
+"""The real command while it runs: waiting for a moment, sending it a signal, and seeing how it ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, List, Mapping, Sequence
+
+from pscheduler_batch.embedded.faults.actions import Action
+from tests.support.commands import TIME_LIMIT, Ended, environment
+
+
+class Gate:
+    """Something that happens to a request, and tells when it does."""
+
+    def __init__(self, action: Action) -> None:
+        self._action = action
+        self._reached = threading.Event()
+
+    async def __call__(self, app, scope, receive, send) -> None:
+        """Be the action of a fault."""
+        self._reached.set()
+        await self._action(app, scope, receive, send)
+
+    def wait(self) -> None:
+        """Wait for the first request."""
+        assert self._reached.wait(TIME_LIMIT)
+
+
+class Running:
+    """
+    A command that runs; a context manager.
+
+    Attributes:
+        seconds: How long it took to end after the last signal.
+    """
+
+    def __init__(self, *arguments: str, batch: Mapping[str, Any], python: Sequence[str] = (), **options: Any) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, *python, "-m", "pscheduler_batch", "--debug", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            **options,
+        )
+        self.seconds = 0.0
+        self._lines: List[str] = []
+        self._news = threading.Condition()
+        self._sent = 0.0
+        self._process.stdin.write(json.dumps(batch).encode())
+        self._process.stdin.close()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Running:  # noqa: PYI034 - nobody derives from it
+        """Do nothing more."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._process.stderr.close()
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self._process.stderr:
+            with self._news:
+                self._lines.append(line.decode())
+                self._news.notify_all()
+
+    def until_said(self, *words: str, times: int = 1) -> None:
+        """Wait until so many lines of the standard error have all these words in them."""
+
+        def said() -> bool:
+            return sum(all(word in line for word in words) for line in self._lines) >= times
+
+        with self._news:
+            assert self._news.wait_for(said, TIME_LIMIT), self._lines
+
+    def until_child(self) -> None:
+        """Wait until it has a child process."""
+        number = self._process.pid
+        threads = Path(f"/proc/{number}/task")
+        _wait_for(lambda: any((thread / "children").read_text() for thread in threads.iterdir()))
+
+    def until_unwatched(self) -> None:
+        """Wait until Python no longer catches SIGINT, which it did before jq was loaded."""
+        _wait_for(lambda: "/jq." in Path(f"/proc/{self._process.pid}/maps").read_text())
+        _wait_for(lambda: not self._catches_interrupts())
+
+    def _catches_interrupts(self) -> bool:
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        (caught,) = (line.split()[1] for line in lines if line.startswith("SigCgt:"))
+        return bool(int(caught, 16) & 1 << (signal.SIGINT - 1))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._sent = time.monotonic()
+        self._process.send_signal(number)
+
+    def close_stdout(self) -> None:
+        """Read no more of its standard output."""
+        self._process.stdout.close()
+
+    def end(self) -> Ended:
+        """Wait until it has ended."""
+        stdout = b"" if self._process.stdout.closed else self._process.stdout.read()
+        status = self._process.wait(TIME_LIMIT)
+        self.seconds = time.monotonic() - self._sent
+        self._reader.join()
+        said = [line for line in self._lines if ": debug: " not in line]
+        return Ended(status, stdout.decode(), "".join(said))
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    end = time.monotonic() + TIME_LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        pause.wait(0.005)

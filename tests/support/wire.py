@@ -1,0 +1,235 @@
+"""
+A pScheduler server made of files, for tests of what goes over the wire.
+
+``tests/replies/CASE/*.json`` are exchanges: a request, and the replies to its first, second … occurrence, of which the
+last one stands for all later ones. A case has what differs from the case ``single``: a task with one result. A reply is
+a ``status`` (200 where it says none) with ``json`` or ``text``, or a ``run``: what differs from ``single/run.json``. It
+may take a number of seconds on the clock of the test (``takes``). URLs begin below the root of the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from urllib.parse import unquote
+
+import httpx
+import respx
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.http.client import Exchange
+from pscheduler_batch.model import Iteration, IterationResult
+from pscheduler_batch.running.submitter import Submitter
+from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.scheduler.waiting import Patience
+
+REPLIES = Path(__file__).parents[1] / "replies"
+CASES = sorted(folder.name for folder in REPLIES.iterdir())  # Each may be run with submit().
+
+HOST = "ps.example.net"
+ROOT = f"https://{HOST}/pscheduler"
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+IDLE = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
+
+ONE_HOST = Hosts(HOST, HOST, lead_named=True)
+
+NAN = "NOT-A-NUMBER"  # In files for what Python servers write, although it is no JSON.
+
+
+class VirtualClock:
+    """A clock that stands still until somebody waits."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+        self.slept: List[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been since the beginning."""
+        return (self.time - NOON).total_seconds()
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return self.time
+
+    def tick(self, seconds: float) -> None:
+        """Let time go by."""
+        self.time += timedelta(seconds=seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time go by as soon as the others have had their turn."""
+        self.slept.append(seconds)
+        self.tick(seconds)
+        await asyncio.sleep(0)
+
+    @property
+    def clock(self) -> Clock:
+        """Be what the code under test waits by."""
+        return Clock(self.now, self.sleep)
+
+
+@dataclass
+class Wire:
+    """
+    A server made of files.
+
+    Attributes:
+        clock: The time, in which the server and the code under test live.
+        sent: The requests as they came.
+        requests: What was asked for, as in the files, with the whole query.
+        seconds: When each of them came, in seconds from the beginning.
+        changed: Replies instead of those in the files.
+        broken: What goes wrong instead of the first replies to a request.
+        most: How many requests were answered at once at the most.
+    """
+
+    case: str
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    sent: List[httpx.Request] = field(default_factory=list)
+    requests: List[str] = field(default_factory=list)
+    seconds: List[float] = field(default_factory=list)
+    changed: Dict[str, List[Mapping[str, Any]]] = field(default_factory=dict)
+    broken: Dict[str, List[Exception]] = field(default_factory=dict)
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        files = {path.name: path for name in ("single", self.case) for path in (REPLIES / name).glob("*.json")}
+        documents = {name: json.loads(path.read_text()) for name, path in files.items()}
+        self._now = 0
+        self._run = documents.pop("run.json")
+        self._run.pop("about")
+        self.ahead = documents.pop("clock.json", {"ahead": 0})["ahead"]
+        self._replies = {document["request"]: list(document["replies"]) for document in documents.values()}
+
+    @property
+    def posts(self) -> List[httpx.Request]:
+        """The POSTs among the requests."""
+        return [request for request in self.sent if request.method == "POST"]
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request, in no time but that of the clock."""
+        self._now += 1
+        self.most = max(self.most, self._now)
+        try:
+            return await self._answer(request)
+        finally:
+            self._now -= 1
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        target = unquote(str(request.url)).partition("/pscheduler")[2]
+        self.sent.append(request)
+        asked = f"{request.method} {target}"
+        self.requests.append(asked)
+        self.seconds.append(self.clock.seconds)
+        date = format_datetime(self.clock.now() + timedelta(seconds=self.ahead), usegmt=True)
+        known = asked if asked in self._replies else asked.partition("?")[0]
+        if self.broken.get(known):
+            raise self.broken[known].pop(0)
+        replies = self.changed.get(known) or self._replies.get(known, [{"status": 404, "text": "Resource not found."}])
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        self.clock.tick(reply.get("takes", 0))
+        await asyncio.sleep(0)
+        return httpx.Response(
+            reply.get("status", 200),
+            content=self._body(reply, known.partition(" ")[2]),
+            headers={"Date": date, "Content-Type": reply.get("type", "text/plain"), **reply.get("headers", {})},
+        )
+
+    def _body(self, reply: Mapping[str, Any], path: str) -> str:
+        if "text" in reply:
+            return str(reply["text"])
+        value = reply["json"] if "json" in reply else self._whole_run(reply["run"], path)
+        return json.dumps(_whole_urls(value)).replace(f'"{NAN}"', "NaN")
+
+    def _whole_run(self, run: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+        href = run.get("href", path.replace("/runs/first", "/runs/0a"))
+        hrefs = {"href": href, "result-href": f"{href}/result", "task-href": href.partition("/runs/")[0]}
+        return {**self._run, **hrefs, **run}
+
+
+@contextmanager
+def serving() -> Iterator[Callable[..., Wire]]:
+    """Give what makes a server of a case; every request goes to the last one that was made."""
+    with respx.mock(assert_all_called=False) as router:
+
+        def make(case: str = "single") -> Wire:
+            made = Wire(case)
+            router.clear()
+            router.route().mock(side_effect=made.answer)
+            return made
+
+        yield make
+
+
+def _whole_urls(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("/tasks/"):
+        return ROOT + value
+    if isinstance(value, list):
+        return [_whole_urls(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole_urls(item) for name, item in value.items()}
+    return value
+
+
+def submit(
+    wire: Wire,
+    *,
+    task: Mapping[str, Any] = IDLE,
+    start: Optional[datetime] = None,
+    hosts: Hosts = ONE_HOST,
+    told: Optional[List[str]] = None,
+    patience: Optional[Patience] = None,
+    new_mark: Optional[Callable[[], str]] = None,
+    measured: Callable[[], None] = lambda: None,
+) -> IterationResult:
+    """Run one iteration on a server made of files; see :func:`serving`."""
+    iteration = Iteration(0, 0, "idle/0", timedelta(0), task)
+    (result,) = submit_all(
+        wire,
+        [iteration],
+        start=start,
+        hosts=hosts,
+        told=told,
+        patience=patience,
+        new_mark=new_mark,
+        measured=measured,
+    )
+    return result
+
+
+def submit_all(
+    wire: Wire,
+    iterations: List[Iteration],
+    *,
+    start: Optional[datetime] = None,
+    hosts: Hosts = ONE_HOST,
+    told: Optional[List[str]] = None,
+    patience: Optional[Patience] = None,
+    max_connections: int = 8,
+    serially: bool = False,
+    new_mark: Optional[Callable[[], str]] = None,
+    watch: Watch = watch_nothing,
+    measured: Callable[[], None] = lambda: None,
+) -> List[IterationResult]:
+    """Run iterations, side by side or one after another, on a server made of files; see :func:`serving`."""
+    lines: List[str] = [] if told is None else told
+
+    async def run() -> List[IterationResult]:
+        exchange = Exchange(max_connections=max_connections)
+        submitter = Submitter(exchange, hosts, wire.clock.clock, lines.append, patience, new_mark=new_mark, watch=watch)
+        try:
+            running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)
+            if serially:
+                return [await iteration for iteration in running]
+            return list(await asyncio.gather(*running))
+        finally:
+            await exchange.aclose()
+
+    return asyncio.run(run())

@@ -1,0 +1,78 @@
+"""What went wrong with a connection, in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+
+import pytest
+
+from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
+
+
+def tls_error(reason):
+    """Make an error such as OpenSSL raises."""
+    error = ssl.SSLError(1, "[SSL] something (_ssl.c:1000)")
+    error.reason = reason
+    return error
+
+
+def raised(error, cause):
+    """Give an error that was raised from another."""
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "may_pass"),
+    [
+        (tls_error("WRONG_VERSION_NUMBER"), "what answers there does not speak TLS; is it the right port?", False),
+        (tls_error("NO_CIPHERS_AVAILABLE"), "the server and this program agree on no TLS: no ciphers available", True),
+        (tls_error(None), f"the server and this program agree on no TLS: {tls_error(None)}", True),
+        (ssl.SSLEOFError(8, "EOF"), "the server broke the connection in the TLS handshake", True),
+        (
+            ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)),
+            "the server broke the connection in the TLS handshake: Connection reset by peer",
+            True,
+        ),
+    ],
+)
+def test_why_no_tls_came_about_is_said(error, words, may_pass):
+    """And whether it may be otherwise in a moment."""
+
+    assert tls_words(error) == (words, may_pass)
+
+
+def test_a_certificate_that_openssl_alone_knows_about_is_refused_in_its_words():
+    """Its numbers are many; whoever runs the server can look them up."""
+    error = ssl.SSLCertVerificationError(1, "refused")
+    error.verify_code, error.verify_message = 24, "invalid CA certificate."
+
+    words, may_pass = tls_words(error)
+
+    assert "certificate verify failed: invalid CA certificate; the administrator of the server can mend that" in words
+    assert not may_pass
+
+
+def test_the_innermost_error_of_the_system_is_found():
+    """Errors of libraries around it say less, and steps of theirs nothing at all."""
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    outer = raised(RuntimeError("all failed"), raised(ValueError("at it"), refused))
+    refused.__context__ = ssl.SSLWantReadError()
+
+    assert innermost(outer) is refused
+
+
+def test_errors_that_are_each_others_cause_come_to_an_end():
+    """Whatever raises an error again from another one may bring that about."""
+    first, second = OSError(errno.EPIPE, "Broken pipe"), ValueError("then")
+    first.__cause__, second.__cause__ = second, first
+
+    assert innermost(second) is first
+
+
+def test_where_nothing_is_known_nothing_is_said():
+    """No empty words behind a colon."""
+
+    assert [behind_colon(os_words(error)) for error in (ValueError("no"), OSError(), ssl.SSLError(1, "no"))] == [""] * 3

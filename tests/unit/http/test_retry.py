@@ -1,0 +1,300 @@
+"""Which requests are made again, and when; in a time of the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from pscheduler_batch.errors import ReplyError, UnreachableError
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import RetryPolicy
+from pscheduler_batch.http.urls import host_of
+from tests.support.retrying import NOON, OK, URL, World, lost, refused
+
+# A year that no calendar has.
+NEVER = "Sun, 01 Mar 99999999999999 12:00:00 GMT"
+
+
+def test_an_answer_is_handed_on_with_all_that_was_asked():
+    """The one request has the arguments that were given."""
+    world = World(OK)
+
+    assert world.ask("POST", content="{}", bind="192.0.2.1", wait=5) is OK
+    assert world.network.requests == [
+        (0.0, "POST", URL, {"doing": "asking", "content": "{}", "bind": "192.0.2.1", "wait": 5})
+    ]
+    assert world.told == []
+
+
+@pytest.mark.parametrize("last", [OK, refused()])
+def test_who_watches_learns_why_a_request_is_made_again_and_when_it_is_over(last):
+    """Whatever came of it; of one that was answered at once there is nothing to tell."""
+    world = World(refused(), Reply(503, {}, b""), last)
+    world.ask()
+    told = [(event.host, event.doing, event.reason, event.again) for event in world.watched]
+
+    assert told[:2] == [
+        (host_of(URL), "asking", "Connection refused", NOON + timedelta(seconds=1)),
+        (host_of(URL), "asking", "answered 503", NOON + timedelta(seconds=3)),
+    ]
+    assert told[-1] == (host_of(URL), "asking", None, None)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("way", [lost(), refused(), Reply(502, {}, b""), Reply(503, {}, b""), Reply(504, {}, b"")])
+def test_what_changes_nothing_is_asked_again(method, way):
+    """Pauses double, and the answer that comes in the end is the one that counts."""
+    world = World(way, way, way, OK)
+
+    assert world.ask(method) is OK
+    assert world.times == [0, 1, 3, 7]
+
+
+def test_a_post_that_never_left_is_made_again():
+    """Nothing can have come of it."""
+    world = World(refused(), refused(), OK)
+
+    assert world.ask("POST", content="{}") is OK
+    assert len(world.times) == 3
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lost(),
+        Reply(503, {}, b""),
+        Reply(500, {}, b"Internal problem"),
+        Reply(429, {"retry-after": "1"}, b""),
+        Reply(503, {"retry-after": "1"}, b""),
+    ],
+)
+def test_a_post_that_may_have_arrived_is_never_made_again(way):
+    """Two POSTs make two tasks."""
+    world = World(way, OK)
+
+    assert world.ask("POST", content="{}") is way
+    assert len(world.times) == 1
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 408, 409, 414, 422, 429, 501, 505])
+def test_an_answer_that_is_meant_so_is_not_asked_for_again(status):
+    """What a server refuses it refuses again; also 429 if it does not say for how long."""
+    world = World(Reply(status, {}, b""), OK)
+
+    assert world.ask().status == status
+    assert len(world.times) == 1
+
+
+def test_what_cannot_pass_by_itself_is_not_tried_again():
+    """Such as a certificate that is refused."""
+    error = lost("certificate has expired", sent=False, transient=False)
+    world = World(error, OK)
+
+    assert world.ask() is error
+    assert len(world.times) == 1
+
+
+def test_an_answer_that_cannot_be_used_is_not_asked_for_again():
+    """It would be the same again."""
+    error = ReplyError("answered more than 1 bytes", doing="asking", url=URL)
+    world = World(error, OK)
+
+    assert world.ask() is error
+    assert len(world.times) == 1
+
+
+def test_any_other_exception_is_handed_on():
+    """A bug is no network failure."""
+    world = World(ZeroDivisionError("a bug"), OK)
+
+    with pytest.raises(ZeroDivisionError):
+        world.ask()
+
+
+def test_an_internal_problem_is_asked_about_fewer_times():
+    """It is mostly one that stays."""
+    world = World(Reply(500, {}, b"Internal problem; see system logs."))
+
+    assert world.ask().status == 500
+    assert world.times == [0, 1, 3]
+
+
+def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
+    """Servers answer it with a 500 as well [g-m-thr-result-html]."""
+    world = World(Reply(500, {}, b"Unsupported format text/html"), OK)
+
+    assert world.ask().status == 500
+    assert len(world.times) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_long_poll_that_is_cut_is_the_business_of_whoever_waits(status):
+    """Web servers cut them as a matter of course [e20a]."""
+    world = World(Reply(status, {}, b""), OK)
+
+    assert world.ask(wait=5).status == status
+    assert len(world.times) == 1
+
+
+def test_a_long_poll_whose_connection_breaks_is_asked_again():
+    """It changes nothing on the server."""
+    world = World(lost(), OK)
+
+    assert world.ask(wait=5) is OK
+
+
+def test_the_last_failure_is_what_is_raised():
+    """After so many attempts."""
+    errors = [lost(str(number)) for number in range(5)]
+    world = World(*errors, OK)
+
+    assert world.ask() is errors[4]
+    assert len(world.times) == 5
+
+
+def test_the_number_of_attempts_can_be_set():
+    """One attempt is no repetition."""
+    world = World(refused(), OK, policy=RetryPolicy(attempts=1))
+
+    assert isinstance(world.ask(), UnreachableError)
+    assert len(world.times) == 1
+
+
+def test_nothing_is_tried_again_after_the_limit():
+    """However often it may have been tried by then."""
+    world = World(lost(), takes=50.0)
+
+    assert isinstance(world.ask(), UnreachableError)
+    assert world.times == [0, 51]
+
+
+def test_a_pause_never_goes_beyond_the_limit():
+    """The last attempt is made when the limit is reached."""
+    policy = RetryPolicy(limit=timedelta(seconds=5), draw=lambda: 1.0)
+    world = World(refused(), policy=policy)
+
+    world.ask()
+
+    assert world.times == [0, 1, 3, 5]
+
+
+def test_pauses_do_not_grow_for_ever():
+    """There is a longest one."""
+    policy = RetryPolicy(
+        attempts=6, longest=timedelta(seconds=3), limit=timedelta(hours=1), patience_with_host=99, draw=lambda: 1.0
+    )
+    world = World(lost(), policy=policy)
+    world.ask()
+
+    assert world.time.slept == [1, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize(("drawn", "slept"), [(0.0, [0, 0, 0, 0]), (0.25, [0.25, 0.5, 1, 2])])
+def test_chance_decides_how_much_of_a_pause_is_waited(drawn, slept):
+    """So that many who failed together do not come back together."""
+    world = World(lost(), policy=RetryPolicy(draw=lambda: drawn))
+    world.ask()
+
+    assert world.time.slept == slept
+
+
+def test_chance_is_chance_unless_it_is_given():
+    """Two pauses are not the same."""
+    world = World(lost(), policy=RetryPolicy())
+    world.ask()
+
+    assert all(0 <= seconds <= longest for seconds, longest in zip(world.time.slept, (1, 2, 4, 8)))
+    assert len(set(world.time.slept)) > 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        (" 7 ", 7),
+        (format_datetime(NOON + timedelta(seconds=20), usegmt=True), 20),
+        ("Sun, 01 Mar 2026 12:00:20 -0000", 20),
+        (format_datetime(NOON - timedelta(days=1), usegmt=True), 1),
+        ("0", 1),
+    ],
+)
+def test_a_server_that_says_when_is_asked_then(status, value, seconds):
+    """In so many seconds or at that time, but never sooner than by ourselves."""
+    world = World(Reply(status, {"retry-after": value}, b""), OK)
+
+    assert world.ask() is OK
+    assert world.times == [0, seconds]
+
+
+def test_the_time_a_server_says_is_by_its_own_clock():
+    """Its Date tells how late that is."""
+    ahead = NOON + timedelta(hours=3)
+    headers = {"date": format_datetime(ahead), "retry-after": format_datetime(ahead + timedelta(seconds=9))}
+    world = World(Reply(503, headers, b""), OK)
+
+    assert world.ask() is OK
+    assert world.times == [0, 9]
+
+
+@pytest.mark.parametrize("value", ["60", "3600", "9" * 5000, format_datetime(NOON + timedelta(hours=2))])
+def test_a_server_that_wants_more_time_than_there_is_is_not_asked_again(value):
+    """Its answer is the answer."""
+    world = World(Reply(503, {"retry-after": value}, b""), OK)
+
+    assert world.ask().status == 503
+    assert world.time.slept == []
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "٣", "Sun, 99 Mar 2026 12:00:00 GMT", NEVER])
+def test_a_time_that_cannot_be_read_is_none(value):
+    """With 503 the pauses are then our own, with 429 there is no second request."""
+    overworked = World(Reply(503, {"retry-after": value}, b""), OK)
+    too_many = World(Reply(429, {"retry-after": value}, b""), OK)
+
+    assert overworked.ask() is OK
+    assert overworked.times == [0, 1]
+    assert too_many.ask().status == 429
+
+
+def test_each_repetition_is_told_of():
+    """What was asked for, what happened and when it goes on; the URL's query may hold secrets."""
+    world = World(refused(), Reply(503, {}, b""), OK)
+    world.ask()
+
+    assert world.told == [
+        "asking: Connection refused; asking https://ps.example.net/pscheduler/x again in 1.0 s",
+        "asking: answered 503; asking https://ps.example.net/pscheduler/x again in 2.0 s",
+    ]
+
+
+def test_closing_closes_what_makes_the_requests():
+    """The connections are there."""
+    world = World(OK)
+    world.run(world.exchange.aclose())
+
+    assert world.network.closed
+
+
+def test_a_url_that_is_none_is_handed_on_to_whoever_says_what_is_wrong():
+    """Nothing is known of its host."""
+    world = World(lost("no host", sent=False, transient=False))
+
+    assert world.ask(url="https://[::1/").reason == "no host"
+
+
+def test_a_request_can_be_canceled():
+    """Whether it waits for an answer or between two attempts."""
+    world = World(lost(), OK, takes=5.0)
+
+    async def cancel(seconds):
+        task = asyncio.ensure_future(world.outcome())
+        await world.time.pass_by(seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return task.cancelled()
+
+    assert [world.run(cancel(seconds)) for seconds in (2, 5.5)] == [True, True]

@@ -1,0 +1,97 @@
+"""What is strange in a batch but not wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pscheduler_batch.errors import InputError
+from pscheduler_batch.input.loader import load_batch
+
+SPACED = (
+    "the iterations of this parallel job start together, so the backoff spaces their submissions, not their starts; "
+    '"sync-start": false spaces the starts'
+)
+
+
+def warnings_of(pairs):
+    """Load a batch of one job, from text, as a file would be."""
+    return texts_of(load_batch(json.dumps({"schema": 3, "jobs": [{"task": {}, **pairs}]}, indent=2)))
+
+
+def texts_of(batch):
+    """Give the warnings of a batch as they are printed; each says that it is one."""
+    assert {warning.severity for warning in batch.warnings} <= {"warning"}
+    return tuple(map(str, batch.warnings))
+
+
+def test_a_usual_batch_has_no_warnings():
+    """There is nothing to say about a batch that has nothing strange in it."""
+    assert warnings_of({"iterations": 5, "parallel": True}) == ()
+
+
+@pytest.mark.parametrize("iterations", [2, {"script": "2"}])
+def test_a_backoff_under_a_synchronized_start_is_told(iterations):
+    """Decision 22: the document's own example expects something else."""
+    pairs = {"iterations": iterations, "parallel": True, "backoff": "PT1M"}
+
+    assert [warning.partition("): ") for warning in warnings_of(pairs)] == [
+        (f"At /jobs/0/backoff (line {8 if iterations == 2 else 10}, column 18", "): ", SPACED)
+    ]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"iterations": 2, "parallel": True, "backoff": "PT1M", "sync-start": False},
+        {"iterations": 2, "parallel": True, "backoff": "PT1M", "sync-start": True},
+        {"iterations": 2, "parallel": True, "backoff": "PT0S"},
+        {"iterations": 2, "backoff": "PT1M"},
+        {"iterations": 1, "parallel": True, "backoff": "PT1M"},
+        {"iterations": 2, "parallel": True, "backoff": "PT1M", "enabled": False},
+    ],
+)
+def test_a_backoff_that_is_meant_so_or_does_nothing_is_not_told(pairs):
+    """Whoever writes sync-start knows; serial, single and disabled jobs ignore the backoff."""
+    assert warnings_of(pairs) == ()
+
+
+def test_iterations_beside_an_array_of_another_length_are_told():
+    """The array wins, and whoever wrote the number learns it."""
+    assert warnings_of({"task": [{}, {}], "iterations": 3}) == (
+        "At /jobs/0/iterations (line 9, column 21): 3 is replaced by 2, the length of the array of tasks",
+    )
+
+
+@pytest.mark.parametrize("pairs", [{"task": [{}, {}]}, {"task": [{}, {}], "iterations": 2}])
+def test_an_array_of_the_same_length_is_not_told(pairs):
+    """There is nothing to learn."""
+    assert warnings_of(pairs) == ()
+
+
+def test_a_batch_without_jobs_is_told():
+    """An empty array is right, but hardly meant."""
+    assert texts_of(load_batch({"jobs": []})) == ("At /jobs: there are no jobs, so nothing will be run",)
+
+
+def test_a_repeated_name_is_told_with_both_places():
+    """The last one counts, as everywhere in pScheduler; comments may repeat."""
+    batch = load_batch('{"jobs": [\n{"#": 1, "#": 2, "label": "a",\n"label": "b", "task": {"x": 1, "x": 2}}]}')
+
+    assert batch.jobs[0].label == "b"
+    assert batch.jobs[0].tasks == ({"x": 2},)
+    assert texts_of(batch) == (
+        'At /jobs/0/label (line 3, column 1): "label" was already at line 2, column 18; the last one counts',
+        'At /jobs/0/task/x (line 3, column 32): "x" was already at line 3, column 24; the last one counts',
+    )
+
+
+@pytest.mark.parametrize("wrong", ['"jobs": [{"task": {}, "iterations": 0}]', '"global": 5, "jobs": []'])
+def test_a_repeated_name_is_told_beside_what_is_wrong(wrong):
+    """It may be the cause."""
+    with pytest.raises(InputError) as caught:
+        load_batch(f'{{"schema": 1, "schema": 1, {wrong}}}')
+
+    assert [problem.where for problem in caught.value.warnings] == ["/schema"]
+    assert "/schema" not in str(caught.value)

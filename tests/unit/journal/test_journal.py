@@ -1,0 +1,288 @@
+"""What a journal knows after a crash, and which journals are refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pscheduler_batch.journal.interface import IterationPast, JournalError
+from pscheduler_batch.journal.journal import Journal, digest_of
+from pscheduler_batch.model import Iteration
+from tests.support.journals import (
+    DIGEST,
+    HREF,
+    LATER,
+    LEAD,
+    NOON,
+    begin,
+    contents,
+    failed,
+    iteration,
+    resume,
+    write_history,
+)
+
+
+def known(journal):
+    """Say all that a resumed journal knows."""
+    pasts = [journal.past_of(iteration(number)) for number in range(3)]
+    results = [journal.result_of(iteration(number)) for number in range(3)]
+    return pasts, results, [journal.goes_on_after(number) for number in range(2)]
+
+
+def test_what_was_noted_is_known_after_a_resume(path):
+    """With its secrets, and what was canceled is as if it had never been."""
+    write_history(path)
+    journal = resume(path)
+    pasts, results, goes_on = known(journal)
+    posted = IterationPast(iteration(0).task, LEAD, "m0", NOON, HREF, f"{HREF}/runs/1", timedelta(seconds=1.5))
+
+    assert replace(pasts[0], result=None, check=None) == posted
+    assert results == [failed(iteration(0), "used swordfish0"), None, None]
+    assert replace(results[0], late=None) == results[0]
+    assert pasts[1] == IterationPast()
+    assert (pasts[2].task, pasts[2].task_href, pasts[2].canceling) == (iteration(2).task, None, True)
+    assert journal.start_of_batch(LATER) == NOON
+    assert journal.start_of_job(1, 1, LATER) == NOON + timedelta(seconds=5)
+    assert goes_on == [True, False]
+    assert journal.end_of_batch(LATER) == NOON + timedelta(seconds=9)
+
+
+def test_no_secret_is_in_a_journal(path):
+    """Neither in a task nor in what was said about it (decision 17)."""
+    write_history(path)
+
+    assert b"swordfish" not in contents(path)
+    assert len(contents(path).splitlines()) == 14
+
+
+def test_a_journal_cut_at_any_byte_is_what_it_was_before_the_torn_line(path, monkeypatch):
+    """Never an error, never another past; and what is noted then is read by whoever comes next."""
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    write_history(path)
+    whole = contents(path)
+    ends = [number for number, byte in enumerate(whole, 1) if byte == ord("\n")]
+    expected = {}
+    for cut in range(len(whole) + 1):
+        with open(path, "wb") as stream:
+            stream.write(whole[:cut])
+        journal = resume(path)
+        complete = max((end for end in ends if end <= cut), default=0)
+        found = expected.setdefault(complete, copy.deepcopy(journal._past))
+
+        assert journal._past == found, cut
+        journal.start_of_job(7, 3, NOON)
+        journal.close()
+        assert contents(path).startswith(whole[:complete])
+        again = resume(path)
+        assert again._past == replace(
+            found, job_starts={**found.job_starts, 7: NOON}, job_iterations={**found.job_iterations, 7: 3}
+        )
+        assert cut not in ends or len(known(again)) == 3
+        again.close()
+    assert len(expected) == len(ends) + 1
+
+
+@pytest.mark.parametrize("torn", [b"\0" * 5000, b'{"event":"posting"' + b"\0" * 4000 + b'"}\n', b'{"event":"res\xff'])
+def test_a_line_with_holes_is_dropped(path, torn):
+    """A disk may have got some pages of the last line and not others."""
+    write_history(path)
+    whole = contents(path)
+    with open(path, "ab") as stream:
+        stream.write(torn)
+    resume(path).close()
+
+    assert contents(path) == whole
+
+
+@pytest.mark.parametrize("first", [b"", b"{", b'{"event":"batch","at":"2026', b"\0\0\0"])
+def test_a_journal_that_a_crash_left_before_its_first_line_is_begun(path, first):
+    """Nothing had been done yet."""
+    with open(path, "wb") as stream:
+        stream.write(first)
+    journal = resume(path)
+
+    assert journal.start_of_batch(NOON) == LATER
+    assert json.loads(contents(path))["digest"] == DIGEST
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"jobs": []}',
+        b'{\n  "jobs": []\n}\n',
+        b"some notes",
+        b"some notes\n",
+        b"[]\n",
+        b'{"event":"job","job":0}\n',
+        b"\n\n",
+        b"[" * 100_000,
+    ],
+)
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(path, content):
+    """Such as the batch itself, named by mistake."""
+    with open(path, "wb") as stream:
+        stream.write(content)
+    with pytest.raises(JournalError, match="no journal"):
+        resume(path)
+
+    assert contents(path) == content
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"no JSON",
+        b"[1]",
+        b'{"event":"sleep","job":0,"iteration":0}',
+        b'{"event":"posting"}',
+        b'{"event":"job","job":[],"iterations":1,"start":"2026-03-01T12:00:00Z"}',
+        b'{"event":"job","job":0,"iterations":1,"start":7}',
+        b'{"event":"job","job":0,"iterations":1,"start":"yesterday"}',
+        b'{"event":"posted","job":0,"iteration":0,"href":"x","late":1e300}',
+        b'{"no-event":1}',
+    ],
+)
+def test_a_damaged_journal_is_refused(path, line):
+    """A crash tears the last line only; this was somebody else. The message says where."""
+    write_history(path)
+    lines = contents(path).splitlines()
+    lines[2:2] = [line]
+    with open(path, "wb") as stream:
+        stream.write(b"\n".join([*lines, b""]))
+
+    with pytest.raises(JournalError, match=r"damaged.* line 3 "):
+        resume(path)
+
+
+@pytest.mark.parametrize("record", [{}, [], 7, {"href": HREF, "runs": [{}], "failure": None, "late": None}])
+def test_a_damaged_result_is_an_error_and_no_bug(path, record):
+    """It says which one it is."""
+    journal = begin(path)
+    journal._note("result", job=0, iteration=0, result=record, check=None)
+    journal.close()
+
+    with pytest.raises(JournalError, match="damaged: what it has of a/0"):
+        resume(path).result_of(iteration())
+
+
+def test_a_journal_of_another_batch_is_refused(path):
+    """With both digests, and the file stays as it is, its torn line included."""
+    write_history(path)
+    with open(path, "ab") as stream:
+        stream.write(b'{"event":"po')
+    before = contents(path)
+    other = digest_of({"jobs": [1]}, {})
+    with pytest.raises(JournalError) as caught:
+        resume(path, other)
+
+    assert DIGEST in str(caught.value)
+    assert other in str(caught.value)
+    assert contents(path) == before
+
+
+def test_a_journal_of_another_version_is_refused(path):
+    """Its lines may mean something else."""
+    write_history(path)
+    changed = contents(path).replace(b'"version":1', b'"version":2', 1)
+    with open(path, "wb") as stream:
+        stream.write(changed)
+
+    with pytest.raises(JournalError, match="version 2; this program knows 1"):
+        resume(path)
+
+
+@pytest.mark.parametrize(
+    ("document", "options"),
+    [({"a": 1, "b": 3}, {"lead": "x"}), ({"b": 2, "a": 1}, {"lead": "x"}), ({"a": 1, "b": 2}, {"lead": "y"})],
+)
+def test_a_digest_tells_batches_apart(document, options):
+    """By their values, the order of names, which may matter to a script, and the options."""
+
+    assert digest_of(document, options) != digest_of({"a": 1, "b": 2}, {"lead": "x"})
+
+
+def test_a_digest_does_not_depend_on_the_order_of_options():
+    """That is ours to choose."""
+
+    assert digest_of({}, {"a": 1, "b": 2}) == digest_of({}, {"b": 2, "a": 1})
+
+
+def test_other_secrets_than_before_are_an_error(path):
+    """Such as those that a script makes of the time; nothing wrong is put in their place."""
+    write_history(path)
+    other = replace(iteration(), task={**iteration().task, "_key": "other"})
+
+    with pytest.raises(JournalError, match="the secrets of a/0 are not what they were"):
+        resume(path).past_of(other)
+
+
+def test_a_job_that_has_become_another_is_refused(tmp_path):
+    """Scripts need not give the same twice, and results of other iterations are not mixed with those of before."""
+    path = tmp_path / "journal"
+    journal = Journal.begin(str(path), DIGEST, lambda: NOON)
+    journal.start_of_job(0, 3, NOON)
+    journal.close()
+    journal = Journal.resume(str(path), DIGEST, lambda: LATER)
+
+    with pytest.raises(JournalError, match=r"job 0 had 3 iterations .* make 4 of it now"):
+        journal.start_of_job(0, 4, LATER)
+    journal.close()
+
+
+def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
+    """So that it need not be waited for again."""
+    path = tmp_path / "journal"
+    iteration = Iteration(0, 0, "a/0", timedelta(0), {"test": {}})
+    journal = Journal.begin(str(path), DIGEST, lambda: NOON)
+    journal.note_posting(iteration, "ps.example.net", "m1")
+    journal.note_posted(iteration, "https://ps.example.net/t", None)
+    journal.note_run(iteration, "https://ps.example.net/t/runs/1")
+    journal.close()
+    journal = Journal.resume(str(path), DIGEST, lambda: LATER)
+
+    assert journal.past_of(iteration).run_href == "https://ps.example.net/t/runs/1"
+    journal.close()
+
+
+def test_results_are_read_when_they_are_wanted(path):
+    """All of them together may be too large to be in memory, so a past has only their places."""
+    journal = begin(path)
+    for number in range(20):
+        journal.note_posting(iteration(number), LEAD, f"m{number}")
+        journal.note_result(failed(iteration(number), "x" * 100_000 + str(number)))
+    journal.close()
+    journal = resume(path)
+    found = [journal.result_of(iteration(number)).failure.message[100_000:] for number in (3, 19, 3, 0)]
+
+    assert len(pickle.dumps(journal._past)) < 5000
+    assert found == ["3", "19", "3", "0"]
+
+
+def test_what_is_noted_comes_behind_what_was_read_again(path):
+    """Reading a line does not move the place where the next one is written."""
+    write_history(path)
+    whole = contents(path)
+    journal = resume(path)
+    journal.result_of(iteration(0))
+    journal.note_posting(iteration(5), LEAD, "m5")
+    journal.close()
+
+    assert contents(path).startswith(whole)
+    assert resume(path).past_of(iteration(5)).mark == "m5"
+
+
+def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(path):
+    """Locks do not keep everybody away."""
+    write_history(path)
+    journal = resume(path)
+    os.truncate(path, 300)
+
+    with pytest.raises(JournalError, match="damaged: what it has of a/0"):
+        journal.result_of(iteration(0))

@@ -1,0 +1,65 @@
+"""What servers say against many iterations at once."""
+
+from __future__ import annotations
+
+from pscheduler_batch.errors import WARNING
+from pscheduler_batch.planning.server_problems import Question, ServerProblem, Wanted, sum_up
+
+
+def questions(count, *, among):
+    """Make a test for each of some iterations, each with a specification of its own."""
+    return [
+        Question("rtt", {"count": n}, (Wanted("/jobs/0/task", "x", (n,), among, transformed=True),))
+        for n in range(count)
+    ]
+
+
+def told(problems):
+    """Give what is said, in one line each."""
+    return [f"{problem.where}, {problem.during}: {problem.reason}" for problem in sum_up(problems)]
+
+
+def test_what_is_wrong_alike_is_told_once():
+    """With the iterations that it concerns, and the first of their tests."""
+    problems = [ServerProblem(question, "/test/spec", "bad") for question in questions(999, among=1000)]
+
+    assert told(problems)[0].partition(" (the first ")[::2] == (
+        '/jobs/0/task/test/spec, iteration 0 and 998 more of "x": bad',
+        'after the transforms: {"type": "rtt", "spec": {"count": 0}})',
+    )
+    assert len(told(problems)) == 1
+
+
+def test_no_iterations_are_named_where_it_is_all_of_them():
+    """The place says enough."""
+    problems = [ServerProblem(question, "/test", "bad") for question in questions(9, among=9)]
+
+    assert [problem.during for problem in sum_up(problems)] == [""]
+
+
+def test_of_many_reasons_a_few_are_told():
+    """And that there are more, each with its iterations."""
+    problems = [ServerProblem(q, "/test", f"bad {q.spec['count'] % 5}") for q in questions(50, among=50)]
+    said = told(problems)
+
+    assert [line.partition(" (the first")[0] for line in said] == [
+        '/jobs/0/task/test, iteration 0 and 9 more of "x": bad 0',
+        '/jobs/0/task/test, iteration 1 and 9 more of "x": bad 1',
+        '/jobs/0/task/test, iteration 2 and 9 more of "x": bad 2',
+        '/jobs/0/task/test, iteration 3 and 19 more of "x": this is wrong in yet other ways',
+    ]
+
+
+def test_a_warning_is_not_mixed_with_an_error():
+    """Though it says the same."""
+    first, second = questions(2, among=2)
+    problems = sum_up([ServerProblem(first, "/test", "bad"), ServerProblem(second, "/test", "bad", WARNING)])
+
+    assert [problem.severity for problem in problems] == ["error", "warning"]
+
+
+def test_no_secret_is_told_of_a_transformed_test():
+    """Its specification may have some."""
+    question = Question("rtt", {"_key": "swordfish"}, (Wanted("/jobs/0/task", "x", (0,), 1, transformed=True),))
+
+    assert "swordfish" not in told([ServerProblem(question, "/test", "bad")])[0]

@@ -1,0 +1,107 @@
+"""Tests of the report for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.csv_rows import COLUMNS, CsvReport
+from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
+
+
+def text_of(document):
+    """Write the report on a document."""
+    return CsvReport().render(account_of(document))
+
+
+def lines_of(document):
+    """Read the report on a document back, as a dictionary for each line."""
+    return list(csv.DictReader(io.StringIO(text_of(document), newline="")))
+
+
+def test_the_columns_that_are_always_there():
+    """In this order, whatever the batch was."""
+
+    assert text_of(output()) == (
+        "job,iteration,run,label,test,lead,destination,state,succeeded,planned,start,end,duration (s),late (s),"
+        "headline,reason\r\n"
+    )
+
+
+def test_a_line_for_every_run():
+    """With the headline figures in full, and their units in the names of the columns."""
+    (line,) = lines_of(output(job(result(run()), label="first")))
+
+    assert {name: line[name] for name in (*COLUMNS, "rtt-mean (ms)", "rtt-loss (%)")} == {
+        "job": "0",
+        "iteration": "0",
+        "run": "0",
+        "label": "first",
+        "test": "rtt",
+        "lead": "ps.example.net",
+        "destination": "192.0.2.1",
+        "state": "finished",
+        "succeeded": "true",
+        "planned": "",
+        "start": START,
+        "end": END,
+        "duration (s)": "185",
+        "late (s)": "",
+        "headline": "0.3/0.4/0.5 ms, loss 25 %",
+        "reason": "",
+        "rtt-mean (ms)": "0.4",
+        "rtt-loss (%)": "25",
+    }
+
+
+def test_different_tests_have_their_own_columns():
+    """The cells of the others are empty."""
+    dns = result(run({"succeeded": True, "time": "PT0.0042S"}), kind="dns")
+    first, second = lines_of(output(job(result(run()), dns)))
+
+    assert (first["rtt-mean (ms)"], first["dns-time (ms)"]) == ("0.4", "")
+    assert (second["rtt-mean (ms)"], second["dns-time (ms)"]) == ("", "4.2")
+
+
+def test_what_varies_has_columns():
+    """Text as it is, everything else as in JSON."""
+    values = [5, 0.5, True, None, "x"]
+    lines = lines_of(output(job(*(result(run(), count=value) for value in values))))
+
+    assert [line["/test/spec/count"] for line in lines] == ["5", "0.5", "true", "null", "x"]
+
+
+def test_failures_have_a_line_too():
+    """With the reason, in one line; without a run there is no number of one."""
+    first, second = lines_of(output(job(result(failed_run("no\nanswer")), result(error="forbidden"))))
+
+    assert (first["run"], first["succeeded"], first["state"], first["reason"]) == ("0", "false", "failed", "no answer")
+    assert (second["run"], second["headline"], second["reason"]) == ("", "failed", "forbidden")
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "  =1", "\uff1d1"])
+def test_no_cell_is_a_formula(label):
+    """A spreadsheet would work it out, with what can be told to others by that."""
+    document = output(job(result(failed_run(label), dest=label), result(run(), dest="x"), label=label))
+    line = lines_of(document)[0]
+
+    assert {line[name][0] for name in ("label", "destination", "reason", "/test/spec/dest")} == {"'"}
+
+
+def test_negative_numbers_are_numbers():
+    """The difference of clocks may be one."""
+    (line,) = lines_of(output(job(result(run({"succeeded": True, "difference": "-PT1S"}), kind="clock"))))
+
+    assert line["clock-difference (ms)"] == "-1000"
+
+
+def test_a_hostile_label_stays_in_its_cell():
+    """Quotes, commas and line ends do not break the lines."""
+    document = output(job(result(run()), label=f'a",\r\n"b{HOSTILE}'), job(result(run())))
+    text = text_of(document)
+
+    assert text.count("\r\n") == text.count("\n") == 3
+    assert lines_of(document)[0]["label"].startswith('a", "b')

@@ -1,0 +1,301 @@
+"""Tests of the report as a page: what is in it, and that nothing in it can do anything but be read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from pscheduler_batch.errors import BatchError
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.html import HtmlReport, MissingLibraryError, verdict_of
+from tests.support.depth import DEEP
+from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+
+SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))
+FAILING = output(job(result(run()), result(failed_run("no <route>")), label="one"), job(result(run()), label="two"))
+
+
+class Page(HTMLParser):
+    """
+    A page, read as a browser reads it.
+
+    Attributes:
+        tags: Each tag with its attributes.
+        contents: Name and attributes of each element whose text is not HTML, and its text.
+        text: All other text.
+    """
+
+    def __init__(self, source):
+        """Read a page."""
+        super().__init__()
+        self.source = source
+        self.tags, self.contents, self.text = [], [], ""
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        """Note a tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag in {"script", "style"}:
+            self.contents.append([tag, dict(attrs), ""])
+
+    def handle_data(self, data):
+        """Note a text."""
+        if self.cdata_elem:
+            self.contents[-1][2] += data
+        else:
+            self.text += data
+
+    def data(self, name):
+        """Give the JSON of one element."""
+        (found,) = (text for _, attributes, text in self.contents if attributes.get("id") == name)
+        return json.loads(found)
+
+    def attributes(self, tag, **wanted):
+        """Give the attributes of all such tags."""
+        return [found for name, found in self.tags if name == tag and wanted.items() <= found.items()]
+
+    @property
+    def policy(self):
+        """What the page may do, by the kind of it."""
+        (meta,) = self.attributes("meta", **{"http-equiv": "Content-Security-Policy"})
+        return dict(rule.strip().split(" ", 1) for rule in meta["content"].split(";"))
+
+
+def page_of(document, **options):
+    """Write the page of a document, and read it."""
+    return Page(HtmlReport(**options).render(account_of(document)))
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (SWEEP, "All 4 runs succeeded"),
+        (output(job(result(run()))), "The run succeeded"),
+        (FAILING, "1 of 3 runs failed"),
+        (output(job(result(failed_run()))), "The only run failed"),
+        (output(job(result(failed_run()), result(failed_run()))), "All 2 runs failed"),
+        (output(), "Nothing was run"),
+        (output(job(result(run())), batch={"error": "the assist is gone"}), "The batch was not carried through"),
+    ],
+)
+def test_the_verdict_comes_first(document, words):
+    """It is the title and the heading of the page."""
+    page = page_of(document)
+    before = page.text.split(words)[0]
+
+    assert verdict_of(account_of(document)).words == words
+    assert page.source.index(f"<title>{words}") < page.source.index("<h1>")
+    assert len(before.split()) < 5
+
+
+def test_why_a_batch_ended_is_said():
+    """In the words of the output document."""
+
+    assert "the assist is gone" in page_of(output(batch={"error": "the assist is gone"})).text
+
+
+def test_every_job_and_every_run_has_its_place():
+    """Links can lead to each of them."""
+    page = page_of(FAILING)
+
+    assert [found["id"] for found in page.attributes("section") if "id" in found] == ["job-0", "job-1"]
+    assert [found["id"] for found in page.attributes("tbody")] == ["run-0-0-0", "run-0-1-0", "run-1-0-0"]
+
+
+def test_failed_runs_are_listed_with_links():
+    """The list stands before the jobs."""
+    page = page_of(FAILING)
+
+    assert page.attributes("a", href="#run-0-1-0")
+    assert page.text.index("no <route>") < page.text.index("Jobs\n")
+
+
+def test_runs_that_failed_for_the_same_reason_are_listed_together():
+    """As one cause makes many fail; in the order in which they did, each job named once."""
+    same = [result(failed_run("no route")) for _ in range(2)]
+    page = page_of(output(job(*same, result(failed_run("other")), label="a"), job(*same, label="b")))
+    listed = " ".join(page.text.split("What failed")[1].split("Jobs\n")[0].split())
+
+    assert listed == "a, run 0, run 1, b, run 0, run 1 failed no route a, run 2 failed other"
+
+
+def test_not_all_failed_runs_are_listed():
+    """How many more there are is said; of reasons too."""
+    page = page_of(output(job(*(result(failed_run()) for _ in range(61)))))
+    reasons = page_of(output(job(*(result(failed_run(f"reason {number}")) for number in range(21)))))
+
+    assert len([found for found in page.attributes("a") if found["href"].startswith("#run-")]) == 12
+    assert "and 49 more" in page.text
+    assert "And 1 more reason: " in reasons.text
+
+
+def test_jobs_that_were_not_run_are_named():
+    """A job that is disabled is no failure, but nobody should look for it."""
+
+    assert "Not run: later" in page_of(output(job(result(run())), job(label="later"))).text
+
+
+def test_a_run_has_its_text_json_and_task():
+    """They can be read without a script."""
+    page = page_of(output(job(result(run(), count=17))))
+
+    assert "plain" in page.text
+    assert '"mean": "PT0.0004S"' in page.text
+    assert '"count": 17' in page.text
+
+
+def test_html_of_servers_is_data():
+    """Nothing of it stands in the page itself."""
+    evil = run()
+    evil["text/html"] = "</script><script>alert(1)</script><!--\u2028&amp;"
+    page = page_of(output(job(result(evil))))
+
+    assert page.data("pages") == [evil["text/html"]]
+    assert "alert(1)</script>" not in page.source
+    assert "\u2028" not in page.source
+
+
+def test_secrets_are_hidden():
+    """The values of names that begin with an underscore are in no report (decision 17)."""
+    page = page_of(output(job(result(failed_run("bad key hunter22"), _key="hunter22"))))
+
+    assert "hunter22" not in page.source
+
+
+def test_the_page_may_run_and_fetch_nothing_but_itself():
+    """Its scripts and styles are allowed by their hashes, and everything else is forbidden."""
+    page = page_of(FAILING)
+    own = [text for tag, attributes, text in page.contents if tag == "script" and "type" not in attributes]
+    styles = [text for tag, _, text in page.contents if tag == "style"]
+
+    assert page.policy["default-src"] == page.policy["base-uri"] == page.policy["form-action"] == "'none'"
+    assert page.policy["script-src"].split() == [hash_of(text) for text in own]
+    assert hash_of(styles[0]) in page.policy["style-src"].split()
+    assert "unsafe" not in str(page.policy)
+
+
+def hash_of(text):
+    """Write the hash of a text as policies do."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_page_names_no_other_file():
+    """What it shows is all in it; its only links lead to its own parts."""
+    page = page_of(FAILING)
+    places = [value for _, found in page.tags for name, value in found.items() if name in {"src", "href", "action"}]
+
+    assert {place.partition(":")[0] if ":" in place else place[0] for place in places} == {"#", "data"}
+    assert "sourceMappingURL" not in page.source
+
+
+def test_nothing_has_a_style_or_a_handler_of_its_own():
+    """The policy would not allow them, and browsers would complain."""
+    names = {name for _, found in page_of(FAILING).tags for name in found}
+
+    assert not {name for name in names if name == "style" or name.startswith("on")}
+
+
+@pytest.mark.parametrize(
+    "where", ["label", "reason", "state", "text", "result", "task", "lead", "destination", "test", "error", "html"]
+)
+def test_hostile_words_stay_words(where):
+    """Whatever a server or a label says adds no tag to the page, and no character that is obeyed."""
+    account = account_of(output(job(result(failed_run(), count=1), result(run(), count=2))))
+    tame = Page(HtmlReport().render(account))
+    changed = {"label": "job_label", "result": "result", "task": "task"}.get(where, where)
+    value = {"task": {"x": [HOSTILE]}, "result": {HOSTILE: HOSTILE}}.get(where, HOSTILE)
+    rows = account.rows if where == "error" else tuple(replace(row, **{changed: value}) for row in account.rows)
+    page = Page(HtmlReport().render(replace(account, rows=rows, error=HOSTILE if where == "error" else None)))
+
+    assert not page.attributes("b")
+    assert len(page.attributes("script")) == len(tame.attributes("script"))
+    assert not set(page.source) & set("\x00\x1b\u202e\ud800")
+    page.source.encode("utf-8")
+
+
+def test_long_labels_are_cut():
+    """Ten thousand characters are not shown."""
+    page = page_of(output(job(result(run()), label="x" * 10_000)))
+
+    assert "x" * 100 in page.text
+    assert "x" * 200 not in page.source
+
+
+def test_the_same_account_gives_the_same_page():
+    """To the byte: no clock, no chance."""
+
+    assert HtmlReport().render(account_of(FAILING)) == HtmlReport().render(account_of(FAILING))
+
+
+def test_what_an_account_has_no_room_for_is_left_out_and_said():
+    """As what the page has no room for."""
+    account = account_of(output(job(result(run()), result(run()))))
+    rows = (account.rows[0], replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None))
+    source = HtmlReport().render(replace(account, rows=rows))
+
+    assert "of 1 run are left out" in source
+    assert source.count("of this run are left out") == 1
+
+
+def test_what_is_too_much_is_left_out_and_said():
+    """The rows stay, and failed runs keep their texts first."""
+    page = page_of(output(job(*(result(run()) for _ in range(9)), result(failed_run()))), most_characters=300)
+
+    assert len(page.attributes("tbody")) == 10
+    assert "of 9 runs are left out" in page.text
+    assert page.text.count("of this run are left out") == 9
+    assert "of this run are left out" not in page.text.split("More about run 9")[1]
+
+
+def test_numbers_that_are_none_are_no_points():
+    """A figure beyond all numbers leaves a gap in the plot, and the page can be read."""
+    account = account_of(SWEEP)
+    rows = list(account.rows)
+    rows[1] = replace(rows[1], figures=tuple(replace(figure, value=float("inf")) for figure in rows[1].figures))
+    drawings = Page(HtmlReport().render(replace(account, rows=tuple(rows)))).data("drawings")
+
+    assert next(each for each in drawings if each["kind"] == "plot")["lines"][0]["values"] == [0.4, None, 0.4, 0.4]
+
+
+def test_times_are_in_the_zone_of_the_batch():
+    """Servers elsewhere say theirs in other zones."""
+    document = output(job(result(run(RTT, start_time="2026-03-01T14:00:07+02:00"))))
+
+    assert "2026-03-01 12:00:07+00:00" in page_of(document).text
+
+
+def test_without_jinja_it_says_what_to_install(monkeypatch):
+    """The report is an extra."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingLibraryError, match=r"pip install 'pscheduler-batch\[report\]'") as raised:
+        HtmlReport().render(account_of(SWEEP))
+
+    assert isinstance(raised.value, BatchError)
+
+
+def test_an_output_of_an_older_version_has_a_page():
+    """Without times there is no time line, and everything else is there."""
+    old = run()
+    del old["run"]
+    page = page_of(output(job(result(old), result(old))))
+
+    assert {each["kind"] for each in page.data("drawings")} == {"plot"}
+    assert "All 2 runs succeeded" in page.text
+
+
+def test_very_deep_results_are_no_bug():
+    """What cannot be written is said to be so."""
+    deep = []
+    for _ in range(DEEP):
+        deep = [deep]
+    account = account_of(SWEEP)
+    page = Page(HtmlReport().render(replace(account, rows=(replace(account.rows[0], result=deep),))))
+
+    assert "nested too deeply" in page.text

@@ -1,0 +1,135 @@
+"""Tests of the report for CI systems, by the rules that the schemas of JUnit XML have in common."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.junit import JunitReport
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+
+MIXED = output(
+    job(result(run()), result(failed_run("Timeout")), result(error="forbidden"), label="first"),
+    job(result(run(), run(), kind="latencybg"), label="second"),
+    job(label="off"),
+)
+BROKEN = {**MIXED, "batch": {"error": "continue-if failed"}}
+HOSTILE_ONE = output(
+    job(result(run(state=HOSTILE), dest=HOSTILE), label=HOSTILE), job(result(error=HOSTILE)), job(label=HOSTILE)
+)
+COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def tree_of(document):
+    """Read the report on a document back."""
+    return ET.fromstring(JunitReport().render(account_of(document)).encode("utf-8", "replace"))  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize(
+    "document", [output(), MIXED, BROKEN, HOSTILE_ONE], ids=["empty", "mixed", "broken", "hostile"]
+)
+def test_the_rules_of_the_schemas(document):
+    """Which elements and attributes there are, in which order, and that what is counted is there."""
+    root = tree_of(document)
+    cases = list(root.iter("testcase"))
+
+    assert root.tag == "testsuites"
+    assert {suite.tag for suite in root} <= {"testsuite"}
+    assert all(set(suite.attrib) - {"timestamp"} == {"name", "tests", "time", *COUNTED} for suite in root)
+    assert all({case.tag for case in suite} == {"testcase"} for suite in root)
+    assert all(set(case.attrib) == {"name", "classname", "time"} for case in cases)
+    assert all(re.fullmatch(r"\d+\.\d{3}", element.get("time")) for element in root.iter() if "time" in element.attrib)
+    for case in cases:
+        assert re.fullmatch(
+            r"(properties )?((failure|error|skipped) )?(system-out )?", "".join(f"{part.tag} " for part in case)
+        )
+    for element in (root, *root):
+        found = list(element.iter("testcase"))
+        assert int(element.get("tests")) == len(found)
+        for name, tag in COUNTED.items():
+            assert int(element.get(name)) == sum(case.find(tag) is not None for case in found)
+
+
+def test_what_became_of_runs():
+    """A failed run is a failure, an iteration without a run an error, a job that was not run is skipped."""
+    found = {
+        case.get("name"): [part.tag for part in case if part.tag in COUNTED.values()]
+        for case in tree_of(MIXED).iter("testcase")
+    }
+
+    assert found == {
+        "first/0": [],
+        "first/1": ["failure"],
+        "first/2": ["error"],
+        "second/0, run 0": [],
+        "second/0, run 1": [],
+        "off": ["skipped"],
+    }
+
+
+def test_a_suite_for_every_job():
+    """With its start, in UTC and without an offset, and the time that its runs took."""
+    first, second, off = tree_of(MIXED)
+
+    assert [suite.get("name") for suite in (first, second, off)] == ["first", "second", "off"]
+    assert (first.get("timestamp"), first.get("time")) == ("2026-03-01T12:00:00", "370.000")
+    assert off.get("timestamp") is None
+
+
+def test_a_batch_that_broke_off_is_an_error():
+    """A CI system must not show it as a success."""
+    suite = tree_of(BROKEN)[-1]
+
+    assert (suite.get("name"), suite.get("errors")) == ("pscheduler-batch", "1")
+    assert suite.find("testcase/error").get("message") == "continue-if failed"
+
+
+def test_a_failure_has_its_reason():
+    """In short for lists, in full below."""
+    reason = "x" * 5000
+    failure = tree_of(output(job(result(failed_run(f"first\n{reason}"))))).find(".//failure")
+
+    assert (failure.get("message"), failure.get("type")) == (f"first {reason}"[:999] + "…", "failed")
+    assert failure.text == f"first\n{reason}"
+
+
+def test_a_case_has_the_figures_and_what_the_server_wrote():
+    """Figures are properties, with their units."""
+    case = tree_of(MIXED).find(".//testcase")
+    properties = {part.get("name"): part.get("value") for part in case.iter("property")}
+
+    assert properties["rtt-mean (ms)"] == "0.4"
+    assert (properties["test"], properties["lead"], properties["destination"]) == ("rtt", "ps.example.net", "192.0.2.1")
+    assert properties["headline"] == "0.3/0.4/0.5 ms, loss 25 %"
+    assert case.findtext("system-out") == "plain"
+
+
+def test_what_xml_cannot_hold_is_written_as_an_escape():
+    """Not even as a reference may it be there; line ends stay."""
+    given = run()
+    given["text/plain"] = "a\x00b\x1b[2J\ud800\ufffe\n]]><c>&"
+    tree = tree_of(output(job(result(given))))
+
+    assert tree.findtext(".//system-out") == r"a\u0000b\u001b[2J\ud800\ufffe" + "\n]]><c>&"
+
+
+def test_output_that_there_is_no_room_for_is_said_to_be_left_out():
+    """Where a batch is too large, the rows have none."""
+    rows = tuple(replace(row, whole=False, text=None) for row in account_of(output(job(result(run())))).rows)
+    account = replace(account_of(output()), rows=rows)
+    tree = ET.fromstring(JunitReport().render(account))  # noqa: S314 - our own
+
+    assert tree.findtext(".//system-out").startswith("(left out: ")
+
+
+def test_output_without_an_end_is_cut():
+    """CI systems keep all of it in memory."""
+    given = run()
+    given["text/plain"] = "x" * 1_000_000
+    text = tree_of(output(job(result(given)))).findtext(".//system-out")
+
+    assert text == "x" * 100_000 + "\n… and 900,000 more characters"

@@ -1,0 +1,129 @@
+"""Tests of reading a saved output, and of saying what a file is instead."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pscheduler_batch.report.reading import ReportError, read_output
+from tests.support.output_documents import job, output, result, run
+
+DOCUMENT = output(job(result(run({"succeeded": True, "x": [1.5e-7, -3, None, 'é\\"']}))), enabled=False)
+WHOLE = json.dumps(DOCUMENT, indent=2).encode()
+NEWLINE = b"\n"
+COMPACT = json.dumps(DOCUMENT).encode()
+
+
+def refusal(data):
+    """Give the message about a file that is no output."""
+    with pytest.raises(ReportError) as caught:
+        read_output(data, source="out.json")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [WHOLE, b"\xef\xbb\xbf" + WHOLE, b"\n \t" + WHOLE + b"\r\n", json.dumps(DOCUMENT).encode()]
+)
+def test_an_output_is_read(data):
+    """With a byte-order mark and white space around it too."""
+
+    assert read_output(data, source="out.json") == DOCUMENT
+
+
+@pytest.mark.parametrize("whole", [WHOLE, COMPACT], ids=["in lines", "in one line"])
+def test_an_output_that_was_not_written_to_its_end(whole):
+    """Wherever it was cut off, the message says so, and where."""
+    torn = {length: whole[:length].rstrip() for length in range(1, len(whole))}
+    said = [refusal(whole[:length]) for length in torn]
+
+    assert said == [
+        f"out.json: this was not written to its end: it ends in line {text.count(NEWLINE) + 1}, "
+        f"column {len(text) - text.rfind(NEWLINE)}"
+        for text in torn.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "the input is empty"),
+        (b" \n", "the input holds nothing but white space"),
+        (b"\x7fELF\0\0\0\0", "the input is binary, not text"),
+        (json.dumps(DOCUMENT).encode("utf-16"), "the input is UTF-16; save it as UTF-8"),
+        (b"[]", "expected the output of a batch, which is one JSON object, and found an array"),
+        (b"5", "expected the output of a batch, which is one JSON object, and found a number"),
+        (b"true", "expected the output of a batch, which is one JSON object, and found a truth value"),
+        (b"null", "expected the output of a batch, which is one JSON object, and found null"),
+        (b'"x"', "expected the output of a batch, which is one JSON object, and found a text"),
+        (b'{"results": []}', 'this is no output of a batch: it has no "jobs"'),
+        (b'{"jobs": [{"task": {}}]}', "this batch was never run: none of its jobs has results"),
+        (b'{"jobs": []}', "this batch was never run: none of its jobs has results"),
+        (
+            b'{"jobs": [{"results": [{"task": {}, "runs": []}]}]}',
+            "this batch was never run: there is no run in it, as in what a dry run prints",
+        ),
+        (
+            b'{"event":"batch","version":1}\n{"event":"job"}\n',
+            "this is the journal of a batch, not its output; pscheduler batch --resume gives the output",
+        ),
+    ],
+)
+def test_what_is_no_output(data, said):
+    """Each kind of file is told apart."""
+
+    assert refusal(data) == f"out.json: {said}"
+
+
+def test_what_is_no_json_has_its_place():
+    """And the line, on which it is shown."""
+    lines = refusal(b'{"jobs": [}').split("\n")
+
+    assert lines[0].startswith("out.json: line 1, column 11: this is not JSON: expected a value")
+    assert lines[1:] == ['out.json:     {"jobs": [}', "out.json:               ^"]
+
+
+def test_no_secret_is_shown():
+    """The wrong line may have one in it."""
+
+    assert "t0psecret" not in refusal(b'{"_key": "t0psecret" "x"}')
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"jobs": {}}, "At /jobs: expected an array, found an object"),
+        ({"jobs": [5]}, "At /jobs/0: expected an object, found 5"),
+        ({"jobs": [{"results": "x"}]}, 'At /jobs/0/results: expected an array, found "x"'),
+        ({"jobs": [{"results": [None]}]}, "At /jobs/0/results/0: expected an object, found null"),
+        ({"jobs": [{"results": [{"task": 1, "runs": []}]}]}, "At /jobs/0/results/0/task: expected an object, found 1"),
+        ({"jobs": [{"results": [{"runs": {}}]}]}, "At /jobs/0/results/0/runs: expected an array, found an object"),
+        ({"jobs": [{"results": [{"task": {}}]}]}, "At /jobs/0/results/0/runs: expected an array, found nothing"),
+        ({"jobs": [{"results": [{"runs": [[]]}]}]}, "At /jobs/0/results/0/runs/0: expected an object, found an array"),
+    ],
+)
+def test_what_is_of_the_wrong_type_is_named(document, said):
+    """By its JSON pointer."""
+
+    assert refusal(json.dumps(document).encode()) == f"out.json: {said}"
+
+
+def test_many_wrong_places_are_not_all_named():
+    """The first few tell what is wrong."""
+    lines = refusal(json.dumps({"jobs": [5] * 1000}).encode()).split("\n")
+
+    assert len(lines) == 6
+    assert lines[-1] == "out.json: and 995 more places like these"
+
+
+def test_what_is_nested_without_an_end_is_refused():
+    """It is no crash."""
+
+    assert "nested too deep" in refusal(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+
+def test_a_batch_without_jobs_that_was_run_is_an_output():
+    """There is nothing to report, and nothing wrong."""
+    document = {"jobs": [], "batch": {}}
+
+    assert read_output(json.dumps(document).encode(), source="out.json") == document

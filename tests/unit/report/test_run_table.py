@@ -1,0 +1,158 @@
+"""Tests of tables that fit into any width."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.run_table import row_columns, totals_line
+from pscheduler_batch.report.text import TextReport
+from pscheduler_batch.terminal.capabilities import render_lines
+from pscheduler_batch.terminal.table import GAP, WIDEST, Cell, Column, fit_columns, make_table
+from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+
+CELLS = (Cell("x" * 30), Cell("y"))
+
+
+@pytest.mark.parametrize("width", [*range(1, 130, 3), 1000])
+def test_columns_never_need_more_than_there_is(width):
+    """Whatever is left out or cut for that; the most important one stays."""
+    columns = [Column(f"column {n}", CELLS, least=n + 3, good=2 * n + 8, weight=n) for n in range(5)]
+    fitted = fit_columns(columns, width)
+
+    assert sum(size for _, size in fitted) + GAP * (len(fitted) - 1) <= width
+    assert fitted[-1][0].title == "column 4"
+    assert all(size >= 1 for _, size in fitted)
+
+
+def test_what_matters_least_is_left_out_first():
+    """And what matters most is cut last."""
+    columns = [Column("a", CELLS, 10, 20, 2), Column("b", CELLS, 10, 20, 1), Column("c", CELLS, 10, 20, 3)]
+
+    assert [column.title for column, _ in fit_columns(columns, 34)] == ["a", "b", "c"]
+    assert [column.title for column, _ in fit_columns(columns, 33)] == ["a", "c"]
+    assert [(column.title, size) for column, size in fit_columns(columns, 74)] == [("a", 20), ("b", 20), ("c", 30)]
+
+
+def test_no_column_is_wider_than_can_be_read():
+    """However wide the terminal is."""
+    ((_, size),) = fit_columns([Column("a", (Cell("x" * 500),), 5, 5, 1)], 1000)
+
+    assert size == WIDEST
+
+
+def text_of(document, width=120):
+    """Write the report on a document."""
+    return TextReport(width).render(account_of(document))
+
+
+def test_the_report_as_text():
+    """Every run, why some failed, and how many did."""
+    document = output(
+        job(result(run()), result(failed_run("Timeout")), result(error="posting the task: no"), label="first"),
+        job(result(run(), run()), label="second"),
+        job(label="off"),
+    )
+    document["batch"]["error"] = "continue-if failed"
+
+    assert text_of(document) == (
+        "iteration       lead → destination          state     result                      duration\n"
+        "first/0         ps.example.net → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
+        "first/1         ps.example.net → 192.0.2.1  failed                               3 min 5 s\n"
+        "first/2         → 192.0.2.1                 failed\n"
+        "second/0 run 0  ps.example.net → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
+        "second/0 run 1  ps.example.net → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
+        "\n"
+        "first/1: Timeout\n"
+        "first/2: posting the task: no\n"
+        "\n"
+        "continue-if failed\n"
+        "\n"
+        "5 runs: 3 succeeded, 2 failed; 3 min 5 s; not run: off; the batch ended before its time\n"
+    )
+
+
+def test_a_late_start_is_said():
+    """A run that missed its synchronized start may say little about the others."""
+    document = output(job({**result(run()), "late": "PT2.5S"}))
+
+    assert "0.3/0.4/0.5 ms, loss 25 %, 2.5 s late" in text_of(document)
+
+
+def test_the_number_of_an_iteration_is_never_cut():
+    """The label is."""
+    document = output(job(result(run()), result(run()), label="a-label-that-has-no-end" * 5))
+    lines = text_of(document, 40).splitlines()
+
+    assert [line.split()[0] for line in lines[1:3]] == ["a-label-…/0", "a-label-…/1"]
+
+
+def test_a_terminal_of_eighty_columns_shows_a_whole_headline_beside_a_long_label():
+    """A loss that is cut off could be any."""
+    measured = {**RTT, "min": "PT0.0123S", "mean": "PT0.0145S", "max": "PT0.0167S", "sent": 200}
+    document = output(job(result(run(measured)), label="to-the-other-end-of-the-world"))
+
+    assert " 12.3/14.5/16.7 ms, loss 0.5 % " in text_of(document, 80)
+
+
+@pytest.mark.parametrize(
+    ("lead", "size", "shown"),
+    [
+        ("127.0.0.1:40123", 27, "127.0.0.1:40123 → 192.0.2.1"),
+        ("127.0.0.1:40123", 26, "127.0.0.1 → 192.0.2.1"),
+        ("127.0.0.1:40123", 20, "127.0.0… → 192.0.2.1"),
+        ("127.0.0.1:40123", 17, "→ 192.0.2.1"),
+        ("127.0.0.1:40123", 10, "→ 192.0.2…"),
+        ("[2001:db8::1]:443", 28, "[2001:db8::1] → 192.0.2.1"),
+        ("2001:db8::1:2:4430", 29, "2001:db8::1:2:44… → 192.0.2.1"),
+        ("ps1", 15, "ps1 → 192.0.2.1"),
+        ("ps1", 14, "→ 192.0.2.1"),
+    ],
+)
+def test_the_destination_is_cut_last(lead, size, shown):
+    """And of the lead, the port goes first; a piece of a few characters says nothing."""
+    document = output(job(result(run())))
+    (row,) = account_of(document).rows
+    path = row_columns([replace(row, lead=lead)])[1]
+    written = render_lines([make_table([path], size)], size)
+
+    assert written.splitlines()[1] == shown
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 10, 20, 33, 80, 300])
+def test_hostile_texts_fit_too(width):
+    """Wide characters and those that have no width, and what a terminal would obey."""
+    wide = "漢字" * 30 + "e\u0301" * 30
+    document = output(job(result(run(state=wide), dest=HOSTILE), label=wide), job(result(error=HOSTILE), label=HOSTILE))
+
+    lines = text_of(document, width).splitlines()
+    assert max(len(line) for line in lines) <= width * 3
+    assert not set("\x1b\x00\u202e") & set("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (output(), "no runs; 3 min 5 s"),
+        (output(job(result(run()))), "1 run: 1 succeeded, 0 failed; 3 min 5 s"),
+        (output(job(*[result(run())] * 1200), batch={}), "1,200 runs: 1,200 succeeded, 0 failed"),
+        (output(*(job(label=f"j{n}") for n in range(9)), batch={}), "no runs; not run: j0, j1, j2, j3 and 5 more"),
+        (
+            output(job(result(error="no")), batch={"error": "x"}),
+            "1 run: 0 succeeded, 1 failed; the batch ended before its time",
+        ),
+    ],
+)
+def test_totals(document, line):
+    """In one line."""
+
+    assert totals_line(account_of(document)) == line
+
+
+def test_rows_of_one_run_do_not_number_it():
+    """Only where there are several, the number of the run tells them apart."""
+    columns = row_columns(account_of(output(job(result(run()), result(run(), run())))).rows)
+
+    assert [cell.text + cell.end for cell in columns[0].cells] == ["rtt/0", "rtt/1 run 0", "rtt/1 run 1"]

@@ -1,0 +1,184 @@
+"""Tests of the summary at the end of a batch."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+
+import pytest
+
+from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.summary import MANY, print_summary, summary_of
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+
+MIXED = output(job(result(run()), result(failed_run("Timeout"))), job(label="off"))
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        """Say so."""
+        return True
+
+
+def printed(of, *, stream=None, environ=None, **options):
+    """Print a summary and give it."""
+    stream = io.StringIO() if stream is None else stream
+    print_summary(of, stream=stream, environ=environ or {}, **options)
+    return stream.getvalue()
+
+
+def test_a_small_batch_has_a_line_for_every_run():
+    """Then why some failed, then how many did."""
+
+    assert printed(MIXED) == (
+        "iteration  lead → destination     state     result                      duration\n"
+        "rtt/0      ps.examp… → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
+        "rtt/1      ps.examp… → 192.0.2.1  failed                               3 min 5 s\n"
+        "rtt/1: Timeout\n"
+        "2 runs: 1 succeeded, 1 failed; 3 min 5 s; not run: off\n"
+    )
+
+
+def test_an_account_has_the_same_summary_as_its_document():
+    """Whoever has one already need not make another."""
+
+    assert printed(account_of(MIXED)) == printed(MIXED)
+
+
+def test_a_terminal_of_twenty_columns():
+    """What matters most fits, and nothing breaks out; the reason is wrapped."""
+    document = output(job(result(run()), result(failed_run("no answer within 5 seconds")), label="round-trips"))
+
+    assert printed(document, width=20) == (
+        "iteration   state\n"
+        "round-t…/0  finished\n"
+        "round-t…/1  failed\n"
+        "round-trips/1: no\n"
+        "answer within 5\n"
+        "seconds\n"
+        "2 runs: 1 succeeded,\n"
+        "1 failed; 3 min 5 s\n"
+    )
+
+
+@pytest.mark.parametrize("width", [-5, 0, 1, 7, 10**9])
+def test_any_width_will_do(width):
+    """A terminal may say anything."""
+
+    assert "Timeout" in printed(MIXED, width=width).replace("\n", "")
+
+
+def test_a_large_batch_has_a_line_for_every_job():
+    """With the range of the figures of its runs, and the reasons that several runs have in common once."""
+    times = [run({"succeeded": True, "mean": f"PT0.00{n:02}S", "loss": 0.0}) for n in range(10, 100)]
+    failed = [result(failed_run("Timeout")) for _ in range(10)]
+    document = output(job(*map(result, times), *failed, label="many"), job(result(run()), label="one"))
+
+    assert printed(document, width=100) == (
+        "job   runs  failed  results\n"
+        "many   100      10  mean round trip 1 ms to 9.9 ms, loss 0 %\n"
+        "one      1       0  mean round trip 0.4 ms, loss 25 %, shortest round trip 0.3 ms, longest round tr…\n"
+        "many/90, many/91, many/92, many/93 and 6 more: Timeout\n"
+        "101 runs: 91 succeeded, 10 failed; 3 min 5 s\n"
+    )
+
+
+def test_a_huge_batch_shows_the_jobs_that_failed():
+    """And no more lines than can be read, however many jobs and reasons there are."""
+    jobs = [job(result(run()), label=f"good-{n}") for n in range(1000)]
+    jobs[700] = job(result(failed_run("Timeout")), label="bad")
+    jobs += [job(result(failed_run(f"reason {n}")), label=f"late-{n}") for n in range(30)]
+    lines = printed(output(*jobs), width=60).splitlines()
+
+    assert lines[1].startswith("good-0 ")
+    assert lines[1 + MANY - 30 - 1].startswith("bad ")
+    assert lines[1 + MANY] == "and 980 more jobs"
+    assert lines[-2] == "and 11 more reasons"
+    assert len(lines) < MANY + 30
+
+
+def test_a_stream_that_is_closed_is_no_error():
+    """Python has None for it."""
+    print_summary(MIXED, stream=None, environ={})
+
+    assert printed(MIXED)
+
+
+def test_a_stream_that_cannot_be_written_to_is_no_error():
+    """There is no place left to say so, and the results are more important."""
+
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    assert printed(MIXED, stream=Gone()) == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_stream_without_all_characters(encoding):
+    """Arrows and dots have others that stand for them; a letter that is not there is written as its escape."""
+    data = io.BytesIO()
+    stream = io.TextIOWrapper(data, encoding=encoding)
+    print_summary(output(job(result(run()), label="Ωmega" * 20)), stream=stream, environ={}, width=60)
+    text = data.getvalue().decode(encoding)
+
+    assert "->" in text
+    assert re.search(r"\\u03a9mega.*~/0", text)
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("30", 30), ("0", 80), ("-5", 80), ("x", 80), ("", 80), ("²", 80), ("9" * 5000, 1000)]
+)
+def test_the_environment_says_the_width(columns, width):
+    """Where it says something that can be; else there is the terminal, and 80 where there is none."""
+    document = output(job(result(failed_run("x" * 3000))))
+
+    assert max(map(len, printed(document, environ={"COLUMNS": columns}).splitlines())) == width
+
+
+def test_the_terminal_says_the_width():
+    """As wide as it is."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stream, os.fdopen(ours, "rb") as reader:
+        os.set_blocking(reader.fileno(), False)
+        print_summary(MIXED, stream=stream, environ={"TERM": "xterm"})
+        text = reader.read().decode()
+
+    assert "\x1b[" in text
+    assert "rtt/1" in text
+
+
+@pytest.mark.parametrize(
+    ("environ", "colors"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({}, False),
+    ],
+)
+def test_colors_are_for_terminals_that_have_them(environ, colors):
+    """And for users who want them."""
+
+    assert ("\x1b[" in printed(MIXED, stream=Terminal(), environ=environ)) is colors
+    assert "\x1b[" not in printed(MIXED, environ=environ)
+    assert "\x1b[" in printed(MIXED, environ=environ, color=True)
+
+
+@pytest.mark.parametrize("width", [1, 20, 80, 500])
+def test_nothing_that_a_server_or_a_label_says_reaches_the_terminal(width):
+    """No escape, no mark that turns the direction of writing, and no markup of ours either."""
+    hostile = f"[bold]{HOSTILE}[/bold]:smile:"
+    document = output(
+        job(result(run(state=hostile, href=f"https://{hostile}/"), dest=hostile), label=hostile),
+        job(result(failed_run(hostile), error=hostile), label=hostile),
+        job(label=hostile),
+    )
+    text = summary_of(account_of(document), width=width)
+
+    assert not set(text) & {"\x1b", "\x00", "\u202e", "\ud800", "\x07"}
+    assert "[bold]" in text.replace("\n", "")

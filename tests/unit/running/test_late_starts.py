@@ -1,0 +1,302 @@
+"""What is said of synchronized starts that are missed, and when."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import pytest
+
+from pscheduler_batch.events import POSTED, POSTING, WAITING, Event, Interrupted, IterationEnded, JobBegan
+from pscheduler_batch.planning.planner import begin_job
+from pscheduler_batch.running.late_starts import Punctuality
+from tests.support.happenings import Happenings, after
+
+HOST = "ps.example.net"
+START = "2026-03-01T12:00:15+00:00"
+AT_ONCE = 8
+# When the runs of a job have ended, in seconds; that takes longer than any posting.
+ENDS = 3000
+
+# When something was said, in seconds, and what.
+Said = List[Tuple[float, str]]
+
+
+class Servers:
+    """Accept the tasks of one job, so many at once, as pScheduler servers do."""
+
+    def __init__(
+        self,
+        count: int,
+        took: Callable[[int], float],
+        *,
+        host_of: Callable[[int], str] = lambda _number: HOST,
+        refused: Tuple[int, ...] = (),
+        **job: Any,
+    ) -> None:
+        """
+        Prepare to play what happens.
+
+        Args:
+            count: How many tasks there are.
+            took: Says how many seconds it takes to accept the task of an iteration.
+            host_of: Says where it goes.
+            refused: Those that are not accepted.
+            job: What else is in the job.
+        """
+        named = {name.replace("_", "-"): value for name, value in job.items()}
+        self.happenings = Happenings({"parallel": True, "iterations": count, **named})
+        self.plan = begin_job(self.happenings.plan.jobs[0], after(0))
+        self._took = took
+        self._host_of = host_of
+        self._refused = refused
+
+    def events(self) -> List[Event]:
+        """Make the events of the job."""
+        events: List[Event] = [JobBegan(after(0), self.plan)]
+        free: Dict[str, List[float]] = {}
+        for iteration in self.plan.iterations:
+            number, host = iteration.number, self._host_of(iteration.number)
+            ready = iteration.delay.total_seconds()
+            slots = free.setdefault(host, [0.0] * AT_ONCE)
+            at = max(heapq.heappop(slots), ready) + self._took(number)
+            heapq.heappush(slots, at)
+            if ready:
+                events.append(self._move(number, 0, WAITING, host, start=ready))
+            events.append(self._move(number, ready, POSTING, host))
+            if number not in self._refused:
+                events.append(self._move(number, at, POSTED, host))
+            events.append(self._end(number, at))
+        return [*sorted(events, key=lambda event: event.at), self.happenings.end_job(0, ENDS)]
+
+    def _move(self, number: int, at: float, state: str, host: str, **times: float) -> Event:
+        return replace(self.happenings.move(number, at, state, **times), host=host)
+
+    def _end(self, number: int, at: float) -> IterationEnded:
+        if number in self._refused:
+            return self.happenings.end(number, at, failure="refused")
+        ended = self.happenings.end(number, at)
+        late = self._late(at)
+        return replace(ended, at=after(ENDS), result=replace(ended.result, late=late))
+
+    def _late(self, at: float) -> Optional[timedelta]:
+        assert self.plan.start is not None
+        late = after(at) - self.plan.start
+        return late if late > timedelta(0) else None
+
+    @property
+    def latest(self) -> float:
+        """By how many seconds the last task came too late."""
+        late = [event.result.late for event in self.events() if isinstance(event, IterationEnded) and event.result.late]
+        return max(late, default=timedelta(0)).total_seconds()
+
+
+def said_of(*events: Event) -> Said:
+    """Give what is said of events, and when."""
+    said: Said = []
+    now = [after(0)]
+    punctuality = Punctuality(
+        lambda warning: said.append(((now[0] - after(0)).total_seconds(), warning)), at_once=AT_ONCE
+    )
+    for event in events:
+        now[0] = event.at
+        punctuality.watch(event)
+    return said
+
+
+def early(said: Said) -> Said:
+    """Take what was said before the job had ended."""
+    return [(at, words) for at, words in said if at < ENDS]
+
+
+@pytest.mark.parametrize("took", [0.0, 0.2, 2.0])
+def test_nothing_is_said_where_all_tasks_are_in_in_time(took):
+    """Fifty of them, eight at a time, take 14 seconds of 15."""
+
+    assert said_of(*Servers(50, lambda _: took).events()) == []
+
+
+def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
+    """With what makes it so: how many tasks, where, and how long each of them takes."""
+    ((at, words),) = early(said_of(*Servers(50, lambda _: 6.2).events()))
+
+    assert at == 6.2
+    assert words == (
+        f'job "a": not all its tasks will be in by their start at {START}: 49 of 50 are still to be submitted to '
+        "ps.example.net, which takes 6.2 s for each, 8 at a time; the last one will be in about 28 s late"
+    )
+
+
+def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
+    """With the place of the pair to change, and the time that a server needs for a run added."""
+    _, (at, words) = said_of(*Servers(50, lambda _: 6.2).events())
+
+    assert at == ENDS
+    assert words == (
+        f'At /jobs/0/setup-time: 34 of the 50 tasks of "a" were in only after their start at {START}, 3.6 to 28.4 s '
+        'late, a/49 the latest; "PT1M" would have done'
+    )
+
+
+def test_with_the_setup_time_that_would_have_done_nothing_is_said():
+    """It is no guess."""
+    (_, words) = said_of(*Servers(50, lambda _: 6.2).events())[-1]
+    enough = re.findall(r'"(PT[^"]+)"', words)[-1]
+
+    assert said_of(*Servers(50, lambda _: 6.2, setup_time=enough).events()) == []
+
+
+def test_a_single_late_task_is_named():
+    """Its job may have a thousand that were in time."""
+    said = said_of(*Servers(5, lambda number: 17.5 if number == 3 else 1.0).events())
+
+    assert said[-1][1] == (
+        f'At /jobs/0/setup-time: the task of a/3 was in only 2.5 s after its start at {START}; "PT35S" would have done'
+    )
+
+
+@pytest.mark.parametrize(("count", "took"), [(9, 8.0), (50, 4.0), (50, 20.0), (100, 3.0), (1000, 0.5)])
+def test_what_is_foreseen_comes_true(count, took):
+    """Where all tasks take the same."""
+    servers = Servers(count, lambda _: took)
+    ((at, words),) = early(said_of(*servers.events()))
+
+    assert int(re.findall(r"about ([0-9,]+) s late", words)[0].replace(",", "")) == pytest.approx(servers.latest, abs=1)
+    assert at == took
+
+
+@pytest.mark.parametrize(
+    "took", [lambda number: 0.4 * min(number + 1, 8), lambda number: 3 + 2 * (number * 7 % 11) / 11]
+)
+def test_it_is_foreseen_before_the_start_where_some_take_longer_than_others(took):
+    """Such as when a server does one after another, or as it likes."""
+    servers = Servers(60, took)
+    ((at, words),) = early(said_of(*servers.events()))
+    foreseen = int(re.findall(r"about ([0-9]+) s late", words)[0])
+
+    assert at < 15
+    assert 0 < foreseen < 2 * servers.latest
+
+
+def test_a_single_answer_is_not_enough_where_little_time_is_missing():
+    """The others may be quicker."""
+    servers = Servers(24, lambda number: 5.5 + number / 100)
+    ((at, _),) = early(said_of(*servers.events()))
+
+    assert 5.5 < at < 6
+    assert servers.latest > 0
+
+
+def test_tasks_that_were_refused_do_not_make_a_server_quick():
+    """It has not made anything of them."""
+    servers = Servers(50, lambda number: 0.01 if number < 20 else 6.2, refused=tuple(range(20)))
+    ((_, words),) = early(said_of(*servers.events()))
+
+    assert "29 of 50 are still to be submitted to ps.example.net, which takes 6.2 s for each" in words
+
+
+def test_only_the_host_that_is_slow_is_named():
+    """With the tasks that go there."""
+    servers = Servers(
+        40,
+        lambda number: 12.0 if number % 4 == 0 else 0.1,
+        host_of=lambda number: "slow.example.net" if number % 4 == 0 else f"{number % 4}.example.net",
+    )
+    ((at, words),) = early(said_of(*servers.events()))
+
+    assert "9 of 10 are still to be submitted to slow.example.net, which takes 12.0 s for each" in words
+    assert (at, servers.latest) == (12.0, 9.0)
+
+
+def test_tasks_that_wait_for_their_backoff_are_reckoned_with():
+    """A server that needs longer for each than the backoff is behind in the end."""
+    servers = Servers(30, lambda _: 24.0, backoff="PT1S")
+    ((at, words),) = early(said_of(*servers.events()))
+
+    assert at == 24.0
+    assert "of 30 are still to be submitted" in words
+    assert int(re.findall(r"about ([0-9]+) s late", words)[0]) == pytest.approx(servers.latest, abs=10)
+
+
+def test_a_backoff_that_leaves_enough_time_is_no_reason_to_say_anything():
+    """The start comes after all of them (decision 10)."""
+
+    assert said_of(*Servers(30, lambda _: 3.0, backoff="PT1S").events()) == []
+
+
+def test_jobs_without_a_synchronized_start_have_nothing_to_miss():
+    """However long it takes to post their tasks."""
+
+    events = Servers(50, lambda _: 6.2).events()
+    plan = begin_job(Happenings({"parallel": True, "iterations": 50, "sync-start": False}).plan.jobs[0], after(0))
+
+    assert said_of(JobBegan(after(0), plan), *events[1:]) == []
+
+
+def test_each_job_is_watched_by_itself():
+    """What one has said or was late with does not concern the next one."""
+    events = Servers(50, lambda _: 6.2).events()
+    said = [words for _, words in said_of(*events, *events)]
+
+    assert said[:2] == said[2:]
+    assert len(said) == 4
+
+
+@pytest.mark.parametrize("before", [0, 30])
+def test_nothing_is_said_of_an_interrupted_batch(before):
+    """Its tasks are late because of that, and nobody waits for them any more."""
+    events = Servers(50, lambda _: 6.2).events()
+    events.insert(before, Interrupted(events[before].at, "interrupted by SIGINT"))
+
+    assert said_of(*events) == []
+
+
+def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
+    """It was late because of whatever ended that."""
+    servers = Servers(20, lambda _: 6.2, setup_time="PT2M")
+    events = [replace(event, at=event.at + timedelta(minutes=10)) for event in servers.events()]
+    late = timedelta(minutes=8)
+    ended = [
+        replace(event, result=replace(event.result, late=late)) if isinstance(event, IterationEnded) else event
+        for event in events
+    ]
+
+    ((_, words),) = said_of(*ended)
+
+    assert words == (
+        'At /jobs/0: 20 of the 20 tasks of "a" were in only after their start at 2026-03-01T12:02:00+00:00, 480.0 s '
+        "late, a/9 the latest; the job was begun in an earlier try"
+    )
+
+
+def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
+    """It looks for the old one where that was, finds that it was canceled, and posts a new one."""
+    events = Servers(50, lambda _: 6.2).events()
+    (again,) = [
+        event for event in events if getattr(event, "state", "") == POSTING and event.iteration.number == AT_ONCE
+    ]
+    events.insert(events.index(again) + 1, replace(again, host="other.example.net"))
+    events.insert(events.index(again) + 2, again)
+
+    assert "of 51 are still to be submitted to ps.example.net" in early(said_of(*events))[0][1]
+
+
+def test_what_others_say_cannot_take_a_terminal_over():
+    """Labels and the names of hosts are theirs."""
+    servers = Servers(
+        50, lambda _: 6.2, label="x\x1b[2J\u202e" + "y" * 10_000, host_of=lambda _: "h\r\x07" + "o" * 10_000
+    )
+    said = [words for _, words in said_of(*servers.events())]
+
+    assert len(said) == 2
+    assert all(words.isprintable() and len(words) < 500 for words in said)
+
+
+def test_secrets_of_a_task_are_not_in_what_is_said():
+    """A server can make a host of one (decision 17)."""
+    servers = Servers(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
+
+    assert not [words for _, words in said_of(*servers.events()) if "abc-secret" in words]

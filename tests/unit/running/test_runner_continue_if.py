@@ -1,0 +1,71 @@
+"""Tests of continue-if between jobs (decision 15)."""
+
+from __future__ import annotations
+
+from typing import Iterable, List
+
+import pytest
+
+from pscheduler_batch.errors import TransformError
+from tests.support.iterating import FakeServer, fail, labels, run
+
+
+def test_continue_if_is_given_what_was_fetched_last():
+    """Of serial iterations as of parallel ones."""
+    seen: List[int] = []
+
+    async def judge(_: object, results: Iterable[str]) -> bool:
+        seen.append(len(list(results)))
+        return True
+
+    server = FakeServer(1)
+    server.fetching = 4
+    run(server, {"iterations": 3}, {"iterations": 2}, judge=judge)
+
+    assert seen == [3, 2]
+
+
+def test_continue_if_true_goes_on():
+    """It is given the results as they will be in the output."""
+    script = '.[0].runs[0]."application/json".succeeded and (.[0].task.test.type == "idle") and length == 2'
+    outcome = run(FakeServer(), {"iterations": 2, "continue-if": {"script": script}}, {})
+
+    assert (outcome.results.jobs, outcome.error) == ((0, 1), None)
+
+
+def test_continue_if_false_ends_the_batch_in_good_order():
+    """No later job is run (decision 15)."""
+    server = FakeServer()
+    outcome = run(server, {}, {"continue-if": {"script": "false"}}, {}, {})
+
+    assert (outcome.results.jobs, outcome.error, outcome.succeeded) == ((0, 1), None, True)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("null", "not true or false"), ("empty", "nothing"), ('error("why")', "why"), ('"true"', "not true or false")],
+)
+def test_continue_if_that_fails_ends_the_batch(script, said):
+    """With everything obtained until then (decision 15)."""
+    outcome = run(FakeServer(), {}, {"continue-if": {"script": script}}, {})
+
+    assert labels(outcome, 1) == ["b/0"]
+    assert 2 not in outcome.results.jobs
+    assert isinstance(outcome.error, TransformError)
+    assert str(outcome.error).startswith('At /jobs/1/continue-if, after "b": ')
+    assert said in str(outcome.error)
+
+
+def test_continue_if_sees_failures():
+    """A batch may stop when a job went wrong."""
+    server = FakeServer()
+    server.behaviour["a/0"] = fail
+    outcome = run(server, {"continue-if": {"script": ".[0].succeeded != false"}}, {})
+
+    assert outcome.results.jobs == (0,)
+
+
+def test_continue_if_of_the_last_job_counts():
+    """An error in it is an error, though nothing follows."""
+
+    assert run(FakeServer(), {"continue-if": {"script": "3"}}).error is not None

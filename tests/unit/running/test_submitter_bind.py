@@ -1,0 +1,42 @@
+"""Which address of ours each request comes from (decision 12)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.model import Iteration
+from pscheduler_batch.running.submitter import Submitter
+from pscheduler_batch.scheduler.hosts import Hosts
+from tests.support.wire import HOST, IDLE, VirtualClock
+
+
+class Exchange:
+    """Notes where requests come from, and answers those about participants only."""
+
+    max_connections = 8
+
+    def __init__(self) -> None:
+        self.binds = {}
+
+    async def request(self, method, url, *, doing, content=None, bind=None, wait=0):
+        """Answer."""
+        self.binds[doing] = bind
+        return Reply(200, {}, b'{"participants": [null]}')
+
+
+@pytest.mark.parametrize(
+    ("assist_bind", "bind"), [("192.0.2.1", "192.0.2.2"), (None, "192.0.2.2"), ("192.0.2.1", None), (None, None)]
+)
+def test_each_side_has_an_address_of_its_own(assist_bind, bind):
+    """The address for leads is not used towards the assist, nor the other way round."""
+    exchange = Exchange()
+    hosts = Hosts(HOST, HOST, lead_named=True, assist_bind=assist_bind, bind=bind)
+    submitter = Submitter(exchange, hosts, VirtualClock().clock, [].append)
+    asyncio.run(submitter.submit(Iteration(0, 0, "idle/0", timedelta(0), IDLE)))
+
+    assert exchange.binds.pop("finding participants") == assist_bind
+    assert exchange.binds == {"posting the task": bind, "looking for the task by its mark": bind}

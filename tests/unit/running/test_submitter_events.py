@@ -1,0 +1,116 @@
+"""What a watch is given of an iteration on its way, against servers made of files (tests/replies)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, List
+
+import pytest
+
+from pscheduler_batch.events import IterationMoved
+from pscheduler_batch.model import Iteration
+from pscheduler_batch.running.submitter import BrokenDownError
+from tests.support.wire import CASES, HOST, IDLE, NOON, submit_all
+
+
+def moves(server, *, start=None) -> List[IterationMoved]:
+    """Run one iteration and give its events."""
+    events: List[Any] = []
+    iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
+    submit_all(server, [iteration], start=start, watch=events.append)
+    return events
+
+
+def seconds(time: datetime) -> float:
+    """Say how long after the beginning a time is."""
+    return (time - NOON).total_seconds()
+
+
+def test_an_iteration_goes_through_its_states(wire):
+    """From asking the assist to fetching, on the host that runs its task."""
+    found = moves(wire())
+
+    assert [event.state for event in found] == ["asking", "posting", "posted", "pending", "finished", "fetching"]
+    assert {event.host for event in found} == {HOST}
+    assert [event.run is not None for event in found] == [False] * 3 + [True] * 3
+
+
+def test_events_are_dated_by_the_clock_that_is_given(wire):
+    """They come when it happens, not when it is over."""
+    found = moves(wire())
+
+    assert [event.at for event in found] == sorted(event.at for event in found)
+    assert found[0].at < found[3].at < found[5].at
+
+
+def test_the_times_of_the_run_are_there_for_a_count_down(wire):
+    """As soon as it is known."""
+    pending = moves(wire())[3]
+
+    assert (seconds(pending.start), seconds(pending.end)) == (5, 9)
+
+
+@pytest.mark.parametrize("case", ["server-two-hours-ahead", "server-two-hours-behind"])
+def test_times_are_by_the_clock_of_this_machine(wire, case):
+    """However wrong the server's is."""
+    pending = moves(wire(case))[3]
+
+    assert 0 < seconds(pending.end) < 30
+
+
+def test_an_end_that_moves_is_an_event(wire):
+    """Though the state is the same, as a count-down goes on."""
+    found = [event for event in moves(wire("end-moves-later")) if event.state == "pending"]
+
+    assert [seconds(event.end) for event in found] == [9, 69]
+
+
+def test_a_run_without_times_has_no_count_down(wire):
+    """Nobody knows when it ends."""
+    (pending,) = [event for event in moves(wire("run-without-times")) if event.state == "pending"]
+
+    assert (pending.start, pending.end) == (None, None)
+
+
+def test_a_synchronized_start_is_told_with_the_posting(wire):
+    """The iteration waits for it then."""
+    start = NOON + timedelta(seconds=15)
+
+    assert [event.start for event in moves(wire(), start=start) if event.state == "posted"] == [start]
+
+
+def test_times_at_the_ends_of_the_calendar_do_no_harm(wire):
+    """What our clock cannot show is not known; the measurement goes on."""
+    server = wire("server-two-hours-ahead")
+    run = {"start-time": "0001-01-01T00:00:00+00:00", "end-time": "2026-03-01T14:00:09+00:00"}
+    server.changed["GET /tasks/5f1c/runs/first"] = [{"run": run, "takes": 1}]
+    found = moves(server)
+
+    assert [event.start for event in found if event.state == "pending"] == [None]
+    assert found[-1].state == "fetching"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_watch_changes_nothing(wire, case):
+    """The result is the same with it and without."""
+    iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
+    results = [submit_all(wire(case), [iteration], **options) for options in ({}, {"watch": lambda _: None})]
+
+    assert results[0] == results[1]
+
+
+def test_a_watch_that_breaks_down_takes_nothing_along_that_was_obtained(wire):
+    """As any other bug: its task is there to be canceled, and its run is known."""
+
+    def watch(event: Any) -> None:
+        if isinstance(event, IterationMoved) and event.state == "pending":
+            raise ZeroDivisionError
+
+    iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
+    with pytest.raises(BrokenDownError) as broken:
+        submit_all(wire(), [iteration], watch=watch)
+
+    assert isinstance(broken.value.__cause__, ZeroDivisionError)
+    assert broken.value.submitted
+    assert (broken.value.result.task_href or "").endswith("/tasks/5f1c")
+    assert [found.run.state for found in broken.value.result.runs] == ["pending"]

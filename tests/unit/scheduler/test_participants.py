@@ -1,0 +1,55 @@
+"""Finding leads when the batch is ended before its time (tests/unit/running/test_submitter.py has who leads)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.participants import LeadFinder
+from pscheduler_batch.scheduler.waiting import Patience
+from tests.support.wire import IDLE, NOON, ONE_HOST
+
+
+class Silent:
+    """Makes requests that are never answered, or fail when they are told to."""
+
+    max_connections = 8
+
+    def __init__(self, failure=None):
+        self._failure = failure
+        self.asked = 0
+
+    async def request(self, *_args, **_options):
+        """Wait for ever."""
+        self.asked += 1
+        if self._failure is not None:
+            raise self._failure
+        await asyncio.Event().wait()
+
+    async def aclose(self):
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("failure", [None, httpx.ReadError("reset")])
+def test_questions_that_nobody_waits_for_are_ended_quietly(failure):
+    """Asyncio has nothing to complain of, be they answered or not."""
+    complaints = []
+
+    async def run():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+        silent = Silent(failure)
+        finder = LeadFinder(Asker(silent, ONE_HOST, Clock(lambda: NOON), Patience()))
+        asking = [asyncio.ensure_future(finder.find_lead(IDLE)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for item in asking:
+            item.cancel()
+        await asyncio.wait(asking)
+        await finder.aclose()
+        return silent.asked
+
+    assert asyncio.run(run()) == 1
+    assert complaints == []

@@ -1,0 +1,86 @@
+"""POSTs that nobody waits for any more, because the batch was interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pscheduler_batch.errors import RefusedError, UnreachableError
+from pscheduler_batch.http.client import Exchange
+from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.posting import Poster
+from pscheduler_batch.scheduler.waiting import Patience
+from tests.support.losing import LOST, MARKED, POST, UNSENT, broken, nothing, there
+from tests.support.wire import ONE_HOST
+
+
+class TestAbandoned:
+    """POSTs that nobody waits for any more, as the batch is ended."""
+
+    @staticmethod
+    def abandon(server):
+        """Post, give up as soon as the server is reached, and say what becomes of the task."""
+
+        async def run():
+            exchange = Exchange()
+            poster = Poster(Asker(exchange, ONE_HOST, server.clock.clock, Patience()), [].append)
+            posting = asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0"))
+            while not server.posts:  # noqa: ASYNC110 - the server has no events
+                await asyncio.sleep(0)
+            posting.cancel()
+            await asyncio.wait([posting])
+            outcome = await asyncio.gather(
+                *(poster.cancel_abandoned(abandoned) for abandoned in poster.abandoned), return_exceptions=True
+            )
+            await exchange.aclose()
+            return posting.cancelled(), outcome
+
+        return asyncio.run(run())
+
+    def test_a_post_under_way_is_waited_for_and_its_task_canceled(self, wire):
+        """Its answer says where it is."""
+        server = wire()
+        server.changed["DELETE /tasks/5f1c"] = [{"text": "OK"}]
+
+        assert self.abandon(server) == (True, [True])
+        assert server.requests[-1] == "DELETE /tasks/5f1c"
+
+    def test_a_task_that_was_lost_is_found_and_canceled(self, wire):
+        """By its mark; but it is not posted again."""
+        server = wire()
+        broken(server, LOST, listed=[nothing, nothing, there])
+        server.changed["DELETE /tasks/5f1c"] = [{"text": "OK"}]
+
+        assert self.abandon(server) == (True, [True])
+        assert len(server.posts) == 1
+
+    def test_a_task_that_never_turns_up_is_not_posted_again(self, wire):
+        """Nobody knows what became of it, and that is told."""
+        server = wire()
+        broken(server, LOST)
+        _, (error,) = self.abandon(server)
+
+        assert isinstance(error, UnreachableError)
+        assert len(server.posts) == 1
+
+    def test_one_that_never_left_has_no_task(self, wire):
+        """Which is known for certain."""
+        server = wire()
+        broken(server, UNSENT)
+
+        assert self.abandon(server) == (True, [False])
+
+    def test_one_that_was_refused_has_no_task(self, wire):
+        """Which is known as well."""
+        server = wire()
+        server.changed[POST] = [{"status": 403, "text": "no"}]
+
+        assert self.abandon(server) == (True, [False])
+
+    def test_a_server_that_does_not_cancel_is_an_error(self, wire):
+        """With its words."""
+        server = wire()
+        server.changed["DELETE /tasks/5f1c"] = [{"status": 403, "text": "Forbidden"}]
+        _, (error,) = self.abandon(server)
+
+        assert isinstance(error, RefusedError)
+        assert str(error).startswith("canceling the task: ")

@@ -1,0 +1,180 @@
+"""When the tasks of a parallel job leave, if look-ups and submissions take their time (decisions 10 and 19)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Callable, List, NamedTuple, Optional
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import RetryingExchange
+from pscheduler_batch.model import Iteration
+from pscheduler_batch.running.submitter import Submitter
+from pscheduler_batch.scheduler.hosts import Hosts
+from tests.support.retrying import NOON, Time
+
+ASSIST = "assist.example.net"
+START = 600.0
+LOOK_UP = 0.5
+POST = 3.0
+
+
+class Asked(NamedTuple):
+    """A request: when it was made, in seconds, where, how, and of which iteration it was, if that can be seen."""
+
+    at: float
+    host: str
+    method: str
+    number: Optional[int]
+
+
+class Servers:
+    """Hosts that need half a second for a look-up and three for a task, and make no runs."""
+
+    def __init__(self, time: Time, lead_of: Callable[[int], str], takes: Callable[[str], float]) -> None:
+        self.max_connections = 8
+        self.asked: List[Asked] = []
+        self.most_at_once: Counter[str] = Counter()
+        self._time = time
+        self._lead_of = lead_of
+        self._takes = takes
+        self._at_once: Counter[str] = Counter()
+
+    async def request(self, method, url, *, content=None, **_given):
+        """Answer, some time later."""
+        parts = urlsplit(url)
+        host, looks_up = parts.netloc, parts.path.endswith("/participants")
+        spec = None
+        if looks_up:
+            spec = json.loads(parse_qs(parts.query)["spec"][0])
+        elif content is not None:
+            spec = json.loads(content)["test"]["spec"]
+        number = None if spec is None else spec["number"]
+        self.asked.append(Asked(self._time.passed, host, method, number))
+        self._at_once[host] += 1
+        self.most_at_once[host] = max(self.most_at_once[host], self._at_once[host])
+        await self._time.pass_by(LOOK_UP if looks_up else self._takes(host))
+        self._at_once[host] -= 1
+        if looks_up:
+            return Reply(200, {}, json.dumps({"participants": [self._lead_of(number)]}).encode())
+        if method == "POST":
+            return Reply(200, {}, json.dumps(f"https://{host}/pscheduler/tasks/{number}").encode())
+        return Reply(403, {}, b"no more of it")
+
+    async def aclose(self) -> None:
+        """Have nothing to close."""
+
+
+def run(
+    count: int,
+    *,
+    different: int = 1,
+    lead_of: Callable[[int], str] = lambda _number: ASSIST,
+    takes: Callable[[str], float] = lambda _host: POST,
+) -> Servers:
+    """
+    Run a parallel job with a synchronized start.
+
+    Args:
+        count: How many iterations there are.
+        different: How many different tests there are, by turns; the participants of each are to be looked up.
+        lead_of: Who leads the task with a number.
+        takes: Says how many seconds a host needs for a task.
+    """
+    time = Time()
+    servers = Servers(time, lead_of, takes)
+    clock = Clock(time.now, time.sleep)
+    exchange = RetryingExchange(servers, clock, [].append)
+    submitter = Submitter(exchange, Hosts(ASSIST, ASSIST, lead_named=True), clock, [].append, new_mark=None)
+    tasks = [{"test": {"type": "idle", "spec": {"number": n % different}}, "schedule": {}} for n in range(count)]
+    iterations = [Iteration(0, n, f"a/{n}", timedelta(0), {**tasks[n], "reference": n}) for n in range(count)]
+
+    async def main() -> None:
+        await asyncio.gather(*(submitter.submit(item, NOON + timedelta(seconds=START)) for item in iterations))
+        await submitter.aclose()
+
+    asyncio.run(time.run(main()))
+    return servers
+
+
+def posts(servers: Servers, host: str = ASSIST) -> List[Asked]:
+    """Take the submissions to a host."""
+    return [asked for asked in servers.asked if asked.method == "POST" and asked.host == host]
+
+
+@pytest.mark.parametrize("different", [50, 1])
+def test_tasks_leave_in_the_order_of_their_iterations(different):
+    """Eight at a time, and as soon as there is a slot."""
+    servers = run(50, different=different)
+    left = posts(servers)
+
+    assert len(left) == 50
+    assert [asked.number for asked in left] == [number % different for number in range(50)]
+    assert servers.most_at_once == {ASSIST: 8}
+
+
+def test_tasks_that_have_a_slot_each_leave_together():
+    """As soon as it is known where they go."""
+
+    assert [asked.at for asked in posts(run(8))] == [LOOK_UP] * 8
+
+
+def test_slots_are_never_empty():
+    """The last task is in as early as eight at a time can be."""
+
+    assert posts(run(50))[-1].at == LOOK_UP + 6 * POST
+
+
+def test_tasks_that_can_leave_do_not_wait_for_the_look_ups_of_others():
+    """Of fifty different ones the first are on their way when most are still to be asked about."""
+    servers = run(50, different=50)
+    looked_up = [asked.at for asked in servers.asked if asked.method == "GET" and asked.number is not None]
+
+    assert posts(servers)[5].at <= 2 * LOOK_UP
+    assert sum(at > 2 * LOOK_UP for at in looked_up) >= 30
+
+
+def test_other_hosts_have_something_to_do_while_the_assist_takes_tasks_itself():
+    """Of what it is asked, what leads to a task for them does not wait for its own tasks."""
+    servers = run(400, different=20, lead_of=lambda number: f"{number}.example.net" if number else ASSIST)
+    first = {asked.host: asked.at for asked in reversed(servers.asked) if asked.method == "POST"}
+
+    assert len(posts(servers)) == 20
+    assert posts(servers)[-1].at >= 2 * POST
+    assert len(first) == 20
+    # The first eight look-ups leave together, the twelve others by twos, with one in between that was under way.
+    assert max(first.values()) <= (1 + 12 / 2 + 1) * LOOK_UP
+
+
+def test_no_more_time_is_lost_with_that():
+    """The last task is in when eight at a time can have done all look-ups and tasks, or one look-up later."""
+
+    assert posts(run(48, different=48))[-1].at + POST <= 6 * (LOOK_UP + POST) + LOOK_UP
+
+
+def test_a_slow_host_holds_no_other_one_up():
+    """Each has slots of its own."""
+    servers = run(
+        40,
+        different=40,
+        lead_of=lambda number: "slow.example.net" if number % 2 else "quick.example.net",
+        takes=lambda host: 100.0 if host.startswith("slow") else 1.0,
+    )
+
+    assert posts(servers, "quick.example.net")[-1].at < 6
+    assert posts(servers, "slow.example.net")[-1].at > 200
+
+
+def test_nothing_else_is_asked_before_the_start():
+    """The slots are for what is to be in by then."""
+    servers = run(50, different=50)
+    others = [asked.at for asked in servers.asked if asked.number is None]
+
+    assert len(others) >= 50
+    assert min(others) >= START

@@ -1,0 +1,143 @@
+"""POSTs of which there are far more than a host has request slots."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import RetryingExchange
+from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.model import Iteration
+from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.posting import TURNS, Poster
+from pscheduler_batch.scheduler.waiting import Patience
+from tests.support.losing import MARKED
+from tests.support.wire import ONE_HOST
+
+
+class Silent:
+    """Takes requests and answers none of them."""
+
+    max_connections = 1
+
+    def __init__(self):
+        self.requests = []
+
+    async def request(self, method, url, **_):
+        """Be asked for ever."""
+        self.requests.append(f"{method} {url}")
+        await asyncio.Event().wait()
+
+    async def aclose(self):
+        """Do nothing."""
+
+
+class Answering(Silent):
+    """Takes as many requests at once as it may, and answers later ones sooner than earlier ones."""
+
+    def __init__(self, max_connections):
+        super().__init__()
+        self.max_connections = max_connections
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def request(self, _method, _url, *, content, **_):
+        """Answer a POST."""
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        number = json.loads(content)["number"]
+        self.requests.append(number)
+        for _ in range(number % 3, 5):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        return Reply(200, {}, f'"https://ps.example.net/pscheduler/tasks/{number}"'.encode(), 0.0)
+
+
+@pytest.mark.parametrize("max_connections", [1, 8])
+def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
+    """However many there are, and never more at once than there are slots (decision 19)."""
+    count = 1000
+
+    async def run():
+        clock, server = Clock(), Answering(max_connections)
+        poster = Poster(Asker(RetryingExchange(server, clock, [].append), ONE_HOST, clock, Patience()), [].append)
+        items = [Iteration(0, number, f"a/{number}", timedelta(0), {"number": number}) for number in range(count)]
+        await asyncio.gather(*(poster.post("ps.example.net", item, None) for item in items))
+        return server
+
+    server = asyncio.run(run())
+
+    assert server.requests == list(range(count))
+    assert server.most_at_once == max_connections
+
+
+def test_what_ends_an_iteration_goes_before_what_is_only_asked():
+    """Until then its result is in memory, and there may be thousands that ask."""
+    asked = [f"https://ps.example.net/pscheduler/tasks/{number}/runs/first" for number in range(5)]
+    formats = "https://ps.example.net/pscheduler/tasks/0/runs/1/result?format=text%2Fhtml"
+
+    class Noting(Silent):
+        async def request(self, _method, url, **_):
+            self.requests.append(url)
+            await asyncio.sleep(0)
+            return Reply(200, {}, b"", 0.0)
+
+    async def run():
+        server = Noting()
+        exchange = RetryingExchange(server, Clock(), [].append)
+        await asyncio.gather(*(exchange.request("GET", url, doing="") for url in [*asked, formats]))
+        return server.requests
+
+    assert asyncio.run(run()) == [asked[0], formats, *asked[1:]]
+
+
+class TestTurns:
+    """POSTs of which there are far more than a host has request slots."""
+
+    @staticmethod
+    async def post_all(count, end):
+        """Post so many tasks to a silent server, cancel them, and do something before all is over."""
+        ending, clock, silent = Ending(), Clock(), Silent()
+        exchange = RetryingExchange(silent, clock, [].append, ending=ending)
+        poster = Poster(Asker(exchange, ONE_HOST, clock, Patience(), ending), [].append)
+        before = len(asyncio.all_tasks())
+        posting = [asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0")) for _ in range(count)]
+        await asyncio.sleep(0)
+        made_ready = len(asyncio.all_tasks()) - before - count
+        for each in posting:
+            each.cancel()
+        await asyncio.wait(posting)
+        try:
+            return silent.requests, made_ready, await end(poster)
+        finally:
+            for each in poster.abandoned:
+                each.answer.cancel()
+            await asyncio.gather(*(each.answer for each in poster.abandoned), return_exceptions=True)
+
+    def test_no_more_are_made_ready_than_keep_the_slots_busy(self):
+        """What is made ready takes memory, and there may be ten thousand."""
+
+        async def nothing_more(_poster):
+            pass
+
+        requests, made_ready, _ = asyncio.run(self.post_all(1000, nothing_more))
+
+        assert made_ready == TURNS
+        assert len(requests) == 1
+
+    def test_one_that_had_no_turn_yet_has_no_task(self):
+        """However long the server takes for the one before it, that is known at once and for certain."""
+
+        async def end(poster):
+            _, *others = poster.abandoned
+            return [await poster.cancel_abandoned(each) for each in others]
+
+        requests, _, were_there = asyncio.run(self.post_all(TURNS + 5, end))
+
+        assert were_there == [False] * (TURNS + 4)
+        assert len(requests) == 1

@@ -1,0 +1,72 @@
+"""Tests of what is found out about terminals."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import struct
+import termios
+
+import pytest
+
+from pscheduler_batch.terminal.capabilities import has_colors, render_lines, width_of
+
+
+class Terminal(io.StringIO):
+    """A terminal without a size."""
+
+    def isatty(self):
+        """Be one."""
+        return True
+
+
+def test_the_width_is_that_of_the_terminal():
+    """Where the environment does not say anything else."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stream, os.fdopen(ours, "rb"):
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 33, 0, 0))
+        found = width_of(stream, {}), width_of(stream, {"COLUMNS": "44"}), width_of(stream, {"COLUMNS": "0"})
+
+    assert found == (33, 44, 33)
+
+
+@pytest.mark.parametrize("columns", ["", "0", "-5", "wide", "²"])
+def test_the_width_is_a_usual_one_where_nobody_knows(columns):
+    """Also where the stream is closed, or is none at all."""
+    closed = io.StringIO()
+    closed.close()
+
+    assert [width_of(stream, {"COLUMNS": columns}) for stream in (io.StringIO(), closed, None)] == [80, 80, 80]
+
+
+def test_no_terminal_is_wider_than_can_be():
+    """A number in the environment can be anything."""
+
+    assert width_of(None, {"COLUMNS": "9" * 5000}) == 1000
+
+
+def test_a_closed_stream_has_no_colors():
+    """Nor has one that is none."""
+    closed = Terminal()
+    closed.close()
+    closed.isatty = io.StringIO.isatty.__get__(closed)
+
+    assert [has_colors(stream, {"TERM": "xterm"}) for stream in (closed, None)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("environ", "colors"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "unknown"}, False), ({}, False)],
+)
+def test_colors_are_for_terminals_that_have_them(environ, colors):
+    """And for users who want them."""
+
+    assert has_colors(Terminal(), environ) is colors
+    assert not has_colors(io.StringIO(), environ)
+
+
+def test_lines_are_wrapped_and_have_no_blanks_at_their_ends():
+    """What looks like markup is text."""
+
+    assert render_lines(["[b]one[/b] two", "three  "], 11) == "[b]one[/b]\ntwo\nthree\n"

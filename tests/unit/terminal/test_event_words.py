@@ -1,0 +1,120 @@
+"""Tests of what people are told of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pscheduler_batch.events import BatchEnded, Interrupted
+from pscheduler_batch.terminal.event_words import countdown_words, describe_event, state_now
+from pscheduler_batch.text import REASON_CUT_AT
+from tests.support.happenings import Happenings, after
+
+BATCH = Happenings({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
+TIME = "2026-03-01T12:00"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (BATCH.begin()[0], "2 iterations in 1 job"),
+        (BATCH.begin()[1], "a: 2 iterations in parallel, submitted PT5S apart"),
+        (BATCH.move(1, 0, "waiting", start=5), f"a/1: waiting until {TIME}:05+00:00"),
+        (BATCH.move(1, 0, "asking"), "a/1: asking ps.example.net for the participants"),
+        (BATCH.move(1, 0, "posting"), "a/1: posting to ps.example.net"),
+        (BATCH.move(1, 0, "posted"), "a/1: posted to ps.example.net"),
+        (BATCH.move(1, 0, "posted", start=7), f"a/1: posted to ps.example.net, to start at {TIME}:07+00:00"),
+        (
+            BATCH.move(1, 0, "pending", start=7, end=9),
+            f"a/1: pending on ps.example.net, {TIME}:07+00:00 to {TIME}:09+00:00",
+        ),
+        (BATCH.move(1, 0, "running"), "a/1: running on ps.example.net"),
+        (BATCH.move(1, 0, "fetching"), "a/1: fetching the results from ps.example.net"),
+        (BATCH.end(1, 9), "a/1: succeeded"),
+        (BATCH.end(1, 9, failure="403: forbidden\n  by limits"), "a/1: failed: 403: forbidden by limits"),
+        (BATCH.end_job(0, 9), "a: the job ended"),
+        (Interrupted(after(1), "interrupted by SIGINT"), "interrupted by SIGINT"),
+        (BatchEnded(after(9), succeeded=True), "the batch ended"),
+        (BatchEnded(after(9), succeeded=False, error="it is\nover"), "the batch ended: it is over"),
+    ],
+)
+def test_every_event_is_told_in_a_line(event, line):
+    """The label first, then what has happened."""
+
+    assert describe_event(event) == line
+
+
+def test_a_task_that_was_posted_too_late_is_told_with_its_end():
+    """By how much (decision 10)."""
+    ended = BATCH.end(1, 9)
+    late = replace(ended, result=replace(ended.result, late=timedelta(seconds=2.25)))
+
+    assert describe_event(late) == "a/1: succeeded, posted 2.2 s late"
+
+
+@pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\u202etxet", "\r\x1b[2J", "\x9b31m", "x" * 10_000])
+def test_hostile_words_stay_in_one_line(hostile):
+    """Be they in a label, a state, a host or a reason: nothing that a terminal obeys, and no end of it."""
+    batch = Happenings({"label": hostile})
+    events = [
+        *batch.begin(),
+        batch.move(0, 0, hostile),
+        replace(batch.move(0, 0, "posting"), host=hostile),
+        batch.end(0, 1, failure=hostile),
+        batch.end_job(0, 1),
+        BatchEnded(after(1), succeeded=False, error=hostile),
+    ]
+    lines = [describe_event(event) for event in events]
+
+    assert all(line.isprintable() for line in lines)
+    assert all(len(line) < 2 * REASON_CUT_AT for line in lines)
+
+
+def test_the_secrets_of_a_task_are_never_told():
+    """Whoever quotes them (decision 17)."""
+    events = [BATCH.move(0, 0, "said abc-secret"), BATCH.end(0, 1, failure="bad task: abc-secret")]
+
+    assert not any("abc-secret" in describe_event(event) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("state", "times", "at", "words"),
+    [
+        ("waiting", {"start": 65}, 0, "posted in 1:05"),
+        ("waiting", {"start": 65}, 70, ""),
+        ("posted", {"start": 5}, 0, "starts in 0:05"),
+        ("posted", {"start": 5, "end": 9}, 6, "ends in 0:03"),
+        ("posted", {"end": 9}, 6, "ends in 0:03"),
+        ("posted", {"end": 9}, 9, "due"),
+        ("posted", {}, 0, ""),
+        ("pending", {"start": 5, "end": 9}, 0, "ends in 0:09"),
+        ("running", {"start": 5, "end": 9.4}, 9, "ends in 0:01"),
+        ("running", {"start": 5, "end": 9}, 9, "due"),
+        ("overdue", {"start": 5, "end": 9}, 20, "due"),
+        ("running", {"start": 5}, 9, ""),
+        ("finished", {"start": 5, "end": 9}, 0, ""),
+        ("fetching", {"start": 5, "end": 9}, 0, ""),
+    ],
+)
+def test_a_count_down_goes_to_what_comes_next(state, times, at, words):
+    """The posting, the start, or the end of the run; nothing where nobody knows."""
+
+    assert countdown_words(BATCH.move(0, 0, state, **times), after(at)) == words
+
+
+def test_a_count_down_may_be_short():
+    """For a terminal of twenty columns."""
+
+    assert countdown_words(BATCH.move(0, 0, "running", end=9), after(0), briefly=True) == "0:09"
+
+
+@pytest.mark.parametrize(
+    ("state", "at", "words"),
+    [("pending", 4, "pending"), ("pending", 5, "running"), ("on-deck", 6, "running"), ("overdue", 6, "overdue")],
+)
+def test_a_run_that_has_not_begun_is_running_when_it_should(state, at, words):
+    """As nobody asks before its end (decision 19)."""
+
+    assert state_now(BATCH.move(0, 0, state, start=5, end=9), after(at)) == words

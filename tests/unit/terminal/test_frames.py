@@ -1,0 +1,186 @@
+"""Tests of what the live view shows, at several sizes."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.terminal.frames import Frames, rows_for
+from pscheduler_batch.terminal.progress_counts import Glance, Tally
+from tests.support.happenings import Happenings, after
+
+SIZES = [(1, 1), (7, 2), (20, 24), (39, 10), (40, 4), (59, 24), (80, 24), (200, 100)]
+TERMINAL = {"TERM": "xterm-256color"}
+PARALLEL = {"parallel": True, "sync-start": False}
+
+
+def frame(glance: Glance, width: int = 80, height: int = 24, **environ: str):
+    """Give the lines, without colours."""
+    lines = Frames(io.StringIO(), {**TERMINAL, **environ}).render(glance, width, height)
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in lines]
+
+
+def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> Glance:
+    """Say how things are after some events."""
+    tally = Tally()
+    for event in [*batch.begin(), *events]:
+        tally.note(event)
+    return tally.glance(after(at), rows_for(width, height))
+
+
+def busy(label: str = "rtt", count: int = 9) -> Glance:
+    """Make a moment at which two are done, one of them well, and the others are under way."""
+    batch = Happenings({"label": label, "iterations": count, **PARALLEL})
+    done = [batch.end(0, 5), batch.end(1, 6, failure="refused")]
+    moves = [batch.move(number, 1, "running", start=1, end=9 + number) for number in range(2, count)]
+    return glance(batch, *moves, *done, at=7)
+
+
+def test_a_moment_on_a_usual_terminal():
+    """A bar with what is done and left, the counts, and a line for each iteration under way."""
+    batch = Happenings({"label": "rtt", "iterations": 4, **PARALLEL}, {})
+    moves = [
+        batch.move(1, 1, "pending", start=1, end=65),
+        batch.move(2, 1, "posting"),
+        batch.move(3, 1, "waiting", start=20),
+    ]
+    found = frame(glance(batch, batch.move(0, 0, "posting"), batch.end(0, 5), *moves, at=10))
+
+    assert re.sub("[━╸╺]+", "BAR", found[0]) == "BAR 1 of 5 done, about 0:55 left in this job"
+    assert found[1:] == [
+        "1 finished, 0 failed, 4 left; job 1 of 2: rtt",
+        "rtt/1  running  ps.example.net  ends in 0:55",
+        "rtt/2  posting  ps.example.net",
+        "rtt/3  waiting  ps.example.net  posted in 0:10",
+    ]
+
+
+def test_what_is_held_up_is_said_with_the_reason_until_it_is_over():
+    """So that nobody has to guess why nothing moves."""
+    batch = Happenings({})
+    held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused\x1b[2J", after(2))
+    over = RequestHeldUp(after(3), "ps.example.net", "asking")
+    elsewhere = replace(over, host="ps2.example.net")
+    asking = batch.move(0, 0, "asking")
+
+    assert frame(glance(batch, asking, held_up))[2:] == [
+        "trying ps.example.net again: Connection refused\\u001b[2J",
+        "a/0  asking  ps.example.net",
+    ]
+    assert frame(glance(batch, asking, held_up), 28)[2] == "again: Connection refused\\…"
+    assert len(frame(glance(batch, asking, held_up, elsewhere))) == 4
+    assert len(frame(glance(batch, asking, held_up, over))) == 3
+
+
+def test_a_moment_on_twenty_columns():
+    """Without bar and hosts, and with labels cut short."""
+    found = frame(busy("throughput"), 20)
+
+    assert found[:3] == ["2 of 9 done", "1 failed", "thr…/2 running 0:04"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "label", ["rtt", "x" * 10_000, "測定" * 50, "\x1b[31m\x1b[2J\r\n\u202eabc\u200f", "e" + "\u0301" * 500, ""]
+)
+def test_a_line_is_always_shorter_than_the_screen(size, label):
+    """And there are fewer of them than rows, whatever is in the labels."""
+    width, height = size
+    batch = Happenings({"label": label, "iterations": 60, **PARALLEL})
+    moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
+    found = frame(glance(batch, *moves, at=2, width=width, height=height), width, height)
+
+    assert all(cell_len(line) < max(width, 2) for line in found)
+    assert len(found) < max(height, 2)
+    assert all(line.isprintable() for line in found)
+
+
+def test_what_has_no_line_is_summed_up():
+    """By state."""
+    batch = Happenings({"iterations": 60, **PARALLEL})
+    moves = [batch.move(number, 1, "running" if number % 3 else "posting") for number in range(60)]
+    found = frame(glance(batch, *moves))
+
+    assert len(found) == 11
+    assert found[-1] == "and 52 more: 35 running, 17 posting"
+
+
+def test_a_terminal_that_is_made_half_as_wide_has_room_for_all_lines_when_it_has_broken_them():
+    """What it pushed out at the top could not be taken away any more."""
+    batch = Happenings({"label": "x" * 80, "iterations": 60, **PARALLEL})
+    moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
+    found = frame(glance(batch, *moves, at=2))
+
+    assert sum(-(-cell_len(line) // 40) for line in found) <= 24
+
+
+def test_one_state_is_summed_up_in_a_word():
+    """Such as that of those that wait."""
+    batch = Happenings({"iterations": 60, **PARALLEL})
+    found = frame(glance(batch, *[batch.move(number, 1, "waiting", start=9) for number in range(60)]))
+
+    assert found[-1] == "and 52 more waiting"
+
+
+def test_a_run_is_running_when_its_time_has_come():
+    """It is not asked for again before its end (decision 19)."""
+    batch = Happenings({})
+    pending = batch.move(0, 0, "pending", start=5, end=9)
+
+    assert ["running" in frame(glance(batch, pending, at=at))[2] for at in (4, 5)] == [False, True]
+
+
+def test_a_state_that_a_server_made_up_is_shown_as_it_can_be():
+    """Without what a terminal would obey, cut short, and without the secrets of the task."""
+    batch = Happenings({})
+    (strange,) = [line for line in frame(glance(batch, batch.move(0, 0, "\x1b[2J" * 3000))) if "/0" in line]
+    (telling,) = [line for line in frame(glance(batch, batch.move(0, 0, "abc-secret"))) if "/0" in line]
+
+    assert strange == "a/0  \\u001b[2J\\u…  ps.example.net"
+    assert "abc" not in telling
+
+
+def test_states_that_a_server_made_up_have_no_name_in_the_sum():
+    """There may be as many as there are iterations."""
+    batch = Happenings({"iterations": 30, **PARALLEL})
+    moves = [batch.move(number, 1, f"abc-secret {number}") for number in range(30)]
+
+    assert frame(glance(batch, *moves, height=6), height=6)[-1] == "and 29 more in other states"
+
+
+def test_no_color_takes_the_colours_and_leaves_the_view():
+    """As https://no-color.org has it: any value but none."""
+    colours = re.compile(r"\x1b\[[0-9;]*(3[0-9]|4[0-9]|9[0-7])[0-9;]*m")
+    lines = [
+        "".join(Frames(io.StringIO(), {**TERMINAL, "NO_COLOR": value}).render(busy(), 80, 24)) for value in ("", "1")
+    ]
+
+    assert [bool(colours.search(line)) for line in lines] == [True, False]
+    assert "2 of 9 done" in lines[1]
+
+
+def test_a_size_in_the_environment_does_not_hold_the_view():
+    """Windows are resized, variables are not."""
+    found = frame(busy(), 60, 10, COLUMNS="20", LINES="3")
+
+    assert max(map(len, found)) > 20
+    assert len(found) > 3
+
+
+def test_an_ascii_terminal_gets_a_bar_of_ascii():
+    """The locale says what it can show."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    found = Frames(stream, TERMINAL).render(busy(), 80, 24)
+
+    assert all(line.isascii() for line in found)
+
+
+def test_a_batch_without_iterations_has_a_view():
+    """Nothing of nothing is done."""
+
+    assert frame(replace(busy(), total=0, finished=0, failed=0, lines=(), others=()))[1].startswith("0 finished")

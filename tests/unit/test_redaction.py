@@ -1,0 +1,101 @@
+"""Tests of keeping secrets out of messages (decision 17)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from pscheduler_batch.redaction import conceal, secrets_of
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        ({"_a": "x"}, {"x"}),
+        ({"a": [{"_b": 5}]}, {"5"}),
+        ({"_a": {"user": "u", "more": ["v", 1.5]}}, {"u", "v", "1.5"}),
+        ({"_a": {"b": {"c": "deep"}}}, {"deep"}),
+        ({"_a": None, "_b": True, "_c": ""}, set()),
+        ({"a": "x", "b_": "y", "a_b": "z"}, set()),
+        ("_a", set()),
+        (None, set()),
+    ],
+)
+def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, secrets):
+    """Texts and numbers at any depth; what is empty, null, true or false tells nothing."""
+
+    assert secrets_of(value) == secrets
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("abc", "it said abc twice: abc"),
+        (12345, "it said 12345"),
+        ('a"b\\c', 'it said "a\\"b\\\\c"'),
+        ("a'b\"c", "it said 'a\\'b\"c'"),
+        ("é€", 'it said "\\u00e9\\u20ac"'),
+        ("é\n", 'it said "é\\n"'),
+        ("a.b*c(", "it said a.b*c("),
+        ('a"b c/1', "it said https://ps.example.net/?spec=a%5C%22b+c%2F1"),
+        ("a  b\nc\n", "it said a b c"),
+        ('a"<b>', "it said a&quot;&lt;b&gt;"),
+        ("a\tb\u200bc", "it said abc"),
+    ],
+)
+def test_a_secret_is_found_however_it_is_written(secret, text):
+    """As it is, in JSON, as Python writes it, in a URL, and as a page or a terminal shows it."""
+    said = conceal(text, {"_key": secret})
+
+    assert "(hidden)" in said
+    assert str(secret) not in said
+    for known in ("(hidden)", "it said", "twice", "https://ps.example.net/?spec="):
+        said = said.replace(known, "")
+    assert not set("abc12345é\\*") & set(said)
+
+
+def test_other_texts_stay():
+    """Only what is secret goes."""
+
+    assert conceal("bad value abd", {"_key": "abc", "open": "abd"}) == "bad value abd"
+
+
+def test_without_secrets_nothing_is_hidden():
+    """Most tasks have none."""
+
+    assert conceal("bad value", {"open": "bad"}) == "bad value"
+
+
+def test_a_secret_that_is_part_of_another_leaves_nothing_of_it():
+    """The longer one is looked for first."""
+
+    assert conceal("key abcdef, abc", {"_a": "abc", "_b": "abcdef"}) == "key (hidden), (hidden)"
+
+
+def test_the_word_that_hides_is_not_itself_searched():
+    """A secret may be a letter of it."""
+
+    assert conceal("key abc", {"_a": "abc", "_b": "d", "_c": "hidden"}) == "key (hidden)"
+
+
+@pytest.mark.parametrize("shown", ["correct-ho", "c", "correct-horse-batter"])
+def test_a_secret_that_was_cut_short_is_found(shown):
+    """Long values are cut by jq, and end with dots then."""
+
+    assert conceal(f'object ({{"_k":"{shown}...}})', {"_k": "correct-horse-battery"}) == 'object ({"_k":"(hidden)...})'
+
+
+def test_a_short_secret_does_not_break_a_text_with_dots():
+    """There is nothing to cut of it."""
+
+    assert conceal("wait... x", {"_k": "x"}) == "wait... (hidden)"
+
+
+def test_long_secrets_cost_little_time():
+    """A private key has some thousands of characters, and the text may be long as well."""
+    begin = time.process_time()
+    said = conceal("a" * 20_000 + "..." + "k" * 50, {"_keys": ["k" * 5000 + str(number) for number in range(20)]})
+
+    assert said.startswith("aaa")
+    assert time.process_time() - begin < 1

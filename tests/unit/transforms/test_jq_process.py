@@ -1,0 +1,415 @@
+"""Tests of scripts in a process of their own (decision 25)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Awaitable, Callable, List
+
+import pytest
+
+from pscheduler_batch.model import Transform
+from pscheduler_batch.transforms import jq_child, jq_process
+from pscheduler_batch.transforms.jq_process import JqProcess
+from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
+from tests.support.depth import FOR_JQ, beyond_json
+
+ROOT = Path(__file__).parents[3]
+ENDLESS = "last(repeat(.))"
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+# A program that says the number of its child when that is running a script without an end.
+PARENT = """
+import asyncio
+from pscheduler_batch.transforms.jq_process import JqProcess
+from tests.support.depth import FOR_JQ, beyond_json
+from tests.unit.transforms.test_jq_process import start_endless
+
+async def main():
+    process = JqProcess()
+    running = await start_endless(process)
+    print(process._child.pid, flush=True)
+    await running
+
+asyncio.run(main())
+"""
+
+
+def with_process(use: Callable[[JqProcess], Awaitable[Any]]) -> Any:
+    """Do something with a process in an event loop, and end the process."""
+
+    async def main() -> Any:
+        process = JqProcess()
+        try:
+            return await use(process)
+        finally:
+            await process.aclose()
+
+    return asyncio.run(main())
+
+
+def run(script: str, text: str = "null", data: Any = None, **options: Any) -> Any:
+    """Run one script."""
+    return with_process(lambda process: process.run(Transform("/x", script), data, text, **options))
+
+
+def failure_of(script: str, text: str = "null", data: Any = None, **options: Any) -> str:
+    """Say why a script fails."""
+    with pytest.raises(ScriptError) as caught:
+        run(script, text, data, **options)
+    return str(caught.value)
+
+
+def ticks_of(process: JqProcess) -> int:
+    """Say how much of a processor's time a child has used; it uses none while it waits for a script."""
+    text = Path(f"/proc/{process._child.pid}/stat").read_text("ascii")
+    return int(text.rpartition(")")[2].split()[11])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process or thread does."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0.002)
+    pytest.fail("it did not come about")
+
+
+async def start_endless(process: JqProcess) -> asyncio.Future[Any]:
+    """Start a script without an end and return when it runs."""
+    task = asyncio.ensure_future(process.run(Transform("/x", ENDLESS), None, "1"))
+    await until(lambda: process._child is not None and process._child._ready)
+    before = ticks_of(process)
+    await until(lambda: ticks_of(process) > before + 2)
+    return task
+
+
+def test_a_script_gets_its_input_its_arguments_and_global():
+    """And what stands before a script may change its input, as it does for the transforms of tasks."""
+    script = Transform("/x", "[., $a, $global]", {"a": 2})
+    out = with_process(lambda process: process.run(script, {"g": 3}, "0", prefix=". + 1 | "))
+
+    assert out == [1, 2, {"g": 3}]
+
+
+@pytest.mark.parametrize("text", ['"\\udc00 é \\u0000"', "[1.5, -3, 1e300, 9007199254740993]", '{"b": 1, "a": 2}'])
+def test_values_come_out_as_they_do_in_the_program_itself(text):
+    """The way through another process changes nothing."""
+    here = Script(Transform("/x", "."), None, ()).run(text)
+
+    assert json.dumps(run(".", text)) == json.dumps(here)
+
+
+@pytest.mark.parametrize(
+    "script", ["1 +", "empty", "1, 2", ".a", "error($global._key)", "nothing_that_exists", 'import "nowhere" as x; .']
+)
+def test_a_script_fails_with_the_words_of_the_program_itself(script):
+    """Be it compiled or run; secrets are hidden as there."""
+    data = {"_key": "s3cr3t"}
+    with pytest.raises(ScriptError) as caught:
+        Script(Transform("/x", script), data, jq_child.library_folders()).run("[1]")
+
+    assert failure_of(script, "[1]", data) == str(caught.value).replace("s3cr3t", "(hidden)")
+
+
+@beyond_json
+def test_a_value_that_is_nested_too_deeply_is_a_failure_of_the_script():
+    """It is more than the json module can write."""
+
+    assert failure_of(f"reduce range({FOR_JQ}) as $i (0; [.])") == TOO_DEEP
+
+
+def test_large_texts_pass_in_both_directions():
+    """Results may have any size; a pipe holds 64 KiB."""
+    text = json.dumps(["é" * 1_000_000, "x" * 1_000_000])
+
+    assert run(".", text) == json.loads(text)
+
+
+def test_a_child_serves_one_script_after_another():
+    """Also one that failed leaves it as it was, and so does a limit that was kept."""
+    limit = timedelta(minutes=5)
+
+    async def use(process: JqProcess) -> List[int]:
+        pids = []
+        for script in ("1", "error", "1 +", "2"):
+            await asyncio.gather(process.run(Transform("/x", script), None, "1", limit=limit), return_exceptions=True)
+            pids.append(process._child.pid)
+        return pids
+
+    assert len(set(with_process(use))) == 1
+
+
+def test_scripts_that_are_asked_for_at_once_run_one_after_another():
+    """Each gets its own reply."""
+
+    async def use(process: JqProcess) -> Any:
+        return await asyncio.gather(*(process.run(Transform("/x", ". + 1"), None, str(n)) for n in range(5)))
+
+    assert with_process(use) == [1, 2, 3, 4, 5]
+
+
+@LINUX_ONLY
+def test_cancelling_kills_the_child_and_leaves_no_zombie():
+    """The process has been waited for when the cancelled script is gone; the next one has another."""
+
+    async def use(process: JqProcess) -> Any:
+        task = await start_endless(process)
+        popen = process._child._popen
+        task.cancel()
+        await asyncio.wait([task])
+        waiting = [thread for thread in threading.enumerate() if thread.name == "pscheduler-batch-jq"]
+        return task.cancelled(), waiting, popen.returncode, await process.run(Transform("/x", "5"), None, "1")
+
+    assert with_process(use) == (True, [], -signal.SIGKILL, 5)
+
+
+def test_cancelling_while_the_child_starts_leaves_nothing_of_it():
+    """It may come at any moment."""
+
+    async def use(process: JqProcess) -> Any:
+        task = asyncio.ensure_future(process.run(Transform("/x", "1"), None, "1"))
+        await until(lambda: process._child is not None)
+        popen = process._child._popen
+        task.cancel()
+        await asyncio.wait([task])
+        return popen.returncode
+
+    assert with_process(use) == -signal.SIGKILL
+
+
+@LINUX_ONLY
+def test_closing_ends_a_running_script():
+    """Whoever waits for the script is told so."""
+
+    async def use(process: JqProcess) -> Any:
+        task = await start_endless(process)
+        await process.aclose()
+        with pytest.raises(ScriptError) as caught:
+            await task
+        return str(caught.value)
+
+    assert with_process(use) == "the script was ended before it was done"
+
+
+def test_closing_ends_the_child():
+    """A process that has been closed can be used again, with a new child."""
+
+    async def use(process: JqProcess) -> Any:
+        await process.run(Transform("/x", "1"), None, "1")
+        popen = process._child._popen
+        await process.aclose()
+        return popen.returncode, await process.run(Transform("/x", "2"), None, "1")
+
+    assert with_process(use) == (-signal.SIGKILL, 2)
+
+
+def test_a_script_that_is_not_done_in_time_is_ended():
+    """The failure names the limit, and the next script is not concerned."""
+
+    async def use(process: JqProcess) -> Any:
+        with pytest.raises(ScriptError) as caught:
+            await process.run(Transform("/x", ENDLESS), None, "1", limit=timedelta(seconds=0.05))
+        return str(caught.value), await process.run(Transform("/x", "2"), None, "1", limit=timedelta(minutes=5))
+
+    assert with_process(use) == ("the script was not done after 0.05 s, which is the limit, so it was ended", 2)
+
+
+@LINUX_ONLY
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_child_that_dies_is_a_failure_of_the_script(number):
+    """The signal is named, and the next script has a new child."""
+
+    async def use(process: JqProcess) -> Any:
+        task = await start_endless(process)
+        os.kill(process._child.pid, number)
+        with pytest.raises(ScriptError) as caught:
+            await task
+        return str(caught.value), await process.run(Transform("/x", "2"), None, "1")
+
+    assert with_process(use) == (f"the script brought jq down, by {number.name}", 2)
+
+
+def test_a_child_that_died_between_two_scripts_is_replaced():
+    """It was not the fault of the script that comes next."""
+
+    async def use(process: JqProcess) -> Any:
+        await process.run(Transform("/x", "1"), None, "1")
+        process._child._popen.kill()
+        process._child._popen.wait()
+        return await process.run(Transform("/x", "2"), None, "1")
+
+    assert with_process(use) == 2
+
+
+@pytest.mark.parametrize("number", jq_process.PARENTS_SIGNALS)
+def test_a_signal_to_the_group_leaves_the_child_alone(number):
+    """What Control-C in a terminal means, the parent decides."""
+
+    async def use(process: JqProcess) -> Any:
+        await process.run(Transform("/x", "1"), None, "1")
+        pid = process._child.pid
+        os.kill(pid, number)
+        return await process.run(Transform("/x", "2"), None, "1"), process._child.pid == pid
+
+    assert with_process(use) == (2, True)
+
+
+def test_signals_reach_the_parent_after_a_child_was_started():
+    """They are held back for no longer than that takes."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, jq_process.PARENTS_SIGNALS)
+    run("1")
+
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(jq_process.PARENTS_SIGNALS)
+
+
+@LINUX_ONLY
+def test_a_child_dies_with_its_parent_also_while_a_script_runs():
+    """The parent had no chance to say anything."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environ) as parent:
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+    try:
+        gone, _, _ = select.select([child], [], [], 20)
+    finally:
+        os.close(child)
+
+    assert gone
+
+
+@LINUX_ONLY
+def test_what_the_parent_writes_is_never_taken_for_its_end():
+    """The system's signal for what was written may come after it was read, so that pipe must not be tied to it."""
+
+    def about_stdin(pid: int) -> str:
+        return Path(f"/proc/{pid}/fdinfo/0").read_text("ascii")
+
+    async def use(process: JqProcess) -> str:
+        await process.run(Transform("/x", "1"), None, "1")
+        return about_stdin(process._child.pid)
+
+    flags = with_process(use).split("flags:")[1].split()[0]
+
+    assert not int(flags, 8) & os.O_ASYNC
+
+
+def test_an_idle_child_ends_when_its_input_does():
+    """So it does where nothing ties it to its parent."""
+
+    async def use(process: JqProcess) -> Any:
+        await process.run(Transform("/x", "1"), None, "1")
+        popen = process._child._popen
+        popen.stdin.close()
+        return popen.wait(20)
+
+    assert with_process(use) == 0
+
+
+@LINUX_ONLY
+def test_nothing_of_a_script_can_be_seen_from_outside():
+    """Command lines are public, and environments nearly so."""
+
+    async def use(process: JqProcess) -> bytes:
+        await process.run(Transform("/x", ".", {"a": "s3cr3t"}), "s3cr3t", '"s3cr3t"')
+        seen = Path("/proc", str(process._child.pid))
+        return (seen / "cmdline").read_bytes() + (seen / "environ").read_bytes()
+
+    assert b"s3cr3t" not in with_process(use)
+
+
+@LINUX_ONLY
+def test_a_child_writes_no_core_file_and_is_what_the_system_ends_first():
+    """A core file would hold the secrets of the batch, and the parent holds its results."""
+
+    async def use(process: JqProcess) -> Any:
+        await process.run(Transform("/x", "1"), None, "1")
+        seen = Path("/proc", str(process._child.pid))
+        limits = [line.split()[:5] for line in (seen / "limits").read_text("ascii").splitlines()]
+        return ["Max", "core", "file", "size", "0"] in limits, (seen / "oom_score_adj").read_text("ascii")
+
+    assert with_process(use) == (True, "1000\n")
+
+
+def test_modules_in_the_current_folder_are_not_loaded(tmp_path, monkeypatch):
+    """Batches may be run from a folder that others write to."""
+    (tmp_path / "jq.py").write_text("raise SystemExit(9)")
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+
+    assert run("1") == 1
+
+
+def test_loops_of_several_threads_have_processes_at_the_same_time():
+    """Python 3.9 watches child processes from the main thread, if it is left to it."""
+    together = threading.Barrier(3, timeout=20)
+    values = []
+
+    async def use(process: JqProcess) -> None:
+        for text in ("1", "2"):
+            values.append(await process.run(Transform("/x", ". + 1"), None, text))
+            together.wait()
+
+    threads = [threading.Thread(target=with_process, args=(use,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(values) == [2, 2, 2, 3, 3, 3]
+
+
+def test_a_process_serves_one_loop_after_another():
+    """A batch can be run again from another loop, also if scripts had to wait for each other in the first one."""
+    process = JqProcess()
+
+    async def use() -> Any:
+        return await asyncio.gather(*(process.run(Transform("/x", "."), None, str(n)) for n in range(3)))
+
+    values = [asyncio.run(use()) for _ in range(2)]
+    asyncio.run(process.aclose())
+
+    assert values == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_no_process_is_a_failure_of_the_script(monkeypatch):
+    """So what a batch has obtained until then is kept."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    assert "there is no process to run the script in: [Errno 2]" in failure_of("1")
+
+
+def test_a_process_that_ends_at_once_is_no_fault_of_jq(monkeypatch):
+    """Such as one that does not find its modules."""
+    monkeypatch.setattr(jq_process, "_BOOT", "raise SystemExit(3)")
+
+    assert failure_of("1") == "there is no process to run the script in: it ended at once, by exit status 3"
+
+
+def test_a_bug_in_the_child_shows_its_place_but_no_values(monkeypatch):
+    """What an error says may be secret."""
+    broken = (
+        "import pscheduler_batch.transforms.jq_child as m; m.Script = lambda *a, **k: {}['s3cr3t']; m.serve(lifeline)"
+    )
+    monkeypatch.setattr(jq_process, "_BOOT", jq_process._BOOT.split("from ")[0] + broken)
+    with pytest.raises(RuntimeError, match=r"(?s)jq_child\.py.*KeyError$") as caught:
+        run("1")
+
+    assert "s3cr3t" not in str(caught.value).replace(broken, "")
+
+
+def test_a_child_starts_without_what_only_the_parent_needs():
+    """Loading asyncio would double the time to start."""
+    code = "import sys, pscheduler_batch.transforms.jq_child; sys.exit('asyncio' in sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
