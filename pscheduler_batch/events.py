@@ -13,7 +13,7 @@ one whose results are being fetched and the next one::
     BatchEnded
 
 They hold whole tasks and the server's own words, secrets included; whoever prints of them shows neither
-(:func:`pscheduler_batch.redaction.conceal`, :func:`pscheduler_batch.text.printable`).
+(:func:`pscheduler_batch.redaction.redact`, :func:`pscheduler_batch.text.printable`).
 """
 
 from __future__ import annotations

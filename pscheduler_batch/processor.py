@@ -16,21 +16,21 @@ from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.http.client import DEFAULT_MAX_CONNECTIONS
 from pscheduler_batch.http.retry import RetryPolicy
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.journal.interface import NoJournal, Record
-from pscheduler_batch.journal.journal import Journal, digest_of
+from pscheduler_batch.journal.interface import Journal, NoJournal
+from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import JSON, Batch, JSONObject, Plan
-from pscheduler_batch.output.document import document_pieces, render_account, render_document, render_plan
-from pscheduler_batch.output.result_store import KeptResults
+from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
+from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
-from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
-from pscheduler_batch.running.late_starts import Punctuality
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import Outcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
 from pscheduler_batch.scheduler.hosts import DEFAULT_TIMEOUT, Connections, Hosts
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -65,7 +65,7 @@ class AsyncBatchProcessor:
         journal: Optional[str] = None,
         resume: bool = False,
         clock: Optional[Clock] = None,
-        patience: Optional[Patience] = None,
+        patience: Optional[WaitLimits] = None,
         retry: Optional[RetryPolicy] = None,
     ) -> None:
         """
@@ -82,7 +82,7 @@ class AsyncBatchProcessor:
         self._journal = journal
         self._resume = resume
         self._clock = clock or Clock()
-        self._patience = patience or Patience()
+        self._patience = patience or WaitLimits()
         self._retry = retry
         self._transforms: Optional[Transforms] = None
 
@@ -144,7 +144,7 @@ class AsyncBatchProcessor:
         tell(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
             record = self._open_record(hosts, stack)
-            ending = Ending()
+            ending = Shutdown()
             exchange = self._connections.open_exchange(self._clock, tell, self._retry, ending=ending, watch=watching)
             stack.push_async_callback(exchange.aclose)
             submitter = Submitter(
@@ -159,7 +159,7 @@ class AsyncBatchProcessor:
                 watch=watching,
             )
             stack.push_async_callback(submitter.aclose)
-            results = KeptResults(warn or tell)
+            results = ResultStore(warn or tell)
             runner = Runner(
                 submitter, self._clock, tell, record=record, cancel=self._cancel, watch=watching, results=results
             )
@@ -172,16 +172,16 @@ class AsyncBatchProcessor:
     def _watching(self, watch: Watch, warn: Callable[[str], None], plan: Plan) -> Watch:
         """Give what watches one run of the batch: whoever wants to, and what warns of starts that are missed."""
         # What only foresees things must not cost the results of a batch either.
-        punctuality = _unfailing(Punctuality(warn, at_once=self._connections.max_connections).watch, "punctuality")
+        punctuality = _unfailing(LateStarts(warn, at_once=self._connections.max_connections).watch, "punctuality")
 
         @cache
         def secrets() -> JSON:
-            return as_pairs(secrets_of(plan.tasks))
+            return as_secret_pairs(find_secrets(plan.tasks))
 
         def watching(event: Event) -> None:
             if isinstance(event, RequestHeldUp) and event.reason is not None:
                 # It belongs to no iteration, so nobody else knows what is secret in it.
-                event = replace(event, reason=conceal(event.reason, secrets()))
+                event = replace(event, reason=redact(event.reason, secrets()))
             watch(event)
             punctuality(event)
 
@@ -213,13 +213,13 @@ class AsyncBatchProcessor:
     def account(self, outcome: Outcome) -> JSONObject:
         """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
-        return render_account(outcome.start, outcome.end, error)
+        return render_batch_pair(outcome.start, outcome.end, error)
 
-    def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Record:
+    def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
         if self._journal is None:
             return NoJournal()
         options = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
-        opening = Journal.resume if self._resume else Journal.begin
+        opening = FileJournal.resume if self._resume else FileJournal.begin
         journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
         stack.callback(journal.close)
         return journal

@@ -2,7 +2,7 @@
 Keeping secrets out of messages.
 
 The values of names that begin with ``_`` are secrets (decision 17). They are in tasks, and a server that refuses a task
-may quote all of it (recording c14), so whatever is said about a task goes through :func:`conceal`.
+may quote all of it (recording c14), so whatever is said about a task goes through :func:`redact`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pscheduler_batch.text import HIDDEN
 CUT_AT = 60
 
 
-def secrets_of(value: JSON) -> Set[str]:
+def find_secrets(value: JSON) -> Set[str]:
     """
     Collect the secrets in a JSON value: each text and number under a name that begins with ``_``.
 
-    >>> sorted(secrets_of({"_key": "abc", "archives": [{"data": {"_url": "https://x/"}}], "open": "y"}))
+    >>> sorted(find_secrets({"_key": "abc", "archives": [{"data": {"_url": "https://x/"}}], "open": "y"}))
     ['abc', 'https://x/']
     """
     found: Set[str] = set()
@@ -39,21 +39,21 @@ def secrets_of(value: JSON) -> Set[str]:
     return found
 
 
-def as_pairs(secrets: Iterable[str]) -> JSON:
+def as_secret_pairs(secrets: Iterable[str]) -> JSON:
     """
-    Put secrets into a JSON value that holds nothing else, for :func:`conceal`, which then need not look for them again.
+    Put secrets into a JSON value that holds nothing else, for :func:`redact`, which then need not look for them again.
 
-    >>> as_pairs({"b", "a"})
+    >>> as_secret_pairs({"b", "a"})
     {'_': ['a', 'b']}
     """
     return {"_": sorted(secrets)}
 
 
-def conceal(text: str, value: JSON) -> str:
+def redact(text: str, value: JSON) -> str:
     """
     Take the secrets of a JSON value out of a text about it.
 
-    >>> conceal("bad task {'_key': 'abc', 'n': 1}", {"_key": "abc"})
+    >>> redact("bad task {'_key': 'abc', 'n': 1}", {"_key": "abc"})
     "bad task {'_key': '(hidden)', 'n': 1}"
 
     Args:
@@ -61,7 +61,7 @@ def conceal(text: str, value: JSON) -> str:
         value: The task.
     """
     # The longest first, so that a secret that is part of another leaves nothing of it.
-    forms = {shown for secret in secrets_of(value) for shown in forms_of(secret)}
+    forms = {shown for secret in find_secrets(value) for shown in spellings_of(secret)}
     # jq cuts long values short, and ends them with dots; so what is left of a secret is looked for as well.
     cut = "..." in text
     # A $global may have a thousand secrets, and a pattern of them all takes long to make.
@@ -70,7 +70,7 @@ def conceal(text: str, value: JSON) -> str:
     return re.sub("|".join(patterns), HIDDEN, text) if patterns else text
 
 
-def forms_of(secret: str) -> Set[str]:
+def spellings_of(secret: str) -> Set[str]:
     """
     Say how a secret may be written.
 
@@ -114,11 +114,11 @@ _TOKEN = re.compile(
 _PAIR = re.compile(r"""((["'])_[^"'\n]*\2\s*[:=]?\s*)("(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|[^\s{}\[\],"']+)""")
 
 
-def hide_secrets(text: str) -> str:
+def blot_secrets(text: str) -> str:
     """
     Replace the values of all names that begin with ``_`` by asterisks, one for each character.
 
-    >>> hide_secrets('{"_key": "abc", "size": 1}')
+    >>> blot_secrets('{"_key": "abc", "size": 1}')
     '{"_key": *****, "size": 1}'
     """
     pieces: List[str] = []
@@ -170,11 +170,11 @@ _DEEPEST = 100
 _CUT = "…"
 
 
-class Hider:
+class Redactor:
     """
     Takes a set of secrets out of texts and JSON values.
 
-    >>> hider = Hider({"abc"})
+    >>> hider = Redactor({"abc"})
     >>> hider.text("used abc"), hider.value({"_key": "abc", "log": ["abc"], "_none": None})
     ('used (hidden)', {'_key': '(hidden)', 'log': ['(hidden)'], '_none': None})
     """
@@ -184,10 +184,10 @@ class Hider:
         Prepare to hide.
 
         Args:
-            secrets: As :func:`~pscheduler_batch.redaction.secrets_of` finds them.
+            secrets: As :func:`~pscheduler_batch.redaction.find_secrets` finds them.
         """
         self._secrets = frozenset(secrets)
-        forms = {form for secret in secrets for form in forms_of(secret)}
+        forms = {form for secret in secrets for form in spellings_of(secret)}
         # The longest first, so that a secret that is part of another leaves nothing of it.
         found = "|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))
         self._find = re.compile(found) if found else None

@@ -53,14 +53,14 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     A report is one page for people, with tables and plots (html), a table in plain text (text), a line for every run,
     for spreadsheets (csv), or a test suite, for CI systems (junit). Nothing is submitted to pScheduler.
     """
-    from pscheduler_batch.output.console import say, settle_stderr  # noqa: PLC0415 - --help does not need it
+    from pscheduler_batch.output.console import print_error, settle_stderr  # noqa: PLC0415 - --help does not need it
 
     for message in misspelt_variables(context):
-        say(f"warning: {message}", program=PROGRAM)
+        print_error(f"warning: {message}", program=PROGRAM)
     try:
         _report(given["output_file"], given["output"], given["format"] or format_of_file(given["output"] or ""))
     except BatchError as error:
-        say(str(error), program=PROGRAM)
+        print_error(str(error), program=PROGRAM)
         context.exit(FAILED)
     finally:
         settle_stderr()
@@ -75,7 +75,7 @@ def _report(output_file: str, output: Optional[str], form: str) -> None:
     from pscheduler_batch.output.console import read_input  # noqa: PLC0415 - as above
     from pscheduler_batch.output.destination import Destination  # noqa: PLC0415 - as above
     from pscheduler_batch.output.file_names import name_file  # noqa: PLC0415 - --help does not need it
-    from pscheduler_batch.report.accounts import account_of  # noqa: PLC0415 - as above
+    from pscheduler_batch.report.batch_report import report_of  # noqa: PLC0415 - as above
     from pscheduler_batch.report.formats import render_report  # noqa: PLC0415 - as above
     from pscheduler_batch.report.reading import read_output  # noqa: PLC0415 - as above
 
@@ -83,5 +83,5 @@ def _report(output_file: str, output: Optional[str], form: str) -> None:
     named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
     with Destination(named, holds="report") as destination:
         data = read_input(output_file, what="the output of a batch", program=PROGRAM)
-        account = account_of(read_output(data, source=source))
+        account = report_of(read_output(data, source=source))
         destination.write_bytes(render_report(form, account))

@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Optional, Sequen
 
 from pscheduler_batch.cli.options import Options, deadly_interrupt, embedded_server, make_processor, tell_warnings
 from pscheduler_batch.errors import BatchError, InputError
-from pscheduler_batch.output.console import PROGRAM, CommandError, say, settle_stderr, show_problems, write_error
+from pscheduler_batch.output.console import (
+    PROGRAM,
+    CommandError,
+    print_error,
+    settle_stderr,
+    show_problems,
+    write_error,
+)
 
 if TYPE_CHECKING:
     from pscheduler_batch.model import Plan
     from pscheduler_batch.output.destination import Destination
     from pscheduler_batch.processor import AsyncBatchProcessor
-    from pscheduler_batch.report.rows import Account
+    from pscheduler_batch.report.rows import BatchReport
     from pscheduler_batch.running.runner import Outcome
     from pscheduler_batch.running.signals import SignalWatch
 
@@ -43,7 +50,7 @@ def execute(options: Options) -> int:
     except InputError as error:
         show_problems(error, with_warnings=not options.quiet)
     except BatchError as error:
-        say(str(error))
+        print_error(str(error))
     finally:
         settle_stderr()
     return NOT_CARRIED_THROUGH
@@ -95,13 +102,13 @@ class _Report:
 
     def __init__(self, path: str, form: Optional[str], stack: ExitStack) -> None:
         from pscheduler_batch.output.destination import Destination  # noqa: PLC0415
-        from pscheduler_batch.report.formats import demand_format, format_of_file  # noqa: PLC0415
+        from pscheduler_batch.report.formats import format_of_file, require_format  # noqa: PLC0415
 
         self._form = form or format_of_file(path)
-        demand_format(self._form)
+        require_format(self._form)
         self._destination = stack.enter_context(Destination(path, holds="report"))
 
-    def write(self, account: Account) -> None:
+    def write(self, account: BatchReport) -> None:
         from pscheduler_batch.report.formats import render_report  # noqa: PLC0415
 
         self._destination.write_bytes(render_report(self._form, account))
@@ -161,12 +168,12 @@ def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
     import traceback  # noqa: PLC0415 - hardly ever needed
     from collections import Counter  # noqa: PLC0415 - as above
 
-    from pscheduler_batch.redaction import as_pairs, conceal, secrets_of  # noqa: PLC0415
+    from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact  # noqa: PLC0415
 
-    secrets = as_pairs(secrets_of(plan.tasks))
+    secrets = as_secret_pairs(find_secrets(plan.tasks))
     shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
     for text, times in shown.items():
-        write_error(conceal(text, secrets).rstrip("\n"))
+        write_error(redact(text, secrets).rstrip("\n"))
         if times > 1:
             write_error(f"The same happened {times:,} times.")
 
@@ -178,13 +185,15 @@ def _conclude(
     wants_summary = _wants_summary(options, outcome)
     if not (reports or wants_summary):
         return
-    from pscheduler_batch.report.accounts import account_of_texts  # noqa: PLC0415
+    from pscheduler_batch.report.batch_report import report_of_texts  # noqa: PLC0415
     from pscheduler_batch.report.rows import MOST_CHARACTERS  # noqa: PLC0415
 
     results, room = outcome.results, MOST_CHARACTERS if reports else 0
     try:
-        account = account_of_texts(
-            {**processor.batch.document, "batch": processor.account(outcome)}, results.texts(), results.fitting(room)
+        account = report_of_texts(
+            {**processor.batch.document, "batch": processor.account(outcome)},
+            results.texts(),
+            results.select_within(room),
         )
     except BatchError as error:
         yield error
@@ -219,11 +228,11 @@ def _attempt(steps: Iterable[Callable[[], None]]) -> Iterator[BatchError]:
 def _status(options: Options, outcome: Outcome, signals: SignalWatch, failures: Sequence[BatchError]) -> int:
     """Say what went wrong with the batch as a whole, and with which status the command exits."""
     for failure in failures:
-        say(str(failure))
+        print_error(str(failure))
     if outcome.error is not None:
         raise outcome.error
     if signals.caught is not None:
-        say(outcome.interruption or f"{signals.caught.name} came when everything was done")
+        print_error(outcome.interruption or f"{signals.caught.name} came when everything was done")
         return NOT_CARRIED_THROUGH if failures else signals.exit_status
     if outcome.bugs or failures:
         return NOT_CARRIED_THROUGH

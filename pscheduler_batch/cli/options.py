@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.output.console import CommandError, read_input, show_warnings
-from pscheduler_batch.output.file_names import demand_different, name_file
+from pscheduler_batch.output.file_names import name_file, require_different
 
 if TYPE_CHECKING:
     from pscheduler_batch.errors import Problem
@@ -88,7 +88,7 @@ class Options:
             report=tuple(name_file(pattern, now) for pattern in self.report),
         )
         written = (named.output, named.journal, named.resume, *named.report)
-        demand_different(path for path in written if path is not None)
+        require_different(path for path in written if path is not None)
         return named
 
 
@@ -101,7 +101,7 @@ def make_processor(options: Options) -> AsyncBatchProcessor:
         CommandError: It cannot be read.
     """
     from pscheduler_batch.processor import AsyncBatchProcessor  # noqa: PLC0415
-    from pscheduler_batch.scheduler.waiting import Patience  # noqa: PLC0415
+    from pscheduler_batch.scheduler.waiting import WaitLimits  # noqa: PLC0415
 
     return AsyncBatchProcessor(
         read_input(options.input_file),
@@ -119,7 +119,7 @@ def make_processor(options: Options) -> AsyncBatchProcessor:
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
         resume=options.resume is not None,
-        patience=Patience(result=options.result_wait),
+        patience=WaitLimits(result=options.result_wait),
     )
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from pscheduler_batch.cli.options import Options, deadly_interrupt, embedded_server, make_connections, tell_warnings
 from pscheduler_batch.errors import BatchError, Problem
-from pscheduler_batch.output.console import read_input, say, write_error
+from pscheduler_batch.output.console import print_error, read_input, write_error
 from pscheduler_batch.output.destination import Destination, print_text
 
 if TYPE_CHECKING:
-    from pscheduler_batch.planning.check_result import Checked
-    from pscheduler_batch.planning.server_problems import Question
+    from pscheduler_batch.planning.check_result import CheckResult
+    from pscheduler_batch.planning.server_problems import DistinctTest
 
 
 def look(options: Options) -> bool:
@@ -41,7 +41,7 @@ def look(options: Options) -> bool:
 
 
 def _check(options: Options) -> bool:
-    from pscheduler_batch.planning.check_result import Checked, render_json, render_summary, render_text  # noqa: PLC0415
+    from pscheduler_batch.planning.check_result import CheckResult, render_json, render_summary, render_text  # noqa: PLC0415
 
     try:
         checked = _look_for_problems(options)
@@ -49,7 +49,7 @@ def _check(options: Options) -> bool:
         if options.format != "json":
             raise
         # What reads that wants an answer whatever happens, such as that there is no such file.
-        checked = Checked(options.source, None, None, 0, (Problem("/", str(error)),))
+        checked = CheckResult(options.source, None, None, 0, (Problem("/", str(error)),))
     if options.format == "json":
         print_text(render_json(checked))
         return checked.valid
@@ -61,7 +61,7 @@ def _check(options: Options) -> bool:
     return checked.valid
 
 
-def _look_for_problems(options: Options) -> Checked:
+def _look_for_problems(options: Options) -> CheckResult:
     from pscheduler_batch.planning.check import check_batch  # noqa: PLC0415
 
     checked = check_batch(
@@ -74,7 +74,7 @@ def _look_for_problems(options: Options) -> Checked:
     return checked.with_problems(_ask_servers(options, checked.questions)) if checked.questions else checked
 
 
-def _ask_servers(options: Options, questions: Sequence[Question]) -> List[Problem]:
+def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Problem]:
     """Ask the servers what they know about the tests of a batch."""
     import asyncio  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def _ask_servers(options: Options, questions: Sequence[Question]) -> List[Proble
 
 def _debug(options: Options, message: str) -> None:
     if options.debug:
-        say(f"debug: {message}")
+        print_error(f"debug: {message}")
 
 
 def _show_plan(options: Options) -> None:

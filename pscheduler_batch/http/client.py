@@ -26,7 +26,7 @@ from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http.connection_pool import Transports, Way
 from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import MAX_PORT, host_of, shown
 
 # How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
@@ -79,7 +79,7 @@ class Exchange:
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
         reply_seconds: float = REPLY_SECONDS,
         max_body: int = MAX_BODY,
-        ending: Optional[Ending] = None,
+        ending: Optional[Shutdown] = None,
     ) -> None:
         """
         Prepare to make requests; nothing is sent.
@@ -100,7 +100,7 @@ class Exchange:
         self.max_connections = max_connections
         self._reply_seconds = reply_seconds
         self._max_body = max_body
-        self._ending = ending or Ending()
+        self._ending = ending or Shutdown()
         self._slots: Dict[Tuple[str, bool], asyncio.Semaphore] = {}
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import AsyncIterator, Callable, Dict, Generic, List, Optional, Protocol, Tuple, TypeVar
 
 from pscheduler_batch.http.request_slots import Slots
-from pscheduler_batch.http.shutdown import Ending, UnsentError
+from pscheduler_batch.http.shutdown import Shutdown, UnsentError
 
 # What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
 RESERVED = 64
@@ -71,7 +71,7 @@ class Transports(Generic[T]):
         self._idle: Dict[Way, List[T]] = {}
 
     @asynccontextmanager
-    async def one(self, way: Way, *, canceling: bool, unless: Optional[Ending] = None) -> AsyncIterator[T]:
+    async def one(self, way: Way, *, canceling: bool, unless: Optional[Shutdown] = None) -> AsyncIterator[T]:
         """
         Have a transport for one exchange, as soon as there may be one more.
 

@@ -12,7 +12,7 @@ from pscheduler_batch.http.request_slots import Slots
 from pscheduler_batch.http.response import Reply
 
 
-class Host:
+class HostHealth:
     """
     What is known of a host, and whether it is asked at all.
 

@@ -15,7 +15,7 @@ from collections import deque
 from enum import Enum
 from typing import Deque, Dict, Optional, Tuple
 
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 
 LOOK_UP_PART = 4
 
@@ -42,7 +42,7 @@ class Slots:
         self._looking_up = 0
         self._queues: Dict[Purpose, Deque[asyncio.Future[bool]]] = {purpose: deque() for purpose in Purpose}
 
-    async def take(self, purpose: Purpose = Purpose.OTHER, *, unless: Optional[Ending] = None) -> bool:
+    async def take(self, purpose: Purpose = Purpose.OTHER, *, unless: Optional[Shutdown] = None) -> bool:
         """
         Wait for a slot; whoever has got one gives it back with :meth:`give_back`.
 

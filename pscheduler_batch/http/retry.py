@@ -18,10 +18,10 @@ from tenacity import AsyncRetrying, RetryCallState
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
-from pscheduler_batch.http.host_health import Host
+from pscheduler_batch.http.host_health import HostHealth
 from pscheduler_batch.http.request_slots import Purpose, Slots
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.shutdown import Ending, UnsentError
+from pscheduler_batch.http.shutdown import Shutdown, UnsentError
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.scheduler.api import is_format_url, is_participants_url
 
@@ -104,7 +104,7 @@ class RetryingExchange:
         tell: Callable[[str], None],
         policy: Optional[RetryPolicy] = None,
         *,
-        ending: Optional[Ending] = None,
+        ending: Optional[Shutdown] = None,
         watch: Watch = watch_nothing,
     ) -> None:
         """
@@ -119,8 +119,8 @@ class RetryingExchange:
             watch: Is given a :class:`RequestHeldUp` for each repetition, and one when the request is over.
         """
         self.max_connections = exchange.max_connections
-        self._means = _Means(exchange, clock, tell, policy or RetryPolicy(), ending or Ending(), watch)
-        self._hosts: Dict[str, Host] = {}
+        self._means = _Means(exchange, clock, tell, policy or RetryPolicy(), ending or Shutdown(), watch)
+        self._hosts: Dict[str, HostHealth] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -160,7 +160,7 @@ class RetryingExchange:
                 return first
         return await course.go_on_after(first)
 
-    def _host(self, url: str) -> Host:
+    def _host(self, url: str) -> HostHealth:
         try:
             name = host_of(url)
         except ValueError:
@@ -170,9 +170,9 @@ class RetryingExchange:
             host = self._hosts[name] = self._new_host()
         return host
 
-    def _new_host(self) -> Host:
+    def _new_host(self) -> HostHealth:
         policy = self._means.policy
-        return Host(
+        return HostHealth(
             self._means.clock,
             Slots(self.max_connections),
             Slots(self.max_connections),
@@ -190,7 +190,7 @@ class _Means:
     clock: Clock
     tell: Callable[[str], None]
     policy: RetryPolicy
-    ending: Ending
+    ending: Shutdown
     watch: Watch
 
 
@@ -200,7 +200,7 @@ class _Course:
     def __init__(
         self,
         means: _Means,
-        host: Host,
+        host: HostHealth,
         method: str,
         url: str,
         *,

@@ -12,7 +12,7 @@ class UnsentError(Exception):
     """A request that was not made because the batch was ended before its turn came."""
 
 
-class Ending:
+class Shutdown:
     """
     Says whether a batch is being ended before its time: then no task is posted any more.
 

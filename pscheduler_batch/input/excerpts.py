@@ -15,7 +15,7 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import WARNING, Change, Problem
 from pscheduler_batch.input.positions import Lines, secret_spans, spans_between
-from pscheduler_batch.redaction import hide_secrets
+from pscheduler_batch.redaction import blot_secrets
 from pscheduler_batch.text import printable
 
 # How many columns of a line are shown; half of them are kept for either side of the place.
@@ -137,7 +137,7 @@ def broken_excerpt(text: str, offset: int) -> str:
     start, stop = _around(text, offset)
     # No string goes on over the end of a line, so what is hidden can be worked out from a line's begin.
     context = text.rfind("\n", 0, max(start - _CONTEXT, 0)) + 1
-    return "\n".join(_point_at(hide_secrets(text[context:stop])[start - context :], offset - start, 1))
+    return "\n".join(_point_at(blot_secrets(text[context:stop])[start - context :], offset - start, 1))
 
 
 def _around(text: str, offset: int) -> Tuple[int, int]:

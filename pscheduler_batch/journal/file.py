@@ -28,7 +28,7 @@ def open_locked(path: str, flags: int) -> BinaryIO:
         raise JournalError(str(error)) from error
 
 
-def demand_empty(stream: BinaryIO, path: str) -> None:
+def require_empty(stream: BinaryIO, path: str) -> None:
     """
     See that a file has nothing in it.
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.iso8601 import parse_timestamp
-from pscheduler_batch.journal.interface import IterationPast, JournalError
+from pscheduler_batch.journal.interface import IterationHistory, JournalError
 
 VERSION = 1
 
@@ -29,7 +29,7 @@ Event = Dict[str, Any]
 
 
 @dataclass
-class Past:
+class JournalHistory:
     """
     What is known of a batch from an earlier try.
 
@@ -49,7 +49,7 @@ class Past:
     end: Optional[datetime] = None
 
 
-def read_past(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[Past], int]:
+def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[JournalHistory], int]:
     """
     Read a journal; no more than one line of it is in memory at a time.
 
@@ -65,7 +65,7 @@ def read_past(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[
     Raises:
         JournalError: The file is something else, is the journal of another batch, or was changed by somebody.
     """
-    past: Optional[Past] = None
+    past: Optional[JournalHistory] = None
     length = 0
     for number, line in enumerate(lines, 1):
         event = _event_of(line)
@@ -84,7 +84,7 @@ def read_past(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[
     return past, length
 
 
-def past_of_lines(lines: Iterable[bytes]) -> IterationPast:
+def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
     """
     Say what is known of an iteration.
 
@@ -94,14 +94,14 @@ def past_of_lines(lines: Iterable[bytes]) -> IterationPast:
     Raises:
         ArithmeticError, AttributeError, KeyError, TypeError, ValueError: They are not what they were.
     """
-    past = IterationPast()
+    past = IterationHistory()
     for line in lines:
         event = json.loads(line)
         past = _added(past, event["event"], event)
     return past
 
 
-def _begin(head: Event, digest: str, path: str) -> Past:
+def _begin(head: Event, digest: str, path: str) -> JournalHistory:
     if head.get("event") != "batch":
         raise JournalError(f"{path} is no journal of a batch")
     if head.get("version") != VERSION:
@@ -111,7 +111,7 @@ def _begin(head: Event, digest: str, path: str) -> Past:
             f"{path} is the journal of another batch, or of other options: it is of {head.get('digest')}, "
             f"and this is {digest}"
         )
-    return Past(parse_timestamp(head["start"]))
+    return JournalHistory(parse_timestamp(head["start"]))
 
 
 def _event_of(line: bytes) -> Optional[Event]:
@@ -128,7 +128,7 @@ def _may_be_torn(line: bytes) -> bool:
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(past: Past, event: Event, place: Place) -> None:
+def _add(past: JournalHistory, event: Event, place: Place) -> None:
     kind = event["event"]
     if kind == "job":
         past.job_starts[event["job"]] = parse_timestamp(event["start"])
@@ -138,16 +138,16 @@ def _add(past: Past, event: Event, place: Place) -> None:
     else:
         key = (event["job"], event["iteration"])
         # Only to see that it can be: what is wrong with a journal is said before anything is sent.
-        _added(IterationPast(), kind, event)
+        _added(IterationHistory(), kind, event)
         # What was before these two does not count any more.
         before = () if kind in {"posting", "canceled"} else past.iterations.get(key, ())
         past.iterations[key] = (*before, place)
 
 
-def _added(before: IterationPast, kind: str, event: Event) -> IterationPast:
+def _added(before: IterationHistory, kind: str, event: Event) -> IterationHistory:
     if kind == "posting":
         at = parse_timestamp(event["at"])
-        return IterationPast(event["task"], event["lead"], event["mark"], at, check=event["check"])
+        return IterationHistory(event["task"], event["lead"], event["mark"], at, check=event["check"])
     if kind == "posted":
         late = None if event["late"] is None else timedelta(seconds=event["late"])
         return replace(before, task_href=event["href"], late=late)
@@ -156,7 +156,7 @@ def _added(before: IterationPast, kind: str, event: Event) -> IterationPast:
     if kind == "canceling":
         return replace(before, canceling=True)
     if kind == "canceled":
-        return IterationPast()
+        return IterationHistory()
     if kind == "result":
         return replace(before, result=event["result"], check=event["check"])
     raise ValueError(f"unknown event {kind!r}")

@@ -15,7 +15,7 @@ class JournalError(BatchError):
 
 
 @dataclass(frozen=True)
-class IterationPast:
+class IterationHistory:
     """
     What is known of one iteration from an earlier try.
 
@@ -44,10 +44,10 @@ class IterationPast:
     check: Optional[str] = None
 
 
-_NOTHING = IterationPast()
+_NOTHING = IterationHistory()
 
 
-class Record(Protocol):
+class Journal(Protocol):
     """What is told each step before it is taken."""
 
     @property
@@ -60,7 +60,7 @@ class Record(Protocol):
     def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:
         """Say when a job began; now, if this is the first try."""
 
-    def past_of(self, iteration: Iteration) -> IterationPast:
+    def past_of(self, iteration: Iteration) -> IterationHistory:
         """Say what is known of an iteration from an earlier try."""
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:
@@ -107,7 +107,7 @@ class NoJournal:
         """Say that it begins now."""
         return now
 
-    def past_of(self, iteration: Iteration) -> IterationPast:  # noqa: ARG002
+    def past_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002
         """Know nothing."""
         return _NOTHING
 

@@ -19,9 +19,9 @@ from typing import BinaryIO, Callable, Mapping, Optional
 
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.iso8601 import format_timestamp
-from pscheduler_batch.journal.file import demand_empty, open_locked, read_line, read_lines, sync_folder
-from pscheduler_batch.journal.history import VERSION, Past, past_of_lines, read_past
-from pscheduler_batch.journal.interface import _NOTHING, IterationPast, JournalError
+from pscheduler_batch.journal.file import open_locked, read_line, read_lines, require_empty, sync_folder
+from pscheduler_batch.journal.history import VERSION, JournalHistory, history_of_lines, read_history
+from pscheduler_batch.journal.interface import _NOTHING, IterationHistory, JournalError
 from pscheduler_batch.journal.result_records import record_result, restore_result
 from pscheduler_batch.journal.sealing import Seal, is_sealed
 from pscheduler_batch.model import JSON, Iteration, IterationResult
@@ -44,10 +44,10 @@ def digest_of(document: JSON, options: Mapping[str, JSON]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-class Journal:
+class FileJournal:
     """A journal that is being written, locked against every other process until it is closed or the process ends."""
 
-    def __init__(self, stream: BinaryIO, path: str, past: Past, now: Callable[[], datetime]) -> None:
+    def __init__(self, stream: BinaryIO, path: str, past: JournalHistory, now: Callable[[], datetime]) -> None:
         self._stream = stream
         self._path = path
         self._past = past
@@ -61,7 +61,7 @@ class Journal:
         return self._error
 
     @classmethod
-    def begin(cls, path: str, digest: str, now: Callable[[], datetime]) -> Journal:
+    def begin(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
         """
         Begin a new journal.
 
@@ -74,9 +74,9 @@ class Journal:
             JournalError: The file cannot be made, is in use, or holds something.
         """
         stream = open_locked(path, os.O_RDWR | os.O_CREAT)
-        journal = cls(stream, path, Past(now()), now)
+        journal = cls(stream, path, JournalHistory(now()), now)
         try:
-            demand_empty(stream, path)
+            require_empty(stream, path)
             journal._note_begin(digest)
             sync_folder(path)
         except BaseException:
@@ -85,7 +85,7 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: str, digest: str, now: Callable[[], datetime]) -> Journal:
+    def resume(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
         """
         Go on with a journal.
 
@@ -99,8 +99,8 @@ class Journal:
         """
         stream = open_locked(path, os.O_RDWR)
         try:
-            past, length = read_past(read_lines(stream, path), digest, path)
-            journal = cls(stream, path, past or Past(now()), now)
+            past, length = read_history(read_lines(stream, path), digest, path)
+            journal = cls(stream, path, past or JournalHistory(now()), now)
             journal._drop_torn(length)
             if past is None:
                 journal._note_begin(digest)
@@ -150,7 +150,7 @@ class Journal:
             self._past.end = now
         return self._past.end or now
 
-    def past_of(self, iteration: Iteration) -> IterationPast:
+    def past_of(self, iteration: Iteration) -> IterationHistory:
         """
         Say what is known of an iteration from an earlier try.
 
@@ -162,7 +162,7 @@ class Journal:
             return _NOTHING
         try:
             lines = [read_line(self._stream, self._path, *place) for place in places]
-            past = past_of_lines(lines)
+            past = history_of_lines(lines)
         except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(iteration, error) from error
         seal = Seal(iteration.task, iteration.given)

@@ -65,7 +65,7 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
         raise LockError(f"cannot open {what} {path}: {error.strerror}") from error
     stream = os.fdopen(number, "r+b", buffering=0)
     try:
-        _demand_ordinary(stream, path, what)
+        _require_regular_file(stream, path, what)
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder, since = _read_note(stream)
@@ -80,7 +80,7 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
     return stream
 
 
-def _demand_ordinary(stream: BinaryIO, path: str, what: str) -> None:
+def _require_regular_file(stream: BinaryIO, path: str, what: str) -> None:
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         raise LockError(f"cannot use {path} as {what}: it is no ordinary file")
 

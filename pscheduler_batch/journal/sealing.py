@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON
-from pscheduler_batch.redaction import forms_of, secrets_of
+from pscheduler_batch.redaction import find_secrets, spellings_of
 
 # Characters of the private use area stand around a number; where the text has one itself, it is written as "e".
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -42,7 +42,7 @@ class Seal:
             task: The task.
             given: What else may hold secrets that are in the task, in whatever places.
         """
-        self._texts, self._text_numbers, self._find = _finding(frozenset(secrets_of([task, given])))
+        self._texts, self._text_numbers, self._find = _finding(frozenset(find_secrets([task, given])))
         hidden = {_text_of(value): value for value in _hidden_values(task)}
         self._value_numbers = {text: number for number, text in enumerate(sorted(hidden))}
         self._values: List[JSON] = [hidden[text] for text in self._value_numbers]
@@ -129,7 +129,7 @@ class Seal:
 @lru_cache(maxsize=64)
 def _finding(secrets: FrozenSet[str]) -> Tuple[List[str], Dict[str, int], re.Pattern[str]]:
     """Number the forms of secrets, and make what finds them; those of a job's transforms can be many."""
-    forms = {form for secret in secrets for form in forms_of(secret)}
+    forms = {form for secret in secrets for form in spellings_of(secret)}
     # The longest first, so that a secret that is part of another one leaves nothing of it.
     texts = sorted(forms, key=lambda form: (-len(form), form))
     find = re.compile("|".join([*map(re.escape, texts), _OPEN]))

@@ -16,7 +16,7 @@ class CommandError(BatchError):
     """Something outside a batch that keeps a command from doing its work."""
 
 
-def say(message: str, *, program: str = PROGRAM) -> None:
+def print_error(message: str, *, program: str = PROGRAM) -> None:
     """Say something on the standard error, in one line or more, each of which names the program."""
     write_error("\n".join(f"{program}: {line}" for line in message.split("\n")))
 
@@ -93,7 +93,7 @@ def read_input(input_file: str, *, what: str = "the batch", program: str = PROGR
         if sys.stdin is None:
             raise CommandError("cannot read the standard input: it is closed")
         if sys.stdin.isatty():
-            say(f"reading {what} from the terminal; end it with Control-D", program=program)
+            print_error(f"reading {what} from the terminal; end it with Control-D", program=program)
         return sys.stdin.buffer.read()
     except OSError as error:
         from pscheduler_batch.text import printable  # noqa: PLC0415 - most inputs can be read

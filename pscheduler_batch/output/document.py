@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, RunResult
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
@@ -59,7 +59,7 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     if rendered[JSON_FORMAT] is None:
         failure = None if result.failure is None else result.failure.message
         said = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
-        error = conceal(said, result.iteration.private)
+        error = redact(said, result.iteration.private)
         rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
     for media_type in RENDERED_FORMATS:
         rendered[media_type] = run.formats.get(media_type)
@@ -88,7 +88,7 @@ def error_of(result: IterationResult) -> Optional[str]:
             said.append(words)
     if not result.runs and result.failure is None:
         said.append("there was no run")
-    return conceal("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None
+    return redact("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None
 
 
 def result_text(result: IterationResult) -> str:
@@ -108,7 +108,7 @@ def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iter
     Args:
         batch: The batch; its document is written as a whole.
         results: The texts of the results of each job that was run, by its number.
-        account: What :func:`render_account` gives.
+        account: What :func:`render_batch_pair` gives.
 
     Returns:
         Pieces of ASCII: the input, without its comments, with ``results`` in every job and ``batch`` at the end.
@@ -156,7 +156,7 @@ def _moved_in(text: str, depth: int) -> str:
     return text.replace("\n", "\n" + "  " * depth)
 
 
-def render_account(start: datetime, end: datetime, error: Optional[str] = None) -> Dict[str, Any]:
+def render_batch_pair(start: datetime, end: datetime, error: Optional[str] = None) -> Dict[str, Any]:
     """
     Write the ``batch`` pair of the output document.
 

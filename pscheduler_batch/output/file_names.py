@@ -55,11 +55,11 @@ def name_file(pattern: str, now: datetime) -> str:
         FileNameError: The name cannot be used, or its folder is not there.
     """
     name = expand(pattern, now)
-    demand_folder(name)
+    require_directory(name)
     return name
 
 
-def demand_folder(path: str) -> None:
+def require_directory(path: str) -> None:
     """
     See that the folder of a file is there; none is made, because one that is missing is mostly a slip.
 
@@ -76,7 +76,7 @@ def demand_folder(path: str) -> None:
     raise FileNameError(f"cannot write {printable(path)}: {printable(folder)} {why}")
 
 
-def demand_different(paths: Iterable[str]) -> None:
+def require_different(paths: Iterable[str]) -> None:
     """
     See that no file is to be written twice, as what went there first would be lost; a device can take both.
 

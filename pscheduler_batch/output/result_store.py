@@ -69,7 +69,7 @@ def open_unnamed() -> BinaryIO:
     return tempfile.TemporaryFile()
 
 
-class KeptResults:
+class ResultStore:
     """The results of one batch."""
 
     def __init__(
@@ -134,7 +134,7 @@ class KeptResults:
         for number in sorted(entries):
             yield self._read(entries[number])
 
-    def fitting(self, room: int) -> Set[Key]:
+    def select_within(self, room: int) -> Set[Key]:
         """
         Choose results that have no more characters than there is room for; failed ones first.
 
@@ -207,7 +207,7 @@ def _unreadable(reason: Optional[str]) -> KeepingError:
 class _JobTexts:
     """The texts of one job, as often as they are wanted."""
 
-    def __init__(self, kept: KeptResults, job: int) -> None:
+    def __init__(self, kept: ResultStore, job: int) -> None:
         self._kept = kept
         self._job = job
 

@@ -16,7 +16,7 @@ from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.pointers import steps_of
-from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.text import HIDDEN
 
 # How much of a task is shown; what is larger is narrowed down to the part in question.
@@ -26,7 +26,7 @@ _NOTHING = object()
 
 
 @dataclass(frozen=True)
-class Course:
+class TaskHistory:
     """
     A task on its way through the transforms.
 
@@ -43,10 +43,10 @@ class Course:
     @cached_property
     def known(self) -> JSON:
         """The secrets that a transform may have put elsewhere, as pairs that hold them; tasks may be large."""
-        return as_pairs(secrets_of([*self.values, self.given]))
+        return as_secret_pairs(find_secrets([*self.values, self.given]))
 
 
-def blame(problem: Problem, course: Course) -> Problem:
+def blame(problem: Problem, course: TaskHistory) -> Problem:
     """
     Say which transform it was.
 
@@ -77,22 +77,22 @@ def _is_so(problem: Problem, value: JSON) -> bool:
     return any((other.where, other.reason) == (problem.where, problem.reason) for other in check_task(value))
 
 
-def _differs(problem: Problem, course: Course, step: int) -> bool:
+def _differs(problem: Problem, course: TaskHistory, step: int) -> bool:
     steps = steps_of(problem.where)
     before, after = (_value_at(value, steps) for value in course.values[step - 1 : step + 1])
     return bool(before != after)
 
 
-def _changed(problem: Problem, course: Course, step: int, words: str) -> Problem:
+def _changed(problem: Problem, course: TaskHistory, step: int, words: str) -> Problem:
     before, after = course.values[step - 1], course.values[step]
     change = show_change(course.transforms[step - 1].where, before, after, near=problem.where, known=course.known)
     return replace(_told(problem, course, words), change=change)
 
 
-def _told(problem: Problem, course: Course, words: str) -> Problem:
+def _told(problem: Problem, course: TaskHistory, words: str) -> Problem:
     known = course.known
-    where = _pointer([conceal(step, known) for step in steps_of(problem.where)])
-    return replace(problem, where=where, reason=f"{conceal(problem.reason, known)} ({words})")
+    where = _pointer([redact(step, known) for step in steps_of(problem.where)])
+    return replace(problem, where=where, reason=f"{redact(problem.reason, known)} ({words})")
 
 
 def show_input(transform: str, went_in: JSON, *, known: JSON) -> Change:
@@ -129,7 +129,7 @@ def show_change(transform: str, before: JSON, after: JSON, *, near: str, known: 
         texts = (shown[0], shown[1])
         if max(map(len, texts)) <= _SHOWN:
             break
-    part = _pointer([conceal(step, known) for step in steps_of(part)])
+    part = _pointer([redact(step, known) for step in steps_of(part)])
     return Change(transform, part, *(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…" for text in texts))
 
 
@@ -153,7 +153,7 @@ def _shown(value: JSON, known: JSON) -> str:
 def _text(value: JSON, known: JSON) -> str:
     """Write a value without secrets, whether they are where they belong or were put elsewhere."""
     try:
-        return conceal(json.dumps(_without_secrets(value), ensure_ascii=False), known)
+        return redact(json.dumps(_without_secrets(value), ensure_ascii=False), known)
     except RecursionError:
         return "…"
 

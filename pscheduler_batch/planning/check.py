@@ -16,13 +16,13 @@ from pscheduler_batch.errors import Change, InputError, Problem
 from pscheduler_batch.input.loader import load_right_parts
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch, Plan
-from pscheduler_batch.planning.check_result import Checked
+from pscheduler_batch.planning.check_result import CheckResult
 from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
 from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
 
 if TYPE_CHECKING:
-    from pscheduler_batch.planning.server_problems import Question
+    from pscheduler_batch.planning.server_problems import DistinctTest
     from pscheduler_batch.transforms.running_script import Running
 
 # How long a script may take; one that does what is asked of it takes some thousandths of a second.
@@ -39,7 +39,7 @@ def check_batch(
     max_iterations: int = DEFAULT_MAX_ITERATIONS,
     limit: timedelta = DEFAULT_LIMIT,
     with_questions: bool = False,
-) -> Checked:
+) -> CheckResult:
     """
     Check a batch: its format, its transforms in every iteration, and every task that comes out of them.
 
@@ -56,13 +56,13 @@ def check_batch(
     try:
         loaded = load_right_parts(data, source=source)
     except InputError as error:
-        return Checked(source, error.text, None, 0, error.problems)
+        return CheckResult(source, error.text, None, 0, error.problems)
     if loaded.batch is None:
-        return Checked(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
+        return CheckResult(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
     batch = loaded.batch
     found = _Found.of(_work_out(batch, max_iterations, limit, with_questions=with_questions))
     problems = in_order([*loaded.problems, *found.problems], batch.document)
-    return Checked(source, batch.text, batch, found.iterations, tuple(problems), found.questions)
+    return CheckResult(source, batch.text, batch, found.iterations, tuple(problems), found.questions)
 
 
 def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_questions: bool) -> Mapping[str, Any]:
@@ -98,9 +98,9 @@ def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: 
 
 
 def _questions(plan: Plan) -> List[Dict[str, Any]]:
-    from pscheduler_batch.planning.server_problems import questions_of  # noqa: PLC0415 - only needed where servers are asked
+    from pscheduler_batch.planning.server_problems import distinct_tests  # noqa: PLC0415 - only needed where servers are asked
 
-    return [asdict(question) for question in questions_of(plan)]
+    return [asdict(question) for question in distinct_tests(plan)]
 
 
 def _ended_problem(batch: Batch, running: Running, reason: str) -> Problem:
@@ -123,7 +123,7 @@ def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
 class _Found:
     problems: Tuple[Problem, ...]
     iterations: int
-    questions: Tuple[Question, ...]
+    questions: Tuple[DistinctTest, ...]
 
     @classmethod
     def of(cls, reply: Mapping[str, Any]) -> _Found:
@@ -140,8 +140,8 @@ def _to_problem(pairs: Mapping[str, Any]) -> Problem:
     return Problem(**{**pairs, "change": None if change is None else Change(**change)})
 
 
-def _to_question(pairs: Mapping[str, Any]) -> Question:
-    from pscheduler_batch.planning.server_problems import Question, Wanted  # noqa: PLC0415 - only needed where servers are asked
+def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:
+    from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest  # noqa: PLC0415 - only needed where servers are asked
 
-    wanted = (Wanted(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
-    return Question(pairs["test_type"], pairs["spec"], tuple(wanted))
+    wanted = (UseOfTest(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
+    return DistinctTest(pairs["test_type"], pairs["spec"], tuple(wanted))

@@ -15,11 +15,11 @@ from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
 
 if TYPE_CHECKING:
-    from pscheduler_batch.planning.server_problems import Question
+    from pscheduler_batch.planning.server_problems import DistinctTest
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """
     What is known of a batch after checking it.
 
@@ -37,7 +37,7 @@ class Checked:
     batch: Optional[Batch]
     iterations: int
     problems: Tuple[Problem, ...]
-    questions: Tuple[Question, ...] = ()
+    questions: Tuple[DistinctTest, ...] = ()
 
     @property
     def errors(self) -> Tuple[Problem, ...]:
@@ -54,7 +54,7 @@ class Checked:
         """Whether the batch can be run; the exit status of the command is 0 or 1 by this."""
         return not self.errors
 
-    def with_problems(self, more: Iterable[Problem]) -> Checked:
+    def with_problems(self, more: Iterable[Problem]) -> CheckResult:
         """
         Add what the servers had to say.
 
@@ -66,7 +66,7 @@ class Checked:
         return replace(self, problems=tuple(in_order(located, document)))
 
 
-def render_text(checked: Checked) -> str:
+def render_text(checked: CheckResult) -> str:
     """Write what is wrong and what is strange for the standard error; "" where there is nothing of either."""
     if not checked.problems:
         return ""
@@ -75,7 +75,7 @@ def render_text(checked: Checked) -> str:
     return render_problems(checked.problems, text=checked.text, source=checked.source)
 
 
-def render_summary(checked: Checked, *, asked: bool = False) -> str:
+def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     """
     Say in a line for the standard output that a batch is right.
 
@@ -93,7 +93,7 @@ def render_summary(checked: Checked, *, asked: bool = False) -> str:
     return f"{checked.source}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
 
 
-def render_json(checked: Checked) -> str:
+def render_json(checked: CheckResult) -> str:
     """
     Write what was found for editors and other programs, as one JSON object with a newline behind it.
 

@@ -19,7 +19,7 @@ from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.iteration_problems import IterationProblems
-from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
 from pscheduler_batch.transforms.script import ScriptError
@@ -191,7 +191,7 @@ class _Planning:
         """Collect the secrets that the transforms of each task of a job are given."""
         if not self.transforms.steps(job):
             return [None]
-        return [as_pairs(secrets_of([task, self.transforms.secrets(job)])) for task in job.tasks]
+        return [as_secret_pairs(find_secrets([task, self.transforms.secrets(job)])) for task in job.tasks]
 
     def _count(self, job: Job) -> Optional[int]:
         count = len(job.tasks) if job.task_is_array else self._given_count(job)
@@ -268,7 +268,7 @@ class _Planning:
             self.from_scripts = True
             known = [task, error.went_in, self.transforms.secrets(job)]
             # What an earlier step made of a secret is no secret to the one that failed.
-            failed = Problem(error.where, conceal(error.reason, known))
+            failed = Problem(error.where, redact(error.reason, known))
             found.add(failed, number, partial(_with_input, failed, error.went_in, known))
             return task
         problems = check_task(values[-1])
@@ -279,7 +279,7 @@ class _Planning:
 
     def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
-            changed = conceal(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
+            changed = redact(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
             reason = (
                 f"the transforms changed the number {changed}; "
                 "jq cannot hold whole numbers above 2^53 (write it as a string)"
@@ -294,9 +294,9 @@ def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
 
 
 def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, values: Sequence[JSON]) -> Problem:
-    from pscheduler_batch.planning.blame import Course, blame  # noqa: PLC0415 - only needed when something is wrong
+    from pscheduler_batch.planning.blame import TaskHistory, blame  # noqa: PLC0415 - only needed when something is wrong
 
-    course = Course(transforms.steps(job), values, transforms.secrets(job))
+    course = TaskHistory(transforms.steps(job), values, transforms.secrets(job))
     return _placed(job, number, blame(problem, course))
 
 

@@ -22,9 +22,9 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import Requester, RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import JSON
-from pscheduler_batch.planning.server_problems import Question, ServerProblem, sum_up
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, sum_up
 from pscheduler_batch.pointers import steps_of
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import (
     api_url,
     decipher_json,
@@ -51,7 +51,7 @@ _NAMED = 30
 _PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
 
 
-async def check_on_servers(questions: Sequence[Question], exchange: Requester, hosts: Hosts) -> List[Problem]:
+async def check_on_servers(questions: Sequence[DistinctTest], exchange: Requester, hosts: Hosts) -> List[Problem]:
     """
     Ask the servers about the tests of a batch.
 
@@ -104,7 +104,7 @@ class _Assist:
             raise ReplyError("did not list its tests; is it pScheduler?", doing=doing, url=shown(url))
         return {unquote(href.rstrip("/").rpartition("/")[2]) for href in hrefs if isinstance(href, str)}
 
-    async def ask(self, question: Question, known: Set[str]) -> _Answer:
+    async def ask(self, question: DistinctTest, known: Set[str]) -> _Answer:
         """Ask everything about one test."""
         if question.test_type not in known:
             return _Answer((ServerProblem(question, "/test/type", self._why_unknown(question.test_type, known)),))
@@ -134,7 +134,7 @@ class _Assist:
             f"{reason}; its tests are {list_names([*named[:_NAMED], *more])}" if named else f"{reason}, nor any other"
         )
 
-    async def _judge(self, question: Question) -> List[ServerProblem]:
+    async def _judge(self, question: DistinctTest) -> List[ServerProblem]:
         url = validity_url(self._hosts.assist, question.test_type, question.spec)
         doing = "checking the specification"
         value = decipher_json(await self._get(url, doing), doing=doing, url=url)
@@ -152,7 +152,7 @@ class _Assist:
             ServerProblem(question, f"/test/spec{suffix}", f"the assist {self._hosts.assist} refuses this: {words}")
         ]
 
-    async def _participants(self, question: Question) -> Tuple[str, Tuple[str, ...]]:
+    async def _participants(self, question: DistinctTest) -> Tuple[str, Tuple[str, ...]]:
         url = participants_url(self._hosts.assist, question.test_type, question.spec)
         first, *others = decipher_participants(await self._get(url, "finding participants"), url=url)
         if self._hosts.only is not None:
@@ -161,7 +161,7 @@ class _Assist:
 
 
 async def _ask_participants(
-    questions: Sequence[Question], answers: Sequence[_Answer], exchange: Requester, hosts: Hosts
+    questions: Sequence[DistinctTest], answers: Sequence[_Answer], exchange: Requester, hosts: Hosts
 ) -> List[ServerProblem]:
     """Ask everybody once who takes part in any test whether it is there; the assist has answered already."""
     leads = {answer.lead for answer in answers if answer.lead is not None}
@@ -171,7 +171,7 @@ async def _ask_participants(
     async def ask(host: str) -> None:
         try:
             if host_of(api_url(host)) != host_of(api_url(hosts.assist)):
-                await _demand_presence(host, exchange, hosts)
+                await _require_presence(host, exchange, hosts)
         except ValueError as error:
             silent[host] = str(error)
         except SchedulerError as error:
@@ -192,7 +192,7 @@ async def _ask_participants(
     return problems
 
 
-async def _demand_presence(host: str, exchange: Requester, hosts: Hosts) -> None:
+async def _require_presence(host: str, exchange: Requester, hosts: Hosts) -> None:
     url = hostname_url(host)
     doing = "asking for the host's name"
     name = decipher_json(await exchange.request("GET", url, doing=doing, bind=hosts.bind), doing=doing, url=url)
@@ -220,7 +220,7 @@ def _words(error: SchedulerError, spec: JSON = None) -> str:
 
 
 def _quote(text: str, spec: JSON) -> str:
-    line = " ".join(conceal(text, spec).split())
+    line = " ".join(redact(text, spec).split())
     return printable(line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…")
 
 

@@ -13,7 +13,7 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Set, Tuple
 from pscheduler_batch.errors import ERROR, Problem
 from pscheduler_batch.model import JSON, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.iteration_problems import FURTHER, MOST_REASONS, name_iterations
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import show
 
 
@@ -29,7 +29,7 @@ class ServerProblem:
         severity: "error", or "warning" for what could not be found out.
     """
 
-    question: Question
+    question: DistinctTest
     part: str
     reason: str
     severity: str = ERROR
@@ -42,7 +42,7 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
     Returns:
         The problems with their places in the input; of each place there are a few, and one for the rest.
     """
-    groups: Dict[Tuple[str, str, str], List[Tuple[ServerProblem, Wanted]]] = {}
+    groups: Dict[Tuple[str, str, str], List[Tuple[ServerProblem, UseOfTest]]] = {}
     reasons: Dict[str, Set[str]] = {}
     for problem, wanted in _places(found):
         where = f"{wanted.where}{problem.part}"
@@ -57,28 +57,28 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
     ]
 
 
-def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, Wanted]]:
+def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, UseOfTest]]:
     return ((problem, wanted) for problem in found for wanted in problem.question.wanted)
 
 
-def _during(group: List[Tuple[ServerProblem, Wanted]]) -> str:
+def _during(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
     first = group[0][1]
     numbers = sorted({number for _, wanted in group for number in wanted.iterations})
     return "" if len(numbers) == first.among else name_iterations(first.label, numbers)
 
 
-def _test_words(group: List[Tuple[ServerProblem, Wanted]]) -> str:
+def _test_words(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
     """Show the first of the tests, if none of the input is like it."""
     problem, wanted = group[0]
     if not wanted.transformed:
         return ""
     test = {"type": problem.question.test_type, "spec": problem.question.spec}
     first = "" if len(group) == 1 else "the first "
-    return f" ({first}after the transforms: {conceal(show(test), test['spec'])})"
+    return f" ({first}after the transforms: {redact(show(test), test['spec'])})"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class UseOfTest:
     """
     Where a test is wanted.
 
@@ -98,7 +98,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Question:
+class DistinctTest:
     """
     A test with its specification.
 
@@ -110,10 +110,10 @@ class Question:
 
     test_type: str
     spec: JSON
-    wanted: Tuple[Wanted, ...]
+    wanted: Tuple[UseOfTest, ...]
 
 
-def questions_of(plan: Plan) -> Tuple[Question, ...]:
+def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
     """
     Collect the distinct tests of a plan; those are what a server's answers depend on.
 
@@ -121,15 +121,15 @@ def questions_of(plan: Plan) -> Tuple[Question, ...]:
         One question for each type and specification, in the order in which they are first wanted.
     """
     tests: Dict[str, JSONObject] = {}
-    wanted: Dict[str, List[Wanted]] = {}
+    wanted: Dict[str, List[UseOfTest]] = {}
     for job_plan in plan.jobs:
         job = job_plan.job
         for (key, where), numbers in _iterations_by_test(job_plan, tests).items():
             among = 1 if job.task_is_array else len(job_plan.iterations)
             written = job.tasks[numbers[0] if job.task_is_array else 0].get("test")
-            place = Wanted(where, job.label, tuple(numbers), among, transformed=written != tests[key])
+            place = UseOfTest(where, job.label, tuple(numbers), among, transformed=written != tests[key])
             wanted.setdefault(key, []).append(place)
-    return tuple(Question(tests[key]["type"], tests[key]["spec"], tuple(places)) for key, places in wanted.items())
+    return tuple(DistinctTest(tests[key]["type"], tests[key]["spec"], tuple(places)) for key, places in wanted.items())
 
 
 def _iterations_by_test(job_plan: JobPlan, tests: Dict[str, JSONObject]) -> Mapping[Tuple[str, str], List[int]]:

@@ -24,7 +24,7 @@ _STEP = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Allowance:
+class ServerDelays:
     """
     What a server needs for a task before it starts.
 
@@ -45,7 +45,7 @@ class Allowance:
 
 
 # The least that servers were seen to need (recordings c01 to c36 for posting; d00 to e08 and g30 to g34 for the rest).
-IDLE_SERVER = Allowance(timedelta(seconds=2), timedelta(seconds=1), timedelta(seconds=5))
+IDLE_SERVER = ServerDelays(timedelta(seconds=2), timedelta(seconds=1), timedelta(seconds=5))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Timeline:
 
     jobs: Tuple[JobTimes, ...]
     total: timedelta
-    allowance: Allowance
+    allowance: ServerDelays
 
     @property
     def count(self) -> int:
@@ -126,7 +126,7 @@ class Timeline:
         return sum(times.length is None for job in self.jobs for times in job.iterations)
 
 
-def lay_out(plan: Plan, allowance: Allowance = IDLE_SERVER) -> Timeline:
+def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline:
     """
     Work out when what happens.
 
@@ -147,7 +147,7 @@ def lay_out(plan: Plan, allowance: Allowance = IDLE_SERVER) -> Timeline:
     return Timeline(tuple(jobs), now, allowance)
 
 
-def setup_problems(batch: Batch, plan: Plan, allowance: Allowance = IDLE_SERVER) -> Tuple[Problem, ...]:
+def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Tuple[Problem, ...]:
     """
     Find the jobs with so many tasks that a server cannot have them all before the synchronized start.
 
@@ -159,7 +159,7 @@ def setup_problems(batch: Batch, plan: Plan, allowance: Allowance = IDLE_SERVER)
     """
     found = [
         Problem(f"{times.job.where}/setup-time", _late_words(times, allowance), severity=WARNING)
-        for times in lay_out(plan, allowance).jobs
+        for times in make_timeline(plan, allowance).jobs
         if any(iteration.late for iteration in times.iterations)
     ]
     return tuple(locate_problems(found, batch.text))
@@ -180,7 +180,7 @@ def enough_setup_time(least: timedelta) -> str:
     return format_duration(-(-(least + DEFAULT_SETUP_TIME) // _STEP) * _STEP)
 
 
-def _lay_out_job(plan: JobPlan, begins: timedelta, allowance: Allowance) -> JobTimes:
+def _lay_out_job(plan: JobPlan, begins: timedelta, allowance: ServerDelays) -> JobTimes:
     job = plan.job
     start: Optional[timedelta] = None
     if job.sync_start and plan.iterations:
@@ -193,7 +193,7 @@ def _lay_out_job(plan: JobPlan, begins: timedelta, allowance: Allowance) -> JobT
     return JobTimes(job, tuple(iterations), begins, ends, start)
 
 
-def _one_after_another(plan: JobPlan, begins: timedelta, allowance: Allowance) -> List[IterationTimes]:
+def _one_after_another(plan: JobPlan, begins: timedelta, allowance: ServerDelays) -> List[IterationTimes]:
     found: List[IterationTimes] = []
     now = begins
     for iteration in plan.iterations:
@@ -204,7 +204,7 @@ def _one_after_another(plan: JobPlan, begins: timedelta, allowance: Allowance) -
 
 
 def _side_by_side(
-    plan: JobPlan, begins: timedelta, start: Optional[timedelta], allowance: Allowance
+    plan: JobPlan, begins: timedelta, start: Optional[timedelta], allowance: ServerDelays
 ) -> List[IterationTimes]:
     found: List[IterationTimes] = []
     free: Dict[Optional[str], timedelta] = {}
@@ -225,7 +225,7 @@ def _times(iteration: Iteration, posted: timedelta, starts: timedelta, *, late: 
     return IterationTimes(iteration, posted, starts, known_length(iteration.task), slip_of(iteration.task), late)
 
 
-def _late_words(times: JobTimes, allowance: Allowance) -> str:
+def _late_words(times: JobTimes, allowance: ServerDelays) -> str:
     job, count = times.job, len(times.iterations)
     last = max(times.iterations, key=lambda iteration: iteration.starts)
     accepted = last.starts - allowance.scheduling - allowance.setup - times.begins

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, List, Optional
 
 from pscheduler_batch.model import JSON
-from pscheduler_batch.report.rows import Account, Figure, Row
+from pscheduler_batch.report.rows import BatchReport, Figure, Row
 from pscheduler_batch.report.words import one_line
 
 # The columns that are always there, in this order; figures and what varies between iterations follow.
@@ -45,7 +45,7 @@ class CsvReport:
     CR and LF, and no cell holds a line end.
     """
 
-    def render(self, account: Account) -> str:
+    def render(self, account: BatchReport) -> str:
         """Write the lines, the names of the columns first."""
         names = [*COLUMNS]
         # Dictionaries, as they keep the order in which columns are first met.

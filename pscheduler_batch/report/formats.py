@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Dict, Protocol
 
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.report.rows import Account
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.text import printable
 
 # By its name on the command line, where the class of each format is.
@@ -37,7 +37,7 @@ class FormatError(BatchError):
 class Report(Protocol):
     """One format of reports."""
 
-    def render(self, account: Account) -> str:
+    def render(self, account: BatchReport) -> str:
         """Write a whole report."""
         ...
 
@@ -62,7 +62,7 @@ def format_of_file(name: str) -> str:
     return _SUFFIXES.get(suffix, DEFAULT_FORMAT)
 
 
-def demand_format(name: str) -> None:
+def require_format(name: str) -> None:
     """
     See that reports can be written in a format, before a batch is run that is to be reported on; nothing is loaded.
 
@@ -80,7 +80,7 @@ def demand_format(name: str) -> None:
         )
 
 
-def render_report(name: str, account: Account) -> bytes:
+def render_report(name: str, account: BatchReport) -> bytes:
     """
     Write a report as it stands in a file.
 
@@ -94,7 +94,7 @@ def render_report(name: str, account: Account) -> bytes:
     Raises:
         FormatError: A library that the format needs is not installed.
     """
-    demand_format(name)
+    require_format(name)
     module, class_name = FORMATS[name].split(":")
     report: Report = getattr(import_module(module), class_name)()
     return report.render(account).encode("utf-8", "replace")

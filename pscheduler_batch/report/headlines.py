@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.rows import Figure
-from pscheduler_batch.report.words import BITS, MILLISECONDS, figure_words, is_number, number_words, span_words
+from pscheduler_batch.report.words import BITS, MILLISECONDS, figure_words, is_number, number_words, short_duration
 
 # What a result of latency counts its packets in, where the task does not say: seconds, pScheduler's own default.
 _BUCKET_WIDTH = 0.001
@@ -140,14 +140,14 @@ def _simplestream(result: Object, _: Object) -> Headline:
     changed = "sent" in result and result.get("sent") != result.get("received")
     return _headline(
         [_figure("stream-time", "Time until received", seconds, "s")],
-        "" if seconds is None else f"received after {span_words(seconds)}",
+        "" if seconds is None else f"received after {short_duration(seconds)}",
         "not what was sent" if changed else "",
     )
 
 
 def _idle(result: Object, _: Object) -> Headline:
     seconds = _seconds(result.get("time-slept", result.get("duration")))
-    said = "" if seconds is None else f"slept {span_words(seconds)}"
+    said = "" if seconds is None else f"slept {short_duration(seconds)}"
     return _headline([_figure("idle-time", "Time slept", seconds, "s")], said)
 
 

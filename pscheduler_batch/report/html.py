@@ -23,8 +23,8 @@ from pscheduler_batch.model import JSON
 from pscheduler_batch.report.html_table import Cell, Column, columns_of, same_of
 from pscheduler_batch.report.legible import block, in_zone, moment
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
-from pscheduler_batch.report.rows import MOST_CHARACTERS, Account, Row
-from pscheduler_batch.report.words import duration_words, one_line, span_words
+from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport, Row
+from pscheduler_batch.report.words import duration_words, one_line, short_duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -134,7 +134,7 @@ class HtmlReport:
         """
         self._most_characters = most_characters
 
-    def render(self, account: Account) -> str:
+    def render(self, account: BatchReport) -> str:
         """
         Write the page.
 
@@ -148,7 +148,7 @@ class HtmlReport:
 class _Contents:
     """What the template shows, gathered job by job."""
 
-    def __init__(self, account: Account, most_characters: int) -> None:
+    def __init__(self, account: BatchReport, most_characters: int) -> None:
         self._kept = _kept(account.rows, most_characters)
         self._pages: List[str] = []
         self._drawings: List[Dict[str, Any]] = []
@@ -244,11 +244,11 @@ class Verdict:
     words: str
 
 
-def verdict_of(account: Account) -> Verdict:
+def verdict_of(account: BatchReport) -> Verdict:
     """
     Say first what people want to know first.
 
-    >>> verdict_of(Account((), None, None, "no lead was found", ())).words
+    >>> verdict_of(BatchReport((), None, None, "no lead was found", ())).words
     'The batch was not carried through'
     """
     count, failed = len(account.rows), len(account.failed)
@@ -299,7 +299,7 @@ def _environment() -> Environment:
         reason=lambda text: one_line(text, _REASON),
         state=lambda text: one_line(text, _STATE),
         moment=moment,
-        span=lambda length: span_words(length.total_seconds()),
+        span=lambda length: short_duration(length.total_seconds()),
         duration=duration_words,
     )
     return environment
@@ -338,7 +338,7 @@ def _data(value: JSON) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _localized(account: Account) -> Account:
+def _localized(account: BatchReport) -> BatchReport:
     """Bring all times into the zone in which the batch was run."""
     first = account.start or next((row.start for row in account.rows if row.start is not None), None)
     zone = None if first is None else first.tzinfo
@@ -392,4 +392,4 @@ def _facts(rows: Sequence[Row]) -> Iterator[Tuple[str, str]]:
         yield ("First start" if len(starts) > 1 else "Start"), moment(min(starts))
     ends = [row.end for row in rows if row.end is not None]
     if ends and starts:
-        yield "Took", span_words((max(ends) - min(starts)).total_seconds())
+        yield "Took", short_duration((max(ends) - min(starts)).total_seconds())

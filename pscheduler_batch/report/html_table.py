@@ -9,7 +9,7 @@ from typing import Callable, Dict, Optional, Sequence, Tuple
 from pscheduler_batch.report.legible import time_of_day
 from pscheduler_batch.report.plots import delay_of
 from pscheduler_batch.report.rows import Row
-from pscheduler_batch.report.words import duration_words, figure_words, is_number, one_line, span_words
+from pscheduler_batch.report.words import duration_words, figure_words, is_number, one_line, short_duration
 from pscheduler_batch.text import show
 
 _MOST_VARIED = 3
@@ -153,7 +153,9 @@ def _seconds_since_epoch(when: datetime) -> str:
 def _after_plan(row: Row) -> Cell:
     delay = delay_of(row)
     return (
-        Cell(_NOTHING) if delay is None else Cell(span_words(delay.total_seconds()), order=str(delay.total_seconds()))
+        Cell(_NOTHING)
+        if delay is None
+        else Cell(short_duration(delay.total_seconds()), order=str(delay.total_seconds()))
     )
 
 

@@ -15,7 +15,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
 from pscheduler_batch.report.legible import block
-from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.words import one_line
 
 # CI systems show a message in one line, and keep all output of all cases in memory.
@@ -28,7 +28,7 @@ _NAME = "pscheduler-batch"
 class JunitReport:
     """A suite for every job that was run, one for each that was not, and one for the batch where it broke off."""
 
-    def render(self, account: Account) -> str:
+    def render(self, account: BatchReport) -> str:
         """Write the document."""
         root = ET.Element("testsuites", name=_NAME)
         for _, rows in groupby(account.rows, key=lambda row: row.job):

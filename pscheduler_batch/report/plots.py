@@ -9,7 +9,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.report.legible import time_of_day
 from pscheduler_batch.report.rows import Row
-from pscheduler_batch.report.words import is_number, one_line, span_words
+from pscheduler_batch.report.words import is_number, one_line, short_duration
 from pscheduler_batch.text import list_names
 
 # The distances between the marks of a time line, in seconds.
@@ -228,7 +228,7 @@ def _bar(lane: int, name: str, row: Row, origin: datetime) -> Bar:
 
 
 def _span(length: timedelta) -> str:
-    return span_words(length.total_seconds())
+    return short_duration(length.total_seconds())
 
 
 def _seconds(length: timedelta) -> float:

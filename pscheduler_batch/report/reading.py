@@ -75,7 +75,7 @@ def read_output(data: bytes, *, source: str) -> Dict[str, Any]:
         named = [str(Problem(pointer(path), reason)) for path, reason in problems[:_NAMED]]
         more = len(problems) - len(named)
         raise ReportError(source, "\n".join([*named, *([f"and {more} more places like these"] if more else [])]))
-    _demand_results(document, source)
+    _require_results(document, source)
     return document
 
 
@@ -140,7 +140,7 @@ def _problems_of_result(result: Any, path: Path) -> Iterator[Tuple[Path, str]]:
             yield (*path, "runs", number), _expected("an object", run)
 
 
-def _demand_results(document: Mapping[str, Any], source: str) -> None:
+def _require_results(document: Mapping[str, Any], source: str) -> None:
     """Refuse what has the shape of an output, but nothing in it that ever happened."""
     if "batch" in document:
         return

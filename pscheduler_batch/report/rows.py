@@ -104,7 +104,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Account:
+class BatchReport:
     """
     What became of a whole batch.
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
-from pscheduler_batch.report.rows import Account, Row
-from pscheduler_batch.report.words import duration_words, figure_words, one_line, span_words
+from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.words import duration_words, figure_words, one_line, short_duration
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def failure_lines(failed: Sequence[Row]) -> List[Text]:
     return lines
 
 
-def totals_line(account: Account) -> str:
+def totals_line(account: BatchReport) -> str:
     """Say in one line what became of a batch, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
     count, failed = len(account.rows), len(account.failed)
     said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
     parts = [said if count else "no runs"]
     if account.start is not None and account.end is not None and account.end >= account.start:
-        parts.append(span_words(round((account.end - account.start).total_seconds(), 1)))
+        parts.append(short_duration(round((account.end - account.start).total_seconds(), 1)))
     if account.unrun:
         names = ", ".join(one_line(label, WIDEST) for label in account.unrun[:NAMED])
         more = f" and {len(account.unrun) - NAMED:,} more" if len(account.unrun) > NAMED else ""
@@ -112,7 +112,7 @@ def _result_words(row: Row) -> str:
     """Give the headline; what failed without one has its reason below the table."""
     if not row.succeeded and not row.figures:
         return ""
-    late = "" if row.late is None else f", {span_words(row.late.total_seconds())} late"
+    late = "" if row.late is None else f", {short_duration(row.late.total_seconds())} late"
     return one_line(row.headline, WIDEST) + late
 
 

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, List, Mapping, Optional, Sequence, TextIO, Union
 
 from pscheduler_batch.model import JSONObject
-from pscheduler_batch.report.accounts import account_of
-from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, render_lines, width_of
 from pscheduler_batch.terminal.table import make_table
@@ -28,7 +28,7 @@ _SIMPLER = str.maketrans({"→": "->", "…": "~"})
 
 
 def print_summary(
-    of: Union[JSONObject, Account],
+    of: Union[JSONObject, BatchReport],
     *,
     stream: Optional[TextIO],
     environ: Mapping[str, str],
@@ -48,7 +48,7 @@ def print_summary(
     """
     if stream is None:
         return
-    account = of if isinstance(of, Account) else account_of(of)
+    account = of if isinstance(of, BatchReport) else report_of(of)
     text = summary_of(
         account,
         width=width_of(stream, environ) if width is None else width,
@@ -59,7 +59,7 @@ def print_summary(
         stream.flush()
 
 
-def summary_of(account: Account, *, width: int, color: bool = False) -> str:
+def summary_of(account: BatchReport, *, width: int, color: bool = False) -> str:
     """
     Make the text of a summary.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, List
 
-from pscheduler_batch.report.rows import Account
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.run_table import failure_lines, row_columns, totals_line
 from pscheduler_batch.report.words import one_line
 from pscheduler_batch.terminal.capabilities import render_lines
@@ -28,7 +28,7 @@ class TextReport:
         """
         self._width = width
 
-    def render(self, account: Account) -> str:
+    def render(self, account: BatchReport) -> str:
         """Write the report, without colors."""
         parts: List[RenderableType] = []
         if account.rows:

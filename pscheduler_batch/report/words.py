@@ -74,11 +74,11 @@ def rate_words(bits: float) -> str:
     return f"{number_words(bits)} {_PREFIXES[prefix]}b/s"
 
 
-def span_words(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     """
     Write how long something took.
 
-    >>> [span_words(seconds) for seconds in (0.0042, 2.607, 59.97, 185, 7260, 90000)]
+    >>> [short_duration(seconds) for seconds in (0.0042, 2.607, 59.97, 185, 7260, 90000)]
     ['4.2 ms', '2.61 s', '1 min', '3 min 5 s', '2 h 1 min', '1 d 1 h']
     """
     size = abs(seconds)
@@ -108,13 +108,13 @@ def figure_words(figure: Figure) -> str:
     if figure.unit == BITS:
         return rate_words(figure.value)
     if figure.unit == MILLISECONDS and abs(figure.value) >= _KILO:
-        return span_words(figure.value / _KILO)
+        return short_duration(figure.value / _KILO)
     return f"{number_words(figure.value)} {figure.unit}".rstrip()
 
 
 def duration_words(row: Row) -> str:
     """Say how long a run took; nothing where that is not known."""
-    return "" if row.duration is None else span_words(row.duration.total_seconds())
+    return "" if row.duration is None else short_duration(row.duration.total_seconds())
 
 
 def is_number(value: object) -> bool:

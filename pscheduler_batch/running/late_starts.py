@@ -25,7 +25,7 @@ from pscheduler_batch.events import (
 )
 from pscheduler_batch.planning.planner import synchronized_start
 from pscheduler_batch.planning.timeline import enough_setup_time
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import label_words, shorten, time_words
 
 NONE = timedelta(0)
@@ -34,7 +34,7 @@ NONE = timedelta(0)
 LATEST = 8
 
 
-class Punctuality:
+class LateStarts:
     """Watches a batch, and warns where tasks are not in by their synchronized start; one object for each run of it."""
 
     def __init__(self, warn: Callable[[str], None], *, at_once: int) -> None:
@@ -140,7 +140,7 @@ class _Job:
         if late * (host.accepted + 1) <= left:
             return None
         self._foreseen = True
-        name = shorten(conceal(host.name, moved.iteration.private))
+        name = shorten(redact(host.name, moved.iteration.private))
         return (
             f'job "{shorten(self._job.label)}": not all its tasks will be in by their start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "

@@ -42,12 +42,12 @@ from pscheduler_batch.events import (
     watch_nothing,
 )
 from pscheduler_batch.input.locations import locate_problems
-from pscheduler_batch.journal.interface import NoJournal, Record
+from pscheduler_batch.journal.interface import Journal, NoJournal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
-from pscheduler_batch.output.result_store import KeptResults
+from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.running.job_order import Measured, by_turns, side_by_side, tell_nobody
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Tell
 from pscheduler_batch.scheduler.api import is_final
@@ -94,7 +94,7 @@ class Outcome:
         bugs: Exceptions that should never have happened; the iterations they hit are failures.
     """
 
-    results: KeptResults
+    results: ResultStore
     start: datetime
     end: datetime
     error: Optional[BatchError] = None
@@ -121,10 +121,10 @@ class Runner:
         clock: Clock,
         tell: Tell,
         *,
-        record: Optional[Record] = None,
+        record: Optional[Journal] = None,
         cancel: bool = True,
         watch: Watch = watch_nothing,
-        results: Optional[KeptResults] = None,
+        results: Optional[ResultStore] = None,
     ) -> None:
         """
         Prepare to run.
@@ -144,7 +144,7 @@ class Runner:
         self._record = record or NoJournal()
         self._cancel = cancel
         self._watch = watch
-        self._results = results or KeptResults(tell)
+        self._results = results or ResultStore(tell)
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
         self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
@@ -321,7 +321,7 @@ class Runner:
     def _broken_down(self, result: IterationResult, bug: BaseException) -> IterationResult:
         """Say of an iteration that a bug came in its way; what had been obtained stays."""
         self._bugs.append(bug)
-        said = conceal(f"{type(bug).__name__}: {bug}", result.iteration.private)
+        said = redact(f"{type(bug).__name__}: {bug}", result.iteration.private)
         message = f"this is a bug in pscheduler-batch: {said}"
         return replace(result, failure=Failure(message, "running the iteration", ""))
 

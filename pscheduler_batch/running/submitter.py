@@ -17,20 +17,20 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved, Watch, watch_nothing
 from pscheduler_batch.http.retry import Requester
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import host_of
-from pscheduler_batch.journal.interface import IterationPast, JournalError, NoJournal, Record
+from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
-from pscheduler_batch.redaction import conceal
-from pscheduler_batch.scheduler.client import Asker
-from pscheduler_batch.scheduler.first_run import FirstRuns, Posted
+from pscheduler_batch.redaction import redact
+from pscheduler_batch.scheduler.client import SchedulerClient
+from pscheduler_batch.scheduler.first_run import FirstRunFinder, Posted
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.participants import LeadFinder
 from pscheduler_batch.scheduler.posting import Poster, Posting
 from pscheduler_batch.scheduler.run_results import Fetcher
 from pscheduler_batch.scheduler.tasks import marked_task
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 Tell = Callable[[str], None]
 
@@ -80,7 +80,7 @@ class _Progress:
     """What has been obtained so far of one iteration, and who watches it."""
 
     result: IterationResult
-    asker: Asker
+    asker: SchedulerClient
     watch: Watch
     submitted: bool = False
     posted_at: Optional[datetime] = None
@@ -116,11 +116,11 @@ class Submitter:
         hosts: Hosts,
         clock: Clock,
         tell: Tell,
-        patience: Optional[Patience] = None,
+        patience: Optional[WaitLimits] = None,
         *,
-        record: Optional[Record] = None,
+        record: Optional[Journal] = None,
         new_mark: Optional[Callable[[], str]] = new_mark,
-        ending: Optional[Ending] = None,
+        ending: Optional[Shutdown] = None,
         watch: Watch = watch_nothing,
     ) -> None:
         """
@@ -137,10 +137,10 @@ class Submitter:
             ending: What the exchange is told by that the batch is being ended.
             watch: Is given an event each time an iteration gets to another state.
         """
-        self._asker = Asker(exchange, hosts, clock, patience or Patience(), ending, watch=watch)
+        self._asker = SchedulerClient(exchange, hosts, clock, patience or WaitLimits(), ending, watch=watch)
         self._leads = LeadFinder(self._asker)
         self._poster = Poster(self._asker, tell)
-        self._first_runs = FirstRuns(self._asker)
+        self._first_runs = FirstRunFinder(self._asker)
         self._fetcher = Fetcher(self._asker)
         self._tell = tell
         self._watch = watch
@@ -171,7 +171,7 @@ class Submitter:
         try:
             await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
-            message = conceal(str(error), iteration.private)
+            message = redact(str(error), iteration.private)
             self._tell(f"{iteration.label}: failed: {message}")
             doing, url = (error.doing, error.url) if isinstance(error, SchedulerError) else (DOING, "")
             progress.keep(failure=Failure(message, doing, url))
@@ -200,7 +200,7 @@ class Submitter:
                 progress.submitted = False
                 progress.keep(iteration=iteration, late=None, task_href=None)
                 task_href = await self._post(start, progress)
-                past = IterationPast()
+                past = IterationHistory()
         progress.keep(task_href=task_href)
         posted = progress.posted(task_href, start)
         progress.move(POSTED, host_of(task_href), start=start, end=self._first_runs.foreseen_end(posted))
@@ -255,7 +255,7 @@ class Submitter:
             self._tell(f"{iteration.label}: posted {seconds:.1f} s after its synchronized start")
         self._record.note_posted(iteration, task_href, progress.result.late)
 
-    async def _post_again(self, past: IterationPast, start: Optional[datetime], progress: _Progress) -> str:
+    async def _post_again(self, past: IterationHistory, start: Optional[datetime], progress: _Progress) -> str:
         """Find the task of a POST that an earlier try did not live to see answered, or else post it."""
         iteration = progress.result.iteration
         if past.mark is None or past.lead is None:
@@ -300,7 +300,7 @@ class Submitter:
         try:
             await self._poster.cancel(result.task_href or "")
         except SchedulerError as error:
-            self._tell(f"{result.iteration.label}: {conceal(str(error), result.iteration.private)}")
+            self._tell(f"{result.iteration.label}: {redact(str(error), result.iteration.private)}")
         else:
             self._note_gone(result.iteration, CANCELED)
 
@@ -309,7 +309,7 @@ class Submitter:
         try:
             was_there = await self._poster.cancel_abandoned(posting)
         except SchedulerError as error:
-            self._tell(f"{posting.iteration.label}: {conceal(str(error), posting.iteration.private)}")
+            self._tell(f"{posting.iteration.label}: {redact(str(error), posting.iteration.private)}")
         else:
             self._note_gone(posting.iteration, CANCELED if was_there else NEVER_POSTED)
 
@@ -343,7 +343,7 @@ def _conceal_failures(result: IterationResult) -> IterationResult:
     """Take the secrets of the task out of what servers said when they refused a format or ended a test."""
 
     def concealed(failure: Failure) -> Failure:
-        return replace(failure, message=conceal(failure.message, result.iteration.private))
+        return replace(failure, message=redact(failure.message, result.iteration.private))
 
     runs = tuple(
         replace(run, failures={media_type: concealed(failure) for media_type, failure in run.failures.items()})

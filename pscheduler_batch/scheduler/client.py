@@ -10,10 +10,10 @@ from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import Requester
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.scheduler.hosts import Hosts
-from pscheduler_batch.scheduler.waiting import Patience, server_offset
+from pscheduler_batch.scheduler.waiting import WaitLimits, server_offset
 
 # What a web server says in the place of a pScheduler that is being started again. A 504 is missing: that took long.
 AWAY = frozenset({502, 503})
@@ -22,7 +22,7 @@ INTERNAL = 500
 TOO_MANY = 429
 
 
-class Asker:
+class SchedulerClient:
     """
     Makes requests, and keeps what they say of the servers' clocks.
 
@@ -39,15 +39,15 @@ class Asker:
         exchange: Requester,
         hosts: Hosts,
         clock: Clock,
-        patience: Patience,
-        ending: Optional[Ending] = None,
+        patience: WaitLimits,
+        ending: Optional[Shutdown] = None,
         *,
         watch: Watch = watch_nothing,
     ) -> None:
         self.hosts = hosts
         self.clock = clock
         self.patience = patience
-        self.ending = ending or Ending()
+        self.ending = ending or Shutdown()
         self.max_connections = exchange.max_connections
         self._exchange = exchange
         self._watch = watch

@@ -13,7 +13,7 @@ from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSONObject, Run
 from pscheduler_batch.scheduler.api import decipher_json, decipher_run, first_run_url, is_final
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import Length, known_length
 from pscheduler_batch.scheduler.waiting import CUT
 
@@ -25,12 +25,12 @@ _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR})
 _NONE = timedelta(0)
 
 
-class FirstRuns:
+class FirstRunFinder:
     """Finds the first run of each task of a batch."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: SchedulerClient) -> None:
         self._asker = asker
-        self._foresight = Foresight()
+        self._foresight = RunEstimates()
 
     def foreseen_end(self, posted: Posted) -> Optional[datetime]:
         """Say when the run of a task can be over, by our clock; None where nobody knows."""
@@ -170,7 +170,7 @@ class Posted:
     start: Optional[datetime] = None
 
 
-class Foresight:
+class RunEstimates:
     """Says when runs can be over, and learns it from those that are; belongs to one batch."""
 
     def __init__(self) -> None:

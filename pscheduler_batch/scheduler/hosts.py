@@ -13,7 +13,7 @@ from pscheduler_batch.errors import BatchError
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.http.client import DEFAULT_MAX_CONNECTIONS, REPLY_SECONDS, Exchange
 from pscheduler_batch.http.retry import RetryingExchange, RetryPolicy
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import netloc
 
 LOOPBACK = "localhost"
@@ -132,7 +132,7 @@ class Connections:
         tell: Callable[[str], None],
         retry: Optional[RetryPolicy] = None,
         *,
-        ending: Optional[Ending] = None,
+        ending: Optional[Shutdown] = None,
         watch: Watch = watch_nothing,
     ) -> RetryingExchange:
         """

@@ -10,7 +10,7 @@ from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.scheduler.api import decipher_json, decipher_participants, participants_url, test_url
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 
 DOING = "finding participants"
 INTERNAL = 500
@@ -22,7 +22,7 @@ Participants = Tuple[Optional[str], ...]
 class LeadFinder:
     """Finds leads; asks for the participants of each test once."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: SchedulerClient) -> None:
         self._asker = asker
         self._asked: Dict[str, asyncio.Task[Participants]] = {}
 

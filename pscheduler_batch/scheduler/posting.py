@@ -18,9 +18,9 @@ from pscheduler_batch.http.request_slots import Slots
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Iteration, JSONObject
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import decipher_hrefs, decipher_task_href, marked_tasks_url, tasks_url
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import mark_pattern
 from pscheduler_batch.scheduler.waiting import CUT
 
@@ -64,7 +64,7 @@ class Poster:
         found: The URLs of tasks that were found by their marks.
     """
 
-    def __init__(self, asker: Asker, tell: Callable[[str], None]) -> None:
+    def __init__(self, asker: SchedulerClient, tell: Callable[[str], None]) -> None:
         self._asker = asker
         self._tell = tell
         self.abandoned: List[Posting] = []
@@ -153,7 +153,7 @@ class Poster:
             raise _with_hint(error, hint) from error
         if not _is_lost(error):
             return await self._demand_kept(lead, mark, error)
-        said = conceal(str(error), iteration.private)
+        said = redact(str(error), iteration.private)
         self._tell(f"{iteration.label}: {said}; looking for the task by its mark")
         return None
 

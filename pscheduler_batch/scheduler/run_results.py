@@ -18,7 +18,7 @@ from pscheduler_batch.scheduler.api import (
     reasons_of,
     runs_url,
 )
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import CUT, RunWaiter
 
 NOT_FOUND = 404
@@ -30,7 +30,7 @@ Seen = Callable[[Run], None]
 class Fetcher:
     """Waits for runs and fetches their results."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: SchedulerClient) -> None:
         self._asker = asker
 
     async def wait(self, run: Run, seen: Seen, moved: Seen = lambda _: None) -> Run:

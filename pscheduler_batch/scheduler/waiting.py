@@ -25,7 +25,7 @@ SAME_CLOCK = timedelta(seconds=2.5)
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitLimits:
     """
     How long to wait for what.
 
@@ -64,6 +64,7 @@ def server_offset(date: Optional[datetime], now: datetime, elapsed: timedelta = 
         now: Our time when it came.
         elapsed: How long it took to come.
 
+    >>> from datetime import timezone
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
     >>> server_offset(noon + timedelta(hours=2), noon).total_seconds(), server_offset(noon - timedelta(seconds=1), noon)
     (7200.0, datetime.timedelta(0))
@@ -80,7 +81,7 @@ ReadRun = Callable[[str, int], Awaitable[Tuple[Optional[Run], timedelta]]]
 class RunWaiter:
     """Waits for runs."""
 
-    def __init__(self, read: ReadRun, clock: Clock, patience: Patience, seen: Callable[[Run], None]) -> None:
+    def __init__(self, read: ReadRun, clock: Clock, patience: WaitLimits, seen: Callable[[Run], None]) -> None:
         """
         Prepare to wait.
 

@@ -30,7 +30,7 @@ from pscheduler_batch.events import (
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import error_of
 from pscheduler_batch.planning.planner import describe_job
-from pscheduler_batch.redaction import conceal
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES
 from pscheduler_batch.text import label_words, legible, shorten, time_words
 
@@ -52,7 +52,7 @@ def state_words(moved: IterationMoved) -> str:
     """Name the state of an iteration; what a server calls it may be anything."""
     if moved.state in KNOWN_STATES:
         return moved.state
-    return shorten(conceal(moved.state, moved.iteration.private))
+    return shorten(redact(moved.state, moved.iteration.private))
 
 
 def state_now(moved: IterationMoved, now: datetime) -> str:
@@ -66,11 +66,11 @@ def state_now(moved: IterationMoved, now: datetime) -> str:
     return state_words(moved)
 
 
-def span_words(span: timedelta) -> str:
+def clock_time(span: timedelta) -> str:
     """
     Write a span for people, in whole seconds, of which one that has begun counts.
 
-    >>> span_words(timedelta(seconds=6.2)), span_words(timedelta(hours=1, seconds=61)), span_words(timedelta(days=2))
+    >>> clock_time(timedelta(seconds=6.2)), clock_time(timedelta(hours=1, seconds=61)), clock_time(timedelta(days=2))
     ('0:07', '1:01:01', '2d 0:00:00')
     """
     seconds = -(-span // SECOND)
@@ -103,7 +103,7 @@ def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = Fal
         return ""
     if until <= now:
         return "due" if what == "ends" else ""
-    span = span_words(until - now)
+    span = clock_time(until - now)
     return span if briefly else f"{what} in {span}"
 
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pscheduler_batch.events import RequestHeldUp
-from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words, span_words, state_now
-from pscheduler_batch.terminal.progress_counts import Glance
+from pscheduler_batch.terminal.event_words import KNOWN_STATES, clock_time, countdown_words, state_now
+from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.text import label_words, legible, shorten
 
 # How wide the bar is, and what is left out where there is no room.
@@ -74,7 +74,7 @@ class Frames:
             _environ=environ,
         )
 
-    def render(self, glance: Glance, width: int, height: int) -> List[str]:
+    def render(self, glance: ProgressSnapshot, width: int, height: int) -> List[str]:
         """
         Make the lines of one moment.
 
@@ -96,13 +96,13 @@ class Frames:
         return capture.get().rstrip("\n").split("\n")
 
 
-def _bar_line(glance: Glance, width: int) -> RenderableType:
+def _bar_line(glance: ProgressSnapshot, width: int) -> RenderableType:
     done = glance.finished + glance.failed
     pieces = [f"{done:,} of {glance.total:,} done"]
     if glance.left:
         # Of later jobs nobody knows how long they take.
-        pieces.append(f"about {span_words(glance.left)} left{'' if glance.is_last else ' in this job'}")
-    pieces.append(f"{span_words(glance.at - glance.began)} so far")
+        pieces.append(f"about {clock_time(glance.left)} left{'' if glance.is_last else ' in this job'}")
+    pieces.append(f"{clock_time(glance.at - glance.began)} so far")
     bar = min(max(width // 3, BAR[0]), BAR[1])
     room = width - bar - 1
     if width < NARROW:
@@ -114,7 +114,7 @@ def _bar_line(glance: Glance, width: int) -> RenderableType:
     return line
 
 
-def _counts_line(glance: Glance, width: int) -> Text:
+def _counts_line(glance: ProgressSnapshot, width: int) -> Text:
     left = glance.total - glance.finished - glance.failed
     pieces = [f"{glance.failed:,} failed"] if glance.failed else []
     pieces += [f"{glance.finished:,} finished"]
@@ -141,7 +141,7 @@ def _held_up_line(held_up: RequestHeldUp, width: int) -> Text:
     return line
 
 
-def _iteration_lines(glance: Glance, width: int) -> List[Text]:
+def _iteration_lines(glance: ProgressSnapshot, width: int) -> List[Text]:
     briefly = width < NARROW
     cells = [
         (
@@ -192,7 +192,7 @@ def _cut_label(label: str, width: int) -> str:
     return f"{text.plain}{slash}{number}"
 
 
-def _rest_line(glance: Glance, width: int) -> Text:
+def _rest_line(glance: ProgressSnapshot, width: int) -> Text:
     number = sum(count for _, count in glance.others)
     known = [(state, count) for state, count in glance.others if state in KNOWN_STATES][:STATES]
     unnamed = number - sum(count for _, count in known)

@@ -15,7 +15,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
 from pscheduler_batch.events import Event, Interrupted
 from pscheduler_batch.terminal.event_words import PREFIX
 from pscheduler_batch.terminal.frames import Frames, rows_for
-from pscheduler_batch.terminal.progress_counts import Tally
+from pscheduler_batch.terminal.progress_counts import ProgressCounts
 from pscheduler_batch.terminal.screen import Screen
 from pscheduler_batch.text import printable
 
@@ -44,7 +44,7 @@ class LiveView:
         self._now = now
         self._frames = Frames(stream, environ)
         self._screen = Screen(stream)
-        self._tally = Tally()
+        self._tally = ProgressCounts()
         self._lines: List[str] = []
         self._shown: Optional[Tuple[object, ...]] = None
         self._begun = self._interrupted = self._stopped = self._over = False

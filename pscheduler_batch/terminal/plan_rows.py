@@ -13,7 +13,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import conceal, secrets_of
+from pscheduler_batch.redaction import find_secrets, redact
 from pscheduler_batch.scheduler.tasks import Length, destination_of
 from pscheduler_batch.text import HIDDEN, list_names, printable
 
@@ -120,13 +120,13 @@ def job_words(times: JobTimes) -> str:
     if count > 1:
         words += " in parallel" if job.parallel else " one after another"
     if job.parallel and job.backoff and count > 1:
-        words += f", posted {span_words(job.backoff)} apart"
+        words += f", posted {two_units(job.backoff)} apart"
     if times.start is not None:
         words += f", start at {clock(times.start)}" + (" together" if count > 1 else "")
-    words += f", at least {span_words(times.ends - times.begins)}"
+    words += f", at least {two_units(times.ends - times.begins)}"
     slips = [iteration.slip for iteration in times.iterations if iteration.slip]
     if slips:
-        words += f"; may start up to {span_words(max(slips))} later (slip)"
+        words += f"; may start up to {two_units(max(slips))} later (slip)"
     if job.continue_if is not None:
         words += "; then continue-if decides"
     return words
@@ -142,7 +142,7 @@ def varying_words(times: JobTimes) -> str:
     varying = varying_places(tasks)
     if not varying:
         return "all of them have the same task"
-    secrets = secrets_of(tasks)
+    secrets = find_secrets(tasks)
     shown = [f"{pointer(path)} {_range(path, values, secrets)}" for path, values in varying[:MOST_PLACES]]
     others = len(varying) - len(shown)
     if others:
@@ -188,11 +188,11 @@ def clock(moment: timedelta) -> str:
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
-def span_words(span: timedelta) -> str:
+def two_units(span: timedelta) -> str:
     """
     Write for how long, in the two largest units.
 
-    >>> span_words(timedelta(seconds=90)), span_words(timedelta(seconds=0.25)), span_words(timedelta(hours=49))
+    >>> two_units(timedelta(seconds=90)), two_units(timedelta(seconds=0.25)), two_units(timedelta(hours=49))
     ('1 min 30 s', '0.25 s', '2 d 1 h')
     """
     seconds = span.total_seconds()
@@ -211,7 +211,7 @@ def span_words(span: timedelta) -> str:
 
 def _destination(task: JSONObject) -> str:
     test = task.get("test")
-    return _text(conceal(destination_of(test.get("spec")), task)) if isinstance(test, Mapping) else ""
+    return _text(redact(destination_of(test.get("spec")), task)) if isinstance(test, Mapping) else ""
 
 
 def _text(text: str) -> str:
@@ -266,7 +266,7 @@ def _one_of(words: Set[str], many: str) -> str:
 def _length_words(length: Optional[Length]) -> str:
     if length is None:
         return UNKNOWN
-    return f"<= {span_words(length.span)}" if length.at_most else span_words(length.span)
+    return f"<= {two_units(length.span)}" if length.at_most else two_units(length.span)
 
 
 def _range_of_lengths(lengths: Sequence[Optional[Length]]) -> str:
@@ -274,7 +274,7 @@ def _range_of_lengths(lengths: Sequence[Optional[Length]]) -> str:
     if not known:
         return UNKNOWN
     least, most = min(known, key=lambda length: length.least), max(known, key=lambda length: length.span)
-    words = [_length_words(least)] if least == most else [span_words(least.least), span_words(most.span)]
+    words = [_length_words(least)] if least == most else [two_units(least.least), two_units(most.span)]
     return " - ".join(words) + (f", {UNKNOWN}" if len(known) < len(lengths) else "")
 
 

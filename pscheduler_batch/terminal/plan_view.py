@@ -17,7 +17,7 @@ from rich.text import Text
 
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Batch, Plan
-from pscheduler_batch.planning.timeline import JobTimes, Timeline, lay_out
+from pscheduler_batch.planning.timeline import JobTimes, Timeline, make_timeline
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, has_colors, known_width, render_lines
 from pscheduler_batch.terminal.plan_rows import (
     PlanRow,
@@ -27,7 +27,7 @@ from pscheduler_batch.terminal.plan_rows import (
     most_iterations,
     rows_of,
     shown_jobs,
-    span_words,
+    two_units,
     varying_words,
 )
 from pscheduler_batch.text import printable
@@ -118,7 +118,7 @@ def plan_text(
         color: Whether to use colors; None is: on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is "dumb".
         environ: The environment.
     """
-    timeline = lay_out(plan)
+    timeline = make_timeline(plan)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     known = width if width is not None else known_width(stream, environ)
     cells = max(NARROWEST, _View(GREATEST_WIDTH, encoding).needed(timeline) if known is None else known)
@@ -178,10 +178,10 @@ class _View:
         if not count:
             yield Text(self.writable(f"{source}{words}: nothing to run"), "bold")
             return
-        yield Text(self.writable(f"{source}{words}, at least {span_words(timeline.total)}"), "bold")
+        yield Text(self.writable(f"{source}{words}, at least {two_units(timeline.total)}"), "bold")
         yield Text(f"Begun at {_moment(begin)}, it would end at {_moment_after(begin, timeline.total)} or later.")
         if self._width >= EXPLAINED:
-            ready = span_words(timeline.allowance.ready)
+            ready = two_units(timeline.allowance.ready)
             yield Text(
                 f"Times count from the begin and are the earliest: a server needs {ready} or more to get a task ready, "
                 "and its tools some seconds beside the measurement.",

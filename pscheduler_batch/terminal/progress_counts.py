@@ -32,7 +32,7 @@ Key = Tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Glance:
+class ProgressSnapshot:
     """
     How things are at one moment.
 
@@ -154,7 +154,7 @@ class _JobTally:
         return None
 
 
-class Tally:
+class ProgressCounts:
     """Keeps count of one batch."""
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ class Tally:
                 # Servers make up states, and there may be any number of them in the end.
                 del self._states[before.state]
 
-    def glance(self, now: datetime, lines: int) -> Glance:
+    def glance(self, now: datetime, lines: int) -> ProgressSnapshot:
         """
         Say how things are.
 
@@ -236,7 +236,7 @@ class Tally:
         shown = tuple(islice(chain(self._under_way.values(), self._waiting.values()), max(lines, 0)))
         others = self._states - Counter(moved.state for moved in shown)
         job = self._job
-        return Glance(
+        return ProgressSnapshot(
             at=now,
             began=now if self._began is None else self._began,
             total=self._total,

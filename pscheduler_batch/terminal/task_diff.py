@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.text import HIDDEN, printable
 
 # Up to so many iterations, every change of a batch is told.
@@ -205,7 +205,7 @@ def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]
 
     Where a transform has put a secret into a place that is no secret, it is a secret there as well.
     """
-    secrets = as_pairs(secrets_of([_task_before(plan.job, number), plan.iterations[number].private]))
+    secrets = as_secret_pairs(find_secrets([_task_before(plan.job, number), plan.iterations[number].private]))
     for change in found:
         yield _line(change, secrets)
 
@@ -231,7 +231,7 @@ def _value(value: JSON, path: Path, secrets: JSON) -> str:
 
 def _clean(text: str, secrets: JSON) -> str:
     """Make a text fit to be shown; what is secret is taken out first, as a part of it would not be found."""
-    return _shorten(printable(conceal(text, secrets)), SHOWN)
+    return _shorten(printable(redact(text, secrets)), SHOWN)
 
 
 def _without_secrets(value: JSON) -> Any:

@@ -155,11 +155,11 @@ def _modules_with_imports(script: str, folders: Tuple[str, ...]) -> Dict[str, Pa
         path, text = _read_module(name, folders)
         if path is not None and _imports_anything(text):
             found[name] = path
-            _demand_shallow(name, text, folders)
+            _require_shallow(name, text, folders)
     return found
 
 
-def _demand_shallow(name: str, text: str, folders: Tuple[str, ...]) -> None:
+def _require_shallow(name: str, text: str, folders: Tuple[str, ...]) -> None:
     """Refuse what would bring jq down, and this process with it: some ways to import modules over three levels."""
     for inner in imported_modules(text):
         if _imports_anything(_read_module(inner, folders)[1]):

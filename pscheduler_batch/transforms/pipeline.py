@@ -15,7 +15,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Protocol, Set, Tupl
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
-from pscheduler_batch.redaction import as_pairs, secrets_of
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets
 from pscheduler_batch.transforms.exact_numbers import large_numbers
 from pscheduler_batch.transforms.jq_source import library_folders
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError, can_share, share_global, uses_global
@@ -245,7 +245,7 @@ class Transforms:
 
     @cached_property
     def _secrets_of_data(self) -> Set[str]:
-        return secrets_of(self._data)
+        return find_secrets(self._data)
 
     def secrets(self, job: Job) -> JSON:
         """
@@ -254,8 +254,8 @@ class Transforms:
         Those of ``$global``, which may be large, are collected once for the batch, and only if they are asked for.
         """
         if job.number not in self._secrets:
-            own = (secrets_of(step.transform.args) for step in self._steps[job.number])
-            self._secrets[job.number] = as_pairs(self._secrets_of_data.union(*own))
+            own = (find_secrets(step.transform.args) for step in self._steps[job.number])
+            self._secrets[job.number] = as_secret_pairs(self._secrets_of_data.union(*own))
         return self._secrets[job.number]
 
     def large_numbers(self, job: Job) -> Set[int]:

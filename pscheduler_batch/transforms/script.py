@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Mapping, Sequence, Tuple
 
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.redaction import as_pairs, conceal, secrets_of
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.text import printable
 from pscheduler_batch.transforms.jq_source import (
     ImportsError,
@@ -111,7 +111,7 @@ class Script:
     @cached_property
     def _secrets(self) -> JSON:
         """The secrets of the arguments; collected at the first failure, as hardly any script fails, and kept."""
-        return as_pairs(secrets_of(self._arguments))
+        return as_secret_pairs(find_secrets(self._arguments))
 
     def run(self, text: str) -> JSON:
         """
@@ -148,7 +148,7 @@ class Script:
             message: What is to be said.
             text: The value that the script was run on, as JSON text.
         """
-        return conceal(message, [self._secrets, json.loads(text)])
+        return redact(message, [self._secrets, json.loads(text)])
 
     def refusal(self, value: JSON, text: str, *, expected: str) -> ScriptError:
         """Make the error for a value that came out, but cannot be used."""
@@ -167,7 +167,7 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
         known: All that the script was given, the secrets of which are not shown (decision 17).
         expected: What would have been right.
     """
-    shown = conceal(json.dumps(value), known)
+    shown = redact(json.dumps(value), known)
     return ScriptError(f"the script gave {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}, not {expected}")
 
 

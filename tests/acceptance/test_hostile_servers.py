@@ -13,13 +13,13 @@ import pytest
 
 from pscheduler_batch import AsyncBatchProcessor
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support import hostile
 from tests.support.commands import job, run_batch, task
 from tests.support.hostile import HostileServer, saying
 
 BATCH = {"jobs": [job("bad", task=task(data="bad")), job("good", task=task(data="good"))]}
-PATIENCE = Patience(
+PATIENCE = WaitLimits(
     scheduling=timedelta(seconds=20),
     result=timedelta(seconds=20),
     pause=timedelta(seconds=1),

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.html import HtmlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
@@ -36,7 +36,7 @@ def page_of(tmp_path):
 
     def write(document):
         page = tmp_path / "report.html"
-        page.write_text(HtmlReport().render(account_of(document)), encoding="utf-8")
+        page.write_text(HtmlReport().render(report_of(document)), encoding="utf-8")
         return page
 
     return write
@@ -68,7 +68,7 @@ def test_the_report_of_a_real_batch(browser, page_of, pscheduler, there):
     )
     document = run_batch(*there, batch={"jobs": [sweep]}).document
     browser.show(page_of(document))
-    mean = [row.figures[0].value for row in account_of(document).rows]
+    mean = [row.figures[0].value for row in report_of(document).rows]
     (over_length,) = (
         plot for plot in map(browser.chart, range(3)) if isinstance(plot[0]["data"][0], dict) and len(plot) == 3
     )

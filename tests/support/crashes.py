@@ -19,10 +19,10 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from pscheduler_batch.processor import AsyncBatchProcessor
 from pscheduler_batch.scheduler.tasks import MARK
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 # Everything is quick here: servers, runs, and so the time in which a lost POST may still arrive.
-PATIENCE = Patience(lost_post=timedelta(seconds=0.5), pause=timedelta(seconds=0.05), waits=(1,))
+PATIENCE = WaitLimits(lost_post=timedelta(seconds=0.5), pause=timedelta(seconds=0.05), waits=(1,))
 
 # An exit status can be read once only, and starting a process reads those of all others that have ended, so tries in
 # several threads would take them from each other.

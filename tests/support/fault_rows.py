@@ -21,13 +21,13 @@ from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.test import Outcome, Test
 from pscheduler_batch.http.retry import RetryPolicy
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 HTML = "text/html; charset=iso-8859-1"
 ONCE, FOR_GOOD = "once", "for good"
 UNDISTURBED = "undisturbed"
 TIMEOUT = timedelta(seconds=1)
-PATIENCE = Patience(
+PATIENCE = WaitLimits(
     first_run_wait=0,
     scheduling=timedelta(seconds=0.7),
     result=timedelta(seconds=2),
@@ -283,7 +283,7 @@ async def run_batch(
     interrupt_at: Optional[int] = None,
     *,
     timeout: timedelta,
-    patience: Patience = PATIENCE,
+    patience: WaitLimits = PATIENCE,
     retry: RetryPolicy = POLICY,
 ) -> List[Mapping[str, Any]]:
     """Run a batch on a server; interrupt it when so many runs are scheduled."""

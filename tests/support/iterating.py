@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.journal.interface import Record
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.runner import Judge, Outcome, Runner
@@ -110,7 +110,7 @@ def run(
     told: Optional[List[str]] = None,
     judge: Optional[Judge] = None,
     watch: Watch = watch_nothing,
-    record: Optional[Record] = None,
+    record: Optional[Journal] = None,
 ) -> Outcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from pscheduler_batch.journal.journal import Journal, digest_of
+from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import Failure, Iteration, IterationResult
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -30,13 +30,13 @@ def failed(item, message="no", doing="posting the task"):
 
 def begin(path):
     """Begin a journal."""
-    OPENED.append(Journal.begin(path, DIGEST, lambda: NOON))
+    OPENED.append(FileJournal.begin(path, DIGEST, lambda: NOON))
     return OPENED[-1]
 
 
 def resume(path, digest=DIGEST):
     """Go on with a journal, an hour later."""
-    OPENED.append(Journal.resume(path, digest, lambda: LATER))
+    OPENED.append(FileJournal.resume(path, digest, lambda: LATER))
     return OPENED[-1]
 
 

@@ -28,7 +28,7 @@ from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 REPLIES = Path(__file__).parents[1] / "replies"
 CASES = sorted(folder.name for folder in REPLIES.iterdir())  # Each may be run with submit().
@@ -185,7 +185,7 @@ def submit(
     start: Optional[datetime] = None,
     hosts: Hosts = ONE_HOST,
     told: Optional[List[str]] = None,
-    patience: Optional[Patience] = None,
+    patience: Optional[WaitLimits] = None,
     new_mark: Optional[Callable[[], str]] = None,
     measured: Callable[[], None] = lambda: None,
 ) -> IterationResult:
@@ -211,7 +211,7 @@ def submit_all(
     start: Optional[datetime] = None,
     hosts: Hosts = ONE_HOST,
     told: Optional[List[str]] = None,
-    patience: Optional[Patience] = None,
+    patience: Optional[WaitLimits] = None,
     max_connections: int = 8,
     serially: bool = False,
     new_mark: Optional[Callable[[], str]] = None,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pscheduler_batch.redaction import conceal, secrets_of
+from pscheduler_batch.redaction import find_secrets, redact
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from pscheduler_batch.redaction import conceal, secrets_of
 def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, secrets):
     """Texts and numbers at any depth; what is empty, null, true or false tells nothing."""
 
-    assert secrets_of(value) == secrets
+    assert find_secrets(value) == secrets
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, 
 )
 def test_a_secret_is_found_however_it_is_written(secret, text):
     """As it is, in JSON, as Python writes it, in a URL, and as a page or a terminal shows it."""
-    said = conceal(text, {"_key": secret})
+    said = redact(text, {"_key": secret})
 
     assert "(hidden)" in said
     assert str(secret) not in said
@@ -58,44 +58,44 @@ def test_a_secret_is_found_however_it_is_written(secret, text):
 def test_other_texts_stay():
     """Only what is secret goes."""
 
-    assert conceal("bad value abd", {"_key": "abc", "open": "abd"}) == "bad value abd"
+    assert redact("bad value abd", {"_key": "abc", "open": "abd"}) == "bad value abd"
 
 
 def test_without_secrets_nothing_is_hidden():
     """Most tasks have none."""
 
-    assert conceal("bad value", {"open": "bad"}) == "bad value"
+    assert redact("bad value", {"open": "bad"}) == "bad value"
 
 
 def test_a_secret_that_is_part_of_another_leaves_nothing_of_it():
     """The longer one is looked for first."""
 
-    assert conceal("key abcdef, abc", {"_a": "abc", "_b": "abcdef"}) == "key (hidden), (hidden)"
+    assert redact("key abcdef, abc", {"_a": "abc", "_b": "abcdef"}) == "key (hidden), (hidden)"
 
 
 def test_the_word_that_hides_is_not_itself_searched():
     """A secret may be a letter of it."""
 
-    assert conceal("key abc", {"_a": "abc", "_b": "d", "_c": "hidden"}) == "key (hidden)"
+    assert redact("key abc", {"_a": "abc", "_b": "d", "_c": "hidden"}) == "key (hidden)"
 
 
 @pytest.mark.parametrize("shown", ["correct-ho", "c", "correct-horse-batter"])
 def test_a_secret_that_was_cut_short_is_found(shown):
     """Long values are cut by jq, and end with dots then."""
 
-    assert conceal(f'object ({{"_k":"{shown}...}})', {"_k": "correct-horse-battery"}) == 'object ({"_k":"(hidden)...})'
+    assert redact(f'object ({{"_k":"{shown}...}})', {"_k": "correct-horse-battery"}) == 'object ({"_k":"(hidden)...})'
 
 
 def test_a_short_secret_does_not_break_a_text_with_dots():
     """There is nothing to cut of it."""
 
-    assert conceal("wait... x", {"_k": "x"}) == "wait... (hidden)"
+    assert redact("wait... x", {"_k": "x"}) == "wait... (hidden)"
 
 
 def test_long_secrets_cost_little_time():
     """A private key has some thousands of characters, and the text may be long as well."""
     begin = time.process_time()
-    said = conceal("a" * 20_000 + "..." + "k" * 50, {"_keys": ["k" * 5000 + str(number) for number in range(20)]})
+    said = redact("a" * 20_000 + "..." + "k" * 50, {"_keys": ["k" * 5000 + str(number) for number in range(20)]})
 
     assert said.startswith("aaa")
     assert time.process_time() - begin < 1

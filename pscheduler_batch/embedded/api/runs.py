@@ -77,7 +77,7 @@ class RunPages:
 
         A run that is there is then waited for as any other, which was not recorded.
         """
-        _demand_one_result(request)
+        _require_one_result(request)
         seconds = 2.0 * waiting_time(request)
         task = self._state.tasks.get(identifier(request, "task"))
         if task is None:
@@ -92,7 +92,7 @@ class RunPages:
 
     async def run(self, request: Request) -> Response:
         """Describe a run, where wanted as soon as it has a result (recordings g05b to g05f, g17, g18, g32 and g33)."""
-        _demand_one_result(request)
+        _require_one_result(request)
         # One that is none is refused whether or not there is such a run.
         waiting_time(request)
         return await self._described_when_wanted(request, *self._known_run(request))
@@ -161,7 +161,7 @@ class RunPages:
         return task, run
 
 
-def _demand_one_result(request: Request) -> None:
+def _require_one_result(request: Request) -> None:
     """Refuse a request that wants to wait for two results (recording g05d)."""
     if flag(request, "wait-local") and flag(request, "wait-merged"):
         raise RefusalError(400, "Cannot wait on local and merged results")

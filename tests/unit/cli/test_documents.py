@@ -27,7 +27,7 @@ from pscheduler_batch.running.signals import ENDING, SignalWatch
 from pscheduler_batch.scheduler.first_run import LONGEST
 from pscheduler_batch.scheduler.posting import ATTEMPTS
 from pscheduler_batch.scheduler.tasks import MARK
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ OF_OPTIONS = "PSCHEDULER_BATCH"
 WRONG_USAGE = 2
 
 # What HOW IT RUNS says in numbers, as patterns with a number in each, and the same from the code.
-PATIENCE = Patience()
+PATIENCE = WaitLimits()
 RETRIES = RetryPolicy()
 NUMBERS = {
     r"at most (\d+) minutes are waited for it": PATIENCE.scheduling.total_seconds() / 60,

@@ -9,7 +9,7 @@ from typing import List, Optional
 import pytest
 
 from pscheduler_batch.http.connection_pool import Transports, Way
-from pscheduler_batch.http.shutdown import Ending, UnsentError
+from pscheduler_batch.http.shutdown import Shutdown, UnsentError
 
 
 class Transport:
@@ -152,9 +152,9 @@ def test_who_waits_for_room_goes_without_when_the_batch_is_ended():
     """And whoever comes later; those who do not mind have their turn."""
 
     async def main() -> List[bool]:
-        transports, ending = Transports(Transport, 2), Ending()
+        transports, ending = Transports(Transport, 2), Shutdown()
 
-        async def use(unless: Optional[Ending]) -> None:
+        async def use(unless: Optional[Shutdown]) -> None:
             async with transports.one(("a", None), canceling=False, unless=unless):
                 pass
 

@@ -8,7 +8,7 @@ from typing import Dict, List
 import pytest
 
 from pscheduler_batch.http.request_slots import Purpose, Slots
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 
 
 async def settle() -> None:
@@ -187,7 +187,7 @@ def test_who_waits_for_a_batch_that_is_ended_gets_nothing():
     """Nor does who comes later; the slot stays with whoever has it, and is given to others."""
 
     async def main() -> List[bool]:
-        slots, ending = Slots(1), Ending()
+        slots, ending = Slots(1), Shutdown()
         had = [await slots.take(unless=ending)]
         waiting = [asyncio.ensure_future(slots.take(unless=unless)) for unless in (ending, None)]
         await settle()

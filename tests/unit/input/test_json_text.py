@@ -6,7 +6,7 @@ import pytest
 
 from pscheduler_batch.errors import InputError
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.redaction import hide_secrets
+from pscheduler_batch.redaction import blot_secrets
 
 
 def problem_of(text):
@@ -68,7 +68,7 @@ def test_control_characters_are_not_shown():
 )
 def test_secrets_in_broken_text_are_blotted_out(text, shown):
     """As much as may be a secret's is hidden, and every character keeps its place."""
-    assert hide_secrets(text) == shown
+    assert blot_secrets(text) == shown
 
 
 @pytest.mark.parametrize(

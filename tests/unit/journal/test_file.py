@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pscheduler_batch.journal.interface import IterationPast, JournalError, NoJournal
+from pscheduler_batch.journal.interface import IterationHistory, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import IterationResult, RunResult
 from pscheduler_batch.scheduler.api import run_of
@@ -216,5 +216,5 @@ def test_a_batch_without_a_journal_knows_nothing():
     record.note_result(failed(iteration()))
 
     assert record.start_of_batch(LATER) == record.start_of_job(0, 1, LATER) == record.end_of_batch(LATER) == LATER
-    assert record.past_of(iteration()) == IterationPast()
+    assert record.past_of(iteration()) == IterationHistory()
     assert (record.result_of(iteration()), record.goes_on_after(0), record.error) == (None, None, None)

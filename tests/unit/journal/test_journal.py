@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.journal.interface import IterationPast, JournalError
-from pscheduler_batch.journal.journal import Journal, digest_of
+from pscheduler_batch.journal.interface import IterationHistory, JournalError
+from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import Iteration
 from tests.support.journals import (
     DIGEST,
@@ -41,12 +41,12 @@ def test_what_was_noted_is_known_after_a_resume(path):
     write_history(path)
     journal = resume(path)
     pasts, results, goes_on = known(journal)
-    posted = IterationPast(iteration(0).task, LEAD, "m0", NOON, HREF, f"{HREF}/runs/1", timedelta(seconds=1.5))
+    posted = IterationHistory(iteration(0).task, LEAD, "m0", NOON, HREF, f"{HREF}/runs/1", timedelta(seconds=1.5))
 
     assert replace(pasts[0], result=None, check=None) == posted
     assert results == [failed(iteration(0), "used swordfish0"), None, None]
     assert replace(results[0], late=None) == results[0]
-    assert pasts[1] == IterationPast()
+    assert pasts[1] == IterationHistory()
     assert (pasts[2].task, pasts[2].task_href, pasts[2].canceling) == (iteration(2).task, None, True)
     assert journal.start_of_batch(LATER) == NOON
     assert journal.start_of_job(1, 1, LATER) == NOON + timedelta(seconds=5)
@@ -226,10 +226,10 @@ def test_other_secrets_than_before_are_an_error(path):
 def test_a_job_that_has_become_another_is_refused(tmp_path):
     """Scripts need not give the same twice, and results of other iterations are not mixed with those of before."""
     path = tmp_path / "journal"
-    journal = Journal.begin(str(path), DIGEST, lambda: NOON)
+    journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
     journal.start_of_job(0, 3, NOON)
     journal.close()
-    journal = Journal.resume(str(path), DIGEST, lambda: LATER)
+    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
 
     with pytest.raises(JournalError, match=r"job 0 had 3 iterations .* make 4 of it now"):
         journal.start_of_job(0, 4, LATER)
@@ -240,12 +240,12 @@ def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
     """So that it need not be waited for again."""
     path = tmp_path / "journal"
     iteration = Iteration(0, 0, "a/0", timedelta(0), {"test": {}})
-    journal = Journal.begin(str(path), DIGEST, lambda: NOON)
+    journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
     journal.note_posting(iteration, "ps.example.net", "m1")
     journal.note_posted(iteration, "https://ps.example.net/t", None)
     journal.note_run(iteration, "https://ps.example.net/t/runs/1")
     journal.close()
-    journal = Journal.resume(str(path), DIGEST, lambda: LATER)
+    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
 
     assert journal.past_of(iteration).run_href == "https://ps.example.net/t/runs/1"
     journal.close()

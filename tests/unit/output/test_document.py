@@ -14,7 +14,7 @@ from pscheduler_batch.output.document import (
     document_pieces,
     error_of,
     pieces_of,
-    render_account,
+    render_batch_pair,
     render_document,
     render_plan,
     render_result,
@@ -215,7 +215,7 @@ def test_a_task_that_came_too_late_says_by_how_much():
     assert "succeeded" not in rendered
 
 
-ACCOUNT = render_account(NOON, NOON)
+ACCOUNT = render_batch_pair(NOON, NOON)
 BATCH = {
     "schema": 2,
     "#": "a comment",
@@ -226,7 +226,7 @@ BATCH = {
 
 def render(**pairs: Any) -> Any:
     """Render the document of a batch whose first job was run."""
-    account = render_account(NOON, NOON + timedelta(seconds=90.1234567), **pairs)
+    account = render_batch_pair(NOON, NOON + timedelta(seconds=90.1234567), **pairs)
     return render_document(load_batch(BATCH), {0: [result_text(make_result(GOOD_RUN))]}, account)
 
 

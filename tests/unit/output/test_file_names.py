@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.output.file_names import FileNameError, demand_different, demand_folder, expand
+from pscheduler_batch.output.file_names import FileNameError, expand, require_different, require_directory
 
 NOW = datetime(2026, 3, 1, 9, 5, 7, 1234, tzinfo=timezone(timedelta(hours=-5), "EST"))
 
@@ -52,7 +52,7 @@ def test_a_missing_folder_is_named_and_not_made(tmp_path):
     """It is mostly a slip."""
     folder = tmp_path / "missing" / "too"
     with pytest.raises(FileNameError, match="missing/too does not exist; make it first"):
-        demand_folder(str(folder / "out.json"))
+        require_directory(str(folder / "out.json"))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -62,14 +62,14 @@ def test_a_file_is_no_folder(tmp_path):
     tmp_path.joinpath("file").touch()
 
     with pytest.raises(FileNameError, match="file is no folder"):
-        demand_folder(str(tmp_path / "file" / "out.json"))
+        require_directory(str(tmp_path / "file" / "out.json"))
 
 
 @pytest.mark.parametrize("path", ["out.json", "/out.json", "./out.json"])
 def test_a_folder_that_is_there_is_no_error(path):
     """Be it only the current one."""
 
-    assert demand_folder(path) is None
+    assert require_directory(path) is None
 
 
 def test_no_file_is_written_twice(tmp_path):
@@ -80,9 +80,9 @@ def test_no_file_is_written_twice(tmp_path):
     for names in (["there.json", "link.json"], ["new.html", "./new.html"]):
         paths = [f"{tmp_path}/{name}" for name in names]
         with pytest.raises(FileNameError, match=f"two things would be written to {paths[1]}: give each a file of its"):
-            demand_different(paths)
+            require_different(paths)
 
 
 def test_different_files_are_fine(tmp_path):
     """And a device takes whatever comes."""
-    demand_different([f"{tmp_path}/a.json", f"{tmp_path}/a.html", "/dev/null", "/dev/null", "/dev/stdout"])
+    require_different([f"{tmp_path}/a.json", f"{tmp_path}/a.html", "/dev/null", "/dev/null", "/dev/stdout"])

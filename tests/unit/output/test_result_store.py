@@ -14,7 +14,7 @@ import pytest
 
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.output.document import render_result
-from pscheduler_batch.output.result_store import KeepingError, KeptResults, open_unnamed
+from pscheduler_batch.output.result_store import KeepingError, ResultStore, open_unnamed
 
 NO_SPACE = "/dev/full"
 needs_full_disk = pytest.mark.skipif(not os.path.exists(NO_SPACE), reason="there is no /dev/full here")
@@ -75,7 +75,7 @@ def files():
 def test_results_are_given_as_they_will_be_in_the_output(most_bytes):
     """In the order of iterations, as often as they are wanted, in memory or not."""
     results = [make_result(number) for number in (2, 0, 1)]
-    kept = KeptResults([].append, most_bytes=most_bytes)
+    kept = ResultStore([].append, most_bytes=most_bytes)
     keep_all(kept, results)
 
     assert read(kept) == read(kept) == [render_result(results[place]) for place in (1, 2, 0)]
@@ -84,7 +84,7 @@ def test_results_are_given_as_they_will_be_in_the_output(most_bytes):
 
 def test_results_are_indented_as_the_output_is():
     """Then they can be copied into it."""
-    kept = KeptResults([].append)
+    kept = ResultStore([].append)
     kept.keep(make_result(), succeeded=True)
 
     assert list(kept.of_job(0)) == [json.dumps(render_result(make_result()), indent=2)]
@@ -92,14 +92,14 @@ def test_results_are_indented_as_the_output_is():
 
 def test_a_few_results_need_no_file(files):
     """Most batches are small."""
-    keep_all(KeptResults([].append, open_file=files.open), [make_result(number) for number in range(100)])
+    keep_all(ResultStore([].append, open_file=files.open), [make_result(number) for number in range(100)])
 
     assert files.made == []
 
 
 def test_what_is_too_much_for_memory_is_in_one_file(files):
     """Compressed."""
-    kept = KeptResults([].append, most_bytes=500, open_file=files.open)
+    kept = ResultStore([].append, most_bytes=500, open_file=files.open)
     keep_all(kept, [make_result(number) for number in range(100)])
     (file,) = files.made
     length = sum(map(len, kept.of_job(0)))
@@ -138,7 +138,7 @@ def test_the_file_is_gone_with_the_results(files):
     """Nobody has to close anything."""
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
-    kept = KeptResults([].append, most_bytes=0)
+    kept = ResultStore([].append, most_bytes=0)
     kept.keep(make_result(), succeeded=True)
     during = len(os.listdir("/proc/self/fd"))
     del kept
@@ -149,7 +149,7 @@ def test_the_file_is_gone_with_the_results(files):
 
 def test_a_later_result_takes_the_place_of_an_earlier_one():
     """What became of a task that was cut short is known at the end."""
-    kept = KeptResults([].append, most_bytes=0)
+    kept = ResultStore([].append, most_bytes=0)
     keep_all(kept, [make_result(0), make_failure(1, "cut short"), make_failure(1, "cut short; it was canceled")])
 
     assert [result.get("error") for result in read(kept)] == [None, "cut short; it was canceled"]
@@ -159,7 +159,7 @@ def test_a_later_result_takes_the_place_of_an_earlier_one():
 def test_a_full_disk_costs_nothing():
     """The results stay in memory, and that is said once."""
     told = []
-    kept = KeptResults(told.append, most_bytes=300, open_file=partial(open, NO_SPACE, "r+b", buffering=0))
+    kept = ResultStore(told.append, most_bytes=300, open_file=partial(open, NO_SPACE, "r+b", buffering=0))
     results = [make_result(number) for number in range(10)]
     keep_all(kept, results)
 
@@ -181,7 +181,7 @@ def test_a_disk_that_fills_up_keeps_what_it_has(files, monkeypatch):
         return written
 
     monkeypatch.setattr(os, "pwrite", write_a_little)
-    kept = KeptResults(told.append, most_bytes=0, open_file=files.open)
+    kept = ResultStore(told.append, most_bytes=0, open_file=files.open)
     results = [make_result(number) for number in range(10)]
     keep_all(kept, results)
 
@@ -196,7 +196,7 @@ def test_no_file_at_all_costs_nothing():
     def refuse():
         raise OSError(30, "Read-only file system")
 
-    kept = KeptResults(told.append, most_bytes=0, open_file=refuse)
+    kept = ResultStore(told.append, most_bytes=0, open_file=refuse)
     keep_all(kept, [make_result(0), make_result(1)])
 
     assert len(read(kept)) == 2
@@ -205,7 +205,7 @@ def test_no_file_at_all_costs_nothing():
 
 def test_a_disk_that_gives_nothing_back_is_an_error(files):
     """With words, as the program itself is right."""
-    kept = KeptResults([].append, most_bytes=0, open_file=files.open)
+    kept = ResultStore([].append, most_bytes=0, open_file=files.open)
     kept.keep(make_result(), succeeded=True)
     files.made[0].truncate(10)
 
@@ -215,7 +215,7 @@ def test_a_disk_that_gives_nothing_back_is_an_error(files):
 
 def test_jobs_are_told_apart():
     """And given in their order, whichever was first."""
-    kept = KeptResults([].append)
+    kept = ResultStore([].append)
     keep_all(kept, [make_result(job=3), make_result(job=1)])
 
     assert (kept.jobs, len(read(kept, 1)), read(kept, 2)) == ((1, 3), 1, [])
@@ -223,7 +223,7 @@ def test_jobs_are_told_apart():
 
 def test_all_succeeded_if_each_did():
     """None of none failed."""
-    kept = KeptResults([].append)
+    kept = ResultStore([].append)
     alone = kept.succeeded
     kept.keep(make_result(0), succeeded=True)
     good = kept.succeeded
@@ -234,11 +234,11 @@ def test_all_succeeded_if_each_did():
 
 def test_failed_results_are_chosen_first():
     """Where there is no room for all of them; a small one may fit where a large one does not."""
-    kept = KeptResults([].append)
+    kept = ResultStore([].append)
     keep_all(kept, [make_result(0), make_result(1, text=""), make_failure(2), make_result(3)])
     lengths = [len(text) for text in kept.of_job(0)]
 
-    assert kept.fitting(10**6) == {(0, 0), (0, 1), (0, 2), (0, 3)}
-    assert kept.fitting(lengths[1] + lengths[2]) == {(0, 1), (0, 2)}
-    assert kept.fitting(lengths[2]) == {(0, 2)}
-    assert kept.fitting(0) == set()
+    assert kept.select_within(10**6) == {(0, 0), (0, 1), (0, 2), (0, 3)}
+    assert kept.select_within(lengths[1] + lengths[2]) == {(0, 1), (0, 2)}
+    assert kept.select_within(lengths[2]) == {(0, 2)}
+    assert kept.select_within(0) == set()

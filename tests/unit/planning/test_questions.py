@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
-from pscheduler_batch.planning.server_problems import Question, Wanted, questions_of
+from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest, distinct_tests
 from pscheduler_batch.transforms.pipeline import Transforms
 
 RTT = {"test": {"type": "rtt", "spec": {"dest": "a", "count": 1}}}
@@ -14,7 +14,7 @@ IDLE = {"test": {"type": "idle", "spec": {"duration": "PT1S"}}}
 def ask(*jobs):
     """Plan a batch and collect the questions."""
     batch = load_batch({"jobs": list(jobs)})
-    return questions_of(plan_batch(batch, Transforms(batch)))
+    return distinct_tests(plan_batch(batch, Transforms(batch)))
 
 
 def test_each_test_is_asked_about_once():
@@ -22,20 +22,20 @@ def test_each_test_is_asked_about_once():
     turned = {"test": {"type": "rtt", "spec": {"count": 1, "dest": "a"}}, "tool": "ping"}
 
     assert ask({"task": RTT, "iterations": 50}, {"task": IDLE}, {"task": turned}) == (
-        Question(
+        DistinctTest(
             "rtt",
             RTT["test"]["spec"],
-            (Wanted("/jobs/0/task", "job-0", tuple(range(50)), 50), Wanted("/jobs/2/task", "job-2", (0,), 1)),
+            (UseOfTest("/jobs/0/task", "job-0", tuple(range(50)), 50), UseOfTest("/jobs/2/task", "job-2", (0,), 1)),
         ),
-        Question("idle", IDLE["test"]["spec"], (Wanted("/jobs/1/task", "job-1", (0,), 1),)),
+        DistinctTest("idle", IDLE["test"]["spec"], (UseOfTest("/jobs/1/task", "job-1", (0,), 1),)),
     )
 
 
 def test_a_task_of_an_array_is_asked_about_at_its_place():
     """The pointer says which it is."""
     assert [question.wanted for question in ask({"task": [RTT, IDLE]})] == [
-        (Wanted("/jobs/0/task/0", "job-0", (0,), 1),),
-        (Wanted("/jobs/0/task/1", "job-0", (1,), 1),),
+        (UseOfTest("/jobs/0/task/0", "job-0", (0,), 1),),
+        (UseOfTest("/jobs/0/task/1", "job-0", (1,), 1),),
     ]
 
 
@@ -46,8 +46,8 @@ def test_a_transformed_test_is_asked_about_as_it_is_then():
     assert [
         question.wanted for question in ask({"label": "x", "task": RTT, "iterations": 3, "task-transform": transform})
     ] == [
-        (Wanted("/jobs/0/task", "x", (0,), 3),),
-        (Wanted("/jobs/0/task", "x", (1, 2), 3, transformed=True),),
+        (UseOfTest("/jobs/0/task", "x", (0,), 3),),
+        (UseOfTest("/jobs/0/task", "x", (1, 2), 3, transformed=True),),
     ]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pscheduler_batch.errors import WARNING
-from pscheduler_batch.planning.server_problems import Question, ServerProblem, Wanted, sum_up
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, UseOfTest, sum_up
 
 
 def questions(count, *, among):
     """Make a test for each of some iterations, each with a specification of its own."""
     return [
-        Question("rtt", {"count": n}, (Wanted("/jobs/0/task", "x", (n,), among, transformed=True),))
+        DistinctTest("rtt", {"count": n}, (UseOfTest("/jobs/0/task", "x", (n,), among, transformed=True),))
         for n in range(count)
     ]
 
@@ -60,6 +60,6 @@ def test_a_warning_is_not_mixed_with_an_error():
 
 def test_no_secret_is_told_of_a_transformed_test():
     """Its specification may have some."""
-    question = Question("rtt", {"_key": "swordfish"}, (Wanted("/jobs/0/task", "x", (0,), 1, transformed=True),))
+    question = DistinctTest("rtt", {"_key": "swordfish"}, (UseOfTest("/jobs/0/task", "x", (0,), 1, transformed=True),))
 
     assert "swordfish" not in told([ServerProblem(question, "/test", "bad")])[0]

@@ -8,7 +8,7 @@ import pytest
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
-from pscheduler_batch.planning.timeline import IDLE_SERVER, Allowance, lay_out, setup_problems
+from pscheduler_batch.planning.timeline import IDLE_SERVER, ServerDelays, make_timeline, setup_problems
 from pscheduler_batch.scheduler.tasks import lead_named
 from pscheduler_batch.transforms.pipeline import Transforms
 from tests.support.planning import from_host, idle, plan_jobs
@@ -19,7 +19,7 @@ READY = 8
 
 def laid_out(*jobs):
     """The time line of a batch of some jobs."""
-    return lay_out(plan_jobs(*jobs)[1])
+    return make_timeline(plan_jobs(*jobs)[1])
 
 
 def starts(times):
@@ -129,23 +129,23 @@ def test_the_slip_is_told():
 
 def test_an_allowance_can_be_given():
     """Such as none at all."""
-    nothing = Allowance(timedelta(0), timedelta(0), timedelta(0))
+    nothing = ServerDelays(timedelta(0), timedelta(0), timedelta(0))
 
-    assert lay_out(plan_jobs({"iterations": 2})[1], nothing).total == timedelta(seconds=20)
+    assert make_timeline(plan_jobs({"iterations": 2})[1], nothing).total == timedelta(seconds=20)
 
 
 @pytest.mark.parametrize("parallel", [True, False])
 def test_a_time_line_longer_than_can_be_reckoned_with_ends_there(parallel):
     """A million tests of ten years each must not cost a traceback."""
-    slow = Allowance(timedelta(days=900_000_000), timedelta(0), timedelta(0))
-    timeline = lay_out(plan_jobs({"iterations": 3, "parallel": parallel})[1], slow)
+    slow = ServerDelays(timedelta(days=900_000_000), timedelta(0), timedelta(0))
+    timeline = make_timeline(plan_jobs({"iterations": 3, "parallel": parallel})[1], slow)
 
     assert timeline.total == timedelta.max
 
 
 def test_nothing_to_do_takes_no_time():
     """A batch without jobs."""
-    timeline = lay_out(plan_jobs()[1])
+    timeline = make_timeline(plan_jobs()[1])
 
     assert (timeline.total, timeline.count, timeline.jobs) == (timedelta(0), 0, ())
 

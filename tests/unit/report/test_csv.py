@@ -7,14 +7,14 @@ import io
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.csv_rows import COLUMNS, CsvReport
 from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
 
 
 def text_of(document):
     """Write the report on a document."""
-    return CsvReport().render(account_of(document))
+    return CsvReport().render(report_of(document))
 
 
 def lines_of(document):

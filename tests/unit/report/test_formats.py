@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
-from pscheduler_batch.report.formats import FORMATS, FormatError, demand_format, format_of_file, render_report
+from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.formats import FORMATS, FormatError, format_of_file, render_report, require_format
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 ACCOUNTS = {
-    "nothing": account_of(output()),
-    "one run": account_of(output(job(result(run())))),
-    "hostile": account_of(
+    "nothing": report_of(output()),
+    "one run": report_of(output(job(result(run())))),
+    "hostile": report_of(
         output(
             job(result(run({"succeeded": True, "x": HOSTILE}, state=HOSTILE), dest=HOSTILE), label=HOSTILE),
             job(result(failed_run(HOSTILE), error=HOSTILE, kind=HOSTILE), label=HOSTILE),
@@ -77,7 +77,7 @@ def test_a_format_without_its_library_is_refused_with_what_to_do(monkeypatch):
     )
 
     with pytest.raises(FormatError, match=said):
-        demand_format("html")
+        require_format("html")
     with pytest.raises(FormatError, match=said):
         render_report("html", ACCOUNTS["nothing"])
 
@@ -87,12 +87,14 @@ def test_the_other_formats_need_no_more_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     forms = [form for form in FORMATS if form != "html"]
     for form in forms:
-        demand_format(form)
+        require_format(form)
 
     assert [form for form in forms if not render_report(form, ACCOUNTS["one run"])] == []
 
 
-@pytest.mark.parametrize("module", ["report.formats", "report.accounts", "report.reading", "cli.batch_report", "report.summary"])
+@pytest.mark.parametrize(
+    "module", ["report.formats", "report.batch_report", "report.reading", "cli.batch_report", "report.summary"]
+)
 def test_importing_loads_no_library_for_show(module):
     """Commands that make no report shall not wait for what reports need."""
     code = f"import sys, pscheduler_batch.{module}; print([m for m in ('rich', 'jinja2', 'httpx') if m in sys.modules])"

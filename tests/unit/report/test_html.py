@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.html import HtmlReport, MissingLibraryError, verdict_of
 from tests.support.depth import DEEP
 from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
@@ -70,7 +70,7 @@ class Page(HTMLParser):
 
 def page_of(document, **options):
     """Write the page of a document, and read it."""
-    return Page(HtmlReport(**options).render(account_of(document)))
+    return Page(HtmlReport(**options).render(report_of(document)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_verdict_comes_first(document, words):
     page = page_of(document)
     before = page.text.split(words)[0]
 
-    assert verdict_of(account_of(document)).words == words
+    assert verdict_of(report_of(document)).words == words
     assert page.source.index(f"<title>{words}") < page.source.index("<h1>")
     assert len(before.split()) < 5
 
@@ -207,7 +207,7 @@ def test_nothing_has_a_style_or_a_handler_of_its_own():
 )
 def test_hostile_words_stay_words(where):
     """Whatever a server or a label says adds no tag to the page, and no character that is obeyed."""
-    account = account_of(output(job(result(failed_run(), count=1), result(run(), count=2))))
+    account = report_of(output(job(result(failed_run(), count=1), result(run(), count=2))))
     tame = Page(HtmlReport().render(account))
     changed = {"label": "job_label", "result": "result", "task": "task"}.get(where, where)
     value = {"task": {"x": [HOSTILE]}, "result": {HOSTILE: HOSTILE}}.get(where, HOSTILE)
@@ -231,12 +231,12 @@ def test_long_labels_are_cut():
 def test_the_same_account_gives_the_same_page():
     """To the byte: no clock, no chance."""
 
-    assert HtmlReport().render(account_of(FAILING)) == HtmlReport().render(account_of(FAILING))
+    assert HtmlReport().render(report_of(FAILING)) == HtmlReport().render(report_of(FAILING))
 
 
 def test_what_an_account_has_no_room_for_is_left_out_and_said():
     """As what the page has no room for."""
-    account = account_of(output(job(result(run()), result(run()))))
+    account = report_of(output(job(result(run()), result(run()))))
     rows = (account.rows[0], replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None))
     source = HtmlReport().render(replace(account, rows=rows))
 
@@ -256,7 +256,7 @@ def test_what_is_too_much_is_left_out_and_said():
 
 def test_numbers_that_are_none_are_no_points():
     """A figure beyond all numbers leaves a gap in the plot, and the page can be read."""
-    account = account_of(SWEEP)
+    account = report_of(SWEEP)
     rows = list(account.rows)
     rows[1] = replace(rows[1], figures=tuple(replace(figure, value=float("inf")) for figure in rows[1].figures))
     drawings = Page(HtmlReport().render(replace(account, rows=tuple(rows)))).data("drawings")
@@ -275,7 +275,7 @@ def test_without_jinja_it_says_what_to_install(monkeypatch):
     """The report is an extra."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingLibraryError, match=r"pip install 'pscheduler-batch\[report\]'") as raised:
-        HtmlReport().render(account_of(SWEEP))
+        HtmlReport().render(report_of(SWEEP))
 
     assert isinstance(raised.value, BatchError)
 
@@ -295,7 +295,7 @@ def test_very_deep_results_are_no_bug():
     deep = []
     for _ in range(DEEP):
         deep = [deep]
-    account = account_of(SWEEP)
+    account = report_of(SWEEP)
     page = Page(HtmlReport().render(replace(account, rows=(replace(account.rows[0], result=deep),))))
 
     assert "nested too deeply" in page.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.html_table import columns_of, same_of
 from tests.support.output_documents import RTT, failed_run, job, output, result, run
 
@@ -13,7 +13,7 @@ FAST = {"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9}}}
 
 def rows_of(*results, **pairs):
     """Give the rows of a job with such iterations."""
-    return account_of(output(job(*results, **pairs))).rows
+    return report_of(output(job(*results, **pairs))).rows
 
 
 def cells_of(rows, title):

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.junit import JunitReport
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
@@ -26,7 +26,7 @@ COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 def tree_of(document):
     """Read the report on a document back."""
-    return ET.fromstring(JunitReport().render(account_of(document)).encode("utf-8", "replace"))  # noqa: S314 - our own
+    return ET.fromstring(JunitReport().render(report_of(document)).encode("utf-8", "replace"))  # noqa: S314 - our own
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_xml_cannot_hold_is_written_as_an_escape():
 
 def test_output_that_there_is_no_room_for_is_said_to_be_left_out():
     """Where a batch is too large, the rows have none."""
-    rows = tuple(replace(row, whole=False, text=None) for row in account_of(output(job(result(run())))).rows)
-    account = replace(account_of(output()), rows=rows)
+    rows = tuple(replace(row, whole=False, text=None) for row in report_of(output(job(result(run())))).rows)
+    account = replace(report_of(output()), rows=rows)
     tree = ET.fromstring(JunitReport().render(account))  # noqa: S314 - our own
 
     assert tree.findtext(".//system-out").startswith("(left out: ")

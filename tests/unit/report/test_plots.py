@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.plots import (
     delay_of,
     overview_of,
@@ -40,7 +40,7 @@ def at(second, *, planned=None, late=None, runs=1):
 
 def rows_of(*results, **pairs):
     """Give the rows of a job with such iterations."""
-    return account_of(output(job(*results, **pairs))).rows
+    return report_of(output(job(*results, **pairs))).rows
 
 
 def with_mean(milliseconds, **spec):
@@ -96,7 +96,7 @@ def test_failed_runs_are_told_apart():
 
 def test_the_overview_has_a_lane_for_every_job():
     """With all the runs of the job in it."""
-    account = account_of(output(job(at(0), at(20), label="a"), job(at(40), label="b")))
+    account = report_of(output(job(at(0), at(20), label="a"), job(at(40), label="b")))
     line = overview_of((account.rows[:2], account.rows[2:]))
 
     assert line.lanes == ("a", "b")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pscheduler_batch.redaction import Hider
+from pscheduler_batch.redaction import Redactor
 
 
 @pytest.mark.parametrize(
@@ -15,19 +15,19 @@ from pscheduler_batch.redaction import Hider
 def test_a_secret_is_found_however_it_is_written(text):
     """As it is, in JSON, in HTML."""
 
-    assert Hider({'s<c"t'}).text(text) == "it is (hidden)"
+    assert Redactor({'s<c"t'}).text(text) == "it is (hidden)"
 
 
 def test_a_secret_that_is_part_of_another_leaves_nothing_of_it():
     """The longer one is looked for first."""
 
-    assert Hider({"abc", "abcdef"}).text("abcdef abc") == "(hidden) (hidden)"
+    assert Redactor({"abc", "abcdef"}).text("abcdef abc") == "(hidden) (hidden)"
 
 
 def test_without_secrets_only_names_hide():
     """A server may have secrets of its own."""
 
-    assert Hider(set()).value({"_key": {"a": 1}, "_none": None, "open": "x"}) == {
+    assert Redactor(set()).value({"_key": {"a": 1}, "_none": None, "open": "x"}) == {
         "_key": "(hidden)",
         "_none": None,
         "open": "x",
@@ -36,7 +36,7 @@ def test_without_secrets_only_names_hide():
 
 def test_a_secret_is_hidden_as_a_number_and_as_a_name_too():
     """It may be quoted in any way; true is not 1."""
-    hider = Hider({"12345", "1", "True"})
+    hider = Redactor({"12345", "1", "True"})
 
     assert hider.value({"pin": 12345, "a12345": [1.5, True, None]}) == {
         "pin": "(hidden)",
@@ -46,7 +46,7 @@ def test_a_secret_is_hidden_as_a_number_and_as_a_name_too():
 
 def test_what_json_does_not_have_becomes_null():
     """What comes out can be written into a page."""
-    value = Hider(set()).value([float("nan"), float("inf"), 1.5, ("a",)])
+    value = Redactor(set()).value([float("nan"), float("inf"), 1.5, ("a",)])
 
     assert json.loads(json.dumps(value, allow_nan=False)) == [None, None, 1.5, ["a"]]
 
@@ -57,4 +57,4 @@ def test_what_is_very_deep_is_cut_off():
     for _ in range(5000):
         deep = [deep]
 
-    assert json.dumps(Hider(set()).value(deep)).count("[") == 100
+    assert json.dumps(Redactor(set()).value(deep)).count("[") == 100

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.run_table import row_columns, totals_line
 from pscheduler_batch.report.text import TextReport
 from pscheduler_batch.terminal.capabilities import render_lines
@@ -45,7 +45,7 @@ def test_no_column_is_wider_than_can_be_read():
 
 def text_of(document, width=120):
     """Write the report on a document."""
-    return TextReport(width).render(account_of(document))
+    return TextReport(width).render(report_of(document))
 
 
 def test_the_report_as_text():
@@ -114,7 +114,7 @@ def test_a_terminal_of_eighty_columns_shows_a_whole_headline_beside_a_long_label
 def test_the_destination_is_cut_last(lead, size, shown):
     """And of the lead, the port goes first; a piece of a few characters says nothing."""
     document = output(job(result(run())))
-    (row,) = account_of(document).rows
+    (row,) = report_of(document).rows
     path = row_columns([replace(row, lead=lead)])[1]
     written = render_lines([make_table([path], size)], size)
 
@@ -148,11 +148,11 @@ def test_hostile_texts_fit_too(width):
 def test_totals(document, line):
     """In one line."""
 
-    assert totals_line(account_of(document)) == line
+    assert totals_line(report_of(document)) == line
 
 
 def test_rows_of_one_run_do_not_number_it():
     """Only where there are several, the number of the run tells them apart."""
-    columns = row_columns(account_of(output(job(result(run()), result(run(), run())))).rows)
+    columns = row_columns(report_of(output(job(result(run()), result(run(), run())))).rows)
 
     assert [cell.text + cell.end for cell in columns[0].cells] == ["rtt/0", "rtt/1 run 0", "rtt/1 run 1"]

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of
+from pscheduler_batch.report.batch_report import report_of
 from pscheduler_batch.report.summary import MANY, print_summary, summary_of
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
@@ -45,7 +45,7 @@ def test_a_small_batch_has_a_line_for_every_run():
 def test_an_account_has_the_same_summary_as_its_document():
     """Whoever has one already need not make another."""
 
-    assert printed(account_of(MIXED)) == printed(MIXED)
+    assert printed(report_of(MIXED)) == printed(MIXED)
 
 
 def test_a_terminal_of_twenty_columns():
@@ -178,7 +178,7 @@ def test_nothing_that_a_server_or_a_label_says_reaches_the_terminal(width):
         job(result(failed_run(hostile), error=hostile), label=hostile),
         job(label=hostile),
     )
-    text = summary_of(account_of(document), width=width)
+    text = summary_of(report_of(document), width=width)
 
     assert not set(text) & {"\x1b", "\x00", "\u202e", "\ud800", "\x07"}
     assert "[bold]" in text.replace("\n", "")

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from pscheduler_batch.report.rows import Figure
-from pscheduler_batch.report.words import figure_words, is_number, number_words, one_line, rate_words, span_words
+from pscheduler_batch.report.words import figure_words, is_number, number_words, one_line, rate_words, short_duration
 from tests.support.output_documents import HOSTILE
 
 
@@ -80,7 +80,7 @@ def test_rates_have_the_unit_that_suits_them(bits, words):
 def test_spans_have_the_units_that_suit_them(seconds, words):
     """Two at most, and never sixty of one."""
 
-    assert span_words(seconds) == words
+    assert short_duration(seconds) == words
 
 
 @pytest.mark.parametrize(

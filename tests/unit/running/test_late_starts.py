@@ -12,7 +12,7 @@ import pytest
 
 from pscheduler_batch.events import POSTED, POSTING, WAITING, Event, Interrupted, IterationEnded, JobBegan
 from pscheduler_batch.planning.planner import begin_job
-from pscheduler_batch.running.late_starts import Punctuality
+from pscheduler_batch.running.late_starts import LateStarts
 from tests.support.happenings import Happenings, after
 
 HOST = "ps.example.net"
@@ -98,7 +98,7 @@ def said_of(*events: Event) -> Said:
     """Give what is said of events, and when."""
     said: Said = []
     now = [after(0)]
-    punctuality = Punctuality(
+    punctuality = LateStarts(
         lambda warning: said.append(((now[0] - after(0)).total_seconds(), warning)), at_once=AT_ONCE
     )
     for event in events:

@@ -11,7 +11,7 @@ import pytest
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.output.document import render_result
 from pscheduler_batch.scheduler.hosts import Hosts
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.wire import CASES, HOST, IDLE, submit, submit_all
 
 RUN = "GET /tasks/5f1c/runs/0a"
@@ -390,6 +390,6 @@ class TestOutcome:
         """The times to wait are in one place."""
         server = wire("never-scheduled-at-once")
 
-        submit(server, patience=Patience(scheduling=timedelta(seconds=9), pause=timedelta(seconds=4)))
+        submit(server, patience=WaitLimits(scheduling=timedelta(seconds=9), pause=timedelta(seconds=4)))
 
         assert server.clock.slept == [2, 4, 4]

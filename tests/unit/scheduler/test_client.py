@@ -10,8 +10,8 @@ import pytest
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.events import watch_nothing
 from pscheduler_batch.http.client import Exchange
-from pscheduler_batch.scheduler.client import Asker
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.client import SchedulerClient
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.wire import ONE_HOST, ROOT, serving
 
 URL = f"{ROOT}/tasks/5f1c/runs"
@@ -32,7 +32,7 @@ def ask(server, *, wait=0.0, watch=watch_nothing):
     async def run():
         exchange = Exchange()
         try:
-            asker = Asker(exchange, ONE_HOST, server.clock.clock, Patience(), watch=watch)
+            asker = SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits(), watch=watch)
             return await asker.ask_lead(URL, doing="listing the runs", wait=wait)
         finally:
             await exchange.aclose()

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.participants import LeadFinder
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.wire import IDLE, NOON, ONE_HOST
 
 
@@ -42,7 +42,7 @@ def test_questions_that_nobody_waits_for_are_ended_quietly(failure):
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
         silent = Silent(failure)
-        finder = LeadFinder(Asker(silent, ONE_HOST, Clock(lambda: NOON), Patience()))
+        finder = LeadFinder(SchedulerClient(silent, ONE_HOST, Clock(lambda: NOON), WaitLimits()))
         asking = [asyncio.ensure_future(finder.find_lead(IDLE)) for _ in range(3)]
         await asyncio.sleep(0)
         for item in asking:

@@ -11,7 +11,7 @@ import pytest
 
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.posting import ATTEMPTS
-from pscheduler_batch.scheduler.waiting import CUT, Patience
+from pscheduler_batch.scheduler.waiting import CUT, WaitLimits
 from tests.support.losing import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
 from tests.support.wire import IDLE, submit, submit_all
 
@@ -112,7 +112,7 @@ class TestLostAnswers:
 
         assert [json.loads(post.content)["reference"]["pscheduler-batch"] for post in server.posts] == ["m0", "m0"]
         assert result.failure is None
-        assert server.clock.seconds >= Patience().lost_post.total_seconds()
+        assert server.clock.seconds >= WaitLimits().lost_post.total_seconds()
 
     def test_an_earlier_one_that_turns_up_is_canceled(self, wire, marks):
         """When it was posted again meanwhile; the answered one is the task of the iteration."""
@@ -171,7 +171,7 @@ class TestLostAnswers:
 
         assert len(server.posts) == ATTEMPTS
         assert result.failure.doing == "posting the task"
-        assert server.clock.seconds >= ATTEMPTS * Patience().lost_post.total_seconds()
+        assert server.clock.seconds >= ATTEMPTS * WaitLimits().lost_post.total_seconds()
 
     def test_the_last_one_that_turns_up_late_is_found(self, wire, marks):
         """It is not left behind on the server."""

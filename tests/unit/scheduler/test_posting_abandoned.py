@@ -6,9 +6,9 @@ import asyncio
 
 from pscheduler_batch.errors import RefusedError, UnreachableError
 from pscheduler_batch.http.client import Exchange
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.losing import LOST, MARKED, POST, UNSENT, broken, nothing, there
 from tests.support.wire import ONE_HOST
 
@@ -22,7 +22,7 @@ class TestAbandoned:
 
         async def run():
             exchange = Exchange()
-            poster = Poster(Asker(exchange, ONE_HOST, server.clock.clock, Patience()), [].append)
+            poster = Poster(SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits()), [].append)
             posting = asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0"))
             while not server.posts:  # noqa: ASYNC110 - the server has no events
                 await asyncio.sleep(0)

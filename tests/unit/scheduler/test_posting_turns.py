@@ -11,11 +11,11 @@ import pytest
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryingExchange
-from pscheduler_batch.http.shutdown import Ending
+from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.model import Iteration
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import TURNS, Poster
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.losing import MARKED
 from tests.support.wire import ONE_HOST
 
@@ -65,7 +65,9 @@ def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
 
     async def run():
         clock, server = Clock(), Answering(max_connections)
-        poster = Poster(Asker(RetryingExchange(server, clock, [].append), ONE_HOST, clock, Patience()), [].append)
+        poster = Poster(
+            SchedulerClient(RetryingExchange(server, clock, [].append), ONE_HOST, clock, WaitLimits()), [].append
+        )
         items = [Iteration(0, number, f"a/{number}", timedelta(0), {"number": number}) for number in range(count)]
         await asyncio.gather(*(poster.post("ps.example.net", item, None) for item in items))
         return server
@@ -102,9 +104,9 @@ class TestTurns:
     @staticmethod
     async def post_all(count, end):
         """Post so many tasks to a silent server, cancel them, and do something before all is over."""
-        ending, clock, silent = Ending(), Clock(), Silent()
+        ending, clock, silent = Shutdown(), Clock(), Silent()
         exchange = RetryingExchange(silent, clock, [].append, ending=ending)
-        poster = Poster(Asker(exchange, ONE_HOST, clock, Patience(), ending), [].append)
+        poster = Poster(SchedulerClient(exchange, ONE_HOST, clock, WaitLimits(), ending), [].append)
         before = len(asyncio.all_tasks())
         posting = [asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0")) for _ in range(count)]
         await asyncio.sleep(0)

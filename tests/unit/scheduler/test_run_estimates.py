@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.first_run import LONGEST, SOONEST, Foresight, Posted
+from pscheduler_batch.scheduler.first_run import LONGEST, SOONEST, Posted, RunEstimates
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NO_TIME = timedelta(0)
@@ -55,7 +55,7 @@ def left(foresight, task, *, offset=NO_TIME):
 def test_a_test_of_one_host_is_over_with_its_length(kind, spec, length):
     """At the earliest: one that waits for an answer may have it at once, and nobody waits after the last packet."""
 
-    assert left(Foresight(), posted(kind, **spec)) == length
+    assert left(RunEstimates(), posted(kind, **spec)) == length
 
 
 @pytest.mark.parametrize(
@@ -75,28 +75,28 @@ def test_a_test_of_one_host_is_over_with_its_length(kind, spec, length):
 def test_nothing_is_foreseen_of_other_tests(kind, spec):
     """What is long, has several results, or ends when a tool says so is looked for as soon as it can be there."""
 
-    assert left(Foresight(), posted(kind, **spec)) is None
+    assert left(RunEstimates(), posted(kind, **spec)) is None
 
 
 def test_a_synchronized_start_counts_instead_of_the_post():
     """By the clock of the server."""
     task = posted(duration="PT5S", start=NOON + seconds(30))
 
-    assert left(Foresight(), task) == 35
-    assert left(Foresight(), task, offset=seconds(7200)) == 35 - 7200
-    assert left(Foresight(), task, offset=seconds(-10)) == 45
+    assert left(RunEstimates(), task) == 35
+    assert left(RunEstimates(), task, offset=seconds(7200)) == 35 - 7200
+    assert left(RunEstimates(), task, offset=seconds(-10)) == 45
 
 
 def test_nothing_is_foreseen_of_a_task_of_which_nobody_knows_when_it_was_posted():
     """It may be long over."""
 
-    assert left(Foresight(), posted(duration="PT5S", at=None)) is None
+    assert left(RunEstimates(), posted(duration="PT5S", at=None)) is None
 
 
 @pytest.mark.parametrize("kind", ["throughput", "trace"])
 def test_what_a_run_took_is_foreseen_of_the_next_one(kind):
     """The tool needs the same again; no result was there before."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     task = posted(kind, dest="a")
     foresight.learn(task, ran(10, 32), NO_TIME)
 
@@ -105,7 +105,7 @@ def test_what_a_run_took_is_foreseen_of_the_next_one(kind):
 
 def test_what_a_tool_needs_is_added_to_another_length():
     """A sweep over durations is foreseen from its first run."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("throughput", duration="PT10S"), ran(0, 19), NO_TIME)
 
     assert left(foresight, posted("throughput", duration="PT20S", start=NOON)) == 29
@@ -113,7 +113,7 @@ def test_what_a_tool_needs_is_added_to_another_length():
 
 def test_an_unknown_test_is_foreseen_for_the_same_specification_only():
     """Who knows what another one takes."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("trace", dest="a"), ran(0, 9), NO_TIME)
 
     assert left(foresight, posted("trace", dest="b", start=NOON)) is None
@@ -121,7 +121,7 @@ def test_an_unknown_test_is_foreseen_for_the_same_specification_only():
 
 def test_the_quickest_run_counts():
     """Nobody is to wait longer because of one that was slow."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     for end in (30, 12, 20):
         foresight.learn(posted("throughput"), ran(0, end), NO_TIME)
 
@@ -130,7 +130,7 @@ def test_the_quickest_run_counts():
 
 def test_a_test_that_may_be_done_at_once_is_never_expected_later():
     """The next name may be answered at once though the last one took long."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("dns"), ran(0, 5), NO_TIME)
 
     assert left(foresight, posted("dns", start=NOON)) == 0
@@ -139,7 +139,7 @@ def test_a_test_that_may_be_done_at_once_is_never_expected_later():
 @pytest.mark.parametrize(("begin", "delay"), [(0.3, 0.3), (15, 4), (3600, 4), (-5, 0)])
 def test_the_time_until_a_run_begins_is_learned(begin, delay):
     """But no more of it than every server takes, as the next one may begin sooner."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted(duration="PT5S"), ran(begin, begin + 5, "pending", merged=False), NO_TIME)
 
     assert left(foresight, posted(duration="PT5S")) == delay + 5
@@ -148,7 +148,7 @@ def test_the_time_until_a_run_begins_is_learned(begin, delay):
 
 def test_the_time_until_a_run_begins_is_reckoned_by_one_clock():
     """A server that is an hour ahead does not begin an hour later."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted(duration="PT5S"), ran(3602, 3607), seconds(3600))
 
     assert left(foresight, posted(duration="PT5S")) == 7
@@ -156,7 +156,7 @@ def test_the_time_until_a_run_begins_is_reckoned_by_one_clock():
 
 def test_a_synchronized_start_says_nothing_about_others():
     """It was the client's wish."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted(duration="PT5S", start=NOON + seconds(60)), ran(60, 65), NO_TIME)
 
     assert left(foresight, posted(duration="PT5S")) == 5
@@ -164,7 +164,7 @@ def test_a_synchronized_start_says_nothing_about_others():
 
 def test_each_host_is_learned_by_itself():
     """One may be much slower than the other."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("throughput"), ran(3, 22), NO_TIME)
 
     assert left(foresight, posted("throughput", href="https://other.example.net/pscheduler/tasks/1")) is None
@@ -173,7 +173,7 @@ def test_each_host_is_learned_by_itself():
 @pytest.mark.parametrize("state", ["nonstart", "missed", "canceled", "finished"])
 def test_after_a_run_without_a_result_runs_are_looked_for_early(state):
     """Nobody waits for the end of runs that limits forbid; the next one with a result changes that."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     task = posted(duration="PT5S")
     foresight.learn(task, ran(0, 5, state, merged=False), NO_TIME)
     before = left(foresight, task)
@@ -184,7 +184,7 @@ def test_after_a_run_without_a_result_runs_are_looked_for_early(state):
 
 def test_a_failed_run_says_nothing_about_how_long_one_takes():
     """It may have ended at once."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("throughput"), ran(0, 1, "failed"), NO_TIME)
 
     assert left(foresight, posted("throughput", start=NOON)) is None
@@ -192,7 +192,7 @@ def test_a_failed_run_says_nothing_about_how_long_one_takes():
 
 def test_a_run_that_took_long_is_not_foreseen():
     """The limit is for what was learned too."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted("trace"), ran(0, LONGEST.total_seconds() + 1), NO_TIME)
 
     assert left(foresight, posted("trace", start=NOON)) is None
@@ -203,7 +203,7 @@ def test_a_clock_at_the_end_of_the_calendar_does_no_harm(year):
     """Whatever a server says that the time is."""
     time = NOON.replace(year=year)
     offset = time - NOON
-    foresight = Foresight()
+    foresight = RunEstimates()
     for run in (replace(ran(0, 5), start_time=time), replace(ran(0, 5), end_time=time), ran(0, 5)):
         foresight.learn(posted(duration="PT5S"), run, offset)
         foresight.learn(posted(duration="PT5S"), run, -offset)
@@ -213,7 +213,7 @@ def test_a_clock_at_the_end_of_the_calendar_does_no_harm(year):
 
 def test_a_run_without_times_teaches_nothing():
     """Servers may leave them out."""
-    foresight = Foresight()
+    foresight = RunEstimates()
     foresight.learn(posted(duration="PT5S"), replace(ran(0, 5), start_time=None), NO_TIME)
     foresight.learn(posted("trace"), replace(ran(0, 5), end_time=None), NO_TIME)
 

@@ -8,9 +8,9 @@ import pytest
 
 from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.scheduler.api import run_of
-from pscheduler_batch.scheduler.client import Asker
+from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.run_results import Fetcher
-from pscheduler_batch.scheduler.waiting import Patience
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.wire import ONE_HOST, ROOT, serving
 
 TASK = f"{ROOT}/tasks/5f1c"
@@ -32,7 +32,7 @@ def fetch(server, **run):
     async def go():
         exchange = Exchange()
         try:
-            fetcher = Fetcher(Asker(exchange, ONE_HOST, server.clock.clock, Patience()))
+            fetcher = Fetcher(SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits()))
             return await fetcher.fetch_results(TASK, run_of(document, doing="", url=href), kept.append)
         finally:
             await exchange.aclose()

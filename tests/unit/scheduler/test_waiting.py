@@ -11,7 +11,7 @@ import pytest
 
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.waiting import Patience, RunWaiter, server_offset
+from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits, server_offset
 from tests.support.wire import NOON, VirtualClock
 
 RUN = Run(
@@ -47,7 +47,9 @@ class Waiting:
 
     def until_done(self, run=RUN, patience=None):
         """Wait."""
-        waiter = RunWaiter(self.read, self.clock.clock, patience or Patience(), lambda run: self.seen.append(run.state))
+        waiter = RunWaiter(
+            self.read, self.clock.clock, patience or WaitLimits(), lambda run: self.seen.append(run.state)
+        )
         return asyncio.run(waiter.until_done(run, self.offset))
 
 
@@ -173,6 +175,6 @@ def test_a_clock_that_no_calendar_reaches_is_no_bug(years):
     """The run is looked at now and then, or given up, as with any other clock."""
     waiting = Waiting(DONE)
     waiting.offset = timedelta(days=365 * years)
-    patience = Patience(result=timedelta(days=4_000_000))
+    patience = WaitLimits(result=timedelta(days=4_000_000))
 
     assert waiting.until_done(patience=patience) is DONE

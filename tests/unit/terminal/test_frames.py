@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.terminal.frames import Frames, rows_for
-from pscheduler_batch.terminal.progress_counts import Glance, Tally
+from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.happenings import Happenings, after
 
 SIZES = [(1, 1), (7, 2), (20, 24), (39, 10), (40, 4), (59, 24), (80, 24), (200, 100)]
@@ -19,21 +19,21 @@ TERMINAL = {"TERM": "xterm-256color"}
 PARALLEL = {"parallel": True, "sync-start": False}
 
 
-def frame(glance: Glance, width: int = 80, height: int = 24, **environ: str):
+def frame(glance: ProgressSnapshot, width: int = 80, height: int = 24, **environ: str):
     """Give the lines, without colours."""
     lines = Frames(io.StringIO(), {**TERMINAL, **environ}).render(glance, width, height)
     return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in lines]
 
 
-def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> Glance:
+def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> ProgressSnapshot:
     """Say how things are after some events."""
-    tally = Tally()
+    tally = ProgressCounts()
     for event in [*batch.begin(), *events]:
         tally.note(event)
     return tally.glance(after(at), rows_for(width, height))
 
 
-def busy(label: str = "rtt", count: int = 9) -> Glance:
+def busy(label: str = "rtt", count: int = 9) -> ProgressSnapshot:
     """Make a moment at which two are done, one of them well, and the others are under way."""
     batch = Happenings({"label": label, "iterations": count, **PARALLEL})
     done = [batch.end(0, 5), batch.end(1, 6, failure="refused")]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.planning.timeline import lay_out
+from pscheduler_batch.planning.timeline import make_timeline
 from pscheduler_batch.terminal.plan_rows import (
     clock,
     job_row,
@@ -14,7 +14,7 @@ from pscheduler_batch.terminal.plan_rows import (
     most_iterations,
     rows_of,
     shown_jobs,
-    span_words,
+    two_units,
     varying_places,
     varying_words,
 )
@@ -30,7 +30,7 @@ SWEEP = {
 
 def times_of(*jobs):
     """The times of the jobs of a batch."""
-    return lay_out(plan_jobs(*jobs)[1]).jobs
+    return make_timeline(plan_jobs(*jobs)[1]).jobs
 
 
 def test_a_row_says_all_of_an_iteration():
@@ -139,14 +139,14 @@ def test_a_range_tells_of_unknown_lengths():
 
 def test_a_large_batch_is_shown_with_fewer_iterations_of_each_job():
     """Ten jobs of 30 iterations are 300 lines otherwise."""
-    small, large = (lay_out(plan_jobs(*[{"iterations": 30}] * count)[1]) for count in (6, 10))
+    small, large = (make_timeline(plan_jobs(*[{"iterations": 30}] * count)[1]) for count in (6, 10))
 
     assert [len(rows_of(t.jobs[0], most_iterations(t))) for t in (small, large)] == [30, 5]
 
 
 def test_a_thousand_jobs_are_summarized():
     """The first twenty and the last."""
-    timeline = lay_out(plan_jobs(*[{"label": f"j{n}"} for n in range(1000)])[1])
+    timeline = make_timeline(plan_jobs(*[{"label": f"j{n}"} for n in range(1000)])[1])
     shown, left_out = shown_jobs(timeline)
 
     assert ([times.job.number for times in shown], left_out) == ([*range(20), 999], 979)
@@ -154,7 +154,7 @@ def test_a_thousand_jobs_are_summarized():
 
 def test_sixty_jobs_are_all_shown():
     """And none left out."""
-    shown, left_out = shown_jobs(lay_out(plan_jobs(*[{}] * 60)[1]))
+    shown, left_out = shown_jobs(make_timeline(plan_jobs(*[{}] * 60)[1]))
 
     assert (len(shown), left_out) == (60, 0)
 
@@ -245,4 +245,4 @@ def test_moments_are_counted_from_the_begin(seconds, shown):
 def test_spans_are_told_in_two_units(seconds, shown):
     """The largest two."""
 
-    assert span_words(timedelta(seconds=seconds)) == shown
+    assert two_units(timedelta(seconds=seconds)) == shown

@@ -7,13 +7,13 @@ from typing import Any, Optional
 
 import pytest
 
-from pscheduler_batch.terminal.progress_counts import Glance, Tally
+from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.happenings import Happenings, after
 
 
-def glance(*events: Any, at: float = 0, lines: int = 10) -> Glance:
+def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
     """Say how things are after some events."""
-    tally = Tally()
+    tally = ProgressCounts()
     for event in events:
         tally.note(event)
     return tally.glance(after(at), lines)
@@ -102,7 +102,7 @@ class TestLines:
 
     def test_states_that_nobody_is_in_are_forgotten(self):
         """A server may make up any number of them."""
-        tally = Tally()
+        tally = ProgressCounts()
         for number in range(100):
             tally.note(PARALLEL.move(0, number, f"state {number}"))
 

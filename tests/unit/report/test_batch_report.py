@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.report.accounts import account_of, account_of_texts
+from pscheduler_batch.report.batch_report import report_of, report_of_texts
 from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -18,7 +18,7 @@ START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 def only_row(document):
     """Give the one row of a document."""
-    (row,) = account_of(document).rows
+    (row,) = report_of(document).rows
     return row
 
 
@@ -49,7 +49,7 @@ def test_the_order_of_rows():
     """Jobs, iterations, runs."""
     document = output(job(result(run(), run()), result(run())), job(result(run()), label="b"))
 
-    assert [(row.label, row.run) for row in account_of(document).rows] == [
+    assert [(row.label, row.run) for row in report_of(document).rows] == [
         ("rtt/0", 0),
         ("rtt/0", 1),
         ("rtt/1", 0),
@@ -61,14 +61,14 @@ def test_the_document_stays_as_it_is():
     """It is printed after the summary, or before."""
     document = output(job(result(run({"succeeded": True, "_key": "abc"}), _key="abc")))
     before = copy.deepcopy(document)
-    account_of(document)
+    report_of(document)
 
     assert document == before
 
 
 def test_when_a_batch_was():
     """As it says itself."""
-    account = account_of(output())
+    account = report_of(output())
 
     assert (account.start.isoformat(), account.end.isoformat(), account.error) == (START, END, None)
     assert account.succeeded
@@ -79,22 +79,22 @@ def test_a_batch_that_broke_off():
     document = output(job(result(run())))
     document["batch"]["error"] = "continue-if failed"
 
-    assert account_of(document).error == "continue-if failed"
-    assert not account_of(document).succeeded
+    assert report_of(document).error == "continue-if failed"
+    assert not report_of(document).succeeded
 
 
 def test_jobs_that_were_not_run():
     """Disabled ones and those never reached."""
     document = output(job(label="a"), job(result(run()), label="b"), {"task": {}})
 
-    assert account_of(document).unrun == ("a", "job-2")
+    assert report_of(document).unrun == ("a", "job-2")
 
 
 def test_a_very_long_label_is_cut_after_its_secrets_were_hidden():
     """It stands in every row of some reports, and one half of a secret would not be found."""
     secret = {"task": {"_key": "s3cret"}}
     long = job(result(run()), label="x" * 197 + "s3cret" + "x" * 10_000, **secret)
-    account = account_of(output(long, job(label="y" * 201)))
+    account = report_of(output(long, job(label="y" * 201)))
 
     assert (account.rows[0].job_label, account.unrun) == ("x" * 197 + "(h…", ("y" * 199 + "…",))
 
@@ -126,7 +126,7 @@ def test_of_several_runs_each_has_its_own_reason():
     silent = run({"succeeded": False}, state="overdue")
     document = output(job(result(run(), failed_run("Timeout"), silent, error="Timeout; lost")))
 
-    assert [(row.succeeded, row.reason) for row in account_of(document).rows] == [
+    assert [(row.succeeded, row.reason) for row in report_of(document).rows] == [
         (True, None),
         (False, "Timeout"),
         (False, "Timeout; lost"),
@@ -153,7 +153,7 @@ def test_a_result_that_does_not_say_that_it_succeeded_has_failed(given):
 def test_outputs_without_the_run_pair():
     """Older versions, and perfSONAR's own processor."""
     document = older(output(job(result(run()), result(failed_run("Timeout")))))
-    first, second = account_of(document).rows
+    first, second = report_of(document).rows
 
     assert (first.state, first.lead, first.start, first.duration) == ("finished", "", None, None)
     assert (first.headline, first.destination) == ("0.3/0.4/0.5 ms, loss 25 %", "192.0.2.1")
@@ -241,7 +241,7 @@ def test_what_varies_between_iterations():
     """Only there where there are several."""
     document = output(job(*(result(run(), count=count, length=64) for count in (5, 10))), job(result(run(), count=1)))
 
-    assert [dict(row.varied) for row in account_of(document).rows] == [
+    assert [dict(row.varied) for row in report_of(document).rows] == [
         {"/test/spec/count": 5},
         {"/test/spec/count": 10},
         {},
@@ -267,12 +267,12 @@ def secretive():
 def test_secrets_are_nowhere_in_an_account(secret):
     """Not in tasks, results, reasons, labels, and not in what varies, whoever quotes them."""
 
-    assert secret not in repr(account_of(secretive()))
+    assert secret not in repr(report_of(secretive()))
 
 
 def test_what_is_no_secret_stays():
     """The rest of a text that has one in it is there."""
-    account = account_of(secretive())
+    account = report_of(secretive())
 
     assert account.rows[0].reason == "the key is (hidden)"
     assert account.rows[0].task["test"]["spec"]["_key"] == "(hidden)"
@@ -298,17 +298,17 @@ def test_results_that_are_texts_give_the_same_account(document):
     """Whoever makes a report when the batch ends has the one that is made of the saved output."""
     whole = {(number, iteration) for number in range(2) for iteration in range(3)}
 
-    assert account_of_texts(*in_texts(document), whole) == account_of(document)
+    assert report_of_texts(*in_texts(document), whole) == report_of(document)
 
 
 def test_what_there_is_no_room_for_is_left_out():
     """The rest of the row is there, what varies included."""
     document = output(job(*(result(run(), count=count) for count in range(2))))
-    first, second = account_of_texts(*in_texts(document), {(0, 1)}).rows
+    first, second = report_of_texts(*in_texts(document), {(0, 1)}).rows
 
     assert (first.whole, first.task, first.text, first.html, first.result) == (False, {}, None, None, None)
-    assert first == replace(account_of(document).rows[0], whole=False, task={}, text=None, html=None, result=None)
-    assert second == account_of(document).rows[1]
+    assert first == replace(report_of(document).rows[0], whole=False, task={}, text=None, html=None, result=None)
+    assert second == report_of(document).rows[1]
 
 
 def test_texts_are_read_one_by_one():
@@ -329,7 +329,7 @@ def test_texts_are_read_one_by_one():
             yield text
             del text
 
-    account_of_texts({"jobs": [{"label": "a"}]}, {0: texts()}, set())
+    report_of_texts({"jobs": [{"label": "a"}]}, {0: texts()}, set())
 
     assert max(alive) <= 2
 
@@ -361,4 +361,4 @@ def test_nothing_that_a_server_says_breaks_it():
             batch={"start": strange, "end": strange, "error": strange},
         )
 
-        assert len(account_of(document).rows) == 4
+        assert len(report_of(document).rows) == 4

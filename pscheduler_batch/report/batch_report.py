@@ -16,9 +16,9 @@ from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, M
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.redaction import Hider, secrets_of
+from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.headlines import headline_of
-from pscheduler_batch.report.rows import Account, Row
+from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.varying import varied_values
 from pscheduler_batch.scheduler.tasks import destination_of
 
@@ -52,7 +52,7 @@ class _Iteration:
     job: _Job
     number: int
     result: JSONObject
-    hider: Hider
+    hider: Redactor
     shown: JSONObject
     whole: bool
 
@@ -66,7 +66,7 @@ class _Iteration:
         return error if isinstance(error, str) and error.strip() else None
 
 
-def account_of(document: JSONObject) -> Account:
+def report_of(document: JSONObject) -> BatchReport:
     """
     Make the account of a batch of its output document.
 
@@ -77,7 +77,7 @@ def account_of(document: JSONObject) -> Account:
     return _account(document, results, lambda _: True)
 
 
-def account_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> Account:
+def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
     """
     Make the account of a batch whose results are too large to be in memory together.
 
@@ -91,14 +91,14 @@ def account_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], w
 
 def _account(
     document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
-) -> Account:
+) -> BatchReport:
     batch = _object(document.get("batch"))
-    common = secrets_of({name: value for name, value in document.items() if name != "jobs"})
+    common = find_secrets({name: value for name, value in document.items() if name != "jobs"})
     hiders = _Hiders()
     rows: List[Row] = []
     unrun: List[str] = []
     for number, job in enumerate(document["jobs"]):
-        secrets = common | secrets_of({name: value for name, value in job.items() if name != "results"})
+        secrets = common | find_secrets({name: value for name, value in job.items() if name != "results"})
         label = _cut(hiders.of(secrets).text(_label(job, number)))
         found = _rows_of_job(
             _Job(number, label, _is_synchronized(job), secrets), results.get(number, ()), hiders, is_whole
@@ -107,7 +107,7 @@ def _account(
         if not found:
             unrun.append(label)
     error = batch.get("error")
-    return Account(
+    return BatchReport(
         rows=tuple(rows),
         start=_read(parse_timestamp, batch.get("start")),
         end=_read(parse_timestamp, batch.get("end")),
@@ -122,7 +122,7 @@ def _rows_of_job(
     rows: List[Row] = []
     tasks = _Tasks()
     for number, result in enumerate(results):
-        hider = hiders.of(job.secrets | secrets_of(result.get("task")))
+        hider = hiders.of(job.secrets | find_secrets(result.get("task")))
         shown = _object(hider.value(_object(result.get("task"))))
         tasks.append(shown)
         rows += _rows(_Iteration(job, number, result, hider, shown, is_whole((job.number, number))))
@@ -153,13 +153,13 @@ class _Hiders:
     """Keeps what hides each set of secrets, as most iterations of a batch have the same."""
 
     def __init__(self) -> None:
-        self._made: Dict[Any, Hider] = {}
+        self._made: Dict[Any, Redactor] = {}
 
-    def of(self, secrets: AbstractSet[str]) -> Hider:
+    def of(self, secrets: AbstractSet[str]) -> Redactor:
         key = frozenset(secrets)
         if key not in self._made:
             # Where every iteration has secrets of its own, the last one is enough.
-            self._made = {key: Hider(key)}
+            self._made = {key: Redactor(key)}
         return self._made[key]
 
 
@@ -256,7 +256,7 @@ def _is_synchronized(job: JSONObject) -> bool:
     return job.get("parallel") is True and job.get("sync-start", True) is True
 
 
-def _rendered(run: JSONObject, media_type: str, hider: Hider) -> Optional[str]:
+def _rendered(run: JSONObject, media_type: str, hider: Redactor) -> Optional[str]:
     text = run.get(media_type)
     return hider.text(text) if isinstance(text, str) else None
 
