@@ -212,7 +212,7 @@ class IterationResult:
 
     Attributes:
         task_href: Where the task is on its server; None when it never got there.
-        runs: The runs that carry results, in order of time (decision 20).
+        runs: The runs that carry results, in order of time (ADR 15).
         failure: What went wrong, beside everything obtained before it did.
         late: By how much the task was posted after its synchronized start; None when in time.
     """

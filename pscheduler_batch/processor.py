@@ -1,4 +1,4 @@
-"""The Python face of the batch processor (document, "Invocation from Python"; decision 3)."""
+"""The Python face of the batch processor (document, "Invocation from Python"; ADR 4)."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ class BatchProcessor:
                 Those hold whole tasks, secrets included. If it raises anything, the same happens as with ``debug``.
 
         Returns:
-            The output document (decision 14): the batch with ``results`` in every job. Iterations that failed are in
+            The output document (ADR 14): the batch with ``results`` in every job. Iterations that failed are in
             it, as ``"succeeded": false``, and raise nothing.
 
         Raises:

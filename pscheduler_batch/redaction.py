@@ -1,7 +1,7 @@
 """
 Keeping secrets out of messages.
 
-The values of names that begin with ``_`` are secrets (decision 17). They are in tasks, and a server that refuses a task
+The values of names that begin with ``_`` are secrets (ADR 18). They are in tasks, and a server that refuses a task
 may quote all of it (recording c14), so whatever is said about a task goes through :func:`redact`.
 """
 

@@ -20,7 +20,7 @@ from benchmarks.serving import Counted, RunningServer
 FLOOR_THREADS = {False: 4, True: 8}
 FLOOR_THREADS_EACH = 1
 
-# Politeness (decision 19).
+# Politeness (ADR 20).
 MOST_AT_ONCE = 8
 # Beyond the look-up of the participants.
 MOST_REQUESTS = 4

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pscheduler_batch.running.runner import Outcome
     from pscheduler_batch.running.signals import SignalWatch
 
-# Exit statuses (decision 16); 2, wrong usage, is click's own, and 130 and 143 are those of signals.
+# Exit statuses (ADR 17); 2, wrong usage, is click's own, and 130 and 143 are those of signals.
 SUCCEEDED = 0
 NOT_CARRIED_THROUGH = 1
 RUN_FAILED = 3
@@ -43,7 +43,7 @@ def execute(options: Options) -> int:
     Do what was asked for.
 
     Returns:
-        The exit status (decision 16).
+        The exit status (ADR 17).
     """
     try:
         return _execute(options.at(datetime.now(timezone.utc).astimezone()))

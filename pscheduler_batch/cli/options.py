@@ -63,7 +63,7 @@ class Options:
 
     @property
     def submits(self) -> bool:
-        """Whether tasks are submitted to pScheduler, which is a beta feature (decision 4)."""
+        """Whether tasks are submitted to pScheduler, which is a beta feature (ADR 5)."""
         return self.runs and not self.embedded
 
     @property

@@ -1,1 +1,1 @@
-"""A pScheduler server on loopback (decision 18)."""
+"""A pScheduler server on loopback (ADR 19)."""

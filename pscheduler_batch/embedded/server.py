@@ -1,5 +1,5 @@
 """
-The embedded server: a pScheduler server on loopback, inside the process (decision 18).
+The embedded server: a pScheduler server on loopback, inside the process (ADR 19).
 
 It runs in a thread of its own with an event loop of its own, so that a program of any kind can use it, and any client
 of the API can talk to it.

@@ -29,7 +29,7 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import MAX_PORT, host_of, shown
 
-# How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (decision 19).
+# How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (ADR 20).
 DEFAULT_MAX_CONNECTIONS = 8
 
 CONNECT_SECONDS = 15.0
@@ -85,7 +85,7 @@ class Exchange:
         Prepare to make requests; nothing is sent.
 
         Args:
-            verify_tls: Whether certificates are checked; pScheduler hosts sign their own by default (decision 13).
+            verify_tls: Whether certificates are checked; pScheduler hosts sign their own by default (ADR 13).
             ca_file: A file of certificates to trust, which turns the check on.
             max_connections: How many requests go to any one host at once.
             reply_seconds: How long any request may take altogether, beside what the server was asked to wait.

@@ -2,7 +2,7 @@
 The transports that requests are made with: one for each connection, never more than the process may have files open.
 
 An ordinary account may have 1,024 files open at once, and a batch may have to do with thousands of hosts, each with
-slots of its own and connections that the host keeps open (decision 24).
+slots of its own and connections that the host keeps open (ADR 22).
 """
 
 from __future__ import annotations

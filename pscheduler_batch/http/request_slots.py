@@ -1,5 +1,5 @@
 """
-The request slots of a host: how many requests go there at once, and whose turn it is (decision 19).
+The request slots of a host: how many requests go there at once, and whose turn it is (ADR 20).
 
 What submits a task goes before what asks for something: a task that comes late may miss its start, while an answer can
 only come later. So does what ends an iteration, the last formats of its result: until then the others are held in

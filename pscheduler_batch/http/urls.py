@@ -12,7 +12,7 @@ MAX_PORT = 65535
 
 def netloc(host: str) -> str:
     """
-    Turn a host as people write it into the host part of a URL (decision 12).
+    Turn a host as people write it into the host part of a URL (ADR 12).
 
     >>> [netloc(h) for h in ("ps.example.net", "ps.example.net:8443", "192.0.2.1", "[2001:db8::1]:443", "2001:db8::1")]
     ['ps.example.net', 'ps.example.net:8443', '192.0.2.1', '[2001:db8::1]:443', '[2001:db8::1]']

@@ -2,7 +2,7 @@
 Problems as text for people: each with the line of the input that it is about, and a caret under the place.
 
 The first line of a problem is the one that it is known by, ``FILE: At /jobs/0 (line 3, column 5): …``; what stands
-under it is indented. Secrets in the shown lines are blotted out (decision 17), and nothing gets through that a terminal
+under it is indented. Secrets in the shown lines are blotted out (ADR 18), and nothing gets through that a terminal
 would obey.
 """
 

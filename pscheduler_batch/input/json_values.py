@@ -44,7 +44,7 @@ class Finding:
 
 def to_plain(value: Any) -> Tuple[Any, List[Finding]]:
     """
-    Copy a value, without the pairs whose names begin with # (decision 6).
+    Copy a value, without the pairs whose names begin with # (ADR 7).
 
     Args:
         value: What the json module or a caller gave; it is not changed, and the copy shares nothing with it that can

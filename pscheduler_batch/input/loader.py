@@ -3,7 +3,7 @@ Bytes, text or a Python object to a :class:`~pscheduler_batch.model.Batch`, with
 
 The steps: read the JSON, take out the comments, check it against the specification of its ``schema``, and only then
 build. Everything that is wrong is told at once. Tasks are checked after the transforms, by
-:func:`~pscheduler_batch.input.validation.check_task`, as they may be incomplete before (decision 7).
+:func:`~pscheduler_batch.input.validation.check_task`, as they may be incomplete before (ADR 8).
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def find_duplicates(text: str) -> List[Duplicate]:
 
 def secret_spans(text: str) -> List[Tuple[int, int]]:
     r"""
-    Find the values of all pairs whose names begin with _, however that is written (decision 17).
+    Find the values of all pairs whose names begin with _, however that is written (ADR 18).
 
     >>> secret_spans('{"_a": 1, "\\u005fb": [2]}')
     [(7, 8), (21, 24)]

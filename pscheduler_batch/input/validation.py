@@ -21,7 +21,7 @@ from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import closest, list_names, shorten, show
 
-# What only the output of a batch has (decision 14): how deep, and its name.
+# What only the output of a batch has (ADR 14): how deep, and its name.
 _OUTPUT_PAIRS = {(0, "batch"), (2, "results")}
 _OUTPUT_HINT = (
     "this is the output of an earlier batch; to run it again, take the results out first: "

@@ -1,7 +1,7 @@
 """
 Writing down what belongs to a task without its secrets, in a way that can be undone by whoever has the task.
 
-A journal must not hold the values of names that begin with ``_`` (decision 17), yet what it holds must come back as it
+A journal must not hold the values of names that begin with ``_`` (ADR 18), yet what it holds must come back as it
 was. So each secret is replaced by its number among the secrets of the task, which comes from the input again. The
 numbers depend on what the secrets are, not on where in the task they stand.
 """

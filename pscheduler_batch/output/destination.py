@@ -1,4 +1,4 @@
-"""Where output documents and reports go: the standard output, or a file that is whole or absent (decision 17)."""
+"""Where output documents and reports go: the standard output, or a file that is whole or absent (ADR 18)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output document: the input with what came out of it (document, "Output"; decision 14)."""
+"""The output document: the input with what came out of it (document, "Output"; ADR 14)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
 
 def error_of(result: IterationResult) -> Optional[str]:
     """
-    Say in a text what went wrong with an iteration; None where all went well (decision 21).
+    Say in a text what went wrong with an iteration; None where all went well (ADR 15).
 
     What servers say goes without the secrets of the task.
     """

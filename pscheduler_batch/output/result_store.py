@@ -1,5 +1,5 @@
 """
-The results of a batch, kept out of memory from when an iteration ends until they are written (decision 24).
+The results of a batch, kept out of memory from when an iteration ends until they are written (ADR 42).
 
 Each result is kept as it will stand in the output, as compressed text. The first megabyte stays in memory, so that
 most batches need no file; what comes after that goes to a file that has no name, which only this process can read and

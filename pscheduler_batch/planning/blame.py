@@ -1,7 +1,7 @@
 """
 Which transform made a task wrong, and what the task was before and after it.
 
-A task may be incomplete until it has been transformed (decision 7), so a transform is to blame for what is wrong since
+A task may be incomplete until it has been transformed (ADR 8), so a transform is to blame for what is wrong since
 it ran, and for what was wrong before only where it worked on that very part.
 """
 

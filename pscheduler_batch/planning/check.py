@@ -43,7 +43,7 @@ def check_batch(
     """
     Check a batch: its format, its transforms in every iteration, and every task that comes out of them.
 
-    Scripts run in a process of their own (decision 25). Where processes cannot be forked, they run in this one, and no
+    Scripts run in a process of their own (ADR 36). Where processes cannot be forked, they run in this one, and no
     limit is kept.
 
     Args:

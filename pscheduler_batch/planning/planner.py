@@ -31,7 +31,7 @@ _UNREADABLE = 10**18
 # No last iteration of a job may have to wait for longer; the calendar ends in the year 9999.
 LONGEST_WAIT = timedelta(days=3650)
 
-# What a task's schedule loses: a batch decides itself when and how often (document, "task"; decision 11).
+# What a task's schedule loses: a batch decides itself when and how often (document, "task"; ADR 11).
 DROPPED_FROM_SCHEDULE = frozenset({"start", "repeat", "repeat-cron", "until", "max-runs"})
 
 
@@ -39,7 +39,7 @@ def start_delays(count: int, backoff: timedelta, *, parallel: bool) -> List[time
     """
     Say how long each iteration of a job waits before its task is posted.
 
-    Iteration *n* waits *n* times the backoff. Serial jobs ignore the backoff (decision 9).
+    Iteration *n* waits *n* times the backoff. Serial jobs ignore the backoff (ADR 9).
 
     >>> [d.seconds for d in start_delays(3, timedelta(seconds=5), parallel=True)]
     [0, 5, 10]
@@ -51,7 +51,7 @@ def start_delays(count: int, backoff: timedelta, *, parallel: bool) -> List[time
 
 def synchronized_start(now: datetime, job: Job, count: int) -> Optional[datetime]:
     """
-    Say when all iterations of a job start: now + iterations x backoff + setup-time (decision 10).
+    Say when all iterations of a job start: now + iterations x backoff + setup-time (ADR 10).
 
     Args:
         now: When the job begins.
@@ -69,7 +69,7 @@ def synchronized_start(now: datetime, job: Job, count: int) -> Optional[datetime
 
 def scheduled_task(task: JSONObject, start: Optional[datetime] = None) -> JSONObject:
     """
-    Give a task the schedule that a batch runs it with (decision 11).
+    Give a task the schedule that a batch runs it with (ADR 11).
 
     ``slip``, ``sliprand`` and what else is there stay. There is always a schedule, as a server answers 500 to a task
     that has none (recording c04). A task that would not change comes back as it is.

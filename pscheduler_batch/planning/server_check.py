@@ -57,7 +57,7 @@ async def check_on_servers(questions: Sequence[DistinctTest], exchange: Requeste
 
     Args:
         questions: The tests.
-        exchange: Makes requests, a limited number at once to each host (decision 19).
+        exchange: Makes requests, a limited number at once to each host (ADR 20).
         hosts: Where they go.
 
     Returns:

@@ -131,7 +131,7 @@ def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline
     Work out when what happens.
 
     Jobs follow each other. In a serial job, an iteration is posted when the run of the one before is over. In a
-    parallel one, each is posted after its delay, and starts at the synchronized start (decision 10) if the server has
+    parallel one, each is posted after its delay, and starts at the synchronized start (ADR 10) if the server has
     it by then. Fetching results and ``continue-if`` take no time here.
 
     Args:
@@ -152,7 +152,7 @@ def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERV
     Find the jobs with so many tasks that a server cannot have them all before the synchronized start.
 
     A server needs some 2 seconds for each task (``IDLE_SERVER``), and those that name the same source go to the same
-    server; the start comes after iterations x backoff + setup-time (decision 10).
+    server; the start comes after iterations x backoff + setup-time (ADR 10).
 
     Returns:
         A warning for each such job, at its ``setup-time``: such tasks are run all the same.

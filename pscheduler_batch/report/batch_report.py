@@ -1,7 +1,7 @@
 """
 An output document to the rows of a report.
 
-The document is one of ours (decision 14), of this version or an older one without the ``run`` pair, or one of the batch
+The document is one of ours (ADR 14), of this version or an older one without the ``run`` pair, or one of the batch
 processor that perfSONAR ships, whose results have the same three formats and nothing else. Its structure has been
 checked by :mod:`~pscheduler_batch.report.reading` where it came from outside.
 """
@@ -220,7 +220,7 @@ def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:
     """
     Find out why a run failed.
 
-    The error of an iteration holds everything that went wrong in it (decision 21), so it is right where there is but
+    The error of an iteration holds everything that went wrong in it (ADR 15), so it is right where there is but
     one run; of several, each is asked for its own reason first.
     """
     said = _text(_object(run.get("application/json")).get("error")).strip()

@@ -182,7 +182,7 @@ def delay_of(row: Row) -> Optional[timedelta]:
 
 def skew_words(rows: Sequence[Row]) -> Optional[str]:
     """
-    Say how well the starts of a job kept to the plan (decision 10).
+    Say how well the starts of a job kept to the plan (ADR 10).
 
     Returns:
         None where no start was planned, or none is known.

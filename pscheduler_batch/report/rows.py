@@ -1,7 +1,7 @@
 """
 The values that a report is made of: a row for every run, and for every iteration that has none.
 
-They are made from the output document alone (decision 14), so that a batch that has just ended and an output that was
+They are made from the output document alone (ADR 14), so that a batch that has just ended and an output that was
 saved a year ago give the same report.
 """
 
@@ -58,7 +58,7 @@ class Row:
         start: When it started.
         end: When it ended.
         late: By how much the task was submitted after its synchronized start.
-        task: What was submitted, with the values of names that begin with "_" hidden (decision 17).
+        task: What was submitted, with the values of names that begin with "_" hidden (ADR 18).
         varied: What differs between the tasks of the iterations of a job, as JSON pointers and values, where it is one
             number or text each, such as {"/test/spec/length": 512}.
         text: The result as text, as the server made it.

@@ -2,7 +2,7 @@
 Synchronized starts that are missed: said as soon as it can be foreseen, and in the end, with what would have helped.
 
 A server takes seconds to accept a task, and longer when several come at once, so a job of many iterations can miss its
-own start (decision 10). How long it really takes shows only when the first tasks are in; what is said before anything
+own start (ADR 10). How long it really takes shows only when the first tasks are in; what is said before anything
 is sent rests on what idle servers were seen to need (:func:`pscheduler_batch.planning.timeline.setup_problems`).
 """
 
@@ -43,7 +43,7 @@ class LateStarts:
 
         Args:
             warn: Is given each warning, a line without a name of the program before it, fit for a terminal.
-            at_once: How many requests go to any one host at once (decision 19).
+            at_once: How many requests go to any one host at once (ADR 20).
         """
         self._warn = warn
         self._at_once = at_once

@@ -29,7 +29,7 @@ class SignalWatch:
 
     @property
     def exit_status(self) -> int:
-        """The exit status for the signal that came: 130 for SIGINT, 143 for the others (decision 16)."""
+        """The exit status for the signal that came: 130 for SIGINT, 143 for the others (ADR 17)."""
         return 128 + (signal.SIGINT if self.caught == signal.SIGINT else signal.SIGTERM)
 
     @contextmanager

@@ -246,7 +246,7 @@ class Submitter:
         return task_href
 
     def _note_posted(self, task_href: str, at: datetime, start: Optional[datetime], progress: _Progress) -> None:
-        """Note where a task is that was posted at some time, and whether that was too late (decision 10)."""
+        """Note where a task is that was posted at some time, and whether that was too late (ADR 10)."""
         iteration = progress.result.iteration
         progress.posted_at = at
         if start is not None and at > start:

@@ -273,7 +273,7 @@ def is_final(run: Run) -> bool:
 
 def reasons_of(run: Run) -> Sequence[str]:
     """
-    Find out why a run failed (decision 21): its ``errors``, ``result.error``, then each ``result-full[].error``.
+    Find out why a run failed (ADR 15): its ``errors``, ``result.error``, then each ``result-full[].error``.
 
     The ``.diags`` are only looked at where there is nothing else, as they are also full of what went well.
     """

@@ -113,7 +113,7 @@ class FirstRunFinder:
                 raise UnscheduledError(reason, doing=DOING, url=task_href)
             if clock.now() - asked < patience.pause:
                 await clock.sleep(patience.pause.total_seconds())
-            # A run that is so late is not due soon, and no request slot is held to wait for its end (decision 19).
+            # A run that is so late is not due soon, and no request slot is held to wait for its end (ADR 20).
             merged = False
 
     async def demand_task(self, task_href: str) -> None:

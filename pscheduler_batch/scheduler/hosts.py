@@ -1,4 +1,4 @@
-"""Which host is asked, which one measures, and which addresses of ours are used (decision 12)."""
+"""Which host is asked, which one measures, and which addresses of ours are used (ADR 12)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_hosts(
     environ: Mapping[str, str] = os.environ,
 ) -> Hosts:
     """
-    Settle the hosts from what was given, the environment and this machine (decision 12).
+    Settle the hosts from what was given, the environment and this machine (ADR 12).
 
     Raises:
         ValueError: One of them is no host; the text says which.
@@ -87,16 +87,16 @@ DEFAULT_TIMEOUT = timedelta(seconds=REPLY_SECONDS)
 @dataclass(frozen=True)
 class Connections:
     """
-    What a user says about hosts and requests; what is None is found out (decision 12).
+    What a user says about hosts and requests; what is None is found out (ADR 12).
 
     Attributes:
         assist: The host that answers questions.
         assist_bind: The address of ours that requests to it come from.
         lead: The host that runs the tasks that name no other.
         bind: The address of ours that requests to leads come from.
-        verify_tls: Whether the servers' certificates are checked (decision 13).
+        verify_tls: Whether the servers' certificates are checked (ADR 13).
         ca_file: What they are checked against, if not by what the system trusts.
-        max_connections: How many requests go to any one host at once (decision 19).
+        max_connections: How many requests go to any one host at once (ADR 20).
         timeout: How long any request may take.
     """
 

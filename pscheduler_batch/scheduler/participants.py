@@ -1,4 +1,4 @@
-"""Finding out which host runs a task (decision 12)."""
+"""Finding out which host runs a task (ADR 12)."""
 
 from __future__ import annotations
 

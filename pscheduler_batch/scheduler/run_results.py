@@ -62,7 +62,7 @@ class Fetcher:
         self, task_href: str, run: Run, keep: Callable[[Tuple[RunResult, ...]], None] = lambda _: None
     ) -> Fetched:
         """
-        Fetch what a finished run gave; the lead run of several results carries none itself (decision 20).
+        Fetch what a finished run gave; the lead run of several results carries none itself (ADR 15).
 
         Args:
             task_href: Whose run it is.

@@ -73,7 +73,7 @@ def slip_of(task: JSONObject) -> timedelta:
     """
     Say how much later than asked for a task may start, which its ``schedule`` allows as ``slip``.
 
-    ``start`` is not looked at: what a task says itself is dropped (decision 11).
+    ``start`` is not looked at: what a task says itself is dropped (ADR 11).
 
     >>> slip_of({"schedule": {"slip": "PT5M"}})
     datetime.timedelta(seconds=300)

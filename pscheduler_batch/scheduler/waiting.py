@@ -1,7 +1,7 @@
 """
 How long to wait for what, and how to wait for a run until it is done.
 
-Nobody holds a request slot of a server to wait for a run that is not due to end yet (decision 19): until then the
+Nobody holds a request slot of a server to wait for a run that is not due to end yet (ADR 20): until then the
 waiting is done here, by the server's clock.
 """
 

@@ -2,7 +2,7 @@
 What people are told of the events of a batch.
 
 What comes from outside, be it a label or a server's word, is made fit for a terminal and cut short; secrets of the task
-are taken out (decision 17).
+are taken out (ADR 18).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def state_now(moved: IterationMoved, now: datetime) -> str:
     """
     Name the state in which an iteration must be by now.
 
-    A run is not asked for again before its end (decision 19), so whether it has begun follows from its times.
+    A run is not asked for again before its end (ADR 20), so whether it has begun follows from its times.
     """
     if moved.run is not None and moved.state in BEFORE_RUNNING and moved.start is not None and moved.start <= now:
         return "running"

@@ -1,5 +1,5 @@
 """
-Progress on the standard error: a live view on a terminal, a line per event where asked for, else nothing (decision 17).
+Progress on the standard error: a live view on a terminal, a line per event where asked for, else nothing (ADR 18).
 
 A terminal, or whatever the standard error is, that fails never costs a batch: progress falls silent.
 """

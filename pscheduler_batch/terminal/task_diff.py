@@ -3,7 +3,7 @@ What a batch's transforms, and the batch itself, change in its tasks, for people
 
 It is a list of JSON pointers, not a diff of two JSON texts: of a sweep, one number changes in each task, and with a
 line for each place that is what is seen; iterations that are changed alike can be told together; and a line can be
-searched for. Values of names that begin with ``_`` are not shown (decision 17).
+searched for. Values of names that begin with ``_`` are not shown (ADR 18).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether it is a pair of the schedule that no batch lets pass (decision 11)."""
+        """Whether it is a pair of the schedule that no batch lets pass (ADR 11)."""
         in_schedule = len(self.path) == len(("schedule", "start")) and self.path[0] == "schedule"
         return in_schedule and self.path[1] in DROPPED_FROM_SCHEDULE and self.after is NOTHING
 
@@ -113,7 +113,7 @@ def difference_lines(plan: Plan) -> Iterator[str]:
     For each job that is enabled: what is changed in all of its iterations, then what is changed in some. A ``+`` is
     what was added, a ``-`` what was removed, a ``~`` what has another value. In a batch of more than 1,000 iterations,
     long lists are cut in the middle, and it is said how much is left out. A synchronized start is told, though it is
-    worked out only when the job begins (decision 10).
+    worked out only when the job begins (ADR 10).
 
     Args:
         plan: The batch, worked out.

@@ -1,4 +1,4 @@
-"""Asking a job's ``continue-if`` whether the batch goes on (decision 15)."""
+"""Asking a job's ``continue-if`` whether the batch goes on (ADR 16)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ContinueIf:
     Asks the scripts of one batch.
 
     They run in a process of their own, so that one without an end does not keep a batch from being interrupted, and one
-    that brings jq down does not take the results along (decision 25).
+    that brings jq down does not take the results along (ADR 33).
     """
 
     def __init__(self, data: JSON) -> None:

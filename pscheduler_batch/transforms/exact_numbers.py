@@ -2,7 +2,7 @@
 Whole numbers that jq cannot hold.
 
 jq's numbers are doubles, so a large whole number that goes through a transform may come out as another one; that is
-told (decision 23).
+told (ADR 21).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXACT = 2**53
 
 def large_numbers(value: JSON) -> Set[int]:
     """
-    Find the whole numbers in a JSON value that a double may not hold exactly (decision 23).
+    Find the whole numbers in a JSON value that a double may not hold exactly (ADR 21).
 
     >>> large_numbers({"a": [2**53, 2**53 + 1]})
     {9007199254740993}
@@ -29,7 +29,7 @@ def large_numbers(value: JSON) -> Set[int]:
 
 def changed_numbers(went_in: Set[int], after: JSON) -> List[Tuple[int, JSON]]:
     """
-    Find whole numbers that jq could not hold (decision 23).
+    Find whole numbers that jq could not hold (ADR 21).
 
     Args:
         went_in: The large numbers that the transforms were given.

@@ -1,5 +1,5 @@
 """
-Work with scripts in a forked process, which can be ended while one of them runs (decision 25).
+Work with scripts in a forked process, which can be ended while one of them runs (ADR 36).
 
 jq holds the interpreter for as long as it runs, so a script without an end would keep this process from noticing
 anything. The work is done in a copy of this process instead, which costs a millisecond and imports nothing anew, and

@@ -1,5 +1,5 @@
 """
-Scripts in a process of their own, which can be ended while one of them runs (decision 25).
+Scripts in a process of their own, which can be ended while one of them runs (ADR 33).
 
 jq holds the interpreter for as long as it runs, so a script without an end keeps the whole program from doing anything
 else, Control-C included; and a script may bring the jq library down, and the program with it. Here a child process has

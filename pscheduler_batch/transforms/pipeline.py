@@ -2,7 +2,7 @@
 The jq transforms of a batch.
 
 Every distinct script is compiled before the first iteration, with ``$global`` and the transform's ``args`` bound then.
-What changes with the iteration goes in with the input, so an iteration costs a run and no compilation. Decision 7 has
+What changes with the iteration goes in with the input, so an iteration costs a run and no compilation. ADR 8 has
 the rules.
 """
 
@@ -42,7 +42,7 @@ class SkippedError(Exception):
 
 
 class Guard(Protocol):
-    """Is told which script is compiled or run, so that one without an end can be named (decision 25)."""
+    """Is told which script is compiled or run, so that one without an end can be named (ADR 33)."""
 
     def begin(self, where: str, job: int, iteration: int) -> None:
         """
@@ -259,7 +259,7 @@ class Transforms:
         return self._secrets[job.number]
 
     def large_numbers(self, job: Job) -> Set[int]:
-        """Find the large whole numbers that a job's transforms are given besides the task (decision 23)."""
+        """Find the large whole numbers that a job's transforms are given besides the task (ADR 21)."""
         return self._large_data.union(*(large_numbers(step.transform.args) for step in self._steps[job.number]))
 
     def count_iterations(self, job: Job) -> int:

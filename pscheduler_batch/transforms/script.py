@@ -142,7 +142,7 @@ class Script:
 
     def conceal(self, message: str, text: str) -> str:
         """
-        Take the secrets out of a message (decision 17): jq quotes the values that it stumbles over.
+        Take the secrets out of a message (ADR 18): jq quotes the values that it stumbles over.
 
         Args:
             message: What is to be said.
@@ -164,7 +164,7 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
 
     Args:
         value: What came out.
-        known: All that the script was given, the secrets of which are not shown (decision 17).
+        known: All that the script was given, the secrets of which are not shown (ADR 18).
         expected: What would have been right.
     """
     shown = redact(json.dumps(value), known)

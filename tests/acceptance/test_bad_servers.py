@@ -65,7 +65,7 @@ class TestNoPScheduler:
         assert failed(ask(host)).startswith(f"finding participants: cannot reach https://{host}/pscheduler/")
 
     def test_this_host_has_none(self):
-        """The message says which options would help (decision 12)."""
+        """The message says which options would help (ADR 12)."""
         ended = run_batch(batch=ONE, PSCHEDULER_LOCALHOST="127.0.0.1:1")
 
         assert "name an --assist and a --lead that run pScheduler" in failed(ended)
@@ -105,7 +105,7 @@ class TestNoPScheduler:
 
 
 class TestCertificates:
-    """Verification is off unless asked for (decision 13)."""
+    """Verification is off unless asked for (ADR 13)."""
 
     def test_a_certificate_of_nobody_known_is_refused_if_asked_for(self, there):
         """With the reason."""

@@ -56,7 +56,7 @@ def test_a_batch_of_all_kinds_of_jobs(there):
 
 
 def test_the_output_is_the_input_with_results(there):
-    """Everything that was in the input is, but for comments, and ``batch`` comes last (decision 14)."""
+    """Everything that was in the input is, but for comments, and ``batch`` comes last (ADR 14)."""
     batch = {"schema": 2, "#": "no", "jobs": [job(iterations=2, **{"#": "no"}), job(enabled=False, task=5)]}
 
     document = run_batch(*there, batch=batch).document
@@ -88,7 +88,7 @@ def test_text_of_any_language_goes_there_and_back(there):
 
 
 class TestStatus:
-    """Exit statuses (decision 16)."""
+    """Exit statuses (ADR 17)."""
 
     def test_a_run_that_failed_is_three(self, there):
         """The batch goes on, and everything is in the output."""
@@ -111,7 +111,7 @@ class TestStatus:
         assert [len(results) for results in ended.results] == [1, 0]
 
     def test_a_continue_if_that_fails_is_one(self, there):
-        """With a message, and everything obtained until then (decision 15)."""
+        """With a message, and everything obtained until then (ADR 16)."""
         batch = {"schema": 2, "jobs": [job(continue_if={"script": "3"}), job("later")]}
         ended = run_batch(*there, batch=batch)
 
@@ -139,7 +139,7 @@ class TestStatus:
 
 
 class TestBeta:
-    """The gate (decision 4)."""
+    """The gate (ADR 5)."""
 
     def test_nothing_is_sent_without_beta(self, there, pscheduler):
         """One clear message instead."""
@@ -160,7 +160,7 @@ class TestBeta:
 
 
 class TestStreams:
-    """What is read, and what is written where (decision 17)."""
+    """What is read, and what is written where (ADR 18)."""
 
     @pytest.mark.parametrize("arguments", [(), ("-",)])
     def test_the_standard_input_is_read_where_no_file_is_named(self, arguments):
@@ -244,7 +244,7 @@ def test_an_embedded_server_needs_nothing_else():
 
 
 def test_no_more_requests_at_once_than_allowed(there, pscheduler):
-    """The server counts them (decision 19)."""
+    """The server counts them (ADR 20)."""
     now, most = [0], [0]
 
     async def count(app, scope, receive, send):

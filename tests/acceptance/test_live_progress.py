@@ -1,4 +1,4 @@
-"""Progress on the standard error of the real command, on a terminal and elsewhere (decision 17)."""
+"""Progress on the standard error of the real command, on a terminal and elsewhere (ADR 18)."""
 
 from __future__ import annotations
 

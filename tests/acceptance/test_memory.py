@@ -1,4 +1,4 @@
-"""What a batch takes of the machine, as the real command, on a server that takes no time (decision 24)."""
+"""What a batch takes of the machine, as the real command, on a server that takes no time (ADR 42)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_size_of_results_does_not_decide_how_much_memory_there_must_be(done)
 
 
 def test_the_number_of_iterations_does_not_decide_how_many_threads_and_connections_there_are(done):
-    """Nor how many requests go to a host at once (decision 19)."""
+    """Nor how many requests go to a host at once (ADR 20)."""
 
     assert 0 < done.taken.threads <= THREADS
     assert 0 < done.counted.open_at_once <= CONNECTIONS

@@ -1,4 +1,4 @@
-"""Synchronized jobs that miss their start because the server is slow to accept tasks (decision 10)."""
+"""Synchronized jobs that miss their start because the server is slow to accept tasks (ADR 10)."""
 
 from __future__ import annotations
 

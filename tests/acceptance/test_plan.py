@@ -29,7 +29,7 @@ LOOKING = [("--plan",), ("--dry-run",), ("--dry",), ("--dry-run", "--diff"), ("-
 
 @pytest.mark.parametrize("options", LOOKING)
 def test_looking_needs_neither_a_server_nor_beta(options):
-    """Nothing is submitted (decision 4); the host that is named does not exist."""
+    """Nothing is submitted (ADR 5); the host that is named does not exist."""
     ended = run_batch(*options, "--assist", "nowhere.invalid", batch={"jobs": [job()]}, BETA="")
 
     assert (ended.status, ended.stderr) == (0, "")
@@ -68,7 +68,7 @@ def test_a_plan_warns_of_a_setup_time_that_is_too_short():
 
 
 def test_a_plan_warns_of_a_backoff_that_does_not_space_the_starts():
-    """Decision 22."""
+    """ADR 10."""
     ended = run_batch("--plan", batch={"jobs": [job(iterations=2, parallel=True, backoff="PT1M")]}, BETA="")
 
     assert '"sync-start": false spaces the starts' in ended.stderr
@@ -174,7 +174,7 @@ def test_differences_are_told_by_place():
 
 @pytest.mark.parametrize("options", [("--plan",), ("--dry-run", "--diff")])
 def test_secrets_are_not_shown(options):
-    """Decision 17."""
+    """ADR 18."""
     secret = {"script": '.test.spec.data = {"_key": "hunter2"} | .reference = "hunter2"'}
     secret["script"] += " | .test.spec.fail = $args._key"
     secret["args"] = {"args": {"_key": "swordfish"}}

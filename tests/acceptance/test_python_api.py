@@ -99,7 +99,7 @@ def test_certificates_are_checked_if_asked_for(hosts, pscheduler):
 
 
 def test_a_continue_if_that_fails_raises_with_all_results(hosts):
-    """What was obtained is in the error (decision 15)."""
+    """What was obtained is in the error (ADR 16)."""
     batch = {"schema": 2, "jobs": [job(task=task(data=1), continue_if={"script": "1"})]}
 
     with pytest.raises(EndedError, match="/jobs/0/continue-if") as caught:

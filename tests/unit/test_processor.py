@@ -1,4 +1,4 @@
-"""Tests of the Python face of the batch processor (document, "Invocation from Python"; decisions 3, 4, 12 and 14)."""
+"""Tests of the Python face of the batch processor (document, "Invocation from Python"; ADR 4, 5, 12 and 14)."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_what_is_posted_is_what_the_result_says(server):
 
 
 def test_the_arguments_have_the_order_of_the_document(monkeypatch):
-    """Spec, assist, assist_bind, lead, bind (decision 3)."""
+    """Spec, assist, assist_bind, lead, bind (ADR 4)."""
     with respx.mock as router:
         router.get(url__startswith="https://assist/pscheduler/tests/").respond(json={"participants": [None]})
         post = router.post("https://lead/pscheduler/tasks").respond(403, text="no")
@@ -210,7 +210,7 @@ def test_one_processor_can_run_side_by_side_with_itself(server):
 
 
 def test_the_callback_gets_lines_without_secrets(server):
-    """Decision 17."""
+    """ADR 18."""
     server.post(f"{ROOT}/tasks").respond(400, text=f"bad task {json.dumps(TASK)}")
     lines: List[str] = []
     BatchProcessor(BATCH, clock=CLOCK)(debug=lines.append)
@@ -251,7 +251,7 @@ def test_a_watch_is_given_what_happens(server):
 
 
 def test_what_holds_a_request_up_is_told_without_secrets(server):
-    """Whatever answers may have the task, and says what it likes (decision 17)."""
+    """Whatever answers may have the task, and says what it likes (ADR 18)."""
     junk = httpx.RemoteProtocolError("illegal status line: bytearray(b'220 abc-secret')")
     answers = [junk, junk, *[httpx.Response(200, json=RUN)] * 2]
     server.get(url__startswith=f"{ROOT}/tasks/1/runs/first").mock(side_effect=answers)
@@ -288,7 +288,7 @@ def test_a_dry_run_is_not_watched():
 
 
 def test_iterations_that_fail_raise_nothing(server):
-    """They are in the document (decision 14)."""
+    """They are in the document (ADR 14)."""
     server.post(f"{ROOT}/tasks").respond(403, text="forbidden by limits")
     (first, _) = BatchProcessor(BATCH, clock=CLOCK)()["jobs"][0]["results"]
 
@@ -297,7 +297,7 @@ def test_iterations_that_fail_raise_nothing(server):
 
 
 def test_a_host_that_cannot_be_reached_is_a_failure_like_any_other():
-    """Nobody named a lead, so the message says to do so (decision 12)."""
+    """Nobody named a lead, so the message says to do so (ADR 12)."""
     with respx.mock as router:
         router.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": [None]})
         router.post(f"{ROOT}/tasks").mock(side_effect=httpx.ConnectError("refused"))
@@ -307,7 +307,7 @@ def test_a_host_that_cannot_be_reached_is_a_failure_like_any_other():
 
 
 def test_continue_if_that_fails_raises_with_the_document(server):
-    """Everything obtained until then is in it (decision 15)."""
+    """Everything obtained until then is in it (ADR 16)."""
     job = {"label": "a", "task": TASK, "continue-if": {"script": "3"}}
     with pytest.raises(EndedError) as caught:
         BatchProcessor({"schema": 2, "jobs": [job, job]}, clock=CLOCK)()

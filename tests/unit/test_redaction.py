@@ -1,4 +1,4 @@
-"""Tests of keeping secrets out of messages (decision 17)."""
+"""Tests of keeping secrets out of messages (ADR 18)."""
 
 from __future__ import annotations
 

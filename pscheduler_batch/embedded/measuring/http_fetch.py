@@ -21,7 +21,7 @@ async def fetch(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Tuple[httpx.Response, float]:
     """
-    Fetch a URL, following redirects, whatever certificates the servers have (decision 13).
+    Fetch a URL, following redirects, whatever certificates the servers have (ADR 13).
 
     Args:
         url: What to fetch.

@@ -13,7 +13,7 @@ SECRET = "correct horse"
 
 
 def test_the_traceback_of_a_bug_has_no_secrets_of_tasks(capsys):
-    """Not even those that only a transform has put there; Python quotes what it stumbles over (decision 17)."""
+    """Not even those that only a transform has put there; Python quotes what it stumbles over (ADR 18)."""
     script = f'.test.spec._key = "{SECRET}"'
     job = {"task": {"test": {"type": "idle", "spec": {}}}, "label": "a", "task-transform": {"script": script}}
     batch = load_batch({"jobs": [job]})

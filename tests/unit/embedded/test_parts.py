@@ -142,7 +142,7 @@ def test_a_gap_between_two_bookings_is_found():
 
 
 def test_only_successes_are_signed():
-    """A failed result stays as it is, and nothing that is handed in is changed (decision 18)."""
+    """A failed result stays as it is, and nothing that is handed in is changed (ADR 19)."""
     merged = {"succeeded": True}
 
     assert signed(merged, "here") == {

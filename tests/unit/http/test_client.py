@@ -258,7 +258,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_where_they_are_checked
 
 @pytest.mark.parametrize("name", hostile.BAD_CERTIFICATES)
 def test_a_bad_certificate_is_taken_where_they_are_not_checked(name):
-    """As pScheduler hosts have such by default (decision 13)."""
+    """As pScheduler hosts have such by default (ADR 13)."""
     server = HostileServer(saying(HELLO), tls=hostile.BAD_CERTIFICATES[name][0]())
 
     with server:

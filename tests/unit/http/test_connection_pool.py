@@ -1,4 +1,4 @@
-"""How many connections there are at once, and which of them are used again (decision 24)."""
+"""How many connections there are at once, and which of them are used again (ADR 22)."""
 
 from __future__ import annotations
 

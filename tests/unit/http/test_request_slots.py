@@ -1,4 +1,4 @@
-"""Whose turn it is to make a request (decision 19)."""
+"""Whose turn it is to make a request (ADR 20)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_a_usual_batch_has_no_warnings():
 
 @pytest.mark.parametrize("iterations", [2, {"script": "2"}])
 def test_a_backoff_under_a_synchronized_start_is_told(iterations):
-    """Decision 22: the document's own example expects something else."""
+    """ADR 10: the document's own example expects something else."""
     pairs = {"iterations": iterations, "parallel": True, "backoff": "PT1M"}
 
     assert [warning.partition("): ") for warning in warnings_of(pairs)] == [

@@ -55,7 +55,7 @@ def test_what_was_noted_is_known_after_a_resume(path):
 
 
 def test_no_secret_is_in_a_journal(path):
-    """Neither in a task nor in what was said about it (decision 17)."""
+    """Neither in a task nor in what was said about it (ADR 18)."""
     write_history(path)
 
     assert b"swordfish" not in contents(path)

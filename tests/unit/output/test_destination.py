@@ -1,4 +1,4 @@
-"""Tests of where the output document goes (decision 17)."""
+"""Tests of where the output document goes (ADR 18)."""
 
 from __future__ import annotations
 

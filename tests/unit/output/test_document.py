@@ -1,4 +1,4 @@
-"""Tests of the output document (decisions 14, 20 and 21); the runs are those of the recordings."""
+"""Tests of the output document (ADR 14 and 15); the runs are those of the recordings."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_result_that_went_well_has_task_and_runs_only():
     ],
 )
 def test_a_failed_run_has_a_reason(run, error):
-    """Looked for in errors, result.error, result-full[].error and the diags (decision 21)."""
+    """Looked for in errors, result.error, result-full[].error and the diags (ADR 15)."""
     rendered = render_result(make_result(run))
 
     assert (rendered["succeeded"], rendered["error"]) == (False, error)
@@ -103,7 +103,7 @@ def test_what_went_well_has_no_reason():
 
 @pytest.mark.parametrize(("run", "error"), [(NONSTART, LIMITS), (MISSED, None)])
 def test_a_run_without_a_result_has_its_state_and_the_reason(run, error):
-    """As application/json; the other formats are there, and null (decision 14)."""
+    """As application/json; the other formats are there, and null (ADR 14)."""
     rendered = render_run(run, make_result(run))
 
     assert rendered == {
@@ -169,7 +169,7 @@ def test_a_run_that_never_ended_says_why_its_result_is_missing():
 
 
 def test_a_failure_does_not_cost_the_runs_that_went_well():
-    """Nothing that was obtained is dropped (decision 14)."""
+    """Nothing that was obtained is dropped (ADR 14)."""
     rendered = render_result(make_result(GOOD_RUN, GOOD_RUN, failure="the test ended early"))
 
     assert rendered["runs"] == [GOOD_RENDERED, GOOD_RENDERED]
@@ -177,7 +177,7 @@ def test_a_failure_does_not_cost_the_runs_that_went_well():
 
 
 def test_several_results_stay_in_their_order():
-    """As the submitter gives them, in order of time (decision 20, h10)."""
+    """As the submitter gives them, in order of time (ADR 15, h10)."""
     runs = [make_run("finished", {"succeeded": True, "number": number}) for number in range(7)]
     rendered = render_result(make_result(*runs))["runs"]
 
@@ -208,7 +208,7 @@ def test_the_reason_does_not_tell_the_secrets_of_the_task():
 
 
 def test_a_task_that_came_too_late_says_by_how_much():
-    """After its synchronized start (decision 10)."""
+    """After its synchronized start (ADR 10)."""
     rendered = render_result(make_result(GOOD_RUN, late=timedelta(seconds=62.5)))
 
     assert rendered["late"] == "PT1M2.5S"
@@ -231,7 +231,7 @@ def render(**pairs: Any) -> Any:
 
 
 def test_the_document_is_the_input_with_results():
-    """Comments are gone; disabled jobs and jobs never reached have none (decision 14)."""
+    """Comments are gone; disabled jobs and jobs never reached have none (ADR 14)."""
 
     assert render() == {
         "schema": 2,

@@ -1,4 +1,4 @@
-"""Tests of keeping results out of memory (decision 24)."""
+"""Tests of keeping results out of memory (ADR 42)."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_a_right_batch_is_right_as_json_too():
 
 
 def test_no_secret_is_in_the_json():
-    """As nowhere else (decision 17)."""
+    """As nowhere else (ADR 18)."""
     checked = check({"task": {**TASK, "_key": "swordfish"}, **own(".tool = [._key] | .x = 5")})
 
     assert len(checked.errors) == 2

@@ -1,4 +1,4 @@
-"""Tests of the planner: iterations with their tasks, labels and delays (decisions 7, 9, 10, 11, 22, 23)."""
+"""Tests of the planner: iterations with their tasks, labels and delays (ADR 8, 9, 10, 11 and 21)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_parallel_iterations_wait_for_multiples_of_the_backoff():
 
 
 def test_serial_iterations_ignore_the_backoff():
-    """Decision 9."""
+    """ADR 9."""
     (job,) = plan_jobs({"iterations": 3, "backoff": "PT1M30S"}).jobs
 
     assert {i.delay for i in job.iterations} == {timedelta(0)}
@@ -97,7 +97,7 @@ def test_delays_are_told_for_any_number_of_iterations():
     ],
 )
 def test_a_synchronized_start_is_worked_out_when_the_job_begins(pairs, seconds):
-    """Now + iterations x backoff + setup-time, in whole seconds and never earlier (decision 10)."""
+    """Now + iterations x backoff + setup-time, in whole seconds and never earlier (ADR 10)."""
     begun = begin_job(plan_jobs({"iterations": 3, **pairs}).jobs[0], NOON)
 
     assert begun.start == NOON + timedelta(seconds=seconds)
@@ -109,7 +109,7 @@ def test_a_synchronized_start_is_worked_out_when_the_job_begins(pairs, seconds):
     [{}, {"sync-start": True}, {"parallel": True, "sync-start": False}, {"parallel": False, "setup-time": "PT1M"}],
 )
 def test_other_jobs_have_no_synchronized_start(pairs):
-    """Serial jobs never (decision 9), parallel ones unless told not to."""
+    """Serial jobs never (ADR 9), parallel ones unless told not to."""
     plan = plan_jobs({"iterations": 2, **pairs}).jobs[0]
 
     assert begin_job(plan, NOON) is plan
@@ -132,7 +132,7 @@ def test_beginning_a_job_leaves_its_plan_as_it_was():
 
 
 def test_the_schedule_of_a_task_loses_what_the_batch_decides():
-    """When and how often (decision 11); slip, sliprand and what else is there stay."""
+    """When and how often (ADR 11); slip, sliprand and what else is there stay."""
     dropped = {"start": "PT1M", "repeat": "PT1H", "repeat-cron": "* * * * *", "until": "P1D", "max-runs": 3}
     kept = {"schema": 2, "slip": "PT5M", "sliprand": True}
     task = {**TASK, "schema": 1, "schedule": {**kept, **dropped}}
@@ -208,7 +208,7 @@ def test_the_first_example_of_the_document_counts():
 
 
 def test_planning_says_that_backoff_does_not_space_starts():
-    """Decision 22."""
+    """ADR 10."""
 
     assert any(
         "sync-start" in line.reason
@@ -223,20 +223,20 @@ def test_a_batch_may_have_as_many_iterations_as_are_allowed():
 
 
 def test_waits_that_do_nothing_are_not_refused():
-    """In a serial job (decision 9)."""
+    """In a serial job (ADR 9)."""
 
     assert len(tasks_of(plan_jobs({"backoff": "P99999999D", "setup-time": "P99999999D"}))) == 1
 
 
 def test_a_task_is_checked_after_its_transforms():
-    """It may be incomplete before (decision 7)."""
+    """It may be incomplete before (ADR 8)."""
     script = {"script": ".test = $task.reference | del(.reference)"}
 
     assert tasks_of(plan_jobs({"task": {"reference": TASK["test"]}, "task-transform": script})) == [POSTED]
 
 
 def test_numbers_survive_where_no_transform_applies():
-    """Decision 23."""
+    """ADR 21."""
     task = {**TASK, "reference": 2**70 + 1}
 
     assert tasks_of(plan_jobs({"task": task}))[0]["reference"] == 2**70 + 1
@@ -256,7 +256,7 @@ def test_numbers_survive_where_no_transform_applies():
     ],
 )
 def test_a_number_that_a_transform_changed_is_told(job, common):
-    """Wherever it came from, and in whichever iteration (decision 23)."""
+    """Wherever it came from, and in whichever iteration (ADR 21)."""
     warnings = plan_jobs(job, **{"global": common}).warnings
 
     assert [w.where for w in warnings if "9007199254740993 to 9007199254740992" in w.reason] == ["/jobs/0"]
@@ -270,7 +270,7 @@ def test_a_number_that_all_iterations_change_is_told_once():
 
 
 def test_a_secret_number_that_a_transform_changed_is_not_told():
-    """Names that begin with _ hold secrets (decision 17)."""
+    """Names that begin with _ hold secrets (ADR 18)."""
     job = {"task": {**TASK, "_key": str(2**53 + 1), "reference": {"_n": 2**53 + 1}}, "task-transform": {"script": "."}}
     (warning,) = plan_jobs(job).warnings
 

@@ -1,4 +1,4 @@
-"""Tests of what the planner finds wrong, and where it says that it is (decisions 7 and 17)."""
+"""Tests of what the planner finds wrong, and where it says that it is (ADR 8 and 18)."""
 
 from __future__ import annotations
 

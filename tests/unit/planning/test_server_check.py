@@ -215,7 +215,7 @@ def test_a_lead_without_pscheduler_is_told(answer):
 
 
 def test_a_lead_that_nobody_named_is_told_to_be_named():
-    """It is this host, for want of another (decision 12)."""
+    """It is this host, for want of another (ADR 12)."""
     hosts = Hosts("assist", "here", lead_named=False)
     (problem,) = ask(Servers(), {}, hosts=hosts).errors
 
@@ -307,7 +307,7 @@ def test_jobs_that_are_right_are_asked_about_where_others_are_wrong():
 
 
 def test_so_many_questions_are_asked_at_once_and_no_more():
-    """Decision 19."""
+    """ADR 20."""
     servers = Servers()
     checked = ask(servers, {"iterations": 100, "task-transform": {"script": ".test.spec.count = $iteration"}})
 

@@ -1,4 +1,4 @@
-"""Tests of when what happens in a batch (decisions 9, 10, 22)."""
+"""Tests of when what happens in a batch (ADR 9 and 10)."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ def test_serial_iterations_follow_each_other():
 
 
 def test_serial_iterations_ignore_backoff_and_setup_time():
-    """Decision 9."""
+    """ADR 9."""
     (job,) = laid_out({"iterations": 2, "backoff": "PT1H", "setup-time": "PT1H"}).jobs
 
     assert (starts(job), job.start) == ([READY, READY + 18], None)
 
 
 def test_parallel_iterations_start_when_the_batch_synchronizes_them():
-    """Iterations x backoff + setup-time after the job begins (decision 10), though posted one after another (22)."""
+    """Iterations x backoff + setup-time after the job begins (ADR 10), though posted one after another (22)."""
     (job,) = laid_out({"iterations": 3, "parallel": True, "backoff": "PT20S"}).jobs
 
     assert (posts(job), starts(job), job.start) == ([0, 20, 40], [75, 75, 75], timedelta(seconds=75))
 
 
 def test_without_a_synchronized_start_the_backoff_spaces_the_starts():
-    """As "sync-start": false promises (decision 22)."""
+    """As "sync-start": false promises (ADR 10)."""
     (job,) = laid_out({"iterations": 3, "parallel": True, "backoff": "PT20S", "sync-start": False}).jobs
 
     assert starts(job) == [READY, READY + 20, READY + 40]

@@ -163,7 +163,7 @@ def test_html_of_servers_is_data():
 
 
 def test_secrets_are_hidden():
-    """The values of names that begin with an underscore are in no report (decision 17)."""
+    """The values of names that begin with an underscore are in no report (ADR 18)."""
     page = page_of(output(job(result(failed_run("bad key hunter22"), _key="hunter22"))))
 
     assert "hunter22" not in page.source

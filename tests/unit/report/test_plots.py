@@ -177,7 +177,7 @@ def test_the_skew_is_said_in_numbers(seconds, words):
 
 
 def test_late_submissions_are_said():
-    """A task that could only be posted after its start was posted all the same (decision 10)."""
+    """A task that could only be posted after its start was posted all the same (ADR 10)."""
     rows = rows_of(at(3, planned=PLANNED, late="PT2.5S"), at(0, planned=PLANNED), parallel=True)
 
     assert skew_words(rows).endswith("1 task was submitted after that start, by up to 2.5 s.")

@@ -1,4 +1,4 @@
-"""Tests of keeping secrets out of reports (decision 17)."""
+"""Tests of keeping secrets out of reports (ADR 18)."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def test_tasks_that_wait_for_their_backoff_are_reckoned_with():
 
 
 def test_a_backoff_that_leaves_enough_time_is_no_reason_to_say_anything():
-    """The start comes after all of them (decision 10)."""
+    """The start comes after all of them (ADR 10)."""
 
     assert said_of(*Servers(30, lambda _: 3.0, backoff="PT1S").events()) == []
 
@@ -296,7 +296,7 @@ def test_what_others_say_cannot_take_a_terminal_over():
 
 
 def test_secrets_of_a_task_are_not_in_what_is_said():
-    """A server can make a host of one (decision 17)."""
+    """A server can make a host of one (ADR 18)."""
     servers = Servers(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
 
     assert not [words for _, words in said_of(*servers.events()) if "abc-secret" in words]

@@ -1,4 +1,4 @@
-"""Tests of the job loop (decisions 9, 10 and 14)."""
+"""Tests of the job loop (ADR 9, 10 and 14)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_parallel_iterations_without_backoff_are_submitted_together():
 
 
 def test_results_are_in_the_order_of_iterations():
-    """Whatever finished first (decision 14)."""
+    """Whatever finished first (ADR 14)."""
     server = FakeServer(3, 2, 1)
     outcome = run(server, {"iterations": 3, "parallel": True})
 
@@ -81,7 +81,7 @@ def test_results_are_in_the_order_of_iterations():
 
 
 def test_a_synchronized_start_counts_from_the_beginning_of_its_job():
-    """Not of the batch (decision 10)."""
+    """Not of the batch (ADR 10)."""
     server = FakeServer(7)
     run(server, {}, {"iterations": 2, "parallel": True, "backoff": "PT2S"})
     start = NOON + timedelta(seconds=7 + 2 * 2 + 15)

@@ -97,7 +97,7 @@ def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
 
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():
-    """Its words go to the output and to logs (decision 17)."""
+    """Its words go to the output and to logs (ADR 18)."""
     server = FakeServer()
     server.behaviour["a/0"] = break_down
     (result,) = results_of(run(server, {"task": {**TASK, "_key": "abc-secret"}}), 0)

@@ -1,4 +1,4 @@
-"""Tests of continue-if between jobs (decision 15)."""
+"""Tests of continue-if between jobs (ADR 16)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_continue_if_true_goes_on():
 
 
 def test_continue_if_false_ends_the_batch_in_good_order():
-    """No later job is run (decision 15)."""
+    """No later job is run (ADR 16)."""
     server = FakeServer()
     outcome = run(server, {}, {"continue-if": {"script": "false"}}, {}, {})
 
@@ -46,7 +46,7 @@ def test_continue_if_false_ends_the_batch_in_good_order():
     [("null", "not true or false"), ("empty", "nothing"), ('error("why")', "why"), ('"true"', "not true or false")],
 )
 def test_continue_if_that_fails_ends_the_batch(script, said):
-    """With everything obtained until then (decision 15)."""
+    """With everything obtained until then (ADR 16)."""
     outcome = run(FakeServer(), {}, {"continue-if": {"script": script}}, {})
 
     assert labels(outcome, 1) == ["b/0"]

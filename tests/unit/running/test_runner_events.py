@@ -96,7 +96,7 @@ def test_what_became_of_an_iteration_is_in_its_last_event():
 
 
 def test_a_job_begins_with_its_synchronized_start():
-    """It is known by then (decision 10)."""
+    """It is known by then (ADR 10)."""
     (job,) = [event for event in watched({"parallel": True, "iterations": 2}) if isinstance(event, JobBegan)]
 
     assert job.at + timedelta(seconds=15) <= job.plan.start <= job.at + timedelta(seconds=16)
@@ -126,7 +126,7 @@ def test_every_iteration_of_an_interrupted_job_ends(parallel):
 
 
 def test_the_last_event_says_why_a_batch_ended_before_its_time():
-    """Where its continue-if failed (decision 15)."""
+    """Where its continue-if failed (ADR 16)."""
     last = watched({"continue-if": {"script": "3"}}, {})[-1]
 
     assert isinstance(last, BatchEnded)

@@ -48,7 +48,7 @@ def watch(watcher, *send, reasons=None):
 
 @pytest.mark.parametrize(("number", "status"), list(zip(ENDING, (130, 143, 143))))
 def test_a_signal_is_an_interruption(number, status):
-    """Which says its name, and what the exit status is (decision 16)."""
+    """Which says its name, and what the exit status is (ADR 17)."""
     watcher = SignalWatch()
 
     assert watch(watcher, number) == [f"interrupted by {number.name}"]

@@ -106,7 +106,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("limit", [1, 3])
     def test_no_more_requests_than_allowed_go_to_a_host_at_once(self, wire, limit):
-        """A server has some tens of slots for everybody (decision 19)."""
+        """A server has some tens of slots for everybody (ADR 20)."""
         server = wire()
 
         results = submit_all(server, iterations(12), max_connections=limit)
@@ -116,7 +116,7 @@ class TestRequests:
 
 
 class TestLead:
-    """Who runs a task (decision 12)."""
+    """Who runs a task (ADR 12)."""
 
     @pytest.mark.parametrize(
         ("participants", "lead"),
@@ -190,7 +190,7 @@ class TestWaiting:
         assert server.clock.seconds <= at_most
 
     def test_no_request_waits_for_a_run_that_is_not_due(self, wire):
-        """An hour's wait is spent here; the server is asked now and then how things are (decision 19)."""
+        """An hour's wait is spent here; the server is asked now and then how things are (ADR 20)."""
         server = wire("far-away")
 
         submit(server)
@@ -273,7 +273,7 @@ class TestWaiting:
 
 
 class TestOutcome:
-    """What a run gave, and why where it gave nothing (decisions 14, 20 and 21)."""
+    """What a run gave, and why where it gave nothing (ADR 14 and 15)."""
 
     @pytest.mark.parametrize(
         ("case", "state", "error"),
@@ -361,7 +361,7 @@ class TestOutcome:
         assert "its lead run is canceled" in result.failure.message
 
     def test_one_of_several_results_that_cannot_be_had_leaves_the_others(self, wire):
-        """Nothing that was obtained is dropped because something else failed (decision 14)."""
+        """Nothing that was obtained is dropped because something else failed (ADR 14)."""
         result = submit(wire("several-results-one-gone"))
 
         assert [run.formats["application/json"]["number"] for run in result.runs] == ["1b", "3d"]

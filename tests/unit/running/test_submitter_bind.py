@@ -1,4 +1,4 @@
-"""Which address of ours each request comes from (decision 12)."""
+"""Which address of ours each request comes from (ADR 12)."""
 
 from __future__ import annotations
 

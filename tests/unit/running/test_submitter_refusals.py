@@ -127,7 +127,7 @@ def test_a_web_server_without_pscheduler_is_told_apart(wire):
 
 @pytest.mark.parametrize("named", [True, False])
 def test_without_pscheduler_on_this_host_a_lead_is_to_be_named(wire, named):
-    """That is said where nobody named one (decision 12), be there nothing or another web server."""
+    """That is said where nobody named one (ADR 12), be there nothing or another web server."""
     hosts = Hosts(HOST, "this.example.net", lead_named=named)
     server = wire()
     server.broken[POST] = [httpx.ConnectError("refused")]
@@ -169,7 +169,7 @@ QUOTED = f"Invalid: {{'_key': '{SECRET}', \"_key\": \"pa\\\"ss w\\u00f6rd\", 'sp
 @pytest.mark.parametrize("asked", [ASK, POST, "GET /tasks/5f1c/runs/first", "GET /tasks/5f1c/runs/0a"])
 @pytest.mark.parametrize("reply", [{"status": 400, "text": QUOTED}, {"text": QUOTED}])
 def test_secrets_that_a_server_quotes_are_hidden(wire, asked, reply):
-    """Values of names that begin with "_" are in no message and no line of debug (decision 17)."""
+    """Values of names that begin with "_" are in no message and no line of debug (ADR 18)."""
     told = []
 
     message = failure(wire, asked, reply, task=SECRET_TASK, told=told)

@@ -1,4 +1,4 @@
-"""Synchronized starts, as the submitter sees them (decisions 10 and 19)."""
+"""Synchronized starts, as the submitter sees them (ADR 10 and 20)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.wire import NOON, submit
 
 
 def test_a_task_posted_after_its_synchronized_start_says_by_how_much(wire):
-    """It is posted nevertheless (decision 10); participants and POST take 3.5 seconds here."""
+    """It is posted nevertheless (ADR 10); participants and POST take 3.5 seconds here."""
     result = submit(wire(), start=NOON + timedelta(seconds=1))
 
     assert render_result(result)["late"] == "PT2.5S"
@@ -24,7 +24,7 @@ def test_a_task_posted_in_time_does_not_say_that_it_is_late(wire):
 
 
 def test_nothing_is_asked_between_the_post_and_a_synchronized_start(wire):
-    """The other iterations need the request slots to be posted in time (decision 19)."""
+    """The other iterations need the request slots to be posted in time (ADR 20)."""
     server = wire()
 
     submit(server, start=NOON + timedelta(seconds=15))

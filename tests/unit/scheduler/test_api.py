@@ -246,5 +246,5 @@ def test_a_url_without_tls_is_not_followed():
     ],
 )
 def test_the_reason_is_wherever_the_server_put_it(changes, reasons):
-    """In the order of decision 21, each once."""
+    """In the order of ADR 15, each once."""
     assert list(rest.reasons_of(read_run(**changes))) == reasons

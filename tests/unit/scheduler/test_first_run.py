@@ -60,7 +60,7 @@ def test_looking_late_makes_no_run_slower(pace, seconds):
 
 
 def test_a_run_is_looked_for_when_its_synchronized_start_and_its_length_are_over():
-    """No request slot is held before (decision 19)."""
+    """No request slot is held before (ADR 20)."""
     runs = run([idle_task("PT40S")] * 3, pace=REAL, start=20)
 
     assert [at for _, at, _ in runs.looks()] == [pytest.approx(60, abs=0.01)] * 3
@@ -79,7 +79,7 @@ def test_a_run_without_a_synchronized_start_is_looked_for_after_its_length():
 
 @pytest.mark.parametrize("task", [idle_task("PT61S"), unknown_task(), BGM], ids=["long", "unknown", "several results"])
 def test_other_runs_are_looked_for_at_once_and_not_waited_for(task):
-    """What goes wrong with them is seen early, and no slot is held until their end (decision 19)."""
+    """What goes wrong with them is seen early, and no slot is held until their end (ADR 20)."""
     runs = run([task], pace=REAL, start=20)
 
     assert runs.results[0].failure is None

@@ -1,4 +1,4 @@
-"""Tests of which host is asked, and which one measures (decision 12)."""
+"""Tests of which host is asked, and which one measures (ADR 12)."""
 
 from __future__ import annotations
 

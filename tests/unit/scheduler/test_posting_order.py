@@ -1,4 +1,4 @@
-"""When the tasks of a parallel job leave, if look-ups and submissions take their time (decisions 10 and 19)."""
+"""When the tasks of a parallel job leave, if look-ups and submissions take their time (ADR 10 and 20)."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Answering(Silent):
 
 @pytest.mark.parametrize("max_connections", [1, 8])
 def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
-    """However many there are, and never more at once than there are slots (decision 19)."""
+    """However many there are, and never more at once than there are slots (ADR 20)."""
     count = 1000
 
     async def run():

@@ -47,7 +47,7 @@ def test_every_event_is_told_in_a_line(event, line):
 
 
 def test_a_task_that_was_posted_too_late_is_told_with_its_end():
-    """By how much (decision 10)."""
+    """By how much (ADR 10)."""
     ended = BATCH.end(1, 9)
     late = replace(ended, result=replace(ended.result, late=timedelta(seconds=2.25)))
 
@@ -73,7 +73,7 @@ def test_hostile_words_stay_in_one_line(hostile):
 
 
 def test_the_secrets_of_a_task_are_never_told():
-    """Whoever quotes them (decision 17)."""
+    """Whoever quotes them (ADR 18)."""
     events = [BATCH.move(0, 0, "said abc-secret"), BATCH.end(0, 1, failure="bad task: abc-secret")]
 
     assert not any("abc-secret" in describe_event(event) for event in events)
@@ -115,6 +115,6 @@ def test_a_count_down_may_be_short():
     [("pending", 4, "pending"), ("pending", 5, "running"), ("on-deck", 6, "running"), ("overdue", 6, "overdue")],
 )
 def test_a_run_that_has_not_begun_is_running_when_it_should(state, at, words):
-    """As nobody asks before its end (decision 19)."""
+    """As nobody asks before its end (ADR 20)."""
 
     assert state_now(BATCH.move(0, 0, state, start=5, end=9), after(at)) == words

@@ -128,7 +128,7 @@ def test_one_state_is_summed_up_in_a_word():
 
 
 def test_a_run_is_running_when_its_time_has_come():
-    """It is not asked for again before its end (decision 19)."""
+    """It is not asked for again before its end (ADR 20)."""
     batch = Happenings({})
     pending = batch.move(0, 0, "pending", start=5, end=9)
 

@@ -91,7 +91,7 @@ def test_what_varies_is_told_with_its_range():
 
 
 def test_secrets_that_vary_are_hidden():
-    """Decision 17."""
+    """ADR 18."""
     job = {"iterations": 50, "task-transform": {"script": ".test.spec._key = 7000 + $iteration"}}
     (times,) = times_of(job)
 

@@ -262,7 +262,7 @@ def test_the_width_is_found_out(environ, width):
 
 
 def test_no_secret_is_shown():
-    """A destination may be one (decision 17)."""
+    """A destination may be one (ADR 18)."""
     spec = {"dest": "hunter2.example.net", "_key": "hunter2"}
 
     assert "hunter2" not in shown({"task": {"test": {"type": "rtt", "spec": spec}}})

@@ -1,4 +1,4 @@
-"""Tests of what is told of the changes that are made to tasks (decisions 11, 17)."""
+"""Tests of what is told of the changes that are made to tasks (ADR 11 and 18)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_job_without_changes_says_so():
 
 
 def test_what_a_batch_drops_from_the_schedule_is_told_as_such():
-    """Start and repetition are the batch's own (decision 11); slip stays."""
+    """Start and repetition are the batch's own (ADR 11); slip stays."""
     schedule = {"start": "PT1H", "slip": "PT5M", "repeat": "PT1H", "max-runs": 3, "until": "P1D"}
     dropped = "(dropped: a batch decides itself when and how often its tasks run)"
 
@@ -134,7 +134,7 @@ def test_what_a_batch_drops_from_the_schedule_is_told_as_such():
 
 
 def test_the_synchronized_start_is_told():
-    """It replaces whatever the task had, when the job begins (decision 10)."""
+    """It replaces whatever the task had, when the job begins (ADR 10)."""
     job = {"label": "a", "iterations": 2, "parallel": True, "task": {**PLAIN, "schedule": {"start": "PT1H"}}}
 
     assert told(job)[1:] == [
@@ -202,7 +202,7 @@ def test_many_spans_of_iterations_are_cut():
     ],
 )
 def test_secrets_are_hidden(change):
-    """Under their own names, and where a script has put them (decision 17)."""
+    """Under their own names, and where a script has put them (ADR 18)."""
     lines = told(script(change), **{"global": {"data": {"_word": "hunter2"}}})
 
     assert "(hidden)" in "".join(lines)

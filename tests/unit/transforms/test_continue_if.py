@@ -1,4 +1,4 @@
-"""Tests of continue-if (decision 15)."""
+"""Tests of continue-if (ADR 16)."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_it_does_not_tell_secrets():
 
 
 def test_results_that_memory_cannot_hold_are_no_bug():
-    """The batch ends in good order then, with a message (decision 15)."""
+    """The batch ends in good order then, with a message (ADR 16)."""
     batch = load_batch({"schema": 2, "jobs": [{"task": {}, "continue-if": {"script": "true"}}]})
 
     def results() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Tests of finding whole numbers that jq could not hold (decision 23)."""
+"""Tests of finding whole numbers that jq could not hold (ADR 21)."""
 
 from __future__ import annotations
 

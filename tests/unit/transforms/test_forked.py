@@ -1,4 +1,4 @@
-"""Work with scripts in another process, and what becomes of scripts that do not come to an end (decision 25)."""
+"""Work with scripts in another process, and what becomes of scripts that do not come to an end (ADR 36)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of scripts in a process of their own (decision 25)."""
+"""Tests of scripts in a process of their own (ADR 33)."""
 
 from __future__ import annotations
 

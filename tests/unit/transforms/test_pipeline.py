@@ -1,4 +1,4 @@
-"""Tests of the jq transforms of a batch (decisions 7, 15, 17 and 23)."""
+"""Tests of the jq transforms of a batch (ADR 8, 16, 18 and 21)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def failure_of(
 
 
 def test_the_steps_go_from_pre_to_the_task_to_post():
-    """Decision 7 has the order."""
+    """ADR 8 has the order."""
     batch = load_batch(
         {
             "global": {
@@ -114,7 +114,7 @@ def test_an_argument_named_task_keeps_its_name(args):
 
 
 def test_an_argument_hides_neither_the_iteration_nor_the_global_data():
-    """These are set in all transforms (decision 7)."""
+    """These are set in all transforms (ADR 8)."""
 
     assert run("{out: [$iteration, $global]}", number=3, data="d", args={"iteration": "x", "global": "y"}) == [3, "d"]
 
@@ -215,7 +215,7 @@ SECRET = "correct-horse-battery-staple-and-more"
     ["error", "._key | tonumber", ". + 1", "._key + 1", "._key | fromjson", "._key", "[._key]", "{} | .[$task]"],
 )
 def test_a_failure_does_not_tell_the_secrets_of_the_task(script):
-    """Values that jq stumbles over are quoted, long ones cut short (decision 17)."""
+    """Values that jq stumbles over are quoted, long ones cut short (ADR 18)."""
 
     assert "correct" not in failure_of(script, {"_key": SECRET})
 
@@ -229,7 +229,7 @@ def test_a_failure_does_not_tell_the_secrets_of_the_batch(script):
 
 
 def test_a_task_without_transforms_is_the_very_one_that_went_in():
-    """It never passes through jq, so its numbers survive (decision 23)."""
+    """It never passes through jq, so its numbers survive (ADR 21)."""
     batch = load_batch({"jobs": [{"task": TASK}]})
     task = {"n": 2**70 + 1}
 

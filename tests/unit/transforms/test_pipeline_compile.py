@@ -1,4 +1,4 @@
-"""Tests of compiling the jq scripts of a batch: their imports, their mistakes, and how often (decision 7)."""
+"""Tests of compiling the jq scripts of a batch: their imports, their mistakes, and how often (ADR 8)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_each_script_that_does_not_compile_is_told_with_its_place():
 
 
 def test_the_scripts_of_disabled_jobs_are_not_compiled():
-    """They are checked for shape only (decision 7)."""
+    """They are checked for shape only (ADR 8)."""
 
     assert make_transforms({"script": "foo"}, enabled=False).problems == []
 
