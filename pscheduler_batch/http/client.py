@@ -25,6 +25,7 @@ from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http.connection_pool import Transports, Way
 from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import MAX_PORT, host_of, shown
@@ -116,6 +117,7 @@ class Exchange:
         content: Optional[str] = None,
         bind: Optional[str] = None,
         wait: float = 0,
+        purpose: Purpose = Purpose.OTHER,  # noqa: ARG002 - decides whose turn it is, before this
     ) -> Reply:
         """
         Make one request.
@@ -127,6 +129,7 @@ class Exchange:
             content: A JSON text to send.
             bind: The address of ours that it comes from.
             wait: How many seconds the server was asked to wait before it answers.
+            purpose: What the request is for.
 
         Returns:
             Whatever the server answered; a status of 400 and more is no error here.

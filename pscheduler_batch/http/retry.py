@@ -23,7 +23,6 @@ from pscheduler_batch.http.request_slots import Purpose, Slots
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.shutdown import Shutdown, UnsentError
 from pscheduler_batch.http.urls import host_of, shown
-from pscheduler_batch.scheduler.api import is_format_url, is_participants_url
 
 # What the web server in front of pScheduler says when pScheduler cannot do it now.
 OVERWORKED = frozenset({502, 503, 504})
@@ -87,6 +86,7 @@ class Requester(Protocol):
         content: Optional[str] = None,
         bind: Optional[str] = None,
         wait: float = 0,
+        purpose: Purpose = Purpose.OTHER,
     ) -> Reply:
         """Make a request."""
 
@@ -135,6 +135,7 @@ class RetryingExchange:
         content: Optional[str] = None,
         bind: Optional[str] = None,
         wait: float = 0,
+        purpose: Purpose = Purpose.OTHER,
     ) -> Reply:
         """
         Make a request, again if need be; the arguments are those of a single one.
@@ -146,7 +147,17 @@ class RetryingExchange:
             UnreachableError: The last attempt had no answer, or the host is left alone.
             ReplyError: The answer is none that can be used.
         """
-        course = _Course(self._means, self._host(url), method, url, doing=doing, content=content, bind=bind, wait=wait)
+        course = _Course(
+            self._means,
+            self._host(url),
+            method,
+            url,
+            doing=doing,
+            content=content,
+            bind=bind,
+            wait=wait,
+            purpose=purpose,
+        )
         first: _Outcome
         try:
             first = await course.attempt()
@@ -208,6 +219,7 @@ class _Course:
         content: Optional[str],
         bind: Optional[str],
         wait: float,
+        purpose: Purpose,
     ) -> None:
         self._means = means
         self._clock = means.clock
@@ -219,6 +231,7 @@ class _Course:
         self._content = content
         self._bind = bind
         self._wait = wait
+        self._purpose = purpose
         self._begun: Optional[datetime] = None
 
     async def attempt(self) -> Reply:
@@ -277,17 +290,17 @@ class _Course:
             return not self._wait
         return outcome.status == INTERNAL and NEVER not in outcome.text
 
-    @property
-    def _purpose(self) -> Purpose:
-        if self._method == "POST" or is_format_url(self._url):
-            return Purpose.URGENT
-        return Purpose.LOOK_UP if is_participants_url(self._url) else Purpose.OTHER
-
     async def _make(self) -> Reply:
         if self._method == "POST" and self._means.ending.begun:
             raise UnsentError
         return await self._means.exchange.request(
-            self._method, self._url, doing=self._doing, content=self._content, bind=self._bind, wait=self._wait
+            self._method,
+            self._url,
+            doing=self._doing,
+            content=self._content,
+            bind=self._bind,
+            wait=self._wait,
+            purpose=self._purpose,
         )
 
     def _too_late(self) -> UnreachableError:

@@ -56,16 +56,6 @@ def participants_url(host: str, test_type: str, spec: JSON) -> str:
     return f"{test_url(host, test_type)}/participants?{urlencode({'spec': json.dumps(spec)})}"
 
 
-def is_participants_url(url: str) -> bool:
-    """
-    Say whether a URL is one of :func:`participants_url`.
-
-    >>> is_participants_url("https://ps/pscheduler/tests/rtt/participants?spec=%7B%7D"), is_participants_url("https://ps/t")
-    (True, False)
-    """
-    return url.partition("?")[0].endswith("/participants")
-
-
 def validity_url(host: str, test_type: str, spec: JSON) -> str:
     """Say where a host judges the specification of a test [b40-b42]."""
     return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"
@@ -111,16 +101,6 @@ def format_url(run: Run, media_type: str) -> str:
     """Say where the result of a run is in another format."""
     joint = "&" if "?" in run.result_href else "?"
     return f"{run.result_href}{joint}{urlencode({'format': media_type})}"
-
-
-def is_format_url(url: str) -> bool:
-    """
-    Say whether a URL is one of :func:`format_url`.
-
-    >>> is_format_url("https://ps/t/runs/r/result?format=text%2Fhtml"), is_format_url("https://ps/t/runs/first?wait=3")
-    (True, False)
-    """
-    return "format=" in url.partition("?")[2]
 
 
 def words_of(reply: Reply) -> str:

@@ -8,6 +8,7 @@ from typing import Dict, Optional
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import Requester
 from pscheduler_batch.http.shutdown import Shutdown
@@ -62,6 +63,7 @@ class SchedulerClient:
         bind: Optional[str],
         content: Optional[str] = None,
         wait: float = 0,
+        purpose: Purpose = Purpose.OTHER,
     ) -> Reply:
         """
         Make one request; the arguments are those of :meth:`pscheduler_batch.http.client.Exchange.request`.
@@ -69,12 +71,16 @@ class SchedulerClient:
         Raises:
             UnreachableError: There was no answer.
         """
-        reply = await self._exchange.request(method, url, doing=doing, content=content, bind=bind, wait=wait)
+        reply = await self._exchange.request(
+            method, url, doing=doing, content=content, bind=bind, wait=wait, purpose=purpose
+        )
         elapsed = timedelta(seconds=reply.elapsed)
         self._offsets[host_of(url)] = server_offset(reply.date, self.clock.now(), elapsed)
         return reply
 
-    async def ask_lead(self, url: str, *, doing: str, wait: float = 0, refusable: bool = False) -> Reply:
+    async def ask_lead(
+        self, url: str, *, doing: str, wait: float = 0, refusable: bool = False, purpose: Purpose = Purpose.OTHER
+    ) -> Reply:
         """
         Ask about a task that is there and goes on, so that a server that is out of reach for a while does no harm.
 
@@ -85,6 +91,7 @@ class SchedulerClient:
             doing: The step, for messages.
             wait: How many seconds the server is asked to wait before it answers.
             refusable: Whether a 500 may be its last word, as there is something that it may not be able to do.
+            purpose: What the request is for.
 
         Raises:
             UnreachableError: It was out of reach for longer than is waited for.
@@ -95,7 +102,9 @@ class SchedulerClient:
             while True:
                 asked_for: Optional[timedelta] = None
                 try:
-                    reply = await self.request("GET", url, doing=doing, bind=self.hosts.bind, wait=wait)
+                    reply = await self.request(
+                        "GET", url, doing=doing, bind=self.hosts.bind, wait=wait, purpose=purpose
+                    )
                 except UnreachableError as error:
                     if self.clock.now() - since >= self.patience.outage:
                         raise

@@ -7,6 +7,7 @@ import json
 from typing import Dict, Optional, Tuple
 
 from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.scheduler.api import decipher_json, decipher_participants, participants_url, test_url
@@ -51,7 +52,7 @@ class LeadFinder:
 
     async def _fetch_participants(self, test_type: str, spec: object) -> Participants:
         url = participants_url(self._asker.hosts.assist, test_type, spec)
-        reply = await self._ask_assist(url)
+        reply = await self._ask_assist(url, Purpose.LOOK_UP)
         if reply.status in (INTERNAL, NOT_FOUND):
             # Of a test that it does not have a server only says "Internal problem"; asked for the test it says so.
             await self._demand_test(test_type)
@@ -63,10 +64,10 @@ class LeadFinder:
         if reply.status == NOT_FOUND:
             decipher_json(reply, doing=DOING, url=url)
 
-    async def _ask_assist(self, url: str) -> Reply:
+    async def _ask_assist(self, url: str, purpose: Purpose = Purpose.OTHER) -> Reply:
         hosts = self._asker.hosts
         try:
-            return await self._asker.request("GET", url, doing=DOING, bind=hosts.assist_bind)
+            return await self._asker.request("GET", url, doing=DOING, bind=hosts.assist_bind, purpose=purpose)
         except UnreachableError as error:
             if hosts.assist != hosts.lead or hosts.lead_named:
                 raise

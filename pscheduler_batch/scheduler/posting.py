@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Callable, Dict, List, Optional, Set
 
 from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableError
-from pscheduler_batch.http.request_slots import Slots
+from pscheduler_batch.http.request_slots import Purpose, Slots
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Iteration, JSONObject
@@ -164,7 +164,10 @@ class Poster:
         if lead == hosts.lead and not hosts.lead_named:
             hint = "; the task names no other host, so this one would run it: name a --lead that runs pScheduler"
         try:
-            reply = await self._asker.request("POST", url, doing=DOING, content=json.dumps(task), bind=hosts.bind)
+            content = json.dumps(task)
+            reply = await self._asker.request(
+                "POST", url, doing=DOING, content=content, bind=hosts.bind, purpose=Purpose.URGENT
+            )
         except UnreachableError as error:
             raise UnreachableError(error.reason, doing=DOING, url=error.url, hint=hint, sent=error.sent) from error
         try:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import RefusedError, SchedulerError
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
@@ -127,7 +128,8 @@ class Fetcher:
         url = format_url(run, media_type)
         doing = f"fetching the result as {media_type}"
         try:
-            return decipher_format(await self._asker.ask_lead(url, doing=doing, refusable=True), doing=doing, url=url)
+            reply = await self._asker.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.URGENT)
+            return decipher_format(reply, doing=doing, url=url)
         except SchedulerError as error:
             return Failure(str(error), error.doing, error.url)
 

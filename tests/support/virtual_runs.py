@@ -78,8 +78,8 @@ class _Requester:
         self._runs = runs
         self._plain_first = plain_first
 
-    async def request(self, method, url, *, doing, content=None, bind=None, wait=0):
-        del doing, bind, wait
+    async def request(self, method, url, *, doing, content=None, **_given):
+        del doing
         begin = self._bench.loop.time()
         path, _, query = url.partition("/pscheduler")[2].partition("?")
         if self._plain_first and path.endswith("/runs/first"):

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
@@ -24,7 +25,12 @@ def test_an_answer_is_handed_on_with_all_that_was_asked():
 
     assert world.ask("POST", content="{}", bind="192.0.2.1", wait=5) is OK
     assert world.network.requests == [
-        (0.0, "POST", URL, {"doing": "asking", "content": "{}", "bind": "192.0.2.1", "wait": 5})
+        (
+            0.0,
+            "POST",
+            URL,
+            {"doing": "asking", "content": "{}", "bind": "192.0.2.1", "wait": 5, "purpose": Purpose.OTHER},
+        )
     ]
     assert world.told == []
 

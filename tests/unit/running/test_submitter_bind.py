@@ -22,7 +22,7 @@ class Exchange:
     def __init__(self) -> None:
         self.binds = {}
 
-    async def request(self, method, url, *, doing, content=None, bind=None, wait=0):
+    async def request(self, method, url, *, doing, bind=None, **_given):
         """Answer."""
         self.binds[doing] = bind
         return Reply(200, {}, b'{"participants": [null]}')

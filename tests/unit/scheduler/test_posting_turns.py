@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from pscheduler_batch.clock import Clock
+from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryingExchange
 from pscheduler_batch.http.shutdown import Shutdown
@@ -92,7 +93,8 @@ def test_what_ends_an_iteration_goes_before_what_is_only_asked():
     async def run():
         server = Noting()
         exchange = RetryingExchange(server, Clock(), [].append)
-        await asyncio.gather(*(exchange.request("GET", url, doing="") for url in [*asked, formats]))
+        requests = [(url, Purpose.OTHER) for url in asked] + [(formats, Purpose.URGENT)]
+        await asyncio.gather(*(exchange.request("GET", url, doing="", purpose=purpose) for url, purpose in requests))
         return server.requests
 
     assert asyncio.run(run()) == [asked[0], formats, *asked[1:]]
