@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any, Iterable, List, Mapping, Optional
 
 from pscheduler_batch.pointers import Path, is_secret
 
@@ -18,6 +18,13 @@ _DEPTH = 3
 
 # How many letters a name has of which one may be wrong for it to be taken for another.
 _SHORT = 3
+
+_MINUTE = 60
+_UNITS = (("d", 86400), ("h", 3600), ("min", _MINUTE), ("s", 1))
+
+# From the first on, a number is written with an exponent; below the second, with decimals.
+_NEEDS_EXPONENT = 1e15
+_THREE_DIGITS = 100
 
 
 def show(value: Any, path: Path = ()) -> str:
@@ -152,3 +159,72 @@ def time_words(time: datetime) -> str:
     '2026-03-01T12:00:00+00:00'
     """
     return time.isoformat(timespec="seconds")
+
+
+def number_words(value: float) -> str:
+    """
+    Write a number with three significant digits, or with all of those before the decimal point.
+
+    >>> [number_words(value) for value in (0, 0.0421, 0.4, 12.345, 99.96, 1234.5)]
+    ['0', '0.0421', '0.4', '12.3', '100', '1234']
+    """
+    if abs(value) >= _NEEDS_EXPONENT:
+        return f"{value:.3g}"
+    if abs(value) >= _THREE_DIGITS:
+        return f"{value:.0f}"
+    written = f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".")
+    return "0" if written == "-0" else written
+
+
+def clock_time(span: timedelta) -> str:
+    """
+    Write a duration as a clock does, rounded up to whole seconds.
+
+    >>> clock_time(timedelta(seconds=6.2)), clock_time(timedelta(hours=1, seconds=61)), clock_time(timedelta(days=2))
+    ('0:07', '1:01:01', '2d 0:00:00')
+    """
+    minutes, seconds = divmod(-(-span // timedelta(seconds=1)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}:{minutes:02}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def two_units(span: timedelta) -> str:
+    """
+    Write a duration exactly to the second, in its two largest units that are not zero.
+
+    >>> two_units(timedelta(seconds=90)), two_units(timedelta(seconds=0.25)), two_units(timedelta(hours=49))
+    ('1 min 30 s', '0.25 s', '2 d 1 h')
+    """
+    seconds = span.total_seconds()
+    if seconds < _MINUTE:
+        return f"{round(seconds, 3 if seconds < 1 else 1):g} s"
+    rest = round(seconds)
+    words: List[str] = []
+    for unit, size in _UNITS:
+        amount, rest = divmod(rest, size)
+        if amount:
+            words.append(f"{amount:,} {unit}")
+    return " ".join(words[:2])
+
+
+def short_duration(seconds: float) -> str:
+    """
+    Write a measured duration, rounded to three digits or to two neighbouring units.
+
+    >>> [short_duration(seconds) for seconds in (0.0042, 2.607, 59.97, 185, 7260, 90000)]
+    ['4.2 ms', '2.61 s', '1 min', '3 min 5 s', '2 h 1 min', '1 d 1 h']
+    """
+    size = abs(seconds)
+    sign = "-" if seconds < 0 else ""
+    if float(f"{size:.3g}") < 1:
+        return f"{sign}{number_words(size * 1000)} ms" if size else "0 s"
+    if float(f"{size:.3g}") < _MINUTE:
+        return f"{sign}{number_words(size)} s"
+    for (unit, length), (part, part_length) in zip(_UNITS, _UNITS[1:]):
+        whole, rest = divmod(round(size / part_length), length // part_length)
+        if whole:
+            return f"{sign}{whole} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{sign}{number_words(size)} s"

@@ -24,7 +24,8 @@ from pscheduler_batch.report.html_table import Cell, Column, columns_of, same_of
 from pscheduler_batch.report.legible import block, in_zone, moment
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport, Row
-from pscheduler_batch.report.words import duration_words, one_line, short_duration
+from pscheduler_batch.report.words import duration_words, one_line
+from pscheduler_batch.text import short_duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment

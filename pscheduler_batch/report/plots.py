@@ -9,8 +9,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.report.legible import time_of_day
 from pscheduler_batch.report.rows import Row
-from pscheduler_batch.report.words import is_number, one_line, short_duration
-from pscheduler_batch.text import list_names
+from pscheduler_batch.report.words import is_number, one_line
+from pscheduler_batch.text import list_names, short_duration
 
 # The distances between the marks of a time line, in seconds.
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)

@@ -12,8 +12,9 @@ import re
 from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
 from pscheduler_batch.report.rows import BatchReport, Row
-from pscheduler_batch.report.words import duration_words, figure_words, one_line, short_duration
+from pscheduler_batch.report.words import duration_words, figure_words, one_line
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
+from pscheduler_batch.text import short_duration
 
 if TYPE_CHECKING:
     from rich.text import Text

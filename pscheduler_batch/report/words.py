@@ -11,16 +11,12 @@ import math
 from typing import Optional
 
 from pscheduler_batch.report.rows import Figure, Row
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import number_words, printable, short_duration
 
 MILLISECONDS = "ms"
 BITS = "bit/s"
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KILO = 1000
-# From here on, numbers are written with an exponent.
-_LONG = 1e15
-_WHOLE = 100
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 
 
@@ -43,21 +39,6 @@ def one_line(text: str, longest: Optional[int] = None) -> str:
     return line
 
 
-def number_words(value: float) -> str:
-    """
-    Write a number with three digits that count, or all that are before the point.
-
-    >>> [number_words(value) for value in (0, 0.0421, 0.4, 12.345, 99.96, 1234.5)]
-    ['0', '0.0421', '0.4', '12.3', '100', '1234']
-    """
-    if abs(value) >= _LONG:
-        return f"{value:.3g}"
-    if abs(value) >= _WHOLE:
-        return f"{value:.0f}"
-    written = f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".")
-    return "0" if written == "-0" else written
-
-
 def rate_words(bits: float) -> str:
     """
     Write a rate in the unit that suits it.
@@ -72,30 +53,6 @@ def rate_words(bits: float) -> str:
     while prefix < len(_PREFIXES) - 1 and abs(float(f"{bits:.3g}")) >= _KILO:
         bits, prefix = bits / _KILO, prefix + 1
     return f"{number_words(bits)} {_PREFIXES[prefix]}b/s"
-
-
-def short_duration(seconds: float) -> str:
-    """
-    Write how long something took.
-
-    >>> [short_duration(seconds) for seconds in (0.0042, 2.607, 59.97, 185, 7260, 90000)]
-    ['4.2 ms', '2.61 s', '1 min', '3 min 5 s', '2 h 1 min', '1 d 1 h']
-    """
-    size = abs(seconds)
-    sign = "-" if seconds < 0 else ""
-    if float(f"{size:.3g}") < 1:
-        return f"{sign}{number_words(size * _KILO)} ms" if size else "0 s"
-    if float(f"{size:.3g}") < _MINUTE:
-        return f"{sign}{number_words(size)} s"
-    for unit, name, part, part_name in (
-        (_DAY, "d", _HOUR, "h"),
-        (_HOUR, "h", _MINUTE, "min"),
-        (_MINUTE, "min", 1, "s"),
-    ):
-        whole, rest = divmod(round(size / part), unit // part)
-        if whole:
-            return f"{sign}{whole} {name}" + (f" {rest} {part_name}" if rest else "")
-    return f"{sign}{number_words(size)} s"
 
 
 def figure_words(figure: Figure) -> str:

@@ -32,7 +32,7 @@ from pscheduler_batch.output.document import error_of
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES
-from pscheduler_batch.text import label_words, legible, shorten, time_words
+from pscheduler_batch.text import clock_time, label_words, legible, shorten, time_words
 
 PREFIX = "pscheduler batch: "
 
@@ -42,8 +42,6 @@ BEFORE_RUNNING = frozenset({"scheduling", "pending", "on-deck"})
 UNFINISHED = BEFORE_RUNNING | {"running", "cleanup", "overdue"}
 
 KNOWN_STATES = UNFINISHED | FINAL_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
-
-SECOND = timedelta(seconds=1)
 
 NONE = timedelta(0)
 
@@ -64,22 +62,6 @@ def state_now(moved: IterationMoved, now: datetime) -> str:
     if moved.run is not None and moved.state in BEFORE_RUNNING and moved.start is not None and moved.start <= now:
         return "running"
     return state_words(moved)
-
-
-def clock_time(span: timedelta) -> str:
-    """
-    Write a span for people, in whole seconds, of which one that has begun counts.
-
-    >>> clock_time(timedelta(seconds=6.2)), clock_time(timedelta(hours=1, seconds=61)), clock_time(timedelta(days=2))
-    ('0:07', '1:01:01', '2d 0:00:00')
-    """
-    seconds = -(-span // SECOND)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d {hours}:{minutes:02}:{seconds:02}"
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = False) -> str:

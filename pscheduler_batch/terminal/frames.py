@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pscheduler_batch.events import RequestHeldUp
-from pscheduler_batch.terminal.event_words import KNOWN_STATES, clock_time, countdown_words, state_now
+from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
-from pscheduler_batch.text import label_words, legible, shorten
+from pscheduler_batch.text import clock_time, label_words, legible, shorten
 
 # How wide the bar is, and what is left out where there is no room.
 BAR = (12, 40)

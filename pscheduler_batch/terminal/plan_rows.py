@@ -15,7 +15,7 @@ from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timelin
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import find_secrets, redact
 from pscheduler_batch.scheduler.tasks import Length, destination_of
-from pscheduler_batch.text import HIDDEN, list_names, printable
+from pscheduler_batch.text import HIDDEN, list_names, printable, two_units
 
 # A job with more iterations than this is summarized, and the first so many of its iterations are shown, and the last.
 MOST_ITERATIONS = 40
@@ -186,27 +186,6 @@ def clock(moment: timedelta) -> str:
     if days:
         return f"{days:,}d {hours:02}:{minutes:02}"
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
-
-
-def two_units(span: timedelta) -> str:
-    """
-    Write for how long, in the two largest units.
-
-    >>> two_units(timedelta(seconds=90)), two_units(timedelta(seconds=0.25)), two_units(timedelta(hours=49))
-    ('1 min 30 s', '0.25 s', '2 d 1 h')
-    """
-    seconds = span.total_seconds()
-    if seconds < 1:
-        return f"{round(seconds, 3):g} s"
-    if seconds < 60:  # noqa: PLR2004 - of a minute
-        return f"{round(seconds, 1):g} s"
-    whole = round(seconds)
-    words: List[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        amount, whole = divmod(whole, size)
-        if amount:
-            words.append(f"{amount:,} {unit}")
-    return " ".join(words[:2])
 
 
 def _destination(task: JSONObject) -> str:

@@ -27,10 +27,9 @@ from pscheduler_batch.terminal.plan_rows import (
     most_iterations,
     rows_of,
     shown_jobs,
-    two_units,
     varying_words,
 )
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import printable, two_units
 
 NARROWEST = 12
 GAP = 2

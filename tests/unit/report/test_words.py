@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from pscheduler_batch.report.rows import Figure
-from pscheduler_batch.report.words import figure_words, is_number, number_words, one_line, rate_words, short_duration
+from pscheduler_batch.report.words import figure_words, is_number, one_line, rate_words
 from tests.support.output_documents import HOSTILE
 
 
@@ -30,27 +30,6 @@ def test_a_long_text_is_cut(text, line):
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (0, "0"),
-        (-0.00000001, "0"),
-        (0.000042, "0.000042"),
-        (0.1 + 0.2, "0.3"),
-        (-12.345, "-12.3"),
-        (99.94, "99.9"),
-        (1500, "1500"),
-        (123456.7, "123457"),
-        (1e14, "100000000000000"),
-        (1e300, "1e+300"),
-    ],
-)
-def test_numbers_have_three_digits_that_count(value, words):
-    """All before the point are kept, and there is an exponent only where there is no room."""
-
-    assert number_words(value) == words
-
-
-@pytest.mark.parametrize(
     ("bits", "words"),
     [(0, "0 b/s"), (999, "999 b/s"), (999.6, "1 kb/s"), (1e5, "100 kb/s"), (9.4e12, "9.4 Tb/s"), (-5e6, "-5 Mb/s")],
 )
@@ -58,29 +37,6 @@ def test_rates_have_the_unit_that_suits_them(bits, words):
     """Of thousands, as networks count."""
 
     assert rate_words(bits) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"),
-        (0.000001, "0.001 ms"),
-        (0.9994, "999 ms"),
-        (0.9999, "1 s"),
-        (1, "1 s"),
-        (59.94, "59.9 s"),
-        (60, "1 min"),
-        (119.6, "2 min"),
-        (3599.6, "1 h"),
-        (86399.9, "1 d"),
-        (1e6, "11 d 14 h"),
-        (-185, "-3 min 5 s"),
-    ],
-)
-def test_spans_have_the_units_that_suit_them(seconds, words):
-    """Two at most, and never sixty of one."""
-
-    assert short_duration(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from pscheduler_batch.terminal.plan_rows import (
     most_iterations,
     rows_of,
     shown_jobs,
-    two_units,
     varying_places,
     varying_words,
 )
@@ -236,13 +235,3 @@ def test_moments_are_counted_from_the_begin(seconds, shown):
     """In tenths where there are some."""
 
     assert clock(timedelta(seconds=seconds)) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0 s"), (0.0004, "0 s"), (59.96, "60 s"), (60, "1 min"), (3601, "1 h 1 s"), (86400 * 1000, "1,000 d")],
-)
-def test_spans_are_told_in_two_units(seconds, shown):
-    """The largest two."""
-
-    assert two_units(timedelta(seconds=seconds)) == shown
