@@ -22,6 +22,7 @@ from pscheduler_batch.cli.option_sections import (
     option,
     settle,
 )
+from pscheduler_batch.report.formats import FORMATS, USUAL_ENDINGS
 
 if TYPE_CHECKING:
     from pscheduler_batch.cli.options import Options
@@ -49,7 +50,6 @@ _CANNOT_GO_TOGETHER = (
 )
 
 _FORMATS_OF_CHECKS = ("text", "json")
-_FORMATS_OF_REPORTS = ("html", "text", "csv", "junit")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -142,12 +142,12 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     metavar="FILE",
     type=click.Path(),
     multiple=True,
-    help="Write a report for people to FILE as well (.html, .txt, .csv, .xml); may be repeated.",
+    help=f"Write a report for people to FILE as well ({USUAL_ENDINGS}); may be repeated.",
 )
 @option(
     "--format",
     section=RESULTS,
-    type=click.Choice([*_FORMATS_OF_REPORTS, "json"]),
+    type=click.Choice([*FORMATS, "json"]),
     help="The form of reports, whatever their names; with --check, text or json.",
 )
 @option("--no-summary", section=RESULTS, is_flag=True, help="Print no summary at the end.")
@@ -246,7 +246,7 @@ def _forms_of(given: Dict[str, Any]) -> Tuple[str, ...]:
     """Say which forms that which was asked for can have."""
     if given["check"] or given["check_server"]:
         return _FORMATS_OF_CHECKS
-    return _FORMATS_OF_REPORTS if given["report"] else ()
+    return tuple(FORMATS) if given["report"] else ()
 
 
 def main() -> None:

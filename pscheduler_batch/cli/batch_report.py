@@ -10,7 +10,8 @@ import click
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.report.formats import DEFAULT_FORMAT, FORMATS, format_of_file
+from pscheduler_batch.report.formats import DEFAULT_FORMAT, FORMATS, USUAL_ENDINGS
+from pscheduler_batch.report.rendering import format_of_file
 
 PROGRAM = "pscheduler batch-report"
 REPORT = "Report"
@@ -40,7 +41,7 @@ FAILED = 1
     "--format",
     section=REPORT,
     type=click.Choice(list(FORMATS)),
-    help=f"The form of the report.  [default: by the ending of FILE (.html, .txt, .csv, .xml), else {DEFAULT_FORMAT}]",
+    help=f"The form of the report.  [default: by the ending of FILE ({USUAL_ENDINGS}), else {DEFAULT_FORMAT}]",
 )
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
@@ -76,8 +77,8 @@ def _report(output_file: str, output: Optional[str], form: str) -> None:
     from pscheduler_batch.output.destination import Destination  # noqa: PLC0415 - as above
     from pscheduler_batch.output.file_names import name_file  # noqa: PLC0415 - --help does not need it
     from pscheduler_batch.report.batch_report import report_of  # noqa: PLC0415 - as above
-    from pscheduler_batch.report.formats import render_report  # noqa: PLC0415 - as above
     from pscheduler_batch.report.reading import read_output  # noqa: PLC0415 - as above
+    from pscheduler_batch.report.rendering import render_report  # noqa: PLC0415 - as above
 
     source = "standard input" if output_file == "-" else output_file
     named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())

@@ -102,14 +102,14 @@ class _Report:
 
     def __init__(self, path: str, form: Optional[str], stack: ExitStack) -> None:
         from pscheduler_batch.output.destination import Destination  # noqa: PLC0415
-        from pscheduler_batch.report.formats import format_of_file, require_format  # noqa: PLC0415
+        from pscheduler_batch.report.rendering import format_of_file, require_format  # noqa: PLC0415
 
         self._form = form or format_of_file(path)
         require_format(self._form)
         self._destination = stack.enter_context(Destination(path, holds="report"))
 
     def write(self, account: BatchReport) -> None:
-        from pscheduler_batch.report.formats import render_report  # noqa: PLC0415
+        from pscheduler_batch.report.rendering import render_report  # noqa: PLC0415
 
         self._destination.write_bytes(render_report(self._form, account))
 

@@ -79,7 +79,7 @@ def test_an_ending_of_something_else_is_refused(tmp_path):
     chosen = report("-o", str(path), "--format", "text")
 
     assert refused[:2] == (1, "")
-    assert f"cannot tell from the name {path} which form the report is to have" in refused[2]
+    assert f"cannot tell the format of the report from the name {path}" in refused[2]
     assert kept == "old"
     assert chosen == (0, "", "")
     assert path.read_bytes().startswith(b"iteration ")

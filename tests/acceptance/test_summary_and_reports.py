@@ -105,7 +105,7 @@ def test_a_name_that_does_not_say_the_form_is_refused_at_once(pscheduler, there,
     ended = run_batch(*there, "--report", str(tmp_path / "report.pdf"), batch=GOOD)
 
     assert (ended.status, ended.stdout) == (1, "")
-    assert "report.pdf which form the report is to have: end it in .html, " in ended.stderr
+    assert "report.pdf: use the ending .html, " in ended.stderr
     assert len(pscheduler.state.tasks) == before
 
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from pscheduler_batch.report.batch_report import report_of
-from pscheduler_batch.report.formats import FORMATS, FormatError, format_of_file, render_report, require_format
+from pscheduler_batch.report.formats import FORMATS
+from pscheduler_batch.report.rendering import FormatError, format_of_file, render_report, require_format
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 ACCOUNTS = {
@@ -60,8 +61,8 @@ def test_the_ending_of_a_name_says_the_format(name, form):
 def test_an_ending_of_something_else_is_refused(name):
     """A page of HTML in a file that is named for another form would open nowhere."""
     said = (
-        f"cannot tell from the name {name} which form the report is to have: "
-        "end it in .html, .htm, .csv, .xml or .txt, or choose one with --format"
+        f"cannot tell the format of the report from the name {name}: "
+        "use the ending .html, .htm, .txt, .csv or .xml, or choose a format with --format"
     )
     with pytest.raises(FormatError) as refused:
         format_of_file(name)
