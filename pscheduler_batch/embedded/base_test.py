@@ -1,24 +1,30 @@
-"""What the tests of the embedded server have in common, beyond the interface that any test has."""
+"""
+The base classes of this package's own tests, and their forms for people.
+
+A subclass of :class:`Measurement` names the schemas of its specification and the fields that must be this machine, and
+implements ``duration``, ``measure`` and ``rows``.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, ClassVar, Mapping, Optional, Sequence
+from html import escape
+from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.embedded.measuring.addresses import not_here
 from pscheduler_batch.embedded.spec import SpecChecker
 from pscheduler_batch.embedded.test import Test
-from pscheduler_batch.iso8601 import parse_duration
+
+Row = Tuple[str, Any]
 
 
 class Measurement(Test):
     """
-    A test whose specification is checked by a schema, and which refuses what cannot be done from this machine.
+    A test that checks its specification against a schema and refuses what this machine cannot measure.
 
     Attributes:
-        checker: Checks the specification.
+        checker: Checks the specification; it also determines ``highest_schema``.
         here: The fields of the specification that must be this machine.
-        dest_here: The field with the other end, where that must be this machine too.
+        dest_here: The field with the other end, if that must be this machine too.
         refused: The fields that are accepted but cannot be honoured, each with the reason; ``false`` asks for nothing.
     """
 
@@ -27,13 +33,18 @@ class Measurement(Test):
     dest_here: ClassVar[Optional[str]] = None
     refused: ClassVar[Mapping[str, str]] = {}
 
+    def __init_subclass__(cls) -> None:
+        """Take over the highest schema of the checker."""
+        if hasattr(cls, "checker"):
+            cls.highest_schema = cls.checker.highest
+
     def check(self, spec: Any) -> None:
         """Check a specification against the schema of the version that it declares."""
         self.checker.check(spec)
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
         """
-        Say why this machine cannot make the measurement, or None where it can.
+        Return why this machine cannot make the measurement, or None if it can.
 
         Resolves names, so it may take as long as the name service does.
         """
@@ -42,6 +53,18 @@ class Measurement(Test):
                 return f"{field} is not supported: {reason}"
         return not_here(spec, self.here, dest=self.dest_here)
 
+    def rows(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> Sequence[Row]:
+        """Return a successful result as names and values, for ``plain`` and ``html``."""
+        raise NotImplementedError
+
+    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Render the rows as text (recordings g12 and g-m-stream-result-plain)."""
+        return dotted(self.rows(spec, result))
+
+    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        """Render the rows as a table (recordings g13 and g-m-stream-result-html)."""
+        return table(self.rows(spec, result))
+
 
 class HostMeasurement(Measurement):
     """A test that takes place on one ``host`` (recordings b10, b11, b21, b23, b24)."""
@@ -49,19 +72,44 @@ class HostMeasurement(Measurement):
     here = ("host", "host-node")
 
     def participants(self, spec: Mapping[str, Any]) -> Sequence[Optional[str]]:
-        """Name the host, or None where the specification does not."""
+        """Return the host, or None if the specification does not name one."""
         return [spec.get("host-node", spec.get("host"))]
 
     def null_reason(self) -> Mapping[str, str]:
-        """Say why the participant is null."""
+        """Return why the participant is null."""
         return {"reason": "No host specified"}
 
 
-def span(spec: Mapping[str, Any], field: str, default: str) -> timedelta:
-    """Read a duration from a specification."""
-    return parse_duration(spec.get(field, default))
+def dotted(rows: Sequence[Row]) -> str:
+    """
+    Render rows as text, with dots between name and value and the values in one column.
+
+    >>> print(dotted([("Dawdled", "P0D"), ("Text Received", "hello")]), end="")
+    Dawdled ......... P0D
+    Text Received ... hello
+    """
+    width = max((len(name) for name, _ in rows), default=0) + 4
+    return "".join(f"{(name + ' ').ljust(width, '.')} {value}\n" for name, value in rows)
 
 
-def seconds(spec: Mapping[str, Any], field: str, default: str) -> float:
-    """Read a duration from a specification, in seconds."""
-    return span(spec, field, default).total_seconds()
+def cells(values: Iterable[Any], *, tag: str = "td") -> str:
+    r"""
+    Return one row of an HTML table; a value of None is an empty cell.
+
+    >>> cells(["<b>", 1, None])
+    '<tr><td>&lt;b&gt;</td><td>1</td><td></td></tr>\n'
+    """
+    inner = "".join(f"<{tag}>{'' if value is None else escape(str(value))}</{tag}>" for value in values)
+    return f"<tr>{inner}</tr>\n"
+
+
+def table(rows: Iterable[Sequence[Any]], *, header: Sequence[str] = (), footer: Sequence[str] = ()) -> str:
+    r"""
+    Return an HTML table; the lines of the footer span its whole width.
+
+    >>> table([("Duration", "PT5S")])
+    '<table>\n<tr><td>Duration</td><td>PT5S</td></tr>\n</table>\n'
+    """
+    first = cells(header, tag="th") if header else ""
+    last = "".join(f'<tr><td colspan="{len(header)}">{escape(line)}</td></tr>\n' for line in footer)
+    return "<table>\n" + first + "".join(cells(row) for row in rows) + last + "</table>\n"

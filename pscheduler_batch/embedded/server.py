@@ -15,9 +15,8 @@ from typing import Callable, Mapping, Optional, Type
 from pscheduler_batch.embedded.certificate import Issued, issue_certificate
 from pscheduler_batch.embedded.listener import Listener, open_socket
 from pscheduler_batch.embedded.pace import Pace
-from pscheduler_batch.embedded.registry import load_tests
 from pscheduler_batch.embedded.scheduling.state import State
-from pscheduler_batch.embedded.test import Test
+from pscheduler_batch.embedded.test import Test, load_tests
 
 _DEFAULT_PACE = Pace()
 

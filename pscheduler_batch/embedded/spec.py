@@ -1,17 +1,21 @@
 """
-Checking a test's specification against a JSON Schema, worded as pScheduler words it.
+The specification of a test: the schemas of its fields, checking it against them, and reading values from it.
 
-The recordings b30 to b38, c11 and c12 show the wording: the place as a path, then the sentence of the Python
-``jsonschema`` library, or the schema's own sentence (``x-invalid-message``) where it has one. Only the first failure is
-said, the one nearest to the top of the specification.
+Errors are worded as pScheduler words them (recordings b30 to b38, c11 and c12): the place as a path, then the sentence
+of the Python ``jsonschema`` library, or the schema's own sentence (``x-invalid-message``) if it has one. Only one error
+is reported, the one nearest to the top of the specification.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+from jsonschema_rs import validator_for
+
+from pscheduler_batch.embedded.documents import without_secrets
 from pscheduler_batch.embedded.test import SpecError
 from pscheduler_batch.iso8601 import parse_duration
 
@@ -52,7 +56,7 @@ _SI_POWERS = {unit: power for power, unit in enumerate("kmgtpezy", start=1)}
 
 
 def object_schema(properties: Mapping[str, Schema], *, version: int, required: Sequence[str]) -> Schema:
-    """Make the schema of one version of a specification; from version 2 on ``schema`` must be declared."""
+    """Return the schema of one version of a specification; from version 2 on, ``schema`` is required."""
     return {
         "type": "object",
         "properties": {"schema": {"type": "integer", "enum": [version]}, **properties},
@@ -63,7 +67,7 @@ def object_schema(properties: Mapping[str, Schema], *, version: int, required: S
 
 def growing_schemas(*additions: Mapping[str, Schema], required: Sequence[str]) -> Tuple[Schema, ...]:
     """
-    Make the schemas of all versions of a specification, where each version adds properties to the one before it.
+    Return the schemas of all versions of a specification, each of which adds properties to the one before it.
 
     Args:
         additions: The properties that are new in version 1, 2 and so on.
@@ -78,7 +82,7 @@ def growing_schemas(*additions: Mapping[str, Schema], required: Sequence[str]) -
 
 
 class SpecChecker:
-    """Checks the specifications of one test, in all versions of its schema; compiled when first used."""
+    """Checks the specifications of one test, in all versions of its schema; each is compiled when first used."""
 
     def __init__(self, schemas: Sequence[Schema]) -> None:
         """Take the schemas of version 1, 2 and so on."""
@@ -91,16 +95,14 @@ class SpecChecker:
         return len(self._schemas)
 
     def _compile(self, version: int) -> Any:
-        import jsonschema_rs  # noqa: PLC0415 - kept out of the start of every command
-
-        return jsonschema_rs.validator_for(self._schemas[version - 1])
+        return validator_for(self._schemas[version - 1])
 
     def check(self, spec: Any) -> None:
         """
         Check a specification.
 
         Raises:
-            SpecError: It is wrong; the text is what pScheduler would say (recordings b30 to b38).
+            SpecError: It is invalid; the text is what pScheduler would say (recordings b30 to b38).
         """
         if not isinstance(spec, Mapping):
             raise SpecError(f"At /: {_shown(spec)} is not of type 'object'")
@@ -127,9 +129,19 @@ class SpecChecker:
                     raise SpecError(f"At /{name}: {message}") from None
 
 
+def span(spec: Mapping[str, Any], field: str, default: str) -> timedelta:
+    """Return a duration from a specification."""
+    return parse_duration(spec.get(field, default))
+
+
+def seconds(spec: Mapping[str, Any], field: str, default: str) -> float:
+    """Return a duration from a specification, in seconds."""
+    return span(spec, field, default).total_seconds()
+
+
 def parse_si(value: Any) -> int:
     """
-    Read a number that may have an SI unit.
+    Return the value of a number that may have an SI unit.
 
     >>> parse_si("1.5G"), parse_si("64Ki"), parse_si(9000)
     (1500000000, 65536, 9000)
@@ -191,14 +203,6 @@ def _types(types: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Show a value as Python does, in one short line and without its secrets."""
-    text = repr(_without_secrets(value))
+    """Return the Python notation of a value, shortened and without its secrets."""
+    text = repr(without_secrets(value))
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: None if str(k).startswith("_") else _without_secrets(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_secrets(item) for item in value]
-    return value

@@ -1,4 +1,4 @@
-"""The ``clock`` test: the difference between two hosts' clocks (recordings a07, b18)."""
+"""The ``clock`` test: the difference between the clocks of two hosts (recordings a07, b18)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Tuple
 
 import httpx
 
-from pscheduler_batch.embedded.base_test import Measurement, seconds, span
+from pscheduler_batch.embedded.base_test import Measurement, cells, dotted
 from pscheduler_batch.embedded.measuring.addresses import is_loopback, is_this_machine, without_port
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.http_fetch import fetch
-from pscheduler_batch.embedded.outcomes import failure, reason_of, success
-from pscheduler_batch.embedded.render import cells, dotted
-from pscheduler_batch.embedded.spec import DURATION, HOST_PORT, SpecChecker, growing_schemas
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.spec import DURATION, HOST_PORT, SpecChecker, growing_schemas, seconds, span
+from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration, parse_timestamp
 
 _TIMEOUT = "PT5S"
@@ -29,20 +27,19 @@ def _utc_now() -> datetime:
 
 
 class ClockTest(Measurement):
-    """Compares this machine's clock with itself, or with what a pScheduler server elsewhere says its clock shows."""
+    """Compares this machine's clock with itself, or with the clock of another pScheduler server."""
 
     name = "clock"
     description = "Measure the clock difference between hosts"
     tool = "psclock"
-    highest_schema = 2
     checker = SpecChecker(growing_schemas(_V1, _V2, required=["dest"]))
 
     def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
-        """Take the function that gives the time now, with its zone."""
+        """Take the function that returns the current time, with its zone."""
         self._now = now
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the longest that the other server may take; reading one's own clock takes no time."""
+        """Return the longest time that the other server may take; reading this machine's clock takes none."""
         own = is_loopback(spec["dest"]) and not _has_port(spec["dest"])
         return _OWN_DURATION if own else span(spec, "timeout", _TIMEOUT)
 
@@ -55,7 +52,7 @@ class ClockTest(Measurement):
             yield failure(f"cannot read the clock of {spec['dest']}: {reason_of(error)}")
             return
         except (ValueError, KeyError, TypeError):
-            yield failure(f"{spec['dest']} did not say what its clock shows")
+            yield failure(f"{spec['dest']} did not return the time of its clock")
             return
         result = {
             "schema": 1,
@@ -81,18 +78,18 @@ class ClockTest(Measurement):
 
     @staticmethod
     def _own(time: datetime) -> Dict[str, Any]:
-        """Give a reading of this machine's clock in the form of recording a07; nobody is asked about its synchrony."""
+        """Return a reading of this machine's clock as in recording a07; its synchronization is not examined."""
         return {"time": time.isoformat(), "synchronized": False, "source": "unknown"}
 
     def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show both clocks and the difference."""
+        """Render both clocks and the difference."""
         parts = []
         for label, clock in (("Local Host", result["local"]), ("Remote Host", result["remote"])):
             parts.append(label + "\n" + "".join(f"  {line}\n" for line in dotted(_rows(clock)).splitlines()))
         return "\n".join([*parts, dotted([("Difference", result["difference"])])])
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show both clocks and the difference in one table."""
+        """Render both clocks and the difference in one table."""
         rows = ""
         for label, clock in (("Local Host", result["local"]), ("Remote Host", result["remote"])):
             rows += f'<tr><th colspan="2">{label}</th></tr>\n' + "".join(cells(row) for row in _rows(clock))

@@ -1,22 +1,20 @@
-"""The ``dns`` test: the time that a name server takes to answer (recordings b24, f-dnsfail, g-dnsfail)."""
+"""The ``dns`` test: the response time of a name server (recordings b24, f-dnsfail, g-dnsfail)."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Tuple
+from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Sequence
 
 import dns.asyncresolver
 import dns.exception
 import dns.rdatatype
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.base_test import HostMeasurement, Row
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.outcomes import failure, reason_of, success
-from pscheduler_batch.embedded.render import dotted, table
-from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas, seconds, span
+from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration
 
 _RECORDS = ["a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt"]
@@ -33,7 +31,7 @@ _SETTLING = timedelta(seconds=0.5)
 
 
 class DnsTest(HostMeasurement):
-    """Asks a name server, the specification's or the system's own."""
+    """Queries a name server: the specification's, or the system's own."""
 
     name = "dns"
     description = "Measure DNS transaction time"
@@ -41,20 +39,20 @@ class DnsTest(HostMeasurement):
     checker = SpecChecker(growing_schemas(_FIELDS, required=["query", "record"]))
 
     def __init__(self, port: int = 53, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Take the port of name servers and the function that gives the time in seconds."""
+        """Take the port of name servers and a clock in seconds."""
         self._port = port
         self._clock = clock
 
     def null_reason(self) -> Mapping[str, str]:
-        """Say it in the words of recording b24."""
+        """Return the words of recording b24."""
         return {"null-reason": "No host specified"}
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the longest that an answer may take."""
+        """Return the longest time that an answer may take."""
         return span(spec, "timeout", _TIMEOUT) + _SETTLING
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Ask once; a failure has the time that it took, as in recording f-dnsfail."""
+        """Send one query; a failure has its duration, as in recording f-dnsfail."""
         try:
             resolver = await self._resolver(spec)
         except (OSError, dns.exception.DNSException) as error:
@@ -83,17 +81,19 @@ class DnsTest(HostMeasurement):
         resolver.cache = None
         return resolver
 
-    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the time and the records."""
-        return dotted(_rows(spec, result))
-
-    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the time and the records in a table."""
-        return table(_rows(spec, result))
+    def rows(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> Sequence[Row]:
+        """Return the time and the records."""
+        record, label = result["record"], spec["record"].upper()
+        rows: List[Row] = [("Time", result["time"])]
+        if isinstance(record, Mapping):
+            return rows + [(name.capitalize(), value) for name, value in record.items()]
+        items = record if isinstance(record, list) else [record]
+        shown = [f"{item['pref']} {item['mx']}" if isinstance(item, Mapping) else item for item in items]
+        return [*rows, *((label, item) for item in shown)]
 
 
 def _record(kind: str, answers: List[Any]) -> Any:
-    """Bring records into the form of pScheduler's results: one value for cname, ptr and soa, a list for the others."""
+    """Return records as in pScheduler's results: one value for cname, ptr and soa, a list for the others."""
     if kind in ("a", "aaaa"):
         return [answer.address for answer in answers]
     if kind == "mx":
@@ -110,13 +110,3 @@ def _record(kind: str, answers: List[Any]) -> Any:
 
 def _name(name: Any) -> str:
     return str(name.to_text())
-
-
-def _rows(spec: Mapping[str, Any], result: Mapping[str, Any]) -> List[Tuple[str, Any]]:
-    record, label = result["record"], spec["record"].upper()
-    rows: List[Tuple[str, Any]] = [("Time", result["time"])]
-    if isinstance(record, Mapping):
-        return rows + [(name.capitalize(), value) for name, value in record.items()]
-    items = record if isinstance(record, list) else [record]
-    shown = [f"{item['pref']} {item['mx']}" if isinstance(item, Mapping) else item for item in items]
-    return [*rows, *((label, item) for item in shown)]

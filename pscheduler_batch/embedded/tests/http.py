@@ -1,19 +1,17 @@
-"""The ``http`` test: the time that a web server takes to answer (recording b23)."""
+"""The ``http`` test: the response time of a web server (recording b23)."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 import httpx
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, seconds, span
+from pscheduler_batch.embedded.base_test import HostMeasurement, Row
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.http_fetch import fetch
-from pscheduler_batch.embedded.outcomes import failure, reason_of, success
-from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL_ZERO,
@@ -24,8 +22,10 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    seconds,
+    span,
 )
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration
 
 _V1 = {
@@ -48,26 +48,25 @@ class HttpTest(HostMeasurement):
     name = "http"
     description = "Measure HTTP Response Time"
     tool = "psurl"
-    highest_schema = 4
     checker = SpecChecker(growing_schemas(_V1, _V2, _V3, _V4, required=["url"]))
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Take the function that gives the time in seconds."""
+        """Take a clock in seconds."""
         self._clock = clock
 
     def null_reason(self) -> Mapping[str, str]:
-        """Say it in the words of recording b23."""
+        """Return the words of recording b23."""
         return {"null-reason": "No host specified"}
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse what is no web address."""
+        """Refuse schemes other than http and https."""
         scheme = urlsplit(spec["url"]).scheme
         if scheme not in ("http", "https"):
             return f"URLs that begin with {scheme}: are not supported; use http: or https:."
         return super().unable(spec)
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the longest that an answer may take."""
+        """Return the longest time that an answer may take."""
         return span(spec, "timeout", _TIMEOUT) + _SETTLING
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
@@ -94,17 +93,16 @@ class HttpTest(HostMeasurement):
             clock=self._clock,
         )
 
-    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the time, the status, and whether the text was found."""
-        return dotted(_rows(result))
-
-    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the time, the status, and whether the text was found, in a table."""
-        return table(_rows(result))
+    def rows(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> Sequence[Row]:
+        """Return the time, the status, and whether the text was found."""
+        rows = [("Response Time", result["time"])]
+        rows += [("Status Code", result["status"])] if "status" in result else []
+        rows += [("String Found", "Yes" if result["found"] else "No")] if "found" in result else []
+        return rows
 
 
 def _result(spec: Mapping[str, Any], response: httpx.Response, elapsed: timedelta) -> Dict[str, Any]:
-    """Make the result in the version that goes with the specification's: 1 with 1, 2 with all later ones."""
+    """Return the result in the version that goes with the specification's: 1 with 1, 2 with all later ones."""
     version = 1 if spec.get("schema", 1) == 1 else 2
     result: Dict[str, Any] = {"schema": version, "succeeded": True, "time": format_duration(elapsed)}
     if "parse" in spec:
@@ -115,10 +113,3 @@ def _result(spec: Mapping[str, Any], response: httpx.Response, elapsed: timedelt
             kept = response.content[: spec["keep-content"] or None]
             result["content"] = kept.decode(response.encoding or "utf-8", errors="replace")
     return result
-
-
-def _rows(result: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
-    rows = [("Response Time", result["time"])]
-    rows += [("Status Code", result["status"])] if "status" in result else []
-    rows += [("String Found", "Yes" if result["found"] else "No")] if "found" in result else []
-    return tuple(rows)

@@ -1,30 +1,18 @@
-"""The ``idlebgm`` test: let time go by, with a result each interval (recordings h00 to h19)."""
+"""The ``idlebgm`` test: wait for some time, with a result after each interval (recordings h00 to h19)."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
-from typing import Any, AsyncIterator, Mapping, Optional
+from typing import Any, AsyncIterator, Mapping, Optional, Sequence
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, span
-from pscheduler_batch.embedded.outcomes import success
-from pscheduler_batch.embedded.render import dotted, table
-from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, STRING, SpecChecker, growing_schemas
-from pscheduler_batch.embedded.test import Outcome
-from pscheduler_batch.embedded.tests.idle import Sleep
+from pscheduler_batch.embedded.base_test import Row
+from pscheduler_batch.embedded.spec import DURATION, SpecChecker, growing_schemas, span
+from pscheduler_batch.embedded.test import Outcome, success
+from pscheduler_batch.embedded.tests.idle import FIELDS, IdleTest
 
 _DEFAULT_INTERVAL = "PT1S"
-_FIELDS = {
-    "duration": DURATION,
-    "interval": DURATION,
-    "host": HOST,
-    "host-node": HOST_PORT,
-    "parting-comment": STRING,
-    "starting-comment": STRING,
-}
 
 
-class IdlebgmTest(HostMeasurement):
+class IdlebgmTest(IdleTest):
     """
     Sleeps for the duration and gives a result after each interval that ends before it does.
 
@@ -35,28 +23,20 @@ class IdlebgmTest(HostMeasurement):
     description = "Consume time in the background - NOT FOR PRODUCTION"
     tool = "sleepbgm"
     scheduling_class = "background-multi"
-    checker = SpecChecker(growing_schemas(_FIELDS, required=["duration"]))
-
-    def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
-        """Take the function that sleeps for a number of seconds."""
-        self._sleep = sleep
+    checker = SpecChecker(growing_schemas({**FIELDS, "interval": DURATION}, required=["duration"]))
 
     def null_reason(self) -> Mapping[str, str]:
-        """Say it in the words of recording b20."""
+        """Return the words of recording b20."""
         return {"reason": "No source specified"}
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse an interval of no length, which would never end."""
+        """Refuse an interval of length zero, which would never end."""
         if not span(spec, "interval", _DEFAULT_INTERVAL):
-            return "The interval has no length."
+            return "The interval is zero."
         return super().unable(spec)
 
-    def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the duration of the specification."""
-        return span(spec, "duration", "P0D")
-
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Sleep, giving a result after each interval but not at the very end."""
+        """Sleep, with a result after each interval but not at the very end."""
         interval = span(spec, "interval", _DEFAULT_INTERVAL)
         left = self.duration(spec)
         while interval < left:
@@ -65,10 +45,6 @@ class IdlebgmTest(HostMeasurement):
             yield success({"succeeded": True, "time-slept": spec.get("interval", _DEFAULT_INTERVAL)}, error="")
         await self._sleep(left.total_seconds())
 
-    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Render as recording h11-run01-result-text-plain."""
-        return dotted([("Time Slept", result["time-slept"])])
-
-    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Render as recording h11-run01-result-text-html."""
-        return table([("Time Slept", result["time-slept"])])
+    def rows(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> Sequence[Row]:
+        """Return the time slept (recordings h11-run01-result-text-plain and h11-run01-result-text-html)."""
+        return [("Time Slept", result["time-slept"])]

@@ -1,4 +1,4 @@
-"""The ``idleex`` test: let time go by while no other exclusive test runs."""
+"""The ``idleex`` test: wait for some time while no other exclusive test runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pscheduler_batch.embedded.tests.idle import IdleTest
 
 
 class IdleexTest(IdleTest):
-    """Sleeps as ``idle`` does, but is never scheduled beside another exclusive test."""
+    """Sleeps as ``idle`` does, but is never scheduled next to another exclusive test."""
 
     name = "idleex"
     description = "Consume time exclusively - NOT FOR PRODUCTION"

@@ -6,13 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement
+from pscheduler_batch.embedded.base_test import Measurement, Row, dotted, table
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.measuring.latency_histogram import statistics
-from pscheduler_batch.embedded.measuring.one_way import LONGEST_PADDING, OneWay, Packets, summarize
-from pscheduler_batch.embedded.outcomes import failure, reason_of, success
-from pscheduler_batch.embedded.render import dotted, table
+from pscheduler_batch.embedded.measuring.one_way import LONGEST_PADDING, OneWay, Packets, statistics, summarize
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL,
@@ -26,7 +23,7 @@ from pscheduler_batch.embedded.spec import (
     SpecChecker,
     growing_schemas,
 )
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 
 COMMON_FIELDS: Dict[str, Dict[str, Any]] = {
     "bucket-width": {"type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0},
@@ -67,31 +64,30 @@ class LatencyTest(Measurement):
     description = "Measure network latency between hosts"
     tool = "owping"
     scheduling_class = "normal"
-    highest_schema = 4
     checker = SpecChecker(growing_schemas(COMMON_FIELDS, _V2, _V3, _V4, required=["dest"]))
     here = ("source", "source-node", "dest-node")
     dest_here = "dest"
     refused: ClassVar[Mapping[str, str]] = {
         "ctrl-port": "there is no control connection within one machine.",
-        "protocol": "this server measures with UDP packets of its own.",
+        "protocol": "this server measures with its own UDP packets.",
     }
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse what does not fit into a packet, and a range without two ports."""
+        """Refuse what does not fit into a packet, and a range of fewer than two ports."""
         if spec.get("packet-padding", 0) > LONGEST_PADDING:
             return f"packet-padding is more than {LONGEST_PADDING}."
         ports = spec.get("data-ports", {"lower": 1, "upper": 2})
         if ports["lower"] >= ports["upper"]:
-            return "data-ports must be a range of two ports at least."
+            return "data-ports must be a range of at least two ports."
         return super().unable(spec)
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the time that sending takes and the time that is waited for lost packets."""
+        """Return how long sending and then waiting for lost packets takes."""
         sending = spec.get("packet-count", _COUNT) * spec.get("packet-interval", _INTERVAL)
         return timedelta(seconds=sending + spec.get("packet-timeout", 0) + _SETTLING)
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Send the packets and sum up."""
+        """Send the packets and summarize."""
         try:
             async with connect(spec) as link:
                 burst = await insist(link.burst(spec.get("packet-count", _COUNT)))
@@ -101,21 +97,21 @@ class LatencyTest(Measurement):
         yield success(summary(spec, burst))
 
     def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the figures of packets, delays and TTLs, and the raw packets where there are some."""
+        """Render the figures of packets, delays and TTLs, and the raw packets if there are any."""
         parts = []
         for title, rows in _sections(spec, result):
             parts.append(f"{title}\n{'-' * len(title)}\n{dotted(rows)}")
         return "\n".join(parts)
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Show the same figures in tables."""
+        """Render the same figures as tables."""
         return "".join(f"<h3>{title}</h3>\n{table(rows)}" for title, rows in _sections(spec, result))
 
 
 @asynccontextmanager
 async def connect(spec: Mapping[str, Any]) -> AsyncIterator[OneWay]:
     """
-    Open the two sockets that a specification of ``latency`` or ``latencybg`` asks for, and close them in the end.
+    Open the two sockets for a specification of ``latency`` or ``latencybg``, and close them at the end.
 
     Raises:
         OSError: A name does not resolve, or a socket cannot be opened.
@@ -143,11 +139,11 @@ async def connect(spec: Mapping[str, Any]) -> AsyncIterator[OneWay]:
 
 
 def summary(spec: Mapping[str, Any], burst: Any) -> Dict[str, Any]:
-    """Make the result as the specification wants it."""
+    """Return the result in the form that the specification asks for."""
     return summarize(burst, spec.get("bucket-width", _BUCKET_WIDTH), raw=spec.get("output-raw", False))
 
 
-def _sections(spec: Mapping[str, Any], result: Mapping[str, Any]) -> List[Tuple[str, List[Tuple[str, Any]]]]:
+def _sections(spec: Mapping[str, Any], result: Mapping[str, Any]) -> List[Tuple[str, List[Row]]]:
     unit = spec.get("bucket-width", _BUCKET_WIDTH) * _MILLISECONDS
     delays, ttls = result["histogram-latency"], result["histogram-ttl"]
     counts = ("sent", "received", "lost", "duplicated", "reordered")
@@ -161,15 +157,15 @@ def _sections(spec: Mapping[str, Any], result: Mapping[str, Any]) -> List[Tuple[
     return sections
 
 
-def _figures(label: str, histogram: Mapping[str, int], unit: float, suffix: str) -> List[Tuple[str, Any]]:
-    rows: List[Tuple[str, Any]] = []
+def _figures(label: str, histogram: Mapping[str, int], unit: float, suffix: str) -> List[Row]:
+    rows: List[Row] = []
     for name, value in statistics(histogram, unit).items():
         shown = ", ".join(f"{item:.2f}" for item in (value if isinstance(value, list) else [value]))
         rows.append((f"{label} {name.replace('-', ' ').title()}", shown + suffix))
     return rows or [(label, "Not Reported")]
 
 
-def _buckets(histogram: Mapping[str, int], unit: float, suffix: str) -> List[Tuple[str, Any]]:
+def _buckets(histogram: Mapping[str, int], unit: float, suffix: str) -> List[Row]:
     return [(f"  {float(value) * unit:g}{suffix}", f"{count} packets") for value, count in histogram.items()]
 
 

@@ -1,15 +1,13 @@
-"""The ``latencybg`` test: one-way delay for a long time, with a result each reporting interval."""
+"""The ``latencybg`` test: one-way delay over a long time, with a result after each reporting interval."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, AsyncIterator, Mapping, Optional
 
-from pscheduler_batch.embedded.base_test import span
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.outcomes import failure, reason_of, success
-from pscheduler_batch.embedded.spec import DURATION, STRING, SpecChecker, growing_schemas
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.spec import DURATION, STRING, SpecChecker, growing_schemas, span
+from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.embedded.tests.latency import COMMON_FIELDS, LatencyTest, connect, summary
 
 _V1 = {**COMMON_FIELDS, "duration": DURATION, "reporting-interval": DURATION}
@@ -22,26 +20,25 @@ _SETTLING = timedelta(seconds=0.5)
 
 class LatencybgTest(LatencyTest):
     """
-    Sends stamped packets without a pause, and gives a result after every ``packet-count`` of them.
+    Sends stamped packets without a pause, with a result after every ``packet-count`` of them.
 
-    ``reporting-interval`` says the same as a duration. What is left at the end gives a last, shorter result.
+    ``reporting-interval`` sets the same as a duration. The remaining packets give a last, shorter result.
     """
 
     name = "latencybg"
     description = "Continuously measure network latency between hosts and report results periodically"
     tool = "powstream"
     scheduling_class = "background-multi"
-    highest_schema = 2
     checker = SpecChecker(growing_schemas(_V1, _V2, required=["dest"]))
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse two different ways of saying how often to report."""
+        """Refuse two reporting intervals."""
         if "reporting-interval" in spec and "packet-count" in spec:
-            return "packet-count and reporting-interval both say how often to report; give one of them."
+            return "packet-count and reporting-interval both set how often to report; give one of them."
         return super().unable(spec)
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the duration of the specification; a day where it has none."""
+        """Return the duration of the specification, by default a day."""
         return span(spec, "duration", _DURATION) + _SETTLING
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:

@@ -1,4 +1,4 @@
-"""The ``noop`` test: hand the data of the specification back (recordings j20 to j25, f-noopfail)."""
+"""The ``noop`` test: return the data of the specification (recordings j20 to j25, f-noopfail)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from html import escape
 from typing import Any, AsyncIterator, Callable, Mapping
 
 from pscheduler_batch.embedded.base_test import HostMeasurement
-from pscheduler_batch.embedded.outcomes import failure, participant
+from pscheduler_batch.embedded.documents import without_secrets
 from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, failure, participant
 
 _FIELDS = {"data": {}, "host": HOST, "host-node": HOST_PORT, "fail": PROBABILITY}
 _DURATION = timedelta(seconds=0.1)
@@ -30,11 +30,11 @@ class NoopTest(HostMeasurement):
         self._chance = chance
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say hardly any time; a real server announces a second."""
+        """Return a tenth of a second; a real server announces a second."""
         return _DURATION
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Hand the data back, or fail by chance."""
+        """Return the data, or fail by chance."""
         probability = float(spec.get("fail", 0.0))
         drawn = self._chance()
         if drawn < probability:
@@ -45,7 +45,7 @@ class NoopTest(HostMeasurement):
         yield Outcome(merged={"data": data, "schema": 1, "succeeded": True}, full=(participant(data, error=""),))
 
     def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Render as recording j25, but without the secret that a real server tells there."""
+        """Render as recording j25, but without the secret that a real server shows there."""
         return f"Data:\n{_pretty(result['data'])}\n"
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
@@ -54,12 +54,4 @@ class NoopTest(HostMeasurement):
 
 
 def _pretty(data: Any) -> str:
-    return json.dumps(_masked(data), indent=2)
-
-
-def _masked(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {name: None if name.startswith("_") else _masked(value) for name, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_masked(item) for item in data]
-    return data
+    return json.dumps(without_secrets(data), indent=2)

@@ -1,4 +1,4 @@
-"""The ``rtt`` test: the time of round trips by ICMP echo (recordings b12 to b14, b30, b37, f-rtt, g-rttok)."""
+"""The ``rtt`` test: round-trip times of ICMP echo (recordings b12 to b14, b30, b37, f-rtt, g-rttok)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence
 
-from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, table
 from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.icmp import (
@@ -20,8 +20,6 @@ from pscheduler_batch.embedded.measuring.icmp import (
 )
 from pscheduler_batch.embedded.measuring.ping import Pings, Series, command, ping, ping_by_command
 from pscheduler_batch.embedded.measuring.socket_ancillary import LINUX
-from pscheduler_batch.embedded.outcomes import failure, success
-from pscheduler_batch.embedded.render import cells
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL,
@@ -34,12 +32,13 @@ from pscheduler_batch.embedded.spec import (
     IP_VERSION,
     SpecChecker,
     growing_schemas,
+    seconds,
 )
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, failure, success
 from pscheduler_batch.iso8601 import format_duration, parse_duration
 
 NO_ICMP = (
-    "This account may open no ICMP socket, and there is no ping command. Allow it with "
+    "This account may not open ICMP sockets, and there is no ping command. Allow it with "
     "\"sysctl net.ipv4.ping_group_range='0 2147483647'\", or run with more privileges."
 )
 
@@ -68,12 +67,11 @@ _SETTLING = 0.2
 
 
 class RttTest(Measurement):
-    """Sends ICMP echo requests; without any privileges where the system allows that."""
+    """Sends ICMP echo requests, without privileges if the system allows that."""
 
     name = "rtt"
     description = "Measure the round trip time between hosts"
     tool = "ping"
-    highest_schema = 4
     checker = SpecChecker(growing_schemas(_V1, _V2, _V3, _V4, required=["dest"]))
     refused: ClassVar[Mapping[str, str]] = {
         "flow-label": "this server cannot set the flow label of ICMP packets.",
@@ -81,9 +79,9 @@ class RttTest(Measurement):
     }
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse TWAMP, what does not fit into a packet, and a machine that allows no ICMP at all."""
+        """Refuse TWAMP, what does not fit into a packet, and everything if this account may not use ICMP."""
         if spec.get("protocol") == "twamp":
-            return "protocol twamp is not supported; this server speaks icmp only."
+            return "protocol twamp is not supported; this server supports icmp only."
         if spec.get("ttl", DEFAULT_TTL) > HIGHEST_TTL:
             return "ttl is more than 255."
         if spec.get("length", DEFAULT_LENGTH) > _LONGEST:
@@ -98,11 +96,11 @@ class RttTest(Measurement):
         return None if how_allowed(family) or command() else NO_ICMP
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the time that all packets take when the last answer never comes."""
+        """Return how long all packets take if the last answer never comes."""
         return timedelta(seconds=_series(spec, socket.AF_INET, "", None).longest + _SETTLING)
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Ping, and sum up."""
+        """Ping and summarize."""
         try:
             pings = await insist(self._ping(spec))
         except (OSError, ICMPLibError) as error:
@@ -125,13 +123,12 @@ class RttTest(Measurement):
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         """Render as recording g-rttok-result-html."""
-        header = cells(["Packet", "Host", "Address", "Length", "TTL", "RTT (ms)"], tag="th")
-        rows = "".join(
-            cells([*(trip.get(name) for name in ("seq", "hostname", "ip", "length", "ttl")), _shown_rtt(trip)])
+        header = ["Packet", "Host", "Address", "Length", "TTL", "RTT (ms)"]
+        rows = [
+            [*(trip.get(name) for name in ("seq", "hostname", "ip", "length", "ttl")), _shown_rtt(trip)]
             for trip in result["roundtrips"]
-        )
-        footer = "".join(f'<tr><td colspan="6">{line}</td></tr>\n' for line in (_loss(result), _times(result)))
-        return f"<table>\n{header}{rows}{footer}</table>\n"
+        ]
+        return table(rows, header=header, footer=[_loss(result), _times(result)])
 
 
 def _series(spec: Mapping[str, Any], family: int, address: str, source: Optional[str]) -> Series:

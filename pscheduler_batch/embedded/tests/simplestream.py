@@ -1,4 +1,4 @@
-"""The ``simplestream`` test: a text sent over a TCP connection (recordings b19, g-m-stream, t-stream)."""
+"""The ``simplestream`` test: send a text over a TCP connection (recordings b19, g-m-stream, t-stream)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, Row
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.outcomes import participant, reason_of
-from pscheduler_batch.embedded.render import dotted, table
 from pscheduler_batch.embedded.spec import (
     DURATION,
     HOST,
@@ -23,8 +21,9 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    seconds,
 )
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, participant, reason_of
 from pscheduler_batch.iso8601 import format_duration
 
 _V1 = {
@@ -50,7 +49,6 @@ class SimplestreamTest(Measurement):
     name = "simplestream"
     description = "Test communication between two hosts using TCP"
     tool = "simplestreamer"
-    highest_schema = 3
     checker = SpecChecker(growing_schemas(_V1, _V2, _V3, required=["dest"]))
     here = ("source", "source-node", "dest-node")
     dest_here = "dest"
@@ -60,16 +58,16 @@ class SimplestreamTest(Measurement):
         self._chance = chance
 
     def participants(self, spec: Mapping[str, Any]) -> Sequence[Optional[str]]:
-        """Name both ends, as recording b19 does."""
+        """Return both ends, as in recording b19."""
         return [spec.get("source-node", spec.get("source")), spec.get("dest-node", spec["dest"])]
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say how long it may take within one machine, dawdling included."""
+        """Return the maximum duration within one machine, including the delay before sending."""
         dawdling = seconds(spec, "dawdle", "P0D")
         return timedelta(seconds=dawdling + min(_USUAL, seconds(spec, "timeout", _TIMEOUT)))
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Listen, dawdle, connect, send, and receive."""
+        """Listen, wait, connect, send and receive."""
         if self._chance() < spec.get("fail", 0.0):
             failed = participant(None, error="Randomly-induced failure", succeeded=False)
             yield _failed(failed, participant(None, error=_WITHOUT_CONNECTION, succeeded=False))
@@ -83,13 +81,14 @@ class SimplestreamTest(Measurement):
         except OSError as error:
             yield _failed(*[participant(None, error=reason_of(error), succeeded=False)] * 2)
 
-    def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Render as recording g-m-stream-result-plain."""
-        return dotted(_rows(result))
-
-    def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Render as recording g-m-stream-result-html."""
-        return table(_rows(result))
+    def rows(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> Sequence[Row]:
+        """Return the texts and the times."""
+        return [
+            ("Dawdled", result["dawdled"]),
+            ("Text Sent", result["sent"]),
+            ("Text Received", result["received"]),
+            ("Elapsed Time", result["elapsed-time"]),
+        ]
 
 
 async def _stream(spec: Mapping[str, Any], dawdled: float) -> Outcome:
@@ -140,12 +139,3 @@ async def _send(text: str, dest: Tuple[str, int], source: Optional[str]) -> None
 
 def _failed(*full: Dict[str, Any]) -> Outcome:
     return Outcome(merged={"succeeded": False}, full=full)
-
-
-def _rows(result: Mapping[str, Any]) -> Sequence[Tuple[str, Any]]:
-    return [
-        ("Dawdled", result["dawdled"]),
-        ("Text Sent", result["sent"]),
-        ("Text Received", result["received"]),
-        ("Elapsed Time", result["elapsed-time"]),
-    ]

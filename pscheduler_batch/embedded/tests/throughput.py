@@ -7,11 +7,10 @@ import time
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.tcp_transfer import Flow, Transfer, congestion_problem
 from pscheduler_batch.embedded.measuring.throughput_report import Report, Sample, plain, report
-from pscheduler_batch.embedded.outcomes import participant, reason_of
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL,
@@ -27,8 +26,9 @@ from pscheduler_batch.embedded.spec import (
     SpecChecker,
     growing_schemas,
     parse_si,
+    seconds,
 )
-from pscheduler_batch.embedded.test import Outcome, UnsupportedFormatError
+from pscheduler_batch.embedded.test import Outcome, UnsupportedFormatError, participant, reason_of
 
 _V1 = {
     "bandwidth": SI_CARDINAL,
@@ -69,13 +69,12 @@ _SHORTEST = 0.05
 
 
 class ThroughputTest(Measurement):
-    """Sends over real TCP connections, by threads of this process; nothing else exclusive runs meanwhile."""
+    """Sends over real TCP connections from threads of this process, while no other exclusive test runs."""
 
     name = "throughput"
     description = "Measure network throughput between hosts"
     tool = "iperf3"
     scheduling_class = "exclusive"
-    highest_schema = 7
     checker = SpecChecker(growing_schemas(_V1, _V2, _V3, _V4, _V5, _V6, _V7, required=["dest"]))
     here = ("source", "source-node", "local-address", "dest-node")
     dest_here = "dest"
@@ -85,8 +84,8 @@ class ThroughputTest(Measurement):
         "client-cpu-affinity": "this server does not choose processors.",
         "server-cpu-affinity": "this server does not choose processors.",
         "zero-copy": "this server sends from memory.",
-        "single-ended": "this server takes both ends.",
-        "single-ended-port": "this server takes both ends.",
+        "single-ended": "this server is both ends.",
+        "single-ended-port": "this server is both ends.",
         "bandwidth-strict": "this server paces roughly.",
         "burst-size": "this server paces roughly.",
         "fq-rate": "this server paces roughly.",
@@ -94,11 +93,11 @@ class ThroughputTest(Measurement):
     }
 
     def participants(self, spec: Mapping[str, Any]) -> Sequence[Optional[str]]:
-        """Name both ends, as the recordings b15 and b16 do."""
+        """Return both ends, as in the recordings b15 and b16."""
         return [spec.get("source-node", spec.get("source")), spec.get("dest-node", spec["dest"])]
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse what is too much, and a congestion control that the system does not have."""
+        """Refuse values out of range, and a congestion control that the system does not have."""
         if spec.get("parallel", 1) > _MOST_STREAMS:
             return f"parallel is more than {_MOST_STREAMS}."
         if parse_si(spec.get("buffer-length", 1)) > _LARGEST_BLOCK:
@@ -112,11 +111,11 @@ class ThroughputTest(Measurement):
         return problem or super().unable(spec)
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the time that it sends, with what it omits, and a little for getting ready."""
+        """Return how long it sends, including what it omits, and some time to prepare."""
         return timedelta(seconds=seconds(spec, "duration", _DURATION) + seconds(spec, "omit", "P0D") + _SETTLING)
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Send for the duration, reading the counters at the end of each interval."""
+        """Send for the duration, and read the counters at the end of each interval."""
         try:
             flow = await _flow(spec)
             transfer = Transfer(flow)
@@ -136,7 +135,7 @@ class ThroughputTest(Measurement):
         return plain(result)
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Say that there is no such form, as recording g-m-thr-result-html does."""
+        """Refuse, as in recording g-m-thr-result-html."""
         raise UnsupportedFormatError("Unsupported format text/html")
 
 
@@ -168,17 +167,17 @@ def _number(spec: Mapping[str, Any], field: str) -> Optional[int]:
 
 
 def _marks(spec: Mapping[str, Any]) -> Tuple[List[float], int]:
-    """Say when intervals end, in seconds from the start, and how many of them are omitted."""
+    """Return the ends of the intervals, in seconds from the start, and how many of them are omitted."""
     each = seconds(spec, "interval", "PT1S")
     omit, duration = seconds(spec, "omit", "P0D"), seconds(spec, "duration", _DURATION)
     omitted = _ends(0.0, omit, each)
     return omitted + _ends(omit, omit + duration, each), len(omitted)
 
 
-def _ends(begin: float, end: float, each: float) -> List[float]:
-    """Cut a span into intervals; a remainder too short to say anything belongs to the one before it."""
-    count = max(1, int((end - begin) / each + 1e-9)) if end > begin else 0
-    ends = [begin + (number + 1) * each for number in range(count)]
+def _ends(start: float, end: float, each: float) -> List[float]:
+    """Return the ends of the intervals of a span; a remainder that is too short extends the last one."""
+    count = max(1, int((end - start) / each + 1e-9)) if end > start else 0
+    ends = [start + (number + 1) * each for number in range(count)]
     if ends and end - ends[-1] > _SHORTEST:
         ends.append(end)
     return [*ends[:-1], end] if ends else []

@@ -1,4 +1,4 @@
-"""The ``trace`` test: the path of packets, by ICMP echo or UDP with a rising TTL (recording b22)."""
+"""The ``trace`` test: the path of packets, found by ICMP echo or UDP with a rising TTL (recording b22)."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, Callable, ClassVar, Dict, List, Mapping, Optional
 
-from pscheduler_batch.embedded.base_test import Measurement, seconds
+from pscheduler_batch.embedded.base_test import Measurement, table
 from pscheduler_batch.embedded.measuring import socket_ancillary as ancillary
 from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve, version_of
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.icmp import HIGHEST_TTL, EchoOptions, EchoSocket, ICMPLibError, how_allowed
 from pscheduler_batch.embedded.measuring.traceroute import (
+    FIRST_PORT,
     Hop,
     Path,
     ProbeSocket,
     Route,
+    UdpProbeSocket,
     command,
     trace,
     trace_by_command,
 )
-from pscheduler_batch.embedded.measuring.udp_probe import FIRST_PORT, UdpProbeSocket
-from pscheduler_batch.embedded.outcomes import failure, success
-from pscheduler_batch.embedded.render import grid
 from pscheduler_batch.embedded.spec import (
     BOOLEAN,
     CARDINAL,
@@ -37,8 +36,9 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    seconds,
 )
-from pscheduler_batch.embedded.test import Outcome
+from pscheduler_batch.embedded.test import Outcome, failure, success
 from pscheduler_batch.iso8601 import format_duration, parse_duration
 
 _V1 = {
@@ -68,21 +68,20 @@ _OVERHEAD = {4: 28, 6: 48}
 
 
 class TraceTest(Measurement):
-    """Traces paths, one for each of ``queries``; without any privileges on Linux."""
+    """Traces as many paths as ``queries`` says, without privileges on Linux."""
 
     name = "trace"
     description = "Trace the path between IP hosts"
     tool = "traceroute"
-    highest_schema = 2
     checker = SpecChecker(growing_schemas(_V1, _V2, required=["dest"]))
     refused: ClassVar[Mapping[str, str]] = {
-        "algorithm": "this server knows no special algorithms.",
-        "as": "this server does not ask for the numbers of autonomous systems.",
+        "algorithm": "this server does not have special algorithms.",
+        "as": "this server does not look up autonomous systems.",
         "flow-label": "this server cannot set the flow label.",
     }
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
-        """Refuse TCP, and what this account may not do."""
+        """Refuse TCP, values out of range, and what this account may not do."""
         if spec.get("probe-type") == "tcp":
             return "probe-type tcp is not supported; use icmp or udp."
         if spec.get("hops", _HOPS) > HIGHEST_TTL or spec.get("first-ttl", 1) > spec.get("hops", _HOPS):
@@ -96,15 +95,15 @@ class TraceTest(Measurement):
         family = likely_family(spec)
         if _probe_maker(spec, family) or command():
             return None
-        return "This account may open no socket to trace with, and there is no traceroute command."
+        return "This account may not open a socket to trace with, and there is no traceroute command."
 
     def duration(self, spec: Mapping[str, Any]) -> timedelta:
-        """Say the time that it takes when nobody answers."""
+        """Return how long it takes if no host answers."""
         longest = _route(spec, socket.AF_INET, "", None).longest
         return timedelta(seconds=spec.get("queries", 1) * longest + _SETTLING)
 
     async def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:
-        """Trace the paths one after the other."""
+        """Trace the paths one after another."""
         try:
             version = spec.get("ip-version")
             source = await resolve(spec["source"], version) if "source" in spec else None
@@ -119,7 +118,7 @@ class TraceTest(Measurement):
         yield success({"schema": 1, "succeeded": True, "paths": described}, diags=f"Traced to {address}")
 
     def plain(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """List the hops, a line each; paths have headings where there are several."""
+        """Render one line per hop; several paths have headings."""
         lines: List[str] = []
         first = spec.get("first-ttl", 1)
         for number, path in enumerate(result["paths"], start=1):
@@ -128,11 +127,11 @@ class TraceTest(Measurement):
         return "\n".join(lines) + "\n"
 
     def html(self, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-        """Make a table of each path."""
+        """Render one table per path."""
         header = ["TTL", "Address", "Host", "RTT (ms)", "Error"]
         first = spec.get("first-ttl", 1)
         return "".join(
-            grid(header, [[hops, *_cells(hop)] for hops, hop in enumerate(path, start=first)])
+            table([[hops, *_cells(hop)] for hops, hop in enumerate(path, start=first)], header=header)
             for path in result["paths"]
         )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pscheduler_batch.embedded import certificate, registry
+from pscheduler_batch.embedded import certificate
+from pscheduler_batch.embedded import test as interface
 from pscheduler_batch.embedded.api.app import make_app
 from pscheduler_batch.embedded.api.descriptions import signed, signed_html, signed_plain
 from pscheduler_batch.embedded.documents import contains, in_database_order, without_comments, without_secrets
@@ -180,7 +181,7 @@ def entry_points(monkeypatch, *values):
 def test_installed_tests_are_found(monkeypatch):
     """Each entry point names a kind of test, of which one is made."""
     entry_points(monkeypatch, "tests.support.embedded_bench:Nap", "tests.support.embedded_bench:Naps")
-    tests = registry.load_tests()
+    tests = interface.load_tests()
 
     assert list(tests) == ["nap", "naps"]
     assert isinstance(tests["nap"], Nap)
@@ -192,8 +193,8 @@ def test_installed_tests_are_found(monkeypatch):
 def test_a_test_that_does_not_load_costs_a_warning_only(monkeypatch, value):
     """The others are still found."""
     entry_points(monkeypatch, value, "tests.support.embedded_bench:Nap")
-    with pytest.warns(UserWarning, match="goes without the test test0: "):
-        tests = registry.load_tests()
+    with pytest.warns(UserWarning, match="does not offer the test test0: "):
+        tests = interface.load_tests()
 
     assert list(tests) == ["nap"]
 
@@ -202,12 +203,12 @@ def test_nothing_installed_is_no_test(monkeypatch):
     """A package without its metadata has none."""
     monkeypatch.setattr(metadata, "entry_points", dict)
 
-    assert registry.load_tests() == {}
+    assert interface.load_tests() == {}
 
 
 def test_the_machines_own_entry_points_can_be_asked():
     """Both forms of the standard library's answer are understood."""
-    assert all(point.group == GROUP for point in registry._entry_points())
+    assert all(point.group == GROUP for point in interface._entry_points())
 
 
 def test_who_leaves_in_the_middle_of_a_request_is_no_bug(caplog):

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.embedded.measuring.latency_histogram import statistics
-from pscheduler_batch.embedded.measuring.one_way import Arrival, Burst, summarize
+from pscheduler_batch.embedded.measuring.one_way import Arrival, Burst, statistics, summarize
 from pscheduler_batch.embedded.tests.latency import LatencyTest
 from pscheduler_batch.embedded.tests.latencybg import LatencybgTest
 

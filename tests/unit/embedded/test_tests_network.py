@@ -105,7 +105,7 @@ def test_clock_fails_where_the_answer_is_no_clock(body):
         (outcome,) = outcomes(ClockTest(), {"dest": f"127.0.0.1:{port}"})
 
     assert outcome.merged == {"succeeded": False}
-    assert outcome.full[0]["error"] == f"127.0.0.1:{port} did not say what its clock shows"
+    assert outcome.full[0]["error"] == f"127.0.0.1:{port} did not return the time of its clock"
 
 
 def test_clock_fails_where_nobody_answers(closed_port):

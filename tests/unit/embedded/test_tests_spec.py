@@ -225,7 +225,7 @@ ELSEWHERE = "192.0.2.254"
         (
             RttTest,
             {"dest": "::1", "protocol": "twamp"},
-            "protocol twamp is not supported; this server speaks icmp only.",
+            "protocol twamp is not supported; this server supports icmp only.",
         ),
         (
             RttTest,
@@ -238,7 +238,7 @@ ELSEWHERE = "192.0.2.254"
         (
             TraceTest,
             {"dest": "::1", "as": True},
-            "as is not supported: this server does not ask for the numbers of autonomous systems.",
+            "as is not supported: this server does not look up autonomous systems.",
         ),
         (
             TraceTest,
@@ -246,7 +246,7 @@ ELSEWHERE = "192.0.2.254"
             "first-ttl and hops must not be more than 255, nor first-ttl more than hops.",
         ),
         (HttpTest, {"url": "ftp://127.0.0.1/"}, "URLs that begin with ftp: are not supported; use http: or https:."),
-        (IdlebgmTest, {"duration": "PT1S", "interval": "PT0S"}, "The interval has no length."),
+        (IdlebgmTest, {"duration": "PT1S", "interval": "PT0S"}, "The interval is zero."),
         (
             LatencyTest,
             {"dest": "::1", "ctrl-port": 861},
@@ -256,12 +256,12 @@ ELSEWHERE = "192.0.2.254"
         (
             LatencyTest,
             {"dest": "::1", "data-ports": {"lower": 9000, "upper": 9000}},
-            "data-ports must be a range of two ports at least.",
+            "data-ports must be a range of at least two ports.",
         ),
         (
             LatencybgTest,
             {"dest": "::1", "packet-count": 1, "reporting-interval": "PT1S"},
-            "packet-count and reporting-interval both say how often to report; give one of them.",
+            "packet-count and reporting-interval both set how often to report; give one of them.",
         ),
         (ThroughputTest, {"dest": "::1", "udp": True}, "udp is not supported: this server measures with TCP only."),
         (
