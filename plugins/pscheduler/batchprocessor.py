@@ -1,9 +1,8 @@
 """
-The name under which pScheduler's documentation imports the batch processor.
+The import name of the batch processor in pScheduler's documentation.
 
-This folder has no ``__init__.py``, which makes it a part of a namespace package: where pScheduler's own library is
-installed, anywhere on the path, Python takes that one and this module steps aside. The real home of the class is
-:mod:`pscheduler_batch`.
+This directory has no ``__init__.py``, so it is part of a namespace package: if pScheduler's own library is installed
+anywhere on the path, Python prefers that library. The class itself is in :mod:`pscheduler_batch`.
 
     import pscheduler.batchprocessor
     processor = pscheduler.batchprocessor.BatchProcessor(batch)

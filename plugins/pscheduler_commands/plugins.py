@@ -1,5 +1,5 @@
 """
-Commands that installed packages bring along, found through an entry-point group.
+Commands of installed packages, found through an entry-point group.
 
 A package adds the command ``pscheduler hello`` with two lines of metadata and a click command:
 
@@ -7,7 +7,7 @@ A package adds the command ``pscheduler hello`` with two lines of metadata and a
     pscheduler.commands =
         hello = their_package.cli:hello
 
-Finding the commands reads metadata only; a command's module is imported when that command is asked for.
+Finding the commands reads metadata only; a command's module is imported when that command is used.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Callable, Dict, Iterable, Iterator, Optional, Set, Tuple
 
 import click
 
+from pscheduler_commands import OWN_COMMANDS
+
 GROUP = "pscheduler.commands"
 
 Warn = Callable[[str], None]
@@ -26,13 +28,13 @@ Warn = Callable[[str], None]
 @dataclass(frozen=True)
 class Plugin:
     """
-    One command that an installed package offers.
+    A command of an installed package.
 
     Attributes:
         name: The word after ``pscheduler``.
-        package: The name of the distribution that brings it.
+        package: The name of the distribution.
         entry_point: Where its click command is.
-        rivals: The packages that offer the same word and lost it to this one.
+        rivals: Other packages with a command of this name, which are ignored.
     """
 
     name: str
@@ -43,18 +45,18 @@ class Plugin:
 
 def find_plugins(warn: Warn, installed: Optional[Iterable[Distribution]] = None) -> Dict[str, Plugin]:
     """
-    Find every plugin, by name, without importing any.
+    Find all plugins, by name, without importing any.
 
-    Where two packages offer the same word, the one whose name comes first in the alphabet has it. A distribution that
-    is on the path twice counts where it is found first, as it does for imports.
+    If several packages have a command of the same name, this package comes first, then the alphabetical order of the
+    packages decides. Of a distribution that is on the path twice, the first counts, as for imports.
 
     Args:
-        warn: Is told of a package whose metadata cannot be read.
-        installed: The distributions to look through; by default all that are on the path.
+        warn: Called with a warning for each package whose metadata cannot be read.
+        installed: The distributions to search; by default all that are on the path.
     """
     plugins: Dict[str, Plugin] = {}
     offers = _offers(distributions() if installed is None else installed, warn)
-    for package, entry_point in sorted(offers, key=lambda offer: (offer[0].lower(), offer[1].value)):
+    for package, entry_point in sorted(offers, key=_rank):
         first = plugins.get(entry_point.name)
         if first is None:
             plugins[entry_point.name] = Plugin(entry_point.name, package, entry_point)
@@ -66,35 +68,40 @@ def find_plugins(warn: Warn, installed: Optional[Iterable[Distribution]] = None)
 
 def load_plugin(plugin: Plugin, warn: Warn) -> Optional[click.Command]:
     """
-    Import a plugin's command; None, after one warning line, where that fails.
+    Import a plugin's command; return None, after one warning, if that fails.
 
-    Whatever a package does wrong while it is imported must not cost the other commands, so every exception counts,
-    and so does an exit.
+    Any exception counts, and so does an exit: whatever a package does while it is imported must not affect the other
+    commands.
     """
     if plugin.rivals:
         others = ", ".join(plugin.rivals)
-        warn(f"command '{plugin.name}' is taken from package {plugin.package}; also offered by {others}")
+        warn(f"using command '{plugin.name}' of package {plugin.package}; also provided by {others}")
     try:
         command = plugin.entry_point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - said above
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - see the docstring
         reason = " ".join(f"{type(error).__name__}: {error}".split())
     else:
         if isinstance(command, click.Command):
             return command
-        reason = f"{plugin.entry_point.value} is no click command, but of type {type(command).__name__}"
-    warn(f"command '{plugin.name}' of package {plugin.package} cannot be loaded: {reason}")
+        reason = f"{plugin.entry_point.value} is not a click command (its type is {type(command).__name__})"
+    warn(f"cannot load command '{plugin.name}' of package {plugin.package}: {reason}")
     return None
 
 
+def _rank(offer: Tuple[str, EntryPoint]) -> Tuple[bool, str, str]:
+    package, entry_point = offer
+    return entry_point.value != OWN_COMMANDS.get(entry_point.name), package.lower(), entry_point.value
+
+
 def _offers(installed: Iterable[Distribution], warn: Warn) -> Iterator[Tuple[str, EntryPoint]]:
-    """Go through the group's entry points of every distribution, each with the distribution's name."""
+    """Yield the group's entry points of every distribution, each with the distribution's name."""
     seen: Set[str] = set()
     for distribution in installed:
         try:
             ours = [entry for entry in distribution.entry_points if entry.group == GROUP]
             package = str(distribution.metadata["Name"]) if ours else ""
-        except Exception as error:  # noqa: BLE001 - a broken installation of one package must not cost the others
-            warn(f"a package's list of commands cannot be read: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - a broken installation of one package must not affect the others
+            warn(f"cannot read the commands of a package: {type(error).__name__}: {error}")
             continue
         if ours and package not in seen:
             seen.add(package)

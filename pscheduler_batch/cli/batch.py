@@ -8,6 +8,7 @@ here that ``--help`` does not need.
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
@@ -250,5 +251,6 @@ def _forms_of(given: Dict[str, Any]) -> Tuple[str, ...]:
 
 
 def main() -> None:
-    """Be the command ``pscheduler-batch``."""
+    """Run the command ``pscheduler-batch``."""
+    gc.freeze()  # Imported modules live as long as the process.
     batch(prog_name="pscheduler-batch")

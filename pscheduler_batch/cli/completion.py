@@ -1,8 +1,4 @@
-"""
-What a shell offers for the value of an option.
-
-Hosts come from where this machine already has names of hosts; nothing is asked of the network while somebody types.
-"""
+"""Complete hosts in a shell, from the names that this machine has; completion never uses the network."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import Iterator, List, Mapping, Tuple
 
 import click
 
-# Hosts that somebody named for pScheduler.
+# Variables that name hosts.
 _VARIABLES = (
     "PSCHEDULER_ASSIST",
     "PSCHEDULER_LOCALHOST",
@@ -21,20 +17,20 @@ _VARIABLES = (
 )
 _HOSTS = "/etc/hosts"
 _KNOWN_HOSTS = "~/.ssh/known_hosts"
-_MAX_SIZE = 2**20  # A shell waits for the answer.
+_MAX_SIZE = 2**20  # A shell waits for the completions.
 
-# Names and IPv4 addresses, as bash takes a colon for the end of a word. No such character means anything to a shell.
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_BRACKETS = re.compile(r"\[(.*)\](:[0-9]+)?")
+# Names and IPv4 addresses: a colon ends a word in bash. None of these characters is special in a shell.
+_HOST = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_BRACKETS = r"\[(.*)\](:[0-9]+)?"
 
 
 def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -> List[str]:  # noqa: ARG001 - click's way
-    """Offer the hosts that begin with what was typed; in the form of click's ``shell_complete``."""
+    """Complete a host; a ``shell_complete`` callback of click."""
     return find_hosts(incomplete)
 
 
 def find_hosts(
-    beginning: str,
+    prefix: str,
     *,
     environ: Mapping[str, str] = os.environ,
     hosts: str = _HOSTS,
@@ -44,19 +40,19 @@ def find_hosts(
     Find the names of hosts that this machine has.
 
     Args:
-        beginning: How they begin, in whatever case.
+        prefix: The first letters of the names, in any case.
         environ: The environment, with the variables that name hosts.
-        hosts: A file in the form of ``/etc/hosts``.
-        known_hosts: A file in the form of ssh's, whose hashed names are of no use here.
+        hosts: A file in the format of ``/etc/hosts``.
+        known_hosts: A file in the format of ssh's; its hashed names are ignored.
 
     Returns:
-        The names, in order, each once.
+        The sorted names.
     """
     found = {environ.get(name, "") for name in _VARIABLES}
     found.update(name for line in _lines_of(hosts) for name in line.split("#")[0].split()[1:])
     found.update(name for line in _lines_of(known_hosts) for name in _known(line))
-    named = (name for name in found if _HOST.fullmatch(name))
-    return sorted(name for name in named if name.lower().startswith(beginning.lower()))
+    named = (name for name in found if re.fullmatch(_HOST, name))
+    return sorted(name for name in named if name.lower().startswith(prefix.lower()))
 
 
 def _lines_of(path: str) -> Tuple[str, ...]:
@@ -68,12 +64,12 @@ def _lines_of(path: str) -> Tuple[str, ...]:
 
 
 def _known(line: str) -> Iterator[str]:
-    """Go through the names in a line of ssh's known_hosts."""
+    """Yield the names in a line of ssh's known_hosts."""
     words = line.split()
     if words[:1] and words[0].startswith("@"):
-        # A host that is marked as revoked, or an authority for many.
+        # A revoked key, or a certificate authority.
         return
     for name in words[0].split(",") if words else ():
-        found = _BRACKETS.fullmatch(name)
-        # The port is ssh's.
+        found = re.fullmatch(_BRACKETS, name)
+        # The port is that of ssh.
         yield found[1] if found else name

@@ -8,6 +8,7 @@ before what the environment says, and messages about a value from there name the
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar
 
 import click
@@ -17,6 +18,7 @@ from click.core import ParameterSource
 OTHER = "Other"
 
 _COLUMN = 24  # The width of the first column; an option that is wider has its text below it.
+_WIDTH = 80  # Of help texts where there is no terminal.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -71,6 +73,12 @@ class SectionedCommand(click.Command):
         if found is not None:
             _close_to_environment(found)
         return found
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help text, as wide as the terminal allows."""
+        if ctx.terminal_width is None:
+            ctx.terminal_width = _help_width(ctx.max_content_width or _WIDTH)
+        return super().get_help(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, a section after the other, all with the same columns."""
@@ -171,6 +179,16 @@ def misspelt_variables(
         near = get_close_matches(name[len(prefix) :], [found[len(prefix) :] for found in known], 1, 0.8)
         messages += [f"{name} sets nothing; did you mean {prefix}{found}?" for found in near]
     return tuple(messages)
+
+
+def _help_width(most: int) -> int:
+    """Return the width of help texts as click determines it, without ``shutil``, which is slow to import."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else 0
+    if not width:
+        with suppress(OSError):
+            width = os.get_terminal_size().columns
+    return max(min(width or _WIDTH, most) - 2, 50)
 
 
 def _close_to_environment(parameter: click.Parameter) -> None:

@@ -106,7 +106,7 @@ def test_a_broken_package_costs_one_line(hosts):
     assert done.returncode == 0
     assert {"batch", "batch-server", "hello"} <= set(words)
     assert done.stderr.replace("broken_one", "broken-one") == (
-        "pscheduler: warning: command 'broken' of package broken-one cannot be loaded: "
+        "pscheduler: warning: cannot load command 'broken' of package broken-one: "
         "ModuleNotFoundError: No module named 'no_such_module'\n"
     )
 
@@ -176,8 +176,8 @@ def test_the_file_in_the_folder_says_when_nothing_is_found(site, folder, bare_pa
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "pscheduler batch: pscheduler-batch is not installed: it is neither on the PATH nor known to python3. "
-        "Set PSCHEDULER_BATCH to where it is.\n"
+        "pscheduler batch: error: pscheduler-batch is neither on the PATH nor installed for python3; "
+        "set PSCHEDULER_BATCH to its path\n"
     )
 
 
@@ -188,7 +188,7 @@ def test_the_file_in_the_folder_says_when_the_variable_is_wrong(named, site, fol
     done = run(site, str(folder / "batch"), PSCHEDULER_BATCH=folder / named)
 
     assert done.returncode == 1
-    assert done.stderr == f"pscheduler batch: PSCHEDULER_BATCH names {folder / named}, which cannot be executed.\n"
+    assert done.stderr == f"pscheduler batch: error: cannot execute {folder / named}, which PSCHEDULER_BATCH names\n"
 
 
 def test_the_file_in_the_folder_does_not_go_in_circles(site, folder, bare_path):

@@ -1,7 +1,7 @@
-# Completion of pscheduler for fish. The program itself says how, so this file needs no change when the program does.
+# Completion of pscheduler for fish. The program generates the code, so this file does not depend on its version.
 
 set -l code (env _PSCHEDULER_COMPLETE=fish_source pscheduler 2> /dev/null < /dev/null | string collect)
-# Another program of this name would say something else.
+# Another program of this name would print something else.
 if string match -q '*function _pscheduler_completion*' -- "$code"
     printf '%s\n' "$code" | source
 end

@@ -105,6 +105,16 @@ def test_a_long_option_leaves_the_first_column_narrow():
     ]
 
 
+@pytest.mark.parametrize(("columns", "width"), [("", 78), ("junk", 78), ("70", 68), ("20", 50), ("500", 98), ("0", 78)])
+def test_help_is_as_wide_as_the_terminal(columns, width):
+    """COLUMNS overrides the terminal, 80 columns are the default, and no line is longer than the maximum."""
+    context = shout.make_context("shout", [], max_content_width=100)
+    with CliRunner().isolation(env={"COLUMNS": columns}):
+        shout.get_help(context)
+
+    assert context.terminal_width == width
+
+
 def test_a_command_without_options_has_help():
     """Only that of the option --help."""
     bare = SectionedCommand("bare", add_help_option=False)

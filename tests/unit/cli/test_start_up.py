@@ -20,6 +20,15 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
+# The same through the command that finds commands of all packages.
+HOST = """
+import sys
+from pscheduler_commands import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
 # What only a run needs, or what would be convenient for a moment.
 FOR_RUNS = {
     "asyncio",
@@ -52,11 +61,11 @@ BATCH: Any = {"jobs": [{"task": {"test": {"type": "noop", "spec": {}}}, "backoff
 SCRIPT = {"script": ".reference = $iteration"}
 
 
-def loaded(*options: str, **pairs: Any) -> FrozenSet[str]:
+def loaded(*options: str, command: str = COMMAND, **pairs: Any) -> FrozenSet[str]:
     """Run the command on a batch of one job; pairs go to the job. Give the names of all modules that it has loaded."""
     batch = {"jobs": [{**BATCH["jobs"][0], **pairs}]}
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *options],
+        [sys.executable, "-c", command, *options],
         input=json.dumps(batch),
         capture_output=True,
         env=environment(),
@@ -74,6 +83,14 @@ def test_saying_what_there_is_loads_only_what_says_it(option):
 
     assert "click" in modules
     assert not modules & (FOR_RUNS | FOR_LOOKING)
+
+
+def test_our_own_commands_are_run_without_a_search():
+    """Neither the metadata of packages nor the group of commands is loaded, and nothing slow for the help text."""
+    modules = loaded("batch", "--help", command=HOST)
+
+    assert "pscheduler_batch.cli.batch" in modules
+    assert not modules & {"importlib.metadata", "pscheduler_commands.host", "shutil", *FOR_RUNS, *FOR_LOOKING}
 
 
 @pytest.mark.parametrize("option", ["--check", "--dry-run", "--diff", "--schema"])

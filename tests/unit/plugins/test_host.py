@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from configparser import ConfigParser
 from importlib.metadata import distributions
 from inspect import signature
 from pathlib import Path
@@ -15,7 +16,14 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from pscheduler_commands.folder import STANDARD, candidate_folders, find_command, find_folder, list_words
+from pscheduler_commands import OWN_COMMANDS
+from pscheduler_commands.directory import (
+    STANDARD,
+    candidate_directories,
+    find_command,
+    find_directory,
+    list_words,
+)
 from pscheduler_commands.host import pscheduler
 from pscheduler_commands.plugins import find_plugins, load_plugin
 
@@ -146,7 +154,7 @@ def test_running_one_plugin_imports_no_other(shelf, no_commands):
         ("bad:command", "raise ValueError('one\\ntwo')", "ValueError: one two"),
         ("bad:command", "raise SystemExit(5)", "SystemExit: 5"),
         ("bad:missing", WORKING, "AttributeError: module 'bad' has no attribute 'missing'"),
-        ("bad:not_a_command", WORKING, "bad:not_a_command is no click command, but of type int"),
+        ("bad:not_a_command", WORKING, "bad:not_a_command is not a click command (its type is int)"),
     ],
 )
 def test_a_plugin_that_cannot_be_loaded_costs_one_line(shelf, entry, source, reason):
@@ -156,7 +164,7 @@ def test_a_plugin_that_cannot_be_loaded_costs_one_line(shelf, entry, source, rea
     command = load_plugin(shelf.find()["zz-bad"], warnings.append)
 
     assert command is None
-    assert warnings == [f"command 'zz-bad' of package bad cannot be loaded: {reason}"]
+    assert warnings == [f"cannot load command 'zz-bad' of package bad: {reason}"]
 
 
 def test_a_broken_plugin_does_not_cost_the_list(shelf, no_commands):
@@ -185,7 +193,7 @@ def test_a_broken_plugin_and_no_such_file_is_an_error(shelf, no_commands):
     result = call("zz-bad")
 
     assert result.exit_code == 2
-    assert "There is no command 'zz-bad' that can be loaded. Looked" in result.stderr
+    assert "Cannot load command: 'zz-bad'. Searched" in result.stderr
 
 
 def test_two_plugins_of_one_name(shelf):
@@ -198,7 +206,26 @@ def test_two_plugins_of_one_name(shelf):
     load_plugin(plugin, warnings.append)
 
     assert plugin.package == "first"
-    assert warnings == ["command 'zz-hello' is taken from package first; also offered by second, third"]
+    assert warnings == ["using command 'zz-hello' of package first; also provided by second, third"]
+
+
+def test_our_own_commands_come_first(shelf):
+    """They are known without a search, and no other package can replace them; a list names the ones that try."""
+    shelf.add("aaa", "batch = aaa:command")
+    shelf.add("pscheduler-batch", "batch = pscheduler_batch.cli.batch:batch")
+    plugin = shelf.find()["batch"]
+
+    assert pscheduler.get_command(click.Context(pscheduler), "batch") is load_plugin(plugin, [].append)
+    assert (plugin.package, plugin.rivals) == ("pscheduler-batch", ("aaa",))
+
+
+def test_our_own_commands_are_those_of_the_metadata():
+    """The table of the commands that are not searched for has what setup.cfg has."""
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = settings["options.entry_points"]["pscheduler.commands"].strip().splitlines()
+
+    assert dict(line.split(" = ") for line in lines) == OWN_COMMANDS
 
 
 def test_a_package_found_twice_on_the_path_is_one(shelf, tmp_path):
@@ -221,7 +248,7 @@ def test_metadata_that_cannot_be_read_cost_one_line(shelf):
     found = shelf.find(warnings)
 
     assert set(found) == {"zz-hello"}
-    assert [text.startswith("a package's list of commands cannot be read: ") for text in warnings] == [True]
+    assert [text.startswith("cannot read the commands of a package: ") for text in warnings] == [True]
 
 
 def test_an_unknown_word(shelf, commands):
@@ -230,18 +257,20 @@ def test_an_unknown_word(shelf, commands):
     result = call("tasks")
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "There is no command 'tasks'. Did you mean 'task' or 'taks'?" in result.stderr
-    assert f"Looked for it among the installed plugins and in {commands}." in result.stderr
+    assert "No such command: 'tasks'. Did you mean 'task' or 'taks'?" in result.stderr
+    assert f"Searched the installed plugins and {commands}." in result.stderr
 
 
-@pytest.mark.skipif(find_folder(STANDARD) is not None, reason="pScheduler itself is installed here")
+@pytest.mark.skipif(find_directory(STANDARD) is not None, reason="pScheduler itself is installed here")
 def test_an_unknown_word_without_pscheduler(monkeypatch, tmp_path):
     """Where there is no folder, the error says which places were looked at."""
     monkeypatch.setenv("PSCHEDULER_COMMANDS", str(tmp_path / "nowhere"))
     result = call("zz-nothing")
 
     assert result.exit_code == 2
-    assert f"which is not on this machine ({', '.join((str(tmp_path / 'nowhere'), *STANDARD))})" in result.stderr
+    assert (
+        f"which does not exist on this machine ({', '.join((str(tmp_path / 'nowhere'), *STANDARD))})" in result.stderr
+    )
 
 
 @pytest.mark.parametrize("word", ["../commands/task", "sub", ".hidden", ".", ""])
@@ -257,22 +286,22 @@ def test_a_file_that_cannot_be_executed(commands):
     result = call("notes")
 
     assert result.exit_code == 126
-    assert result.stderr == f"Error: {commands / 'notes'} cannot be executed: Permission denied.\n"
+    assert result.stderr == f"Error: cannot execute {commands / 'notes'}: Permission denied\n"
     assert signal.getsignal(signal.SIGPIPE) is before
 
 
 def test_the_places_of_the_folder():
     """The variable comes first; an empty one is as good as none."""
 
-    assert candidate_folders({"PSCHEDULER_COMMANDS": "/x"}) == ("/x", *STANDARD)
-    assert candidate_folders({"PSCHEDULER_COMMANDS": ""}) == STANDARD
+    assert candidate_directories({"PSCHEDULER_COMMANDS": "/x"}) == ("/x", *STANDARD)
+    assert candidate_directories({"PSCHEDULER_COMMANDS": ""}) == STANDARD
 
 
 def test_a_folder_counts_if_it_exists(tmp_path):
     """The first existing place is taken; without any there are no commands."""
 
-    assert find_folder([str(tmp_path / "no"), str(tmp_path)]) == tmp_path
-    assert list_words(find_folder([str(tmp_path / "no")])) == []
+    assert find_directory([str(tmp_path / "no"), str(tmp_path)]) == tmp_path
+    assert list_words(find_directory([str(tmp_path / "no")])) == []
 
 
 def completions(*words):
