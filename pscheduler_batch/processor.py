@@ -7,16 +7,13 @@ import threading
 import warnings
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
-from pscheduler_batch.http.client import DEFAULT_MAX_CONNECTIONS
 from pscheduler_batch.http.retry import RetryPolicy
-from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal, NoJournal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
@@ -29,12 +26,13 @@ from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import Outcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
-from pscheduler_batch.scheduler.hosts import DEFAULT_TIMEOUT, Connections, Hosts
+from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_exchange
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Log, Session, log_nothing
+from pscheduler_batch.settings import Settings
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 
-Debug = Callable[[str], None]
 Spec = Union[bytes, str, Mapping[str, Any]]
 T = TypeVar("T")
 
@@ -55,11 +53,7 @@ class AsyncBatchProcessor:
         bind: Optional[str] = None,
         *,
         source: Optional[str] = None,
-        verify_tls: bool = False,
-        ca_file: Optional[str] = None,
-        max_connections: int = DEFAULT_MAX_CONNECTIONS,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
-        timeout: timedelta = DEFAULT_TIMEOUT,
         mark: bool = True,
         cancel: bool = True,
         journal: Optional[str] = None,
@@ -67,6 +61,7 @@ class AsyncBatchProcessor:
         clock: Optional[Clock] = None,
         patience: Optional[WaitLimits] = None,
         retry: Optional[RetryPolicy] = None,
+        **settings: Any,
     ) -> None:
         """
         Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
@@ -74,8 +69,8 @@ class AsyncBatchProcessor:
         Raises:
             InputError: The batch is wrong.
         """
+        self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         self.batch: Batch = load_batch(spec, source=source)
-        self._connections = Connections(assist, assist_bind, lead, bind, verify_tls, ca_file, max_connections, timeout)
         self._max_iterations = max_iterations
         self._mark = mark
         self._cancel = cancel
@@ -98,7 +93,7 @@ class AsyncBatchProcessor:
     async def __call__(
         self,
         dry_run: bool = False,  # noqa: FBT001, FBT002 - as documented
-        debug: Optional[Debug] = None,
+        debug: Optional[Log] = None,
         *,
         watch: Optional[Watch] = None,
     ) -> Dict[str, Any]:
@@ -117,12 +112,12 @@ class AsyncBatchProcessor:
     async def run(
         self,
         plan: Plan,
-        debug: Optional[Debug] = None,
+        debug: Optional[Log] = None,
         *,
         only: Optional[str] = None,
         signals: Optional[SignalWatch] = None,
         watch: Optional[Watch] = None,
-        warn: Optional[Callable[[str], None]] = None,
+        warn: Optional[Log] = None,
     ) -> Outcome:
         """
         Run a plan.
@@ -138,54 +133,43 @@ class AsyncBatchProcessor:
         Raises:
             BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
         """
-        tell = _tell_nobody if debug is None else _unfailing(debug, "debug")
-        watching = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or tell, plan)
-        hosts = self._connections.hosts(only)
-        tell(f"assist {hosts.assist}, lead {hosts.lead}")
+        log = log_nothing if debug is None else _unfailing(debug, "debug")
+        emit = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or log, plan)
+        session = Session(self._clock, log, emit)
+        hosts = find_hosts(self._settings, only=only)
+        log(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
-            record = self._open_record(hosts, stack)
-            ending = Shutdown()
-            exchange = self._connections.open_exchange(self._clock, tell, self._retry, ending=ending, watch=watching)
+            journal = self._open_journal(hosts, stack)
+            exchange = open_exchange(self._settings, session, self._retry)
             stack.push_async_callback(exchange.aclose)
-            submitter = Submitter(
-                exchange,
-                hosts,
-                self._clock,
-                tell,
-                self._patience,
-                record=record,
-                new_mark=new_mark if self._mark else None,
-                ending=ending,
-                watch=watching,
-            )
+            mark = new_mark if self._mark else None
+            submitter = Submitter(exchange, hosts, session, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
-            results = ResultStore(warn or tell)
-            runner = Runner(
-                submitter, self._clock, tell, record=record, cancel=self._cancel, watch=watching, results=results
-            )
+            results = ResultStore(warn or log)
+            runner = Runner(submitter, session, journal=journal, cancel=self._cancel, results=results)
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt))
             continue_if = ContinueIf(self.batch.data)
             stack.push_async_callback(continue_if.aclose)
             return await runner.run(self.batch, plan, continue_if.judge)
 
-    def _watching(self, watch: Watch, warn: Callable[[str], None], plan: Plan) -> Watch:
-        """Give what watches one run of the batch: whoever wants to, and what warns of starts that are missed."""
-        # What only foresees things must not cost the results of a batch either.
-        punctuality = _unfailing(LateStarts(warn, at_once=self._connections.max_connections).watch, "punctuality")
+    def _watching(self, watch: Watch, warn: Log, plan: Plan) -> Watch:
+        """Return what is given the events of one run: the caller's callback, and what warns of late starts."""
+        # An estimate that fails must not cost the results of a batch either.
+        late_starts = _unfailing(LateStarts(warn, at_once=self._settings.max_connections).watch, "punctuality")
 
         @cache
         def secrets() -> JSON:
             return as_secret_pairs(find_secrets(plan.tasks))
 
-        def watching(event: Event) -> None:
+        def emit(event: Event) -> None:
             if isinstance(event, RequestHeldUp) and event.reason is not None:
                 # It belongs to no iteration, so nobody else knows what is secret in it.
                 event = replace(event, reason=redact(event.reason, secrets()))
             watch(event)
-            punctuality(event)
+            late_starts(event)
 
-        return watching
+        return emit
 
     def _compiled(self) -> Transforms:
         if self._transforms is None:
@@ -215,7 +199,7 @@ class AsyncBatchProcessor:
         error = outcome.interruption if outcome.error is None else str(outcome.error)
         return render_batch_pair(outcome.start, outcome.end, error)
 
-    def _open_record(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
+    def _open_journal(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
         if self._journal is None:
             return NoJournal()
         options = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
@@ -269,7 +253,7 @@ class BatchProcessor:
     def __call__(
         self,
         dry_run: bool = False,  # noqa: FBT001, FBT002 - as documented
-        debug: Optional[Debug] = None,
+        debug: Optional[Log] = None,
         *,
         watch: Optional[Watch] = None,
     ) -> Dict[str, Any]:
@@ -333,7 +317,3 @@ def _unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
             warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     return call
-
-
-def _tell_nobody(_message: str) -> None:
-    pass

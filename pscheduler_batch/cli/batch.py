@@ -218,7 +218,7 @@ def _make_options(context: click.Context, given: Dict[str, Any]) -> Options:
     from pscheduler_batch.cli.options import Options  # noqa: PLC0415
 
     settled = _without_idle_defaults(context, settle(context, given, _CANNOT_GO_TOGETHER))
-    options = Options(**settled)
+    options = Options.from_names(settled)
     if options.diff and not options.dry_run:
         raise click.UsageError("--diff goes with --dry-run", context)
     if options.format is not None:

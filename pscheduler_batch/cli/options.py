@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Optional, Tuple
 
 from pscheduler_batch.output.console import CommandError, read_input, show_warnings
 from pscheduler_batch.output.file_names import name_file, require_different
+from pscheduler_batch.settings import Settings
 
 if TYPE_CHECKING:
     from pscheduler_batch.errors import Problem
     from pscheduler_batch.model import Batch
     from pscheduler_batch.processor import AsyncBatchProcessor
-    from pscheduler_batch.scheduler.hosts import Connections
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,8 @@ class Options:
     schema: bool
     format: Optional[str]
     embedded: bool
-    assist: Optional[str]
-    assist_bind: Optional[str]
-    lead: Optional[str]
-    bind: Optional[str]
-    verify_tls: bool
-    ca_file: Optional[str]
-    max_connections: int
+    settings: Settings
     max_iterations: int
-    timeout: timedelta
     result_wait: timedelta
     no_mark: bool
     no_cancel: bool
@@ -55,6 +48,13 @@ class Options:
     quiet: bool
     verbose: bool
     debug: bool
+
+    @classmethod
+    def from_names(cls, given: Mapping[str, Any]) -> Options:
+        """Make the value from options by name, those of :class:`Settings` included."""
+        names = {field.name for field in fields(Settings)}
+        settings = Settings(**{name: value for name, value in given.items() if name in names})
+        return cls(settings=settings, **{name: value for name, value in given.items() if name not in names})
 
     @property
     def source(self) -> str:
@@ -105,37 +105,14 @@ def make_processor(options: Options) -> AsyncBatchProcessor:
 
     return AsyncBatchProcessor(
         read_input(options.input_file),
-        options.assist,
-        options.assist_bind,
-        options.lead,
-        options.bind,
         source=options.source,
-        verify_tls=options.verify_tls,
-        ca_file=options.ca_file,
-        max_connections=options.max_connections,
         max_iterations=options.max_iterations,
-        timeout=options.timeout,
         mark=not options.no_mark,
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
         resume=options.resume is not None,
         patience=WaitLimits(result=options.result_wait),
-    )
-
-
-def make_connections(options: Options) -> Connections:
-    """Say how servers are spoken to."""
-    from pscheduler_batch.scheduler.hosts import Connections  # noqa: PLC0415
-
-    return Connections(
-        options.assist,
-        options.assist_bind,
-        options.lead,
-        options.bind,
-        verify_tls=options.verify_tls,
-        ca_file=options.ca_file,
-        max_connections=options.max_connections,
-        timeout=options.timeout,
+        **vars(options.settings),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from pscheduler_batch.cli.options import Options, deadly_interrupt, embedded_server, make_connections, tell_warnings
+from pscheduler_batch.cli.options import Options, deadly_interrupt, embedded_server, tell_warnings
 from pscheduler_batch.errors import BatchError, Problem
 from pscheduler_batch.output.console import print_error, read_input, write_error
 from pscheduler_batch.output.destination import Destination, print_text
@@ -78,14 +78,14 @@ def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Pr
     """Ask the servers what they know about the tests of a batch."""
     import asyncio  # noqa: PLC0415
 
-    from pscheduler_batch.clock import Clock  # noqa: PLC0415
     from pscheduler_batch.planning.server_check import RETRIES, check_on_servers  # noqa: PLC0415
+    from pscheduler_batch.scheduler.hosts import find_hosts, open_exchange  # noqa: PLC0415
+    from pscheduler_batch.session import Session  # noqa: PLC0415
 
     async def ask(only: Optional[str]) -> List[Problem]:
-        connections = make_connections(options)
-        exchange = connections.open_exchange(Clock(), partial(_debug, options), RETRIES)
+        exchange = open_exchange(options.settings, Session(debug=partial(_debug, options)), RETRIES)
         try:
-            return await check_on_servers(questions, exchange, connections.hosts(only))
+            return await check_on_servers(questions, exchange, find_hosts(options.settings, only=only))
         finally:
             await exchange.aclose()
 

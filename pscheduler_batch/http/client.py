@@ -27,15 +27,11 @@ from pscheduler_batch.http.connection_pool import Transports, Way
 from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import MAX_PORT, host_of, shown
-
-# How many requests go to any one host at once: a pScheduler server has some tens of slots for everybody (ADR 20).
-DEFAULT_MAX_CONNECTIONS = 8
+from pscheduler_batch.session import Shutdown
+from pscheduler_batch.settings import Settings
 
 CONNECT_SECONDS = 15.0
-# From the first byte sent to the last one received. A busy server takes 20 s and more to accept a task.
-REPLY_SECONDS = 120.0
 
 # A result of 60 kB is large; what has a thousand times that is no result.
 MAX_BODY = 64 * 1024 * 1024
@@ -77,8 +73,8 @@ class Exchange:
         *,
         verify_tls: bool = False,
         ca_file: Optional[str] = None,
-        max_connections: int = DEFAULT_MAX_CONNECTIONS,
-        reply_seconds: float = REPLY_SECONDS,
+        max_connections: int = Settings.max_connections,
+        reply_seconds: float = Settings.timeout.total_seconds(),
         max_body: int = MAX_BODY,
         ending: Optional[Shutdown] = None,
     ) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import AsyncIterator, Callable, Dict, Generic, List, Optional, Protocol, Tuple, TypeVar
 
 from pscheduler_batch.http.request_slots import Slots
-from pscheduler_batch.http.shutdown import Shutdown, UnsentError
+from pscheduler_batch.session import Shutdown, UnsentError
 
 # What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
 RESERVED = 64

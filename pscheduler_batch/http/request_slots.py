@@ -15,7 +15,7 @@ from collections import deque
 from enum import Enum
 from typing import Deque, Dict, Optional, Tuple
 
-from pscheduler_batch.http.shutdown import Shutdown
+from pscheduler_batch.session import Shutdown
 
 LOOK_UP_PART = 4
 

@@ -21,8 +21,8 @@ from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.http.host_health import HostHealth
 from pscheduler_batch.http.request_slots import Purpose, Slots
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.shutdown import Shutdown, UnsentError
 from pscheduler_batch.http.urls import host_of, shown
+from pscheduler_batch.session import Shutdown, UnsentError
 
 # What the web server in front of pScheduler says when pScheduler cannot do it now.
 OVERWORKED = frozenset({502, 503, 504})

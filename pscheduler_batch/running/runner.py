@@ -27,7 +27,6 @@ from typing import (
     cast,
 )
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import BatchError, Problem, TransformError
 from pscheduler_batch.events import (
     WAITING,
@@ -38,8 +37,6 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
-    Watch,
-    watch_nothing,
 )
 from pscheduler_batch.input.locations import locate_problems
 from pscheduler_batch.journal.interface import Journal, NoJournal
@@ -49,8 +46,9 @@ from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.running.job_order import Measured, by_turns, side_by_side, tell_nobody
-from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Tell
+from pscheduler_batch.running.submitter import BrokenDownError, CutShortError
 from pscheduler_batch.scheduler.api import is_final
+from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.script import ScriptError
 
 T = TypeVar("T")
@@ -118,12 +116,10 @@ class Runner:
     def __init__(
         self,
         submitter: Submits,
-        clock: Clock,
-        tell: Tell,
+        session: Session,
         *,
-        record: Optional[Journal] = None,
+        journal: Optional[Journal] = None,
         cancel: bool = True,
-        watch: Watch = watch_nothing,
         results: Optional[ResultStore] = None,
     ) -> None:
         """
@@ -131,20 +127,18 @@ class Runner:
 
         Args:
             submitter: Runs iterations, and cancels what is left of them.
-            clock: The time, and how to wait.
-            tell: Is given a line for each thing that happens.
-            record: What is told every step before it is taken, and knows those of an earlier try.
-            cancel: Whether tasks that are not done are canceled when the batch is interrupted.
-            watch: Is given every event; where it fails, the batch does, too.
+            session: The session; where its ``emit`` fails, the batch does, too.
+            journal: Is told every step before it is taken, and knows the steps of an earlier try.
+            cancel: Whether to cancel unfinished tasks when the batch is interrupted.
             results: Keeps the results.
         """
         self._submitter = submitter
-        self._clock = clock
-        self._tell = tell
-        self._record = record or NoJournal()
+        self._clock = session.clock
+        self._debug = session.debug
+        self._emit = session.emit
+        self._journal = journal or NoJournal()
         self._cancel = cancel
-        self._watch = watch
-        self._results = results or ResultStore(tell)
+        self._results = results or ResultStore(session.debug)
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
         self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
@@ -161,8 +155,8 @@ class Runner:
         """
         if self._interruption is None:
             self._interruption = reason
-            self._tell(reason)
-            self._watch(Interrupted(self._clock.now(), reason))
+            self._debug(reason)
+            self._emit(Interrupted(self._clock.now(), reason))
             self._cut()
 
     def _cut(self) -> None:
@@ -184,8 +178,8 @@ class Runner:
             asyncio.CancelledError: The program that runs this ended it; tasks that were not done are canceled then too.
         """
         now = self._clock.now()
-        start = self._record.start_of_batch(now)
-        self._watch(BatchBegan(now, plan))
+        start = self._journal.start_of_batch(now)
+        self._emit(BatchBegan(now, plan))
         error: Optional[BatchError] = None
         try:
             await self._run_jobs(batch, plan, judge)
@@ -202,29 +196,29 @@ class Runner:
         self._keep_fates()
         end = self._clock.now()
         if self._interruption is None:
-            error = error or self._record.error
+            error = error or self._journal.error
             if error is None and not self._bugs:
-                end = self._record.end_of_batch(end)
+                end = self._journal.end_of_batch(end)
         outcome = Outcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
         said = self._interruption if error is None else str(error)
-        self._watch(BatchEnded(self._clock.now(), outcome.succeeded, said))
+        self._emit(BatchEnded(self._clock.now(), outcome.succeeded, said))
         return outcome
 
     async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge) -> None:
         for job_plan in plan.jobs:
             job = job_plan.job
             if not job.enabled:
-                self._tell(f"{job.label}: not enabled")
+                self._debug(f"{job.label}: not enabled")
                 continue
             await self._run_job(job_plan)
-            self._watch(JobEnded(self._clock.now(), job))
+            self._emit(JobEnded(self._clock.now(), job))
             if not await self._is_to_continue(batch, judge, job):
                 break
 
     async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job) -> bool:
         if self._interruption is not None:
             return False
-        known = self._record.goes_on_after(job.number)
+        known = self._journal.goes_on_after(job.number)
         if known is not None:
             # What was judged in an earlier try stays so, even where a script looks at the clock.
             return known
@@ -237,7 +231,7 @@ class Runner:
                 locate_problems([problem], batch.text), source=batch.source, text=batch.text
             ) from failure
         if goes_on is False:
-            self._tell(f"{job.label}: continue-if ends the batch")
+            self._debug(f"{job.label}: continue-if ends the batch")
         return goes_on is True and self._interruption is None
 
     async def _until_cut(self, task: asyncio.Future[T]) -> Optional[T]:
@@ -255,10 +249,10 @@ class Runner:
     async def _run_job(self, job_plan: JobPlan) -> None:
         count = len(job_plan.iterations)
         now = self._clock.now()
-        began = self._record.start_of_job(job_plan.job.number, count, now)
+        began = self._journal.start_of_job(job_plan.job.number, count, now)
         begun = begin_job(job_plan, began)
-        self._watch(JobBegan(now, begun))
-        self._tell(describe_job(begun))
+        self._emit(JobBegan(now, begun))
+        self._debug(describe_job(begun))
         if begun.job.parallel:
             await side_by_side(self._run_iteration(item, began, begun.start) for item in begun.iterations)
         else:
@@ -269,7 +263,7 @@ class Runner:
     ) -> None:
         """Run an iteration in a task of its own, and keep what became of it."""
         result = self._keep(await self._run_guarded(iteration, began, start, measured))
-        self._watch(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
+        self._emit(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
 
     async def _run_guarded(
         self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured
@@ -280,13 +274,13 @@ class Runner:
         self._under_way.add(task)
         result = IterationResult(iteration)
         try:
-            known = self._record.result_of(iteration)
+            known = self._journal.result_of(iteration)
             if known is not None:
-                self._tell(f"{iteration.label}: done in an earlier try")
+                self._debug(f"{iteration.label}: done in an earlier try")
                 return known
             await self._wait_out(iteration, began)
             result = await self._submitter.submit(iteration, start, measured=measured)
-            self._record.note_result(result)
+            self._journal.note_result(result)
         except asyncio.CancelledError as cut:
             if isinstance(cut, CutShortError) and cut.submitted:
                 self._cut_short[iteration.job, iteration.number] = cut.result
@@ -329,7 +323,7 @@ class Runner:
         now = self._clock.now()
         delay = iteration.delay - (now - began)
         if delay > timedelta(0):
-            self._watch(IterationMoved(now, iteration, WAITING, start=now + delay))
+            self._emit(IterationMoved(now, iteration, WAITING, start=now + delay))
             await self._clock.sleep(delay.total_seconds())
 
     def _interrupted(self, result: IterationResult, fate: str = "") -> IterationResult:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Callable, Dict, Optional, Sequence, Tuple
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
-from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved, Watch, watch_nothing
+from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved
 from pscheduler_batch.http.retry import Requester
-from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
@@ -31,8 +29,7 @@ from pscheduler_batch.scheduler.posting import Poster, Posting
 from pscheduler_batch.scheduler.run_results import Fetcher
 from pscheduler_batch.scheduler.tasks import marked_task
 from pscheduler_batch.scheduler.waiting import WaitLimits
-
-Tell = Callable[[str], None]
+from pscheduler_batch.session import Session
 
 # What may become of the task of an iteration that was cut short.
 CANCELED = "its task was canceled"
@@ -81,7 +78,7 @@ class _Progress:
 
     result: IterationResult
     asker: SchedulerClient
-    watch: Watch
+    session: Session
     submitted: bool = False
     posted_at: Optional[datetime] = None
 
@@ -97,14 +94,16 @@ class _Progress:
         self, state: str, host: Optional[str], *, start: Optional[datetime] = None, end: Optional[datetime] = None
     ) -> None:
         """Tell of a state without a run."""
-        self.watch(IterationMoved(self.asker.clock.now(), self.result.iteration, state, host, start=start, end=end))
+        self.session.emit(
+            IterationMoved(self.session.clock.now(), self.result.iteration, state, host, start=start, end=end)
+        )
 
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
         """Tell of a run and its state, or what is done with it; its times are by the server's clock."""
         offset = self.asker.offset(run.href)
         start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
-        at, host = self.asker.clock.now(), host_of(run.href)
-        self.watch(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))
+        at, host = self.session.clock.now(), host_of(run.href)
+        self.session.emit(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))
 
 
 class Submitter:
@@ -114,37 +113,33 @@ class Submitter:
         self,
         exchange: Requester,
         hosts: Hosts,
-        clock: Clock,
-        tell: Tell,
+        session: Session,
         patience: Optional[WaitLimits] = None,
         *,
-        record: Optional[Journal] = None,
+        journal: Optional[Journal] = None,
         new_mark: Optional[Callable[[], str]] = new_mark,
-        ending: Optional[Shutdown] = None,
-        watch: Watch = watch_nothing,
     ) -> None:
         """
         Prepare to submit.
 
         Args:
-            exchange: What makes the requests.
+            exchange: Makes the requests.
             hosts: Where they go.
-            clock: The time, and how to wait.
-            tell: Is given a line for each thing that happens.
+            session: The session.
             patience: How long to wait for what.
-            record: What is told every step before it is taken, and knows those of an earlier try.
-            new_mark: Makes the mark of a task; None leaves tasks without.
-            ending: What the exchange is told by that the batch is being ended.
-            watch: Is given an event each time an iteration gets to another state.
+            journal: Is told every step before it is taken, and knows the steps of an earlier try.
+            new_mark: Makes the mark of a task; None leaves tasks unmarked.
         """
-        self._asker = SchedulerClient(exchange, hosts, clock, patience or WaitLimits(), ending, watch=watch)
+        self._asker = SchedulerClient(
+            exchange, hosts, session.clock, patience or WaitLimits(), session.shutdown, watch=session.emit
+        )
         self._leads = LeadFinder(self._asker)
-        self._poster = Poster(self._asker, tell)
+        self._poster = Poster(self._asker, session.debug)
         self._first_runs = FirstRunFinder(self._asker)
         self._fetcher = Fetcher(self._asker)
-        self._tell = tell
-        self._watch = watch
-        self._record = record or NoJournal()
+        self._session = session
+        self._debug = session.debug
+        self._journal = journal or NoJournal()
         self._fates: Dict[Tuple[int, int], str] = {}
         self._new_mark = new_mark
 
@@ -167,12 +162,12 @@ class Submitter:
             CutShortError: It was canceled; what had been obtained is in the error.
             BrokenDownError: There is a bug; what had been obtained is in the error.
         """
-        progress = _Progress(IterationResult(iteration), self._asker, self._watch)
+        progress = _Progress(IterationResult(iteration), self._asker, self._session)
         try:
             await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
             message = redact(str(error), iteration.private)
-            self._tell(f"{iteration.label}: failed: {message}")
+            self._debug(f"{iteration.label}: failed: {message}")
             doing, url = (error.doing, error.url) if isinstance(error, SchedulerError) else (DOING, "")
             progress.keep(failure=Failure(message, doing, url))
         except asyncio.CancelledError as error:
@@ -184,7 +179,7 @@ class Submitter:
     async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:
         iteration = progress.result.iteration
         label = iteration.label
-        past = self._record.past_of(iteration)
+        past = self._journal.past_of(iteration)
         if past.task is None:
             task_href = await self._post(start, progress)
         else:
@@ -196,7 +191,7 @@ class Submitter:
             progress.keep(task_href=task_href)
             if past.canceling and not await self._is_kept(task_href):
                 # It was canceled because the batch was interrupted, and is to be run now.
-                self._record.note_canceled(iteration)
+                self._journal.note_canceled(iteration)
                 progress.submitted = False
                 progress.keep(iteration=iteration, late=None, task_href=None)
                 task_href = await self._post(start, progress)
@@ -206,14 +201,14 @@ class Submitter:
         progress.move(POSTED, host_of(task_href), start=start, end=self._first_runs.foreseen_end(posted))
         run = await self._first_runs.find(posted, past.run_href)
         self._first_runs.learn(posted, run)
-        self._record.note_run(progress.result.iteration, run.href)
+        self._journal.note_run(progress.result.iteration, run.href)
         progress.keep(runs=(RunResult(run, {}),))
-        self._tell(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}, {run.state}")
+        self._debug(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}, {run.state}")
         progress.move_with(run)
 
         def seen(now_as: Run) -> None:
             progress.keep(runs=(RunResult(now_as, {}),))
-            self._tell(f"{label}: {now_as.state}")
+            self._debug(f"{label}: {now_as.state}")
 
         run = await self._fetcher.wait(run, seen, progress.move_with)
         self._first_runs.learn(posted, run)
@@ -222,7 +217,7 @@ class Submitter:
             measured()
         runs, failure = await self._fetcher.fetch_results(task_href, run, lambda runs: progress.keep(runs=runs))
         progress.keep(runs=runs, failure=failure)
-        self._tell(f"{label}: done")
+        self._debug(f"{label}: done")
 
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:
         """Post a task that was never posted; what could be posted is on record before it is."""
@@ -235,14 +230,14 @@ class Submitter:
             mark = None
         else:
             iteration = replace(iteration, task=marked)
-        self._record.note_posting(iteration, lead, mark)
+        self._journal.note_posting(iteration, lead, mark)
         progress.keep(iteration=iteration)
         progress.submitted = True
-        self._tell(f"{iteration.label}: posting the task to {lead}")
+        self._debug(f"{iteration.label}: posting the task to {lead}")
         progress.move(POSTING, lead)
         task_href = await self._poster.post(lead, iteration, mark)
-        self._tell(f"{iteration.label}: posted as {task_href}")
-        self._note_posted(task_href, self._asker.clock.now(), start, progress)
+        self._debug(f"{iteration.label}: posted as {task_href}")
+        self._note_posted(task_href, self._session.clock.now(), start, progress)
         return task_href
 
     def _note_posted(self, task_href: str, at: datetime, start: Optional[datetime], progress: _Progress) -> None:
@@ -252,8 +247,8 @@ class Submitter:
         if start is not None and at > start:
             progress.keep(late=at - start)
             seconds = (at - start).total_seconds()
-            self._tell(f"{iteration.label}: posted {seconds:.1f} s after its synchronized start")
-        self._record.note_posted(iteration, task_href, progress.result.late)
+            self._debug(f"{iteration.label}: posted {seconds:.1f} s after its synchronized start")
+        self._journal.note_posted(iteration, task_href, progress.result.late)
 
     async def _post_again(self, past: IterationHistory, start: Optional[datetime], progress: _Progress) -> str:
         """Find the task of a POST that an earlier try did not live to see answered, or else post it."""
@@ -264,13 +259,13 @@ class Submitter:
                 "whether it arrived; it is not posted again"
             )
             raise UnscheduledError(reason, doing="posting the task", url=past.lead or "the lead")
-        self._tell(f"{iteration.label}: looking on {past.lead} for the task with the mark {past.mark}")
+        self._debug(f"{iteration.label}: looking on {past.lead} for the task with the mark {past.mark}")
         progress.move(POSTING, past.lead)
         # It was noted before it had its turn, and may have been sent until that try ended, which may be just now.
-        now = self._asker.clock.now()
+        now = self._session.clock.now()
         task_href = await self._poster.post(past.lead, iteration, past.mark, lost_at=now)
         at = past.posting_at if task_href in self._poster.found else None
-        self._note_posted(task_href, at or self._asker.clock.now(), start, progress)
+        self._note_posted(task_href, at or self._session.clock.now(), start, progress)
         return task_href
 
     async def _is_kept(self, task_href: str) -> bool:
@@ -290,32 +285,32 @@ class Submitter:
         Args:
             cut_short: What had been obtained of them.
         """
-        self._asker.ending.begin()
+        self._session.shutdown.begin()
         known = [self._cancel_known(result) for result in cut_short if result.task_href is not None]
         abandoned = [self._cancel_abandoned(posting) for posting in self._poster.abandoned]
         await asyncio.gather(*known, *abandoned)
 
     async def _cancel_known(self, result: IterationResult) -> None:
-        self._record.note_canceling(result.iteration)
+        self._journal.note_canceling(result.iteration)
         try:
             await self._poster.cancel(result.task_href or "")
         except SchedulerError as error:
-            self._tell(f"{result.iteration.label}: {redact(str(error), result.iteration.private)}")
+            self._debug(f"{result.iteration.label}: {redact(str(error), result.iteration.private)}")
         else:
             self._note_gone(result.iteration, CANCELED)
 
     async def _cancel_abandoned(self, posting: Posting) -> None:
-        self._record.note_canceling(posting.iteration)
+        self._journal.note_canceling(posting.iteration)
         try:
             was_there = await self._poster.cancel_abandoned(posting)
         except SchedulerError as error:
-            self._tell(f"{posting.iteration.label}: {redact(str(error), posting.iteration.private)}")
+            self._debug(f"{posting.iteration.label}: {redact(str(error), posting.iteration.private)}")
         else:
             self._note_gone(posting.iteration, CANCELED if was_there else NEVER_POSTED)
 
     def _note_gone(self, iteration: Iteration, fate: str) -> None:
-        self._tell(f"{iteration.label}: {fate}")
-        self._record.note_canceled(iteration)
+        self._debug(f"{iteration.label}: {fate}")
+        self._journal.note_canceled(iteration)
         self._fates[iteration.job, iteration.number] = fate
 
     def fate_of(self, iteration: Iteration) -> str:

@@ -11,10 +11,10 @@ from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
 from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import Requester
-from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits, server_offset
+from pscheduler_batch.session import Shutdown
 
 # What a web server says in the place of a pScheduler that is being started again. A 504 is missing: that took long.
 AWAY = frozenset({502, 503})

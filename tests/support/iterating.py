@@ -16,6 +16,7 @@ from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.runner import Judge, Outcome, Runner
+from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -110,14 +111,14 @@ def run(
     told: Optional[List[str]] = None,
     judge: Optional[Judge] = None,
     watch: Watch = watch_nothing,
-    record: Optional[Journal] = None,
+    journal: Optional[Journal] = None,
 ) -> Outcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, server.time.clock, tell, watch=watch, record=record)
+    runner = Runner(server, Session(server.time.clock, tell, watch), journal=journal)
 
     async def run_and_close() -> Outcome:
         continue_if = ContinueIf(batch.data)

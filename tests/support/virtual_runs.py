@@ -18,6 +18,7 @@ from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.session import Session
 from tests.support import embedded_bench
 from tests.support.embedded_bench import Bench, nap_task
 
@@ -135,7 +136,7 @@ def run(
     clock = Clock(bench.now, asyncio.sleep)
     requester = _Requester(bench, runs, plain_first=plain_first)
     hosts = Hosts(HOST, HOST, lead_named=True)
-    submitter = Submitter(requester, hosts, clock, runs.told.append, new_mark=None, watch=watch)
+    submitter = Submitter(requester, hosts, Session(clock, runs.told.append, watch), new_mark=None)
     iterations = [Iteration(0, number, f"x/{number}", timedelta(0), task) for number, task in enumerate(tasks)]
 
     async def go():

@@ -29,6 +29,7 @@ from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Session
 
 REPLIES = Path(__file__).parents[1] / "replies"
 CASES = sorted(folder.name for folder in REPLIES.iterdir())  # Each may be run with submit().
@@ -223,7 +224,9 @@ def submit_all(
 
     async def run() -> List[IterationResult]:
         exchange = Exchange(max_connections=max_connections)
-        submitter = Submitter(exchange, hosts, wire.clock.clock, lines.append, patience, new_mark=new_mark, watch=watch)
+        submitter = Submitter(
+            exchange, hosts, Session(wire.clock.clock, lines.append, watch), patience, new_mark=new_mark
+        )
         try:
             running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)
             if serially:

@@ -20,7 +20,7 @@ from pscheduler_batch.cli.batch_report import batch_report
 from pscheduler_batch.cli.batch_server import batch_server
 from pscheduler_batch.cli.option_sections import SectionedCommand, variables_of
 from pscheduler_batch.embedded.server import EmbeddedServer
-from pscheduler_batch.http.client import CONNECT_SECONDS, DEFAULT_MAX_CONNECTIONS, MAX_BODY, REPLY_SECONDS
+from pscheduler_batch.http.client import CONNECT_SECONDS, MAX_BODY
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.running.runner import CANCEL_SECONDS
 from pscheduler_batch.running.signals import ENDING, SignalWatch
@@ -28,6 +28,7 @@ from pscheduler_batch.scheduler.first_run import LONGEST
 from pscheduler_batch.scheduler.posting import ATTEMPTS
 from pscheduler_batch.scheduler.tasks import MARK
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -74,8 +75,8 @@ NUMBERS = {
     r"by its mark for (\d+) seconds": PATIENCE.lost_post.total_seconds(),
     r"submitted again, up to (\d+) times": ATTEMPTS,
     r"for which there are (\d+) seconds": CANCEL_SECONDS,
-    r"No more than (\d+) requests": DEFAULT_MAX_CONNECTIONS,
-    r"request may take (\d+) minutes": REPLY_SECONDS / 60,
+    r"No more than (\d+) requests": Settings.max_connections,
+    r"request may take (\d+) minutes": Settings.timeout.total_seconds() / 60,
     r"a connection (\d+) seconds": CONNECT_SECONDS,
     r"more than (\d+) MiB": MAX_BODY / 2**20,
 }

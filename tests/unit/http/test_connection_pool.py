@@ -9,7 +9,7 @@ from typing import List, Optional
 import pytest
 
 from pscheduler_batch.http.connection_pool import Transports, Way
-from pscheduler_batch.http.shutdown import Shutdown, UnsentError
+from pscheduler_batch.session import Shutdown, UnsentError
 
 
 class Transport:

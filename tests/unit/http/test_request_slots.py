@@ -8,7 +8,7 @@ from typing import Dict, List
 import pytest
 
 from pscheduler_batch.http.request_slots import Purpose, Slots
-from pscheduler_batch.http.shutdown import Shutdown
+from pscheduler_batch.session import Shutdown
 
 
 async def settle() -> None:

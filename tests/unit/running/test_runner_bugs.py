@@ -89,7 +89,7 @@ def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
             raise ZeroDivisionError(result.iteration.label)
 
     server = FakeServer()
-    outcome = run(server, {}, record=Broken())
+    outcome = run(server, {}, journal=Broken())
     (result,) = results_of(outcome, 0)
 
     assert result["error"] == "this is a bug in pscheduler-batch: ZeroDivisionError: a/0"

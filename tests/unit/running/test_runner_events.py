@@ -23,6 +23,7 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Failure, IterationResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.runner import Runner
+from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -56,7 +57,7 @@ def watched(*jobs, server=None, interrupt=False) -> List[Any]:
 
     async def main() -> None:
         continue_if = ContinueIf(batch.data)
-        runner = Runner(server or Server(), Clock(sleep=lambda _: asyncio.sleep(0)), [].append, watch=events.append)
+        runner = Runner(server or Server(), Session(Clock(sleep=lambda _: asyncio.sleep(0)), emit=events.append))
         running = asyncio.ensure_future(runner.run(batch, plan_batch(batch, Transforms(batch)), continue_if.judge))
         if interrupt:
             for _ in range(10):

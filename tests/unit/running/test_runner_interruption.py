@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.runner import Runner
 from pscheduler_batch.running.submitter import CutShortError
+from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.pipeline import Transforms
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
@@ -72,7 +72,7 @@ def run(server, *jobs, end, judge=None, **options):
         return True
 
     async def main():
-        runner = Runner(server, Clock(), [].append, **options)
+        runner = Runner(server, Session(), **options)
         running = asyncio.ensure_future(runner.run(batch, plan_batch(batch, Transforms(batch)), judge or go_on))
         for _ in range(10):
             await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.session import Session
 from tests.support.wire import HOST, IDLE, VirtualClock
 
 
@@ -35,7 +36,7 @@ def test_each_side_has_an_address_of_its_own(assist_bind, bind):
     """The address for leads is not used towards the assist, nor the other way round."""
     exchange = Exchange()
     hosts = Hosts(HOST, HOST, lead_named=True, assist_bind=assist_bind, bind=bind)
-    submitter = Submitter(exchange, hosts, VirtualClock().clock, [].append)
+    submitter = Submitter(exchange, hosts, Session(VirtualClock().clock))
     asyncio.run(submitter.submit(Iteration(0, 0, "idle/0", timedelta(0), IDLE)))
 
     assert exchange.binds.pop("finding participants") == assist_bind

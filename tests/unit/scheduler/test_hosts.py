@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
+from pscheduler_batch.errors import BatchError
 from pscheduler_batch.scheduler.hosts import find_hosts, this_host
+from pscheduler_batch.settings import Settings
 
 HERE = {"PSCHEDULER_LOCALHOST": "here.example.net"}
 
@@ -52,14 +54,14 @@ def test_this_host_is_loopback_where_its_name_does_not_resolve(machine, error):
 def test_where_all_is_named_nothing_is_looked_up(machine):
     """Where names cannot be looked up at the moment, that takes long."""
     machine.setattr(socket, "getaddrinfo", unresolvable(AssertionError("looked up")))
-    hosts = find_hosts(lead="lead.example.net", environ={"PSCHEDULER_ASSIST": "assist.example.net"})
+    hosts = find_hosts(Settings(lead="lead.example.net"), environ={"PSCHEDULER_ASSIST": "assist.example.net"})
 
     assert (hosts.assist, hosts.lead) == ("assist.example.net", "lead.example.net")
 
 
 def test_without_options_all_is_this_host():
     """Nobody named a lead, so the error of a host without pScheduler can say so."""
-    hosts = find_hosts(environ=HERE)
+    hosts = find_hosts(Settings(), environ=HERE)
 
     assert (hosts.assist, hosts.lead, hosts.lead_named) == ("here.example.net", "here.example.net", False)
     assert (hosts.assist_bind, hosts.bind, hosts.only) == (None, None, None)
@@ -69,41 +71,41 @@ def test_the_assist_is_the_option_then_the_environment():
     """In this order."""
     environ = {**HERE, "PSCHEDULER_ASSIST": "env.example.net"}
 
-    assert find_hosts(assist="option.example.net", environ=environ).assist == "option.example.net"
-    assert find_hosts(environ=environ).assist == "env.example.net"
+    assert find_hosts(Settings(assist="option.example.net"), environ=environ).assist == "option.example.net"
+    assert find_hosts(Settings(), environ=environ).assist == "env.example.net"
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_the_assist_never_becomes_the_lead(how):
     """A measurement must not silently start from another place."""
     environ = {**HERE, "PSCHEDULER_ASSIST": "assist.example.net"} if how == "environment" else HERE
-    hosts = find_hosts(assist="assist.example.net" if how == "option" else None, environ=environ)
+    hosts = find_hosts(Settings(assist="assist.example.net" if how == "option" else None), environ=environ)
 
     assert (hosts.lead, hosts.lead_named) == ("here.example.net", False)
 
 
 def test_a_lead_that_is_named_is_the_lead():
     """And is known to be named."""
-    hosts = find_hosts(lead="lead.example.net", environ=HERE)
+    hosts = find_hosts(Settings(lead="lead.example.net"), environ=HERE)
 
     assert (hosts.assist, hosts.lead, hosts.lead_named) == ("here.example.net", "lead.example.net", True)
 
 
 def test_empty_options_are_none():
     """A script may give an option an empty variable."""
-    hosts = find_hosts(assist="", assist_bind="", lead="", bind="", environ=HERE)
+    hosts = find_hosts(Settings(assist="", assist_bind="", lead="", bind=""), environ=HERE)
 
-    assert hosts == find_hosts(environ=HERE)
+    assert hosts == find_hosts(Settings(), environ=HERE)
 
 
 def test_bind_addresses_are_options_then_the_environment():
     """The environment only has one for the assist."""
     environ = {**HERE, "PSCHEDULER_ASSIST_BIND": "192.0.2.9"}
 
-    assert find_hosts(assist_bind="192.0.2.1", bind="192.0.2.2", environ=environ).assist_bind == "192.0.2.1"
-    assert find_hosts(bind="192.0.2.2", environ=environ).assist_bind == "192.0.2.9"
-    assert find_hosts(bind="192.0.2.2", environ=environ).bind == "192.0.2.2"
-    assert find_hosts(environ=environ).bind is None
+    assert find_hosts(Settings(assist_bind="192.0.2.1", bind="192.0.2.2"), environ=environ).assist_bind == "192.0.2.1"
+    assert find_hosts(Settings(bind="192.0.2.2"), environ=environ).assist_bind == "192.0.2.9"
+    assert find_hosts(Settings(bind="192.0.2.2"), environ=environ).bind == "192.0.2.2"
+    assert find_hosts(Settings(), environ=environ).bind is None
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,10 @@ def test_bind_addresses_are_options_then_the_environment():
 )
 def test_hosts_may_be_written_in_any_way(given, netloc):
     """With and without a port, by name or address; in options and in the environment."""
-    hosts = find_hosts(assist=given, lead=given, environ=HERE)
+    hosts = find_hosts(Settings(assist=given, lead=given), environ=HERE)
 
     assert (hosts.assist, hosts.lead) == (netloc, netloc)
-    assert find_hosts(environ={"PSCHEDULER_ASSIST": given, "PSCHEDULER_LOCALHOST": given}).assist == netloc
+    assert find_hosts(Settings(), environ={"PSCHEDULER_ASSIST": given, "PSCHEDULER_LOCALHOST": given}).assist == netloc
 
 
 @pytest.mark.parametrize(
@@ -133,6 +135,6 @@ def test_hosts_may_be_written_in_any_way(given, netloc):
 def test_what_is_no_host_is_refused_by_name(given):
     """Before anything is sent."""
 
-    with pytest.raises(ValueError, match=r"no host|no IPv6") as caught:
-        find_hosts(lead=given, environ=HERE)
+    with pytest.raises(BatchError, match=r"no host|no IPv6") as caught:
+        find_hosts(Settings(lead=given), environ=HERE)
     assert given.strip("[]") in str(caught.value)

@@ -17,6 +17,7 @@ from pscheduler_batch.http.retry import RetryingExchange
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.session import Session
 from tests.support.retrying import NOON, Time
 
 ASSIST = "assist.example.net"
@@ -91,7 +92,7 @@ def run(
     servers = Servers(time, lead_of, takes)
     clock = Clock(time.now, time.sleep)
     exchange = RetryingExchange(servers, clock, [].append)
-    submitter = Submitter(exchange, Hosts(ASSIST, ASSIST, lead_named=True), clock, [].append, new_mark=None)
+    submitter = Submitter(exchange, Hosts(ASSIST, ASSIST, lead_named=True), Session(clock), new_mark=None)
     tasks = [{"test": {"type": "idle", "spec": {"number": n % different}}, "schedule": {}} for n in range(count)]
     iterations = [Iteration(0, n, f"a/{n}", timedelta(0), {**tasks[n], "reference": n}) for n in range(count)]
 

@@ -12,11 +12,11 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryingExchange
-from pscheduler_batch.http.shutdown import Shutdown
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import TURNS, Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Shutdown
 from tests.support.losing import MARKED
 from tests.support.wire import ONE_HOST
 
