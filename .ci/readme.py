@@ -3,7 +3,7 @@ Print the command that a section of README.md shows.
 
     readme.py "Run the tests"
 
-The section has one fenced block with one line in it, which works in a fresh clone as it stands.
+The first fenced block of the section has one line, a command that works in a fresh clone as it stands.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def find_command(text: str, title: str) -> str:
-    """Find the one line in the first fenced block of a section."""
+    """Return the only line of the first fenced block of a section."""
     section = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if section is None:
-        sys.exit(f"README.md has no section '## {title}'.")
+        sys.exit(f"README.md has no section '## {title}'")
     block = re.search(r"^```[a-z]*\n(.*?)^```$", section[1], re.MULTILINE | re.DOTALL)
     lines = block[1].replace("\\\n", "").splitlines() if block else []
     if len(lines) != 1:
-        sys.exit(f"The section '## {title}' of README.md needs a fenced block with one line first; it has {lines}.")
+        sys.exit(f"README.md: the first fenced block of '## {title}' must have one line, not {lines}")
     return lines[0]
 
 

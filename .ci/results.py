@@ -1,5 +1,5 @@
 """
-Check the output of a batch: JSON, with results, all of which succeeded.
+Check that the output of a batch is JSON with results, all of which succeeded.
 
     results.py FILE
 """
@@ -13,13 +13,13 @@ from typing import Any
 
 
 def count_successes(document: Any) -> int:
-    """Count the runs of a batch's output; the first that did not succeed ends the program."""
+    """Count the runs in the output of a batch; exit at the first that failed."""
     count = 0
     for job in document["jobs"]:
         for result in job["results"]:
             for run in result["runs"]:
                 if result.get("succeeded") is False or run["application/json"].get("succeeded") is not True:
-                    sys.exit(f"Job {job.get('label')!r} has a run that did not succeed: {json.dumps(run)[:500]}")
+                    sys.exit(f"job {job.get('label')!r} has a failed run: {json.dumps(run)[:500]}")
                 count += 1
     return count
 
@@ -29,7 +29,7 @@ if __name__ == "__main__":
     try:
         runs = count_successes(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        sys.exit(f"This is not the output of a batch ({type(error).__name__}: {error}):\n{text[:500]}")
+        sys.exit(f"not the output of a batch ({type(error).__name__}: {error}):\n{text[:500]}")
     if not runs:
-        sys.exit("The batch's output has no runs.")
+        sys.exit("the output has no runs")
     print(f"{runs} runs succeeded")
