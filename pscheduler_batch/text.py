@@ -123,6 +123,9 @@ def printable(text: str) -> str:
 
 HIDDEN = "(hidden)"
 
+# The name of an input that is not a file.
+STANDARD_INPUT = "standard input"
+
 # The most characters of a reason; the output has it whole.
 REASON_CUT_AT = 500
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Optional, Tu
 from pscheduler_batch.output.console import CommandError, read_input, show_warnings
 from pscheduler_batch.output.file_names import name_file, require_different
 from pscheduler_batch.settings import Settings
+from pscheduler_batch.text import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from pscheduler_batch.errors import Problem
@@ -59,7 +60,7 @@ class Options:
     @property
     def source(self) -> str:
         """What messages call the input."""
-        return "standard input" if self.input_file == "-" else self.input_file
+        return STANDARD_INPUT if self.input_file == "-" else self.input_file
 
     @property
     def submits(self) -> bool:

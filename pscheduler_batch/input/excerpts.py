@@ -1,79 +1,81 @@
 """
-Problems as text for people: each with the line of the input that it is about, and a caret under the place.
+Problems as text for people and editors: each with its line of the input, and a caret under the place.
 
-The first line of a problem is the one that it is known by, ``FILE: At /jobs/0 (line 3, column 5): …``; what stands
-under it is indented. Secrets in the shown lines are blotted out (ADR 18), and nothing gets through that a terminal
-would obey.
+The first line of a problem is complete in itself and has the form that editors and continuous integration know from
+compilers, ``FILE:LINE:COLUMN: error: POINTER: ...`` (ADR 45); the lines below it are indented. Secrets in excerpts are
+replaced by asterisks (ADR 18), and control characters by escapes.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
 from itertools import accumulate
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import WARNING, Change, Problem
+from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.positions import Lines, secret_spans, spans_between
 from pscheduler_batch.redaction import blot_secrets
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import STANDARD_INPUT, printable
 
-# How many columns of a line are shown; half of them are kept for either side of the place.
+# How many columns of a line are shown; half of them are reserved for either side of the place.
 _SHOWN = 120
-# How far before it a secret may begin whose end is shown, in text that is no JSON; what lies before does not matter.
+# In text that is not JSON: how far before the excerpt a secret may start that reaches into it.
 _CONTEXT = 100_000
-# How much of a pointer, and of all that is said in the first line, is shown: names in the input may be of any length.
+# The most characters of a pointer and of a whole line: names in the input may have any length.
 _LONGEST_POINTER = 200
-_LONGEST_HEAD = 1500
+_LONGEST_LINE = 1500
+
+# What stands in front of the line and the column for an input that is not a file.
+_NOT_FILES = {STANDARD_INPUT: "<stdin>", None: "<input>"}
 
 _INDENT = "    "
 
 
 def render_problems(problems: Iterable[Problem], *, text: Optional[str], source: Optional[str]) -> str:
     r"""
-    Write problems, and warnings, for the standard error.
+    Write errors and warnings for standard error.
 
     >>> text = '{"jobs": [5]}'
     >>> print(render_problems([Problem("/jobs/0", "found 5", 1, 11)], text=text, source="a.json"))
-    a.json: At /jobs/0 (line 1, column 11): found 5
+    a.json:1:11: error: /jobs/0: found 5
         {"jobs": [5]}
                   ^
+    >>> print(render_problems([Problem("/", "it is empty")], text="", source="standard input"))
+    <stdin>: error: it is empty
 
     Args:
-        problems: What is to be said, in this order.
-        text: The text of the input, where it came as text.
-        source: What the file is called.
+        problems: The errors and warnings, in the order of the output.
+        text: The text of the input, if it came as text.
+        source: The name of the file.
 
     Returns:
-        Lines without a newline behind the last one; "" for no problems. The first line of each problem says all that
-        there is to say, the indented ones under it show it. A warning's first line begins with "warning: ".
+        Lines without a final newline; "" for no problems.
     """
-    lines = None if text is None else _Text(text)
-    return "\n".join(line for problem in problems for line in _render(problem, lines, source))
-
-
-def render_warnings(warnings: Iterable[Problem], *, text: Optional[str], source: Optional[str]) -> str:
-    """
-    Write what is strange but not wrong; the parameters are those of :func:`render_problems`.
-
-    >>> print(render_warnings([Problem("/jobs", "there are no jobs")], text=None, source=None))
-    warning: At /jobs: there are no jobs
-    """
-    told = [replace(warning, severity=WARNING) for warning in warnings]
-    return render_problems(told, text=text, source=source)
+    excerpts = None if text is None else _Text(text)
+    return "\n".join(line for problem in problems for line in _render(problem, excerpts, source))
 
 
 def _render(problem: Problem, text: Optional[_Text], source: Optional[str]) -> Iterator[str]:
-    head, *more = str(replace(problem, where=printable(_short_pointer(problem.where)))).split("\n")
-    beginning = "warning: " if problem.severity == WARNING else ""
-    named = head if source is None else f"{source}: {head}"
-    yield _clip(printable(f"{beginning}{named}"))
-    # What has lines of its own shows the place already: of a script that does not compile, or of text that is no JSON.
+    reason, *more = problem.reason.split("\n")
+    yield _clip(printable(f"{_place(problem, source)}: {problem.severity}: {_pointer_words(problem)}{reason}"))
+    # A reason with several lines has its own excerpt: of a script that does not compile, or of text that is not JSON.
     yield from (_clip(printable(line)) for line in more)
     if not more and text is not None and problem.line is not None and problem.column is not None:
         yield from text.excerpt(problem.line, problem.column, problem.end_column)
     if problem.change is not None:
         yield from _render_change(problem.change)
+
+
+def _place(problem: Problem, source: Optional[str]) -> str:
+    name = _NOT_FILES.get(source) or source
+    return f"{name}" if problem.line is None else f"{name}:{problem.line}:{problem.column}"
+
+
+def _pointer_words(problem: Problem) -> str:
+    """Name the part of the input; its root needs no name."""
+    words = [] if problem.where == "/" else [_short_pointer(problem.where)]
+    words += [problem.during] if problem.during else []
+    return f"{', '.join(words)}: " if words else ""
 
 
 def _render_change(change: Change) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _short_pointer(where: str) -> str:
 
 
 def _clip(line: str) -> str:
-    return line if len(line) <= _LONGEST_HEAD else f"{line[:_LONGEST_HEAD]}…"
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 class _Text:

@@ -22,23 +22,22 @@ def print_error(message: str, *, program: str = PROGRAM) -> None:
 
 
 def show_problems(error: InputError, *, with_warnings: bool = True) -> None:
-    """Say what is wrong with a batch, and show where; what is strange comes first, as it may be the cause."""
+    """Print the errors of a batch with their places, after its warnings, which may name the cause."""
     if with_warnings:
         show_warnings(error.warnings, text=error.text, source=error.source)
     from pscheduler_batch.input.excerpts import render_problems  # noqa: PLC0415 - most batches are right
 
-    write_error(_named(render_problems(error.problems, text=error.text, source=error.source)))
+    write_error(render_problems(error.problems, text=error.text, source=error.source))
 
 
 def show_warnings(warnings: Iterable[Problem], *, text: Optional[str], source: Optional[str]) -> None:
-    """Say what is strange about a batch, and show where."""
+    """Print the warnings about a batch with their places."""
     warned = tuple(warnings)
     if not warned:
         return
-    from pscheduler_batch.input.excerpts import render_warnings  # noqa: PLC0415 - most batches have none
+    from pscheduler_batch.input.excerpts import render_problems  # noqa: PLC0415 - most batches have none
 
-    said = render_warnings(warned, text=text, source=source)
-    write_error(_named(said))
+    write_error(render_problems(warned, text=text, source=source))
 
 
 def write_error(text: str) -> None:
@@ -100,8 +99,3 @@ def read_input(input_file: str, *, what: str = "the batch", program: str = PROGR
 
         shown = printable(input_file) or "a file without a name"
         raise CommandError(f"cannot read {shown}: {error.strerror}") from error
-
-
-def _named(text: str) -> str:
-    """Name the program in each line that is not indented; the others show what it is about."""
-    return "\n".join(line if line.startswith(" ") else f"{PROGRAM}: {line}" for line in text.split("\n"))

@@ -24,49 +24,49 @@ def script(text):
 
 
 NOT_JSON = {
-    "not JSON": (b'{"jobs": [}', "line 1, column 11"),
+    "not JSON": (b'{"jobs": [}', "<stdin>:1:11: error: "),
     "empty": (b"", "empty"),
     "only white space": (b" \n ", "white space"),
-    "binary": (bytes(range(256)), "standard input"),
+    "binary": (bytes(range(256)), "<stdin>"),
     "UTF-16": ('{"jobs": []}'.encode("utf-16"), "UTF-16"),
     "Latin-1": ('{"jobs": [], "é": 1}'.encode("latin-1"), "UTF-8"),
-    "an array": (b"[]", "At /"),
-    "a string": (b'"jobs"', "At /"),
+    "an array": (b"[]", "<stdin>"),
+    "a string": (b'"jobs"', "<stdin>"),
     "not a number": (b'{"jobs": [], "x": NaN}', "NaN"),
-    "deep": (b'{"jobs": ' + b"[" * 100_000, "At /"),
+    "deep": (b'{"jobs": ' + b"[" * 100_000, "<stdin>"),
 }
 
 WRONG = {
     "no jobs": ({"global": {}}, "jobs"),
     "a misspelt name": (jobs(job(iteration=3)), '"iterations"'),
     "a misspelt name at the top": ({"job": []}, '"jobs"'),
-    "no task": (jobs({"label": "x"}), "At /jobs/0"),
-    "enabled as text": (jobs(job(enabled="true")), "At /jobs/0/enabled"),
-    "half an iteration": (jobs(job(iterations=2.5)), "At /jobs/0/iterations"),
-    "no iterations": (jobs(job(iterations=0)), "At /jobs/0/iterations"),
-    "less than none": (jobs(job(iterations=-1)), "At /jobs/0/iterations"),
-    "true iterations": (jobs(job(iterations=True)), "At /jobs/0/iterations"),
-    "iterations as text": (jobs(job(iterations="3")), "At /jobs/0/iterations"),
+    "no task": (jobs({"label": "x"}), "error: /jobs/0"),
+    "enabled as text": (jobs(job(enabled="true")), "error: /jobs/0/enabled"),
+    "half an iteration": (jobs(job(iterations=2.5)), "error: /jobs/0/iterations"),
+    "no iterations": (jobs(job(iterations=0)), "error: /jobs/0/iterations"),
+    "less than none": (jobs(job(iterations=-1)), "error: /jobs/0/iterations"),
+    "true iterations": (jobs(job(iterations=True)), "error: /jobs/0/iterations"),
+    "iterations as text": (jobs(job(iterations="3")), "error: /jobs/0/iterations"),
     "a backoff of months": (jobs(job(parallel=True, backoff="P1M")), "fixed length"),
-    "schema as text": (jobs(job(), schema="2"), "At /schema"),
-    "a schema to come": (jobs(job(), schema=4), "At /schema"),
+    "schema as text": (jobs(job(), schema="2"), "error: /schema"),
+    "a schema to come": (jobs(job(), schema=4), "error: /schema"),
     "a pair of a later schema": (jobs(job(continue_if=script("true"))), '"schema": 2'),
     "iterations of a later schema": (jobs(job(iterations=script("3")), schema=2), '"schema": 3'),
-    "a task without a type": (jobs(job(task={"test": {"spec": {}}})), "At /jobs/0/task/test"),
+    "a task without a type": (jobs(job(task={"test": {"spec": {}}})), "error: /jobs/0/task/test"),
     "a task with an unknown pair": (jobs(job(task={**task(), "tests": 1})), "tests"),
-    "a task transformed into a wrong one": (jobs(job(task_transform=script(".test = 5"))), "At /jobs/0/task"),
-    "a task transformed into no object": (jobs(job(task_transform=script("5"))), "At /jobs/0/task-transform"),
-    "a script that does not compile": (jobs(job(task_transform=script(".test |"))), "At /jobs/0/task-transform"),
+    "a task transformed into a wrong one": (jobs(job(task_transform=script(".test = 5"))), "error: /jobs/0/task"),
+    "a task transformed into no object": (jobs(job(task_transform=script("5"))), "error: /jobs/0/task-transform"),
+    "a script that does not compile": (jobs(job(task_transform=script(".test |"))), "error: /jobs/0/task-transform"),
     "a script that fails": (jobs(job(task_transform=script('error("why")'))), "why"),
-    "a script that gives nothing": (jobs(job(task_transform=script("empty"))), "At /jobs/0/task-transform"),
-    "a script that gives two values": (jobs(job(task_transform=script(".,."))), "At /jobs/0/task-transform"),
+    "a script that gives nothing": (jobs(job(task_transform=script("empty"))), "error: /jobs/0/task-transform"),
+    "a script that gives two values": (jobs(job(task_transform=script(".,."))), "error: /jobs/0/task-transform"),
     "a wrong transform for all": (
         jobs(job(), **{"global": {"transform-pre": script("{")}}),
-        "At /global/transform-pre",
+        "error: /global/transform-pre",
     ),
-    "iterations that are text": (jobs(job(iterations=script('"3"')), schema=3), "At /jobs/0/iterations"),
-    "a billion iterations": (jobs(job(iterations=1_000_000_000)), "At /jobs/0/iterations"),
-    "a continue-if that does not compile": (jobs(job(continue_if=script("(")), schema=2), "At /jobs/0/continue-if"),
+    "iterations that are text": (jobs(job(iterations=script('"3"')), schema=3), "error: /jobs/0/iterations"),
+    "a billion iterations": (jobs(job(iterations=1_000_000_000)), "error: /jobs/0/iterations"),
+    "a continue-if that does not compile": (jobs(job(continue_if=script("(")), schema=2), "error: /jobs/0/continue-if"),
     "the output of a batch": (jobs({**job(), "results": []}), "results"),
 }
 
@@ -101,12 +101,12 @@ def test_a_batch_that_is_wrong(ended, name):
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    """Each in a line that begins with the program and the file and has line and column."""
+    """Each on a line that begins with the file, the line and the column."""
     ended = run_batch(*NOWHERE, batch='{\n "jobs": [\n  {"task": 5},\n  {"task": {}, "enabled": 1}\n ]\n}')
 
     lines = ended.stderr.splitlines()
-    assert lines[0].startswith("pscheduler batch: standard input: At /jobs/0/task (line 3, column 12): ")
-    assert any("At /jobs/1/enabled (line 4, column 27)" in line for line in lines)
+    assert lines[0].startswith("<stdin>:3:12: error: /jobs/0/task: ")
+    assert any("<stdin>:4:27: error: /jobs/1/enabled" in line for line in lines)
 
 
 def test_no_secret_is_quoted():
@@ -141,7 +141,7 @@ def test_names_of_files_are_shown_as_they_can_be(name, shown):
         (("--assist", "no host/"), '"no host/" is no host'),
         (("--lead", "a:b"), '"a:b" is no host'),
         (("--ca-file", "missing.pem"), "missing.pem"),
-        (("--max-iterations", "2"), "At /jobs/0/iterations"),
+        (("--max-iterations", "2"), "error: /jobs/0/iterations"),
     ],
 )
 def test_options_that_cannot_be_used(arguments, said):

@@ -56,7 +56,7 @@ def test_every_way_to_look_at_a_batch_tells_warnings_beside_errors():
     for option in ("--check", "--plan", "--dry-run", "-v"):
         ended = run_batch(option, *NOWHERE, batch=batch)
 
-        assert (ended.status, ended.stderr.count("warning: standard input: At /schema (")) == (1, 1)
+        assert (ended.status, ended.stderr.count(": warning: /schema: ")) == (1, 1)
     assert "warning" not in run_batch("-q", *NOWHERE, batch=batch).stderr
 
 
@@ -93,9 +93,9 @@ def test_a_script_without_an_end_is_named():
     ended = check("--check-limit", "1", batch=batch)
 
     assert ended.status == 1
-    assert 'At /jobs/0/task-transform, iteration 0 of "x" (line 1, ' in ended.stderr
+    assert 'error: /jobs/0/task-transform, iteration 0 of "x": ' in ended.stderr
     assert "the script was not done after 1 s, which is the limit" in ended.stderr
-    assert "At /jobs/1/task/tool" in ended.stderr
+    assert "error: /jobs/1/task/tool" in ended.stderr
 
 
 @pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGTERM])
@@ -147,7 +147,7 @@ def test_the_servers_are_asked(pscheduler, there):
     ended = run_batch("--check-server", *there, batch=json.dumps(batch, indent=1), BETA="")
 
     assert (ended.status, ended.stdout) == (1, "")
-    assert "At /jobs/1/task/test/spec/duration (line " in ended.stderr
+    assert "error: /jobs/1/task/test/spec/duration: " in ended.stderr
     assert 'has no test "idel"; did you mean "idle"?' in ended.stderr
     assert {method for method, _ in pscheduler.state.requests} == {"GET"}
 

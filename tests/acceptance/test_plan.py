@@ -63,7 +63,7 @@ def test_a_plan_warns_of_a_setup_time_that_is_too_short():
     ended = run_batch("--plan", batch=SWEEP, BETA="")
 
     assert ended.status == 0
-    assert "warning: standard input: At /jobs/1/setup-time" in ended.stderr
+    assert ": warning: /jobs/1/setup-time" in ended.stderr
     assert '"PT35S"' in ended.stderr
 
 
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_a_batch_is_said_instead(options):
     ended = run_batch(*options, batch={"jobs": [job(iterations=-1)]}, BETA="")
 
     assert (ended.status, ended.stdout) == (1, "")
-    assert "At /jobs/0/iterations" in ended.stderr
+    assert "error: /jobs/0/iterations" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from pscheduler_batch.errors import Change, InputError, Problem
-from pscheduler_batch.input.excerpts import render_problems, render_warnings
+from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.loader import load_batch
 from tests.support.counting import calls_of
 
@@ -93,7 +93,7 @@ def test_a_name_of_any_length_makes_no_line_of_any_length():
     lines = rendered(json.dumps({"jobs": [{"task": {}, "x" * 10_000: 1}]}))
 
     assert max(map(len, lines)) < 600
-    assert lines[0].startswith("a.json: At /jobs/0/xxx")
+    assert lines[0].startswith("a.json:1:24: error: /jobs/0/xxx")
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_a_task_is_shown_before_and_after():
     said = render_problems([Problem("/jobs/0/task", "bad", change=change)], text=None, source="a.json")
 
     assert said.split("\n") == [
-        "a.json: At /jobs/0/task: bad",
+        "a.json: error: /jobs/0/task: bad",
         '    /test/spec before: {"a": 1}',
         '    /test/spec after:  {"a": 2}',
     ]
 
 
 def test_a_warning_says_that_it_is_one():
-    """In the first word of its line."""
+    """In the place of the word error."""
     batch = load_batch('{"jobs": []}', source="a.json")
-    said = render_warnings(batch.warnings, text=batch.text, source=batch.source)
+    said = render_problems(batch.warnings, text=batch.text, source=batch.source)
 
     assert said.split("\n") == [
-        "warning: a.json: At /jobs (line 1, column 10): there are no jobs, so nothing will be run",
+        "a.json:1:10: warning: /jobs: there are no jobs, so nothing will be run",
         '    {"jobs": []}',
         "             ^",
     ]

@@ -66,7 +66,7 @@ def test_warnings_do_not_make_a_batch_wrong():
 
     assert checked.valid
     assert render_summary(checked).endswith(": nothing is wrong, but there is 1 warning")
-    assert render_text(checked).startswith("warning: a.json: At /jobs/0/backoff (line 1, column ")
+    assert render_text(checked).startswith("a.json:1:142: warning: /jobs/0/backoff: ")
 
 
 def test_everything_is_told_at_once_in_the_order_of_the_input():

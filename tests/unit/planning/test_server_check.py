@@ -127,7 +127,7 @@ def test_a_specification_that_is_not_valid_is_told_at_the_place_that_the_server_
     checked = ask(Servers(**{"assist/is-valid": refusal}), {})
 
     assert render_text(checked).split("\n") == [
-        "a.json: At /jobs/0/task/test/spec/dest (line 9, column 15): the assist assist refuses this: 'a' is too short.",
+        "a.json:9:15: error: /jobs/0/task/test/spec/dest: the assist assist refuses this: 'a' is too short.",
         '          "dest": "a"',
         "                  ^^^",
     ]
