@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, List, Mapping, Optional, Tuple, Union
+from typing import Any, Iterator, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 
@@ -152,9 +152,12 @@ class Plan:
     warnings: Tuple[Problem, ...] = ()
 
     @property
-    def tasks(self) -> List[JSONObject]:
-        """The tasks of all iterations."""
-        return [iteration.task for job in self.jobs for iteration in job.iterations]
+    def private(self) -> Iterator[JSON]:
+        """All that may hold secrets: the task of each iteration, and what its transforms were given."""
+        for job in self.jobs:
+            yield from (iteration.task for iteration in job.iterations)
+            # The same object, as a rule, for all iterations of a job.
+            yield from {id(iteration.given): iteration.given for iteration in job.iterations}.values()
 
 
 @dataclass(frozen=True)

@@ -7,28 +7,27 @@ import threading
 import warnings
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import cache
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
-from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
+from pscheduler_batch.events import Event, Watch, watch_nothing
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal, NoJournal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
-from pscheduler_batch.model import JSON, Batch, JSONObject, Plan
+from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import Outcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
 from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_exchange
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from pscheduler_batch.session import Log, Session, log_nothing
+from pscheduler_batch.session import Log, Session
 from pscheduler_batch.settings import Settings
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -133,11 +132,9 @@ class AsyncBatchProcessor:
         Raises:
             BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
         """
-        log = log_nothing if debug is None else _unfailing(debug, "debug")
-        emit = self._watching(watch_nothing if watch is None else _unfailing(watch, "watch"), warn or log, plan)
-        session = Session(self._clock, log, emit)
+        session = self._session(plan, debug, watch, warn)
         hosts = find_hosts(self._settings, only=only)
-        log(f"assist {hosts.assist}, lead {hosts.lead}")
+        session.debug(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
             journal = self._open_journal(hosts, stack)
             exchange = open_exchange(self._settings, session, self._retry)
@@ -145,7 +142,7 @@ class AsyncBatchProcessor:
             mark = new_mark if self._mark else None
             submitter = Submitter(exchange, hosts, session, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
-            results = ResultStore(warn or log)
+            results = ResultStore(session.warn)
             runner = Runner(submitter, session, journal=journal, cancel=self._cancel, results=results)
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt))
@@ -153,23 +150,22 @@ class AsyncBatchProcessor:
             stack.push_async_callback(continue_if.aclose)
             return await runner.run(self.batch, plan, continue_if.judge)
 
-    def _watching(self, watch: Watch, warn: Log, plan: Plan) -> Watch:
-        """Return what is given the events of one run: the caller's callback, and what warns of late starts."""
-        # An estimate that fails must not cost the results of a batch either.
-        late_starts = _unfailing(LateStarts(warn, at_once=self._settings.max_connections).watch, "punctuality")
+    def _session(self, plan: Plan, debug: Optional[Log], watch: Optional[Watch], warn: Optional[Log]) -> Session:
+        """Make the session of one run; a callback that fails does not cost the results."""
+        session = Session(
+            self._clock,
+            log=debug and _unfailing(debug, "debug"),
+            watch=watch_nothing if watch is None else _unfailing(watch, "watch"),
+            warning=warn,
+            redactor=Redactor.of(plan.private),
+        )
+        late_starts = _unfailing(LateStarts(session.warn, at_once=self._settings.max_connections).watch, "punctuality")
 
-        @cache
-        def secrets() -> JSON:
-            return as_secret_pairs(find_secrets(plan.tasks))
-
-        def emit(event: Event) -> None:
-            if isinstance(event, RequestHeldUp) and event.reason is not None:
-                # It belongs to no iteration, so nobody else knows what is secret in it.
-                event = replace(event, reason=redact(event.reason, secrets()))
-            watch(event)
+        def watch_both(event: Event) -> None:
+            session.watch(event)
             late_starts(event)
 
-        return emit
+        return replace(session, watch=watch_both)
 
     def _compiled(self) -> Transforms:
         if self._transforms is None:

@@ -1,22 +1,35 @@
 """
-Keeping secrets out of messages.
+Taking secrets out of all text that leaves the program.
 
 The values of names that begin with ``_`` are secrets (ADR 18). They are in tasks, and a server that refuses a task
-may quote all of it (recording c14), so whatever is said about a task goes through :func:`redact`.
+may quote all of it (recording c14). Text is therefore redacted where it leaves the program:
+
+* :class:`~pscheduler_batch.session.Session`: the debug log, warnings, and the reasons in events,
+* :mod:`~pscheduler_batch.output.document` and :mod:`~pscheduler_batch.terminal.event_words`: the results,
+* :mod:`~pscheduler_batch.journal.sealing`: the journal,
+* :mod:`~pscheduler_batch.report.batch_report`: the reports,
+* :mod:`~pscheduler_batch.planning`: what is wrong with tasks, and what transforms made of them.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from math import isfinite
-from typing import AbstractSet, Any, Iterable, List, Mapping, Set, Tuple
+from typing import Any, FrozenSet, Iterable, List, Mapping, Set, Tuple
 
 from pscheduler_batch.model import JSON
 from pscheduler_batch.text import HIDDEN
 
-# The most characters that jq shows of a value in a message, with some to spare.
+# The most characters of a value that jq, or a message of ours, shows before it is cut short, with some to spare.
 CUT_AT = 60
+
+# How the rest of a text is marked that was cut short, by jq and by us.
+_CUTS = ("...", "…")
+
+# What is nested deeper is cut off in reports: it is not readable, and writing it could exhaust the stack.
+_DEEPEST = 100
 
 
 def find_secrets(value: JSON) -> Set[str]:
@@ -41,7 +54,7 @@ def find_secrets(value: JSON) -> Set[str]:
 
 def as_secret_pairs(secrets: Iterable[str]) -> JSON:
     """
-    Put secrets into a JSON value that holds nothing else, for :func:`redact`, which then need not look for them again.
+    Put secrets into a JSON value that holds nothing else, so that :func:`redact` finds them at once.
 
     >>> as_secret_pairs({"b", "a"})
     {'_': ['a', 'b']}
@@ -49,33 +62,113 @@ def as_secret_pairs(secrets: Iterable[str]) -> JSON:
     return {"_": sorted(secrets)}
 
 
+class Redactor:
+    """
+    Takes a set of secrets out of texts and JSON values.
+
+    >>> redactor = Redactor({"abc"})
+    >>> redactor.text("used abc"), redactor.value({"_key": "abc", "log": ["abc"], "_none": None})
+    ('used (hidden)', {'_key': '(hidden)', 'log': ['(hidden)'], '_none': None})
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """
+        Prepare to redact.
+
+        Args:
+            secrets: As :func:`find_secrets` finds them; taken when the first text comes.
+        """
+        self._given = secrets
+
+    @classmethod
+    def of(cls, values: Iterable[JSON]) -> Redactor:
+        """Make what takes out the secrets of JSON values; these are searched when the first text comes."""
+        return cls(secret for value in values for secret in find_secrets(value))
+
+    @cached_property
+    def _secrets(self) -> FrozenSet[str]:
+        return frozenset(self._given)
+
+    @cached_property
+    def _spellings(self) -> List[str]:
+        """All spellings, the longest first, so that a secret that is part of another leaves nothing of it."""
+        spellings = {spelling for secret in self._secrets for spelling in spellings_of(secret)}
+        return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+
+    def text(self, text: str, *, cut: bool = False) -> str:
+        """
+        Take the secrets out of a text, HTML included.
+
+        Args:
+            text: Any text.
+            cut: Whether secrets in it may have been cut short.
+        """
+        # A pattern of all the secrets of a $global, which may be a thousand, is slow.
+        there = [spelling for spelling in self._spellings if (spelling[0] if cut else spelling) in text]
+        return re.sub("|".join(_pattern(spelling, cut=cut) for spelling in there), HIDDEN, text) if there else text
+
+    def message(self, text: str) -> str:
+        """Take the secrets out of a message, with what is left of those in a value that was cut short."""
+        return self.text(text, cut=any(mark in text for mark in _CUTS))
+
+    def value(self, value: JSON, depth: int = 0) -> JSON:
+        """
+        Copy a JSON value without secrets.
+
+        What JSON does not have (NaN) becomes null, and what is nested very deep is cut off.
+        """
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, (Mapping, list, tuple)) and value and depth == _DEEPEST:
+            return "…"
+        if isinstance(value, Mapping):
+            return {self.text(str(name)): self._pair(str(name), inner, depth + 1) for name, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(inner, depth + 1) for inner in value]
+        return self._number(value)
+
+    def _pair(self, name: str, value: Any, depth: int) -> JSON:
+        if name.startswith("_"):
+            return None if value is None else HIDDEN
+        return self.value(value, depth)
+
+    def _number(self, value: Any) -> JSON:
+        if isinstance(value, float) and not isfinite(value):
+            return None
+        is_secret = self._secrets and not isinstance(value, bool) and str(value) in self._secrets
+        return HIDDEN if is_secret and value is not None else value
+
+
 def redact(text: str, value: JSON) -> str:
     """
-    Take the secrets of a JSON value out of a text about it.
+    Take the secrets of a JSON value out of a message about it.
 
     >>> redact("bad task {'_key': 'abc', 'n': 1}", {"_key": "abc"})
     "bad task {'_key': '(hidden)', 'n': 1}"
-
-    Args:
-        text: Such as a server's words about a task.
-        value: The task.
     """
-    # The longest first, so that a secret that is part of another leaves nothing of it.
-    forms = {shown for secret in find_secrets(value) for shown in spellings_of(secret)}
-    # jq cuts long values short, and ends them with dots; so what is left of a secret is looked for as well.
-    cut = "..." in text
-    # A $global may have a thousand secrets, and a pattern of them all takes long to make.
-    there = [form for form in forms if (form[0] if cut else form) in text]
-    patterns = [_pattern(form, cut=cut) for form in sorted(there, key=lambda form: (-len(form), form))]
-    return re.sub("|".join(patterns), HIDDEN, text) if patterns else text
+    return Redactor(find_secrets(value)).message(text)
+
+
+def without_secrets(value: JSON) -> JSON:
+    """
+    Copy a JSON value, with what is under names that begin with ``_`` hidden.
+
+    >>> without_secrets({"_key": "abc", "size": [1]})
+    {'_key': '(hidden)', 'size': [1]}
+    """
+    if isinstance(value, Mapping):
+        return {name: HIDDEN if name.startswith("_") else without_secrets(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_secrets(inner) for inner in value]
+    return value
 
 
 def spellings_of(secret: str) -> Set[str]:
     """
-    Say how a secret may be written.
+    Return every way in which a secret may be written.
 
-    As it is, in JSON, in JSON that is not confined to ASCII, by Python, in the query of a URL, each of these in HTML,
-    and what is left of them in a page or on a terminal: other blanks, and nothing that cannot be seen.
+    As it is, in JSON, in JSON beyond ASCII, by Python, in the query of a URL, each of these in HTML, and what a page or
+    a terminal leaves of them: other white space, and no invisible characters.
     """
     if secret.isascii() and secret.isalnum():
         return {secret}
@@ -91,12 +184,12 @@ def spellings_of(secret: str) -> Set[str]:
     return forms - {""}
 
 
-def _pattern(form: str, *, cut: bool) -> str:
-    """Write the pattern of a text that is whole, or, if asked for, cut short by dots."""
+def _pattern(spelling: str, *, cut: bool) -> str:
     if not cut:
-        return re.escape(form)
-    beginnings = "|".join(re.escape(form[:length]) for length in range(min(len(form) - 1, CUT_AT), 0, -1))
-    return rf"{re.escape(form)}|(?:{beginnings})(?=\.\.\.)" if beginnings else re.escape(form)
+        return re.escape(spelling)
+    beginnings = "|".join(re.escape(spelling[:end]) for end in range(min(len(spelling) - 1, CUT_AT), 0, -1))
+    ends = "|".join(map(re.escape, _CUTS))
+    return rf"{re.escape(spelling)}|(?:{beginnings})(?={ends})" if beginnings else re.escape(spelling)
 
 
 _TOKEN = re.compile(
@@ -153,7 +246,7 @@ def _secret_spans(text: str) -> List[Tuple[int, int]]:
 
 
 def _behind_value(tokens: List[re.Match[str]], index: int) -> int:
-    """Say where the value that begins at a token ends; one whose brackets are never closed ends with the text."""
+    """Return the index behind the value that starts at a token; unclosed brackets extend to the end of the text."""
     depth = 0
     while index < len(tokens):
         token = tokens[index].group()
@@ -162,63 +255,3 @@ def _behind_value(tokens: List[re.Match[str]], index: int) -> int:
         depth += (token in ("[", "{")) - (token in ("]", "}"))
         index += 1
     return index
-
-
-# Nobody reads what is nested deeper, and whoever writes it out need not fear for the depth of the stack.
-_DEEPEST = 100
-
-_CUT = "…"
-
-
-class Redactor:
-    """
-    Takes a set of secrets out of texts and JSON values.
-
-    >>> hider = Redactor({"abc"})
-    >>> hider.text("used abc"), hider.value({"_key": "abc", "log": ["abc"], "_none": None})
-    ('used (hidden)', {'_key': '(hidden)', 'log': ['(hidden)'], '_none': None})
-    """
-
-    def __init__(self, secrets: AbstractSet[str]) -> None:
-        """
-        Prepare to hide.
-
-        Args:
-            secrets: As :func:`~pscheduler_batch.redaction.find_secrets` finds them.
-        """
-        self._secrets = frozenset(secrets)
-        forms = {form for secret in secrets for form in spellings_of(secret)}
-        # The longest first, so that a secret that is part of another leaves nothing of it.
-        found = "|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))
-        self._find = re.compile(found) if found else None
-
-    def text(self, text: str) -> str:
-        """Hide the secrets in a text, HTML included."""
-        return text if self._find is None else self._find.sub(HIDDEN, text)
-
-    def value(self, value: JSON, depth: int = 0) -> JSON:
-        """
-        Copy a JSON value without secrets.
-
-        What JSON does not have (NaN) becomes null, and what is nested very deep is cut off.
-        """
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, (Mapping, list, tuple)) and value and depth == _DEEPEST:
-            return _CUT
-        if isinstance(value, Mapping):
-            return {self.text(str(name)): self._pair(str(name), inner, depth + 1) for name, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.value(inner, depth + 1) for inner in value]
-        return self._number(value)
-
-    def _pair(self, name: str, value: Any, depth: int) -> JSON:
-        if name.startswith("_"):
-            return None if value is None else HIDDEN
-        return self.value(value, depth)
-
-    def _number(self, value: Any) -> JSON:
-        if isinstance(value, float) and not isfinite(value):
-            return None
-        is_secret = self._secrets and not isinstance(value, bool) and str(value) in self._secrets
-        return HIDDEN if is_secret and value is not None else value

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any, Callable, Set
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Optional, Set
 
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
+from pscheduler_batch.redaction import Redactor
 
 # Is given a line of text.
 Log = Callable[[str], None]
-
-
-def log_nothing(_message: str) -> None:
-    """Do nothing; used where nobody reads the debug log."""
 
 
 class UnsentError(Exception):
@@ -68,16 +65,38 @@ async def _sleep(clock: Clock, seconds: float) -> None:
 @dataclass(frozen=True)
 class Session:
     """
-    One run of a batch, as far as all its steps share it.
+    One run of a batch, as far as all its steps share it; all that they report goes through it, without secrets.
 
     Attributes:
         clock: The time, and waiting for it.
-        debug: Is given each line of the debug log.
-        emit: Is given each event.
+        log: Is given each line of the debug log.
+        watch: Is given each event.
+        warning: Is given each line that a user should read at once; if None, these go to the debug log.
+        redactor: Takes out the secrets of the batch.
         shutdown: Whether the batch is being shut down early.
     """
 
     clock: Clock = field(default_factory=Clock)
-    debug: Log = log_nothing
-    emit: Watch = watch_nothing
+    log: Optional[Log] = None
+    watch: Watch = watch_nothing
+    warning: Optional[Log] = None
+    redactor: Redactor = field(default_factory=Redactor)
     shutdown: Shutdown = field(default_factory=Shutdown)
+
+    def debug(self, message: str) -> None:
+        """Write a line to the debug log."""
+        if self.log is not None:
+            self.log(self.redactor.message(message))
+
+    def warn(self, message: str) -> None:
+        """Print a line that a user should read at once, fit for a terminal, without the name of the program."""
+        if self.warning is None:
+            self.debug(message)
+        else:
+            self.warning(self.redactor.message(message))
+
+    def emit(self, event: Event) -> None:
+        """Report an event; of those that belong to an iteration, whoever prints them hides the secrets of its task."""
+        if isinstance(event, RequestHeldUp) and event.reason is not None:
+            event = replace(event, reason=self.redactor.message(event.reason))
+        self.watch(event)

@@ -168,12 +168,12 @@ def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
     import traceback  # noqa: PLC0415 - hardly ever needed
     from collections import Counter  # noqa: PLC0415 - as above
 
-    from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact  # noqa: PLC0415
+    from pscheduler_batch.redaction import Redactor  # noqa: PLC0415
 
-    secrets = as_secret_pairs(find_secrets(plan.tasks))
+    redactor = Redactor.of(plan.private)
     shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
     for text, times in shown.items():
-        write_error(redact(text, secrets).rstrip("\n"))
+        write_error(redactor.text(text).rstrip("\n"))
         if times > 1:
             write_error(f"The same happened {times:,} times.")
 

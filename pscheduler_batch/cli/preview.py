@@ -83,7 +83,7 @@ def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Pr
     from pscheduler_batch.session import Session  # noqa: PLC0415
 
     async def ask(only: Optional[str]) -> List[Problem]:
-        exchange = open_exchange(options.settings, Session(debug=partial(_debug, options)), RETRIES)
+        exchange = open_exchange(options.settings, Session(log=partial(_debug, options)), RETRIES)
         try:
             return await check_on_servers(questions, exchange, find_hosts(options.settings, only=only))
         finally:

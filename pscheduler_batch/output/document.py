@@ -58,13 +58,14 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     rendered: Dict[str, Any] = {JSON_FORMAT: run.formats.get(JSON_FORMAT)}
     if rendered[JSON_FORMAT] is None:
         failure = None if result.failure is None else result.failure.message
-        said = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
-        error = redact(said, result.iteration.private)
+        reason = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
+        error = redact(reason, result.iteration.private)
         rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
     for media_type in RENDERED_FORMATS:
         rendered[media_type] = run.formats.get(media_type)
     if run.failures:
-        rendered["errors"] = {media_type: failure.message for media_type, failure in run.failures.items()}
+        private = result.iteration.private
+        rendered["errors"] = {name: redact(failure.message, private) for name, failure in run.failures.items()}
     document = run.run.document
     rendered["run"] = {name: document[name] for name in DESCRIPTION if document.get(name) is not None}
     return rendered

@@ -16,7 +16,7 @@ from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.pointers import steps_of
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
 from pscheduler_batch.text import HIDDEN
 
 # How much of a task is shown; what is larger is narrowed down to the part in question.
@@ -153,17 +153,9 @@ def _shown(value: JSON, known: JSON) -> str:
 def _text(value: JSON, known: JSON) -> str:
     """Write a value without secrets, whether they are where they belong or were put elsewhere."""
     try:
-        return redact(json.dumps(_without_secrets(value), ensure_ascii=False), known)
+        return redact(json.dumps(without_secrets(value), ensure_ascii=False), known)
     except RecursionError:
         return "…"
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: HIDDEN if name.startswith("_") else _without_secrets(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_secrets(inner) for inner in value]
-    return value
 
 
 def _value_at(value: Any, steps: Sequence[str]) -> Any:

@@ -25,7 +25,6 @@ from pscheduler_batch.events import (
 )
 from pscheduler_batch.planning.planner import synchronized_start
 from pscheduler_batch.planning.timeline import enough_setup_time
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import label_words, shorten, time_words
 
 NONE = timedelta(0)
@@ -140,12 +139,11 @@ class _Job:
         if late * (host.accepted + 1) <= left:
             return None
         self._foreseen = True
-        name = shorten(redact(host.name, moved.iteration.private))
         return (
             f'job "{shorten(self._job.label)}": not all its tasks will be in by their start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "
-            f"submitted to {name}, which takes {_seconds(typical)} s for each, {self._at_once} at a time; "
-            f"the last one will be in about {max(late.total_seconds(), 1):,.0f} s late"
+            f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s for each, {self._at_once} at a "
+            f"time; the last one will be in about {max(late.total_seconds(), 1):,.0f} s late"
         )
 
     def _others(self, host: _Host) -> int:

@@ -44,7 +44,6 @@ from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.running.job_order import Measured, by_turns, side_by_side, tell_nobody
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError
 from pscheduler_batch.scheduler.api import is_final
@@ -315,8 +314,7 @@ class Runner:
     def _broken_down(self, result: IterationResult, bug: BaseException) -> IterationResult:
         """Say of an iteration that a bug came in its way; what had been obtained stays."""
         self._bugs.append(bug)
-        said = redact(f"{type(bug).__name__}: {bug}", result.iteration.private)
-        message = f"this is a bug in pscheduler-batch: {said}"
+        message = f"this is a bug in pscheduler-batch: {type(bug).__name__}: {bug}"
         return replace(result, failure=Failure(message, "running the iteration", ""))
 
     async def _wait_out(self, iteration: Iteration, began: datetime) -> None:

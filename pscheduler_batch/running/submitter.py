@@ -20,7 +20,6 @@ from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.first_run import FirstRunFinder, Posted
 from pscheduler_batch.scheduler.hosts import Hosts
@@ -166,15 +165,15 @@ class Submitter:
         try:
             await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
-            message = redact(str(error), iteration.private)
+            message = str(error)
             self._debug(f"{iteration.label}: failed: {message}")
             doing, url = (error.doing, error.url) if isinstance(error, SchedulerError) else (DOING, "")
             progress.keep(failure=Failure(message, doing, url))
         except asyncio.CancelledError as error:
-            raise CutShortError(_conceal_failures(progress.result), submitted=progress.submitted) from error
+            raise CutShortError(progress.result, submitted=progress.submitted) from error
         except Exception as bug:
-            raise BrokenDownError(_conceal_failures(progress.result), submitted=progress.submitted) from bug
-        return _conceal_failures(progress.result)
+            raise BrokenDownError(progress.result, submitted=progress.submitted) from bug
+        return progress.result
 
     async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:
         iteration = progress.result.iteration
@@ -295,7 +294,7 @@ class Submitter:
         try:
             await self._poster.cancel(result.task_href or "")
         except SchedulerError as error:
-            self._debug(f"{result.iteration.label}: {redact(str(error), result.iteration.private)}")
+            self._debug(f"{result.iteration.label}: {error}")
         else:
             self._note_gone(result.iteration, CANCELED)
 
@@ -304,7 +303,7 @@ class Submitter:
         try:
             was_there = await self._poster.cancel_abandoned(posting)
         except SchedulerError as error:
-            self._debug(f"{posting.iteration.label}: {redact(str(error), posting.iteration.private)}")
+            self._debug(f"{posting.iteration.label}: {error}")
         else:
             self._note_gone(posting.iteration, CANCELED if was_there else NEVER_POSTED)
 
@@ -332,16 +331,3 @@ def _by_our_clock(time: Optional[datetime], offset: timedelta) -> Optional[datet
         return None if time is None else time - offset
     except OverflowError:
         return None
-
-
-def _conceal_failures(result: IterationResult) -> IterationResult:
-    """Take the secrets of the task out of what servers said when they refused a format or ended a test."""
-
-    def concealed(failure: Failure) -> Failure:
-        return replace(failure, message=redact(failure.message, result.iteration.private))
-
-    runs = tuple(
-        replace(run, failures={media_type: concealed(failure) for media_type, failure in run.failures.items()})
-        for run in result.runs
-    )
-    return replace(result, runs=runs, failure=result.failure and concealed(result.failure))

@@ -18,7 +18,6 @@ from pscheduler_batch.http.request_slots import Purpose, Slots
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Iteration, JSONObject
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import decipher_hrefs, decipher_task_href, marked_tasks_url, tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import mark_pattern
@@ -153,8 +152,7 @@ class Poster:
             raise _with_hint(error, hint) from error
         if not _is_lost(error):
             return await self._demand_kept(lead, mark, error)
-        said = redact(str(error), iteration.private)
-        self._tell(f"{iteration.label}: {said}; looking for the task by its mark")
+        self._tell(f"{iteration.label}: {error}; looking for the task by its mark")
         return None
 
     async def _post_once(self, lead: str, task: JSONObject) -> str:

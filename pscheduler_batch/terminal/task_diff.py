@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
 from pscheduler_batch.text import HIDDEN, printable
 
 # Up to so many iterations, every change of a batch is told.
@@ -226,20 +226,12 @@ def _value(value: JSON, path: Path, secrets: JSON) -> str:
     """Write a value as JSON without secrets, of a large one the beginning."""
     if value is NOTHING or is_secret(path):
         return HIDDEN
-    return _clean(json.dumps(_without_secrets(value), ensure_ascii=False), secrets)
+    return _clean(json.dumps(without_secrets(value), ensure_ascii=False), secrets)
 
 
 def _clean(text: str, secrets: JSON) -> str:
     """Make a text fit to be shown; what is secret is taken out first, as a part of it would not be found."""
     return _shorten(printable(redact(text, secrets)), SHOWN)
-
-
-def _without_secrets(value: JSON) -> Any:
-    if isinstance(value, Mapping):
-        return {name: HIDDEN if name.startswith("_") else _without_secrets(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_secrets(inner) for inner in value]
-    return value
 
 
 def _task_before(job: Job, number: int) -> JSONObject:

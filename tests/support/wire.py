@@ -26,6 +26,7 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.model import Iteration, IterationResult
+from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
@@ -225,7 +226,11 @@ def submit_all(
     async def run() -> List[IterationResult]:
         exchange = Exchange(max_connections=max_connections)
         submitter = Submitter(
-            exchange, hosts, Session(wire.clock.clock, lines.append, watch), patience, new_mark=new_mark
+            exchange,
+            hosts,
+            Session(wire.clock.clock, lines.append, watch, redactor=Redactor.of(item.private for item in iterations)),
+            patience,
+            new_mark=new_mark,
         )
         try:
             running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)

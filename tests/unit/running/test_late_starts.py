@@ -12,7 +12,9 @@ import pytest
 
 from pscheduler_batch.events import POSTED, POSTING, WAITING, Event, Interrupted, IterationEnded, JobBegan
 from pscheduler_batch.planning.planner import begin_job
+from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
+from pscheduler_batch.session import Session
 from tests.support.happenings import Happenings, after
 
 HOST = "ps.example.net"
@@ -98,9 +100,13 @@ def said_of(*events: Event) -> Said:
     """Give what is said of events, and when."""
     said: Said = []
     now = [after(0)]
-    punctuality = LateStarts(
-        lambda warning: said.append(((now[0] - after(0)).total_seconds(), warning)), at_once=AT_ONCE
+    session = Session(
+        warning=lambda warning: said.append(((now[0] - after(0)).total_seconds(), warning)),
+        redactor=Redactor.of(
+            iteration.task for event in events if isinstance(event, JobBegan) for iteration in event.plan.iterations
+        ),
     )
+    punctuality = LateStarts(session.warn, at_once=AT_ONCE)
     for event in events:
         now[0] = event.at
         punctuality.watch(event)

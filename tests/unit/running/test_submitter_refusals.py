@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from pscheduler_batch.output.document import render_result
+from pscheduler_batch.output.document import error_of, render_result
 from pscheduler_batch.scheduler.hosts import Hosts
 from tests.support.wire import HOST, IDLE, submit
 
@@ -17,12 +17,14 @@ THIS_HOST = Hosts(HOST, "this.example.net", lead_named=False)
 
 
 def failure(wire, asked, *replies, **options) -> str:
-    """Submit with other replies to one request; give the failure's message."""
+    """Submit with other replies to one request, and return the failure as the output shows it."""
     server = wire()
     server.changed[asked] = list(replies)
     result = submit(server, **options)
     assert result.failure is not None
-    return result.failure.message
+    error = error_of(result)
+    assert error is not None
+    return error
 
 
 @pytest.mark.parametrize(
