@@ -76,8 +76,8 @@ def _report(output_file: str, output: Optional[str], form: str) -> None:
     from pscheduler_batch.output.console import read_input  # noqa: PLC0415 - as above
     from pscheduler_batch.output.destination import Destination  # noqa: PLC0415 - as above
     from pscheduler_batch.output.file_names import name_file  # noqa: PLC0415 - --help does not need it
-    from pscheduler_batch.report.batch_report import report_of  # noqa: PLC0415 - as above
-    from pscheduler_batch.report.reading import read_output  # noqa: PLC0415 - as above
+    from pscheduler_batch.report.document_rows import report_of  # noqa: PLC0415 - as above
+    from pscheduler_batch.report.output_reader import read_output  # noqa: PLC0415 - as above
     from pscheduler_batch.report.rendering import render_report  # noqa: PLC0415 - as above
 
     source = "standard input" if output_file == "-" else output_file

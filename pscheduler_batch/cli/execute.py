@@ -185,7 +185,7 @@ def _conclude(
     wants_summary = _wants_summary(options, outcome)
     if not (reports or wants_summary):
         return
-    from pscheduler_batch.report.batch_report import report_of_texts  # noqa: PLC0415
+    from pscheduler_batch.report.document_rows import report_of_texts  # noqa: PLC0415
     from pscheduler_batch.report.rows import MOST_CHARACTERS  # noqa: PLC0415
 
     results, room = outcome.results, MOST_CHARACTERS if reports else 0

@@ -113,7 +113,7 @@ def _show_plan(options: Options) -> None:
 
             tell_warnings(options, batch, setup_problems(batch, plan))
             now = datetime.now(timezone.utc).astimezone()
-            print_text(plan_text(batch, plan, stream=sys.stdout, begin=now))
+            print_text(plan_text(batch, plan, stream=sys.stdout, start=now))
         elif options.diff:
             from pscheduler_batch.terminal.task_diff import difference_lines  # noqa: PLC0415
 

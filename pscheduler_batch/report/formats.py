@@ -26,10 +26,10 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "html": Format("pscheduler_batch.report.html:HtmlReport", (".html", ".htm"), "jinja2"),
-    "text": Format("pscheduler_batch.report.text:TextReport", (".txt",)),
-    "csv": Format("pscheduler_batch.report.csv_rows:CsvReport", (".csv",)),
-    "junit": Format("pscheduler_batch.report.junit:JunitReport", (".xml",)),
+    "html": Format("pscheduler_batch.report.html_report:HtmlReport", (".html", ".htm"), "jinja2"),
+    "text": Format("pscheduler_batch.report.text_report:TextReport", (".txt",)),
+    "csv": Format("pscheduler_batch.report.csv_report:CsvReport", (".csv",)),
+    "junit": Format("pscheduler_batch.report.junit_report:JunitReport", (".xml",)),
 }
 DEFAULT_FORMAT = "html"
 

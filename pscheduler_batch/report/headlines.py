@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSON
+from pscheduler_batch.report.formatting import BITS, MILLISECONDS, figure_words, is_number
 from pscheduler_batch.report.rows import Figure
-from pscheduler_batch.report.words import BITS, MILLISECONDS, figure_words, is_number
 from pscheduler_batch.text import number_words, short_duration
 
 # What a result of latency counts its packets in, where the task does not say: seconds, pScheduler's own default.

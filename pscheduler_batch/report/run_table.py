@@ -1,36 +1,26 @@
-"""
-Tables for terminals and text files that fit into any width, and what is said below them.
-
-What a cell holds has been made harmless before (:mod:`~pscheduler_batch.report.words`). Where the columns do not fit
-side by side, those that matter least are left out, and what still does not fit is cut; a cell may have an end that is
-never cut, such as the number of an iteration.
-"""
+"""The runs or jobs of a batch as a table of text, with the reasons for failures and the totals below it."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
+from rich.text import Text
+
+from pscheduler_batch.report.formatting import duration_words, figure_words, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
-from pscheduler_batch.report.words import duration_words, figure_words, one_line
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-# How many labels are named with a reason, and how many reasons, and how much of each.
+# How many labels are named with a reason, how many reasons are given, and the most characters of each.
 NAMED = 4
-
 REASONS = 20
-
 LONGEST_REASON = 1000
 
-# A host with a port, which an IPv6 address without brackets has not.
+# A host with a port, which an IPv6 address without brackets cannot have.
 _WITH_PORT = re.compile(r"([^:]+|\[.*\]):[0-9]+")
 
 SUCCEEDED_STYLE = "green"
-
 FAILED_STYLE = "bold red"
 
 
@@ -60,9 +50,7 @@ def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
 
 
 def failure_lines(failed: Sequence[Row]) -> List[Text]:
-    """Say why runs failed; those that failed for the same reason are taken together."""
-    from rich.text import Text  # noqa: PLC0415 - it takes time to import
-
+    """Write why runs failed; those that failed for the same reason share a line."""
     by_reason: Dict[str, List[Row]] = {}
     for row in failed:
         by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), []).append(row)
@@ -78,7 +66,7 @@ def failure_lines(failed: Sequence[Row]) -> List[Text]:
 
 
 def totals_line(account: BatchReport) -> str:
-    """Say in one line what became of a batch, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
+    """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
     count, failed = len(account.rows), len(account.failed)
     said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
     parts = [said if count else "no runs"]
@@ -89,7 +77,7 @@ def totals_line(account: BatchReport) -> str:
         more = f" and {len(account.unrun) - NAMED:,} more" if len(account.unrun) > NAMED else ""
         parts.append(f"not run: {names}{more}")
     if account.error is not None:
-        parts.append("the batch ended before its time")
+        parts.append("the batch ended early")
     return "; ".join(parts)
 
 
@@ -99,7 +87,7 @@ def _label_cell(row: Row, *, several: bool) -> Cell:
 
 
 def _path_cell(row: Row) -> Cell:
-    """Cut the lead rather than the destination, as it is the same more often, and its port first."""
+    """Cut the lead rather than the destination, as it differs less often, and its port first."""
     lead, destination = one_line(row.lead, WIDEST), one_line(row.destination, WIDEST)
     with_port = _WITH_PORT.fullmatch(lead)
     host = with_port[1] if with_port else lead
@@ -110,7 +98,7 @@ def _path_cell(row: Row) -> Cell:
 
 
 def _result_words(row: Row) -> str:
-    """Give the headline; what failed without one has its reason below the table."""
+    """Return the headline; a failed run without figures has its reason below the table instead."""
     if not row.succeeded and not row.figures:
         return ""
     late = "" if row.late is None else f", {short_duration(row.late.total_seconds())} late"
@@ -118,7 +106,7 @@ def _result_words(row: Row) -> str:
 
 
 def _range_words(rows: Sequence[Row]) -> str:
-    """Say between which values the figures of runs lie."""
+    """Write the range of each figure of some runs."""
     ranges: Dict[str, List[int]] = {}
     figures = [figure for row in rows for figure in row.figures]
     for number, figure in enumerate(figures):

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import groupby
-from typing import TYPE_CHECKING, List, Mapping, Optional, Sequence, TextIO, Union
+from typing import List, Mapping, Optional, Sequence, TextIO, Union
+
+from rich.text import Text
 
 from pscheduler_batch.model import JSONObject
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
-from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, render_lines, width_of
-from pscheduler_batch.terminal.table import make_table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, width_of
+from pscheduler_batch.terminal.table import render_lines, table_lines
 
 # With more runs or jobs than this, each one is not shown any more.
 MANY = 50
@@ -69,16 +68,16 @@ def summary_of(account: BatchReport, *, width: int, color: bool = False) -> str:
         color: Whether there are colors.
     """
     width = min(max(width, 1), GREATEST_WIDTH)
-    parts: List[RenderableType] = []
+    parts: List[Text] = []
     if len(account.rows) <= MANY:
-        parts += [make_table(row_columns(account.rows), width)] if account.rows else []
+        parts += table_lines(row_columns(account.rows), width) if account.rows else []
     else:
         jobs = [list(rows) for _, rows in groupby(account.rows, key=lambda row: row.job)]
         shown = _most_telling(jobs)
-        parts.append(make_table(job_columns(shown), width))
-        parts += [f"and {len(jobs) - len(shown):,} more jobs"] if len(jobs) > len(shown) else []
+        parts += table_lines(job_columns(shown), width)
+        parts += [Text(f"and {len(jobs) - len(shown):,} more jobs")] if len(jobs) > len(shown) else []
     parts += failure_lines(account.failed)
-    return render_lines([*parts, totals_line(account)], width, color=color)
+    return render_lines([*parts, Text(totals_line(account))], width, color=color)
 
 
 def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:

@@ -14,7 +14,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
 
 from pscheduler_batch.events import Event, Interrupted
 from pscheduler_batch.terminal.event_words import PREFIX
-from pscheduler_batch.terminal.frames import Frames, rows_for
+from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts
 from pscheduler_batch.terminal.screen import Screen
 from pscheduler_batch.text import printable

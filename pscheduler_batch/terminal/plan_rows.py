@@ -1,23 +1,24 @@
 """
-What a plan looks like in rows: a row for each iteration, fewer for jobs with many of them.
+The rows of a plan: one for each iteration, fewer for jobs with many of them.
 
-Pure values and their words; how they fit a terminal is :mod:`pscheduler_batch.terminal.plan_view`'s matter.
+They hold values and words; :mod:`pscheduler_batch.terminal.plan_view` fits them to a terminal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import find_secrets, redact
 from pscheduler_batch.scheduler.tasks import Length, destination_of
 from pscheduler_batch.text import HIDDEN, list_names, printable, two_units
 
-# A job with more iterations than this is summarized, and the first so many of its iterations are shown, and the last.
+# A job with more iterations than this is summarized: the first few of its iterations are shown, and the last.
 MOST_ITERATIONS = 40
 FIRST_ITERATIONS = 3
 
@@ -25,11 +26,11 @@ FIRST_ITERATIONS = 3
 LARGE_BATCH = 200
 MOST_IN_LARGE_BATCH = 5
 
-# A batch with more jobs than this is summarized, and the first so many of them are shown, and the last.
+# A batch with more jobs than this is summarized: the first few of them are shown, and the last.
 MOST_JOBS = 60
 FIRST_JOBS = 20
 
-# How many of the places that vary are told.
+# How many of the places that vary are named.
 MOST_PLACES = 4
 
 UNKNOWN = "?"
@@ -45,16 +46,16 @@ class PlanRow:
 
     Attributes:
         label: The label of the job; empty in a row that stands for many iterations.
-        number: What is put behind it, such as "/3"; in a row for many, "... 985 more ...".
+        number: What follows it, such as "/3"; in a row for many iterations, "... 985 more ...".
         test: The type of the test.
-        destination: What is measured to; empty where the task does not say.
-        posted: When the task is posted.
-        starts: When the run starts.
-        lasts: For how long.
-        begin: When the task is posted, for a bar.
-        start: When the run starts, for a bar.
-        end: When it ends.
-        known: Whether all of the lengths are known.
+        destination: The destination of the measurement; empty where the task does not name one.
+        posted: When the task is posted, in words.
+        starts: When the run starts, in words.
+        lasts: The duration of the run, in words.
+        begin: When the task is posted.
+        start: When the run starts.
+        end: When the run ends.
+        known: Whether all durations are known.
     """
 
     label: str
@@ -75,7 +76,7 @@ def shown_jobs(timeline: Timeline) -> Tuple[Tuple[JobTimes, ...], int]:
     Choose the jobs that are shown.
 
     Returns:
-        They, and how many are left out before the last one.
+        The jobs, and how many are left out before the last one.
     """
     jobs = timeline.jobs
     if len(jobs) <= MOST_JOBS:
@@ -84,17 +85,17 @@ def shown_jobs(timeline: Timeline) -> Tuple[Tuple[JobTimes, ...], int]:
 
 
 def most_iterations(timeline: Timeline) -> int:
-    """Say how many iterations a job may have to be shown with all of them."""
+    """Return the most iterations that a job may have to be shown with all of them."""
     return MOST_ITERATIONS if timeline.count <= LARGE_BATCH else MOST_IN_LARGE_BATCH
 
 
 def rows_of(times: JobTimes, most: int = MOST_ITERATIONS) -> Tuple[PlanRow, ...]:
     """
-    Make the rows of a job: of each iteration, or of the first few, of all the others, and of the last one.
+    Make the rows of a job: one for each iteration, or the first few, one for all the others, and the last.
 
     Args:
         times: The job.
-        most: How many iterations it may have to be shown with all of them.
+        most: The most iterations that it may have to be shown with all of them.
     """
     if len(times.iterations) <= most:
         return tuple(_row(times, iteration) for iteration in times.iterations)
@@ -104,7 +105,7 @@ def rows_of(times: JobTimes, most: int = MOST_ITERATIONS) -> Tuple[PlanRow, ...]
 
 
 def job_row(times: JobTimes) -> PlanRow:
-    """Make one row of a whole job, with times counted from the batch's begin; its words are empty."""
+    """Make one row for a whole job, with times relative to the start of the batch and without words."""
     start = min((iteration.starts for iteration in times.iterations), default=times.begins)
     known = all(iteration.length is not None for iteration in times.iterations)
     label = printable(times.job.label[:_LONGEST_TEXT])
@@ -112,7 +113,7 @@ def job_row(times: JobTimes) -> PlanRow:
 
 
 def job_words(times: JobTimes) -> str:
-    """Say in a line what a job does and how long it takes at least."""
+    """Describe a job in one line, with its minimum duration."""
     job, count = times.job, len(times.iterations)
     if not job.enabled:
         return "not enabled"
@@ -122,7 +123,7 @@ def job_words(times: JobTimes) -> str:
     if job.parallel and job.backoff and count > 1:
         words += f", posted {two_units(job.backoff)} apart"
     if times.start is not None:
-        words += f", start at {clock(times.start)}" + (" together" if count > 1 else "")
+        words += f", start at {time_offset(times.start)}" + (" together" if count > 1 else "")
     words += f", at least {two_units(times.ends - times.begins)}"
     slips = [iteration.slip for iteration in times.iterations if iteration.slip]
     if slips:
@@ -134,49 +135,31 @@ def job_words(times: JobTimes) -> str:
 
 def varying_words(times: JobTimes) -> str:
     """
-    Say what varies between the tasks of a job.
+    Describe what varies between the tasks of a job.
 
-    Numbers are told with the smallest and the largest, texts with how many there are.
+    Numbers are given as a range, anything else as a count of different values.
     """
     tasks = list({id(found.iteration.task): found.iteration.task for found in times.iterations}.values())
-    varying = varying_places(tasks)
+    varying: Dict[Path, Dict[str, JSON]] = {}
+    for values in varied_values(tasks):
+        for path, value in values.items():
+            varying.setdefault(path, {})[f"{type(value).__name__} {value}"] = value
     if not varying:
-        return "all of them have the same task"
+        return "all tasks are the same"
     secrets = find_secrets(tasks)
-    shown = [f"{pointer(path)} {_range(path, values, secrets)}" for path, values in varying[:MOST_PLACES]]
-    others = len(varying) - len(shown)
-    if others:
-        shown.append(f"{others:,} other place{'s' if others > 1 else ''}")
+    shown = [f"{pointer(path)} {_range(path, list(varying[path].values()), secrets)}" for path in varying]
+    others = len(shown) - MOST_PLACES
+    if others > 0:
+        shown[MOST_PLACES:] = [f"{others:,} other place{'s' if others > 1 else ''}"]
     return printable(f"varying: {list_names(shown)}")
 
 
-def varying_places(tasks: Sequence[JSONObject]) -> Tuple[Tuple[Path, Tuple[JSON, ...]], ...]:
+def time_offset(moment: timedelta) -> str:
     """
-    Find the numbers and texts that are not the same in all tasks.
+    Write a time relative to the start of a batch.
 
-    >>> varying_places([{"a": 1, "b": 2}, {"a": 1, "b": 3}])
-    ((('b',), (2, 3)),)
-
-    Returns:
-        Each place with its different values in order of appearance; a task that has nothing there adds none.
-    """
-    found: Dict[Path, Dict[str, JSON]] = {}
-    counts: Dict[Path, int] = {}
-    different = {id(task): task for task in tasks}.values()
-    for task in different:
-        for path, value in _leaves(task):
-            found.setdefault(path, {}).setdefault(f"{type(value).__name__} {value}", value)
-            counts[path] = counts.get(path, 0) + 1
-    varying = (path for path, values in found.items() if len(values) > 1 or counts[path] < len(different))
-    return tuple((path, tuple(found[path].values())) for path in varying)
-
-
-def clock(moment: timedelta) -> str:
-    """
-    Write a time since the begin of a batch.
-
-    >>> clock(timedelta(seconds=75)), clock(timedelta(days=1, seconds=3)), clock(timedelta(seconds=0.5))
-    ('1:15', '1d 00:00', '0:00.5')
+    >>> [time_offset(timedelta(seconds=seconds)) for seconds in (75, 86403, 0.5)]
+    ['1:15', '1d 00:00', '0:00.5']
     """
     tenths = round(moment.total_seconds() * 10)
     minutes, rest = divmod(tenths, 600)
@@ -211,8 +194,8 @@ def _row(times: JobTimes, iteration: IterationTimes) -> PlanRow:
         number=f"/{number}",
         test=_test_of(task),
         destination=_destination(task),
-        posted=f"after /{number - 1}" if follows else clock(iteration.posted),
-        starts=clock(iteration.starts) + (" late" if iteration.late else ""),
+        posted=f"after /{number - 1}" if follows else time_offset(iteration.posted),
+        starts=time_offset(iteration.starts) + (" late" if iteration.late else ""),
         lasts=_length_words(iteration.length),
         begin=iteration.posted,
         start=iteration.starts,
@@ -265,15 +248,3 @@ def _range(path: Path, values: Sequence[JSON], secrets: Set[str]) -> str:
     if ends:
         return " to ".join(f"{number:,}" for number in ends)
     return f"({len(values):,} different value{'s' if len(values) > 1 else ''})"
-
-
-def _leaves(value: JSON) -> Iterator[Tuple[Path, JSON]]:
-    stack: List[Tuple[Path, JSON]] = [((), value)]
-    while stack:
-        path, item = stack.pop()
-        if isinstance(item, Mapping):
-            stack += [((*path, name), item[name]) for name in reversed(item)]
-        elif isinstance(item, (list, tuple)):
-            stack += [((*path, number), item[number]) for number in reversed(range(len(item)))]
-        else:
-            yield path, item

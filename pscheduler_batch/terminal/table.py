@@ -1,20 +1,29 @@
-"""One table that fits any width."""
+"""
+Text for a terminal: tables that fit any width, and lines that are wrapped.
+
+Where the columns of a table do not fit side by side, the least important ones are left out, and the rest is cut. The
+end of a cell, such as the number of an iteration, is never cut. Texts must have been made printable before.
+"""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Sequence, Tuple
+from typing import Iterable, List, Sequence, Tuple
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
 
 GAP = 2
 
 # Fewer characters of a host say nothing.
 LEAST_OF_HOST = 5
 
-# No cell is wider, however wide the terminal.
+# Usually no cell is wider, however wide the terminal.
 WIDEST = 100
+
+ELLIPSIS = "…"
 
 
 @dataclass(frozen=True)
@@ -24,10 +33,10 @@ class Cell:
 
     Attributes:
         text: What may be cut.
-        end: What comes behind it and is not cut.
-        style: The colors, in rich's words.
-        brief: What stands for the text where not all of it has room, before it is cut.
-        alone: What stands for all of it where hardly anything of the text has room.
+        end: What follows it and is not cut.
+        style: The colors, as rich names them.
+        brief: What replaces the text where it does not fit.
+        alone: What replaces text and end where hardly anything of the text fits.
     """
 
     text: str
@@ -44,11 +53,12 @@ class Column:
 
     Attributes:
         title: Its heading.
-        cells: A cell for each row.
-        least: How few characters still make sense.
-        good: How few are still good.
-        weight: What matters least has the lowest.
-        right: Whether the cells are ranged right.
+        cells: One for each row.
+        least: The fewest characters that still make sense.
+        good: The fewest characters that are still good.
+        weight: How important it is; the lowest is cut and left out first.
+        right: Whether the cells are aligned right.
+        most: The most characters.
     """
 
     title: str
@@ -57,40 +67,40 @@ class Column:
     good: int
     weight: int
     right: bool = False
+    most: int = WIDEST
 
 
-def make_table(columns: Sequence[Column], width: int) -> Table:
+def table_lines(columns: Sequence[Column], width: int, *, more: str = ELLIPSIS, indent: str = "") -> List[Text]:
     """
-    Make a table of columns.
+    Make the lines of a table, the headings first.
 
     Args:
         columns: The most important one is never left out.
-        width: How many characters a line has.
+        width: The number of characters in a line.
+        more: What stands where something was cut.
+        indent: What every line starts with.
     """
-    from rich.table import Table  # noqa: PLC0415 - it takes time to import
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    shown = fit_columns(columns, width)
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for column, size in shown:
-        side = "right" if column.right else "left"
-        table.add_column(Text(_cut(Cell(column.title), size)), width=size, no_wrap=True, justify=side)  # type: ignore[arg-type]
+    fitted = fit_columns(columns, width - len(indent))
+    headings = [(cut_cell(Cell(column.title), size, more), size, column.right, "") for column, size in fitted]
+    lines = [_line(headings, indent, "bold")]
     for number in range(len(columns[0].cells)):
-        cells = [(column.cells[number], size) for column, size in shown]
-        table.add_row(*(Text(_cut(cell, size), style=cell.style) for cell, size in cells))
-    return table
+        row = [(column.cells[number], size, column.right) for column, size in fitted]
+        lines.append(
+            _line([(cut_cell(cell, size, more), size, right, cell.style) for cell, size, right in row], indent)
+        )
+    return lines
 
 
 def fit_columns(columns: Sequence[Column], width: int) -> List[Tuple[Column, int]]:
     """
-    Choose the columns that fit side by side, and how wide each is.
+    Choose the columns that fit side by side, and the width of each.
 
     >>> cells = (Cell("x" * 30),)
     >>> columns = [Column("a", cells, 5, 25, 2), Column("b", cells, 9, 12, 1)]
     >>> [[(column.title, size) for column, size in fit_columns(columns, width)] for width in (45, 30, 12)]
     [[('a', 30), ('b', 13)], [('a', 19), ('b', 9)], [('a', 12)]]
     """
-    wanted = {column.title: min(WIDEST, _widest(column)) for column in columns}
+    wanted = {column.title: _widest(column) for column in columns}
     chosen = list(columns)
     while len(chosen) > 1 and _total([min(column.least, wanted[column.title]) for column in chosen]) > width:
         chosen.remove(min(chosen, key=lambda column: column.weight))
@@ -104,25 +114,90 @@ def fit_columns(columns: Sequence[Column], width: int) -> List[Tuple[Column, int
     return [(column, sizes[column.title]) for column in chosen]
 
 
-def _cut(cell: Cell, size: int) -> str:
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - it takes time to import
+def whole_width(columns: Sequence[Column]) -> int:
+    """Return the width at which nothing has to be cut."""
+    return _total([_widest(column) for column in columns])
 
-    text = cell.text if cell_len(cell.text + cell.end) <= size else cell.brief or cell.text
-    whole = text + cell.end
-    room = size - cell_len(cell.end) - 1
-    if cell_len(whole) > size and cell.alone and room < LEAST_OF_HOST:
-        whole = cell.alone
-    if cell_len(whole) <= size:
-        return whole
-    if cell.end and room > 0 and text and whole is not cell.alone:
-        return f"{set_cell_size(text, room).rstrip()}…{cell.end}"
-    return f"{set_cell_size(whole, size - 1).rstrip()}…"
+
+def cut_cell(cell: Cell, size: int, more: str = ELLIPSIS) -> str:
+    """
+    Cut a cell to a size.
+
+    >>> cut_cell(Cell("a-long-label", "/12"), 10), cut_cell(Cell("1 min 30 s", brief="…"), 8)
+    ('a-long…/12', '…')
+    """
+    text, end = cell.text, cell.end
+    if not _fits(text + end, size):
+        text = cell.brief or text
+        room = size - cell_len(end) - len(more)
+        if cell.alone and not _fits(text + end, size) and room < LEAST_OF_HOST:
+            text, end = cell.alone, ""
+    if _fits(text + end, size):
+        return text + end
+    room = size - cell_len(end) - len(more)
+    if not (text and room > 0):
+        text, end, room = text + end, "", max(size - len(more), 0)
+    # Characters without a width of their own, such as accents, may be there a thousand times.
+    cut = set_cell_size(text[: 2 * room], room).rstrip()
+    return set_cell_size(f"{cut}{more}{end}", size).rstrip()
+
+
+def pad(text: str, size: int, *, right: bool = False) -> str:
+    """Fill a text up to a size with blanks."""
+    blanks = " " * (size - cell_len(text))
+    return blanks + text if right else text + blanks
+
+
+def render_lines(parts: Iterable[Text], width: int, *, color: bool = False) -> str:
+    """
+    Write texts below each other, wrapped between words.
+
+    Nothing is left to what rich finds out about its surroundings, so the result is the same everywhere.
+
+    Args:
+        parts: The texts.
+        width: The most characters in a line.
+        color: Whether to write colors, as terminals understand them.
+
+    Returns:
+        Lines without trailing blanks, each with a newline.
+    """
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        height=25,
+        force_terminal=color,
+        force_interactive=False,
+        force_jupyter=False,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+        _environ={},
+    )
+    for part in parts:
+        console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+
+
+def _line(cells: Sequence[Tuple[str, int, bool, str]], indent: str, style: str = "") -> Text:
+    line = Text(indent, style, no_wrap=True, overflow="crop")
+    for place, (text, size, right, color) in enumerate(cells):
+        line.append(" " * GAP if place else "").append(pad(text, size, right=right), color or None)
+    return line
+
+
+def _fits(text: str, size: int) -> bool:
+    return cell_len(text) <= size and len(text) <= 2 * size
 
 
 def _widest(column: Column) -> int:
-    from rich.cells import cell_len  # noqa: PLC0415 - it takes time to import
-
-    return max(cell_len(column.title), *(cell_len(cell.text + cell.end) for cell in column.cells), 1)
+    widest = max(cell_len(column.title), *(cell_len(cell.text + cell.end) for cell in column.cells), 1)
+    return min(widest, column.most)
 
 
 def _total(sizes: Sequence[int]) -> int:

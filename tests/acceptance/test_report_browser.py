@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
-from pscheduler_batch.report.html import HtmlReport
+from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.html_report import HtmlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task

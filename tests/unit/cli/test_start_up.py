@@ -42,7 +42,7 @@ FOR_RUNS = {
     "pscheduler_batch.embedded",
     "pscheduler_batch.http.client",
     "pscheduler_batch.processor",
-    "pscheduler_batch.report.batch_report",
+    "pscheduler_batch.report.document_rows",
     "pscheduler_batch.report.rendering",
     "pscheduler_batch.running.runner",
     "rich",

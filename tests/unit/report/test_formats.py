@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.formats import FORMATS
 from pscheduler_batch.report.rendering import FormatError, format_of_file, render_report, require_format
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
@@ -94,7 +94,7 @@ def test_the_other_formats_need_no_more_libraries(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "module", ["report.formats", "report.batch_report", "report.reading", "cli.batch_report", "report.summary"]
+    "module", ["report.formats", "report.document_rows", "report.output_reader", "cli.batch_report"]
 )
 def test_importing_loads_no_library_for_show(module):
     """Commands that make no report shall not wait for what reports need."""

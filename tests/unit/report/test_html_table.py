@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_table import columns_of, same_of
 from tests.support.output_documents import RTT, failed_run, job, output, result, run
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.plots import (
     delay_of,
     overview_of,

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.summary import MANY, print_summary, summary_of
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 

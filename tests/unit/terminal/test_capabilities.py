@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from pscheduler_batch.terminal.capabilities import has_colors, render_lines, width_of
+from pscheduler_batch.terminal.capabilities import has_colors, width_of
 
 
 class Terminal(io.StringIO):
@@ -64,9 +64,3 @@ def test_colors_are_for_terminals_that_have_them(environ, colors):
 
     assert has_colors(Terminal(), environ) is colors
     assert not has_colors(io.StringIO(), environ)
-
-
-def test_lines_are_wrapped_and_have_no_blanks_at_their_ends():
-    """What looks like markup is text."""
-
-    assert render_lines(["[b]one[/b] two", "three  "], 11) == "[b]one[/b]\ntwo\nthree\n"

@@ -8,13 +8,12 @@ import pytest
 
 from pscheduler_batch.planning.timeline import make_timeline
 from pscheduler_batch.terminal.plan_rows import (
-    clock,
     job_row,
     job_words,
     most_iterations,
     rows_of,
     shown_jobs,
-    varying_places,
+    time_offset,
     varying_words,
 )
 from tests.support.planning import idle, plan_jobs
@@ -117,14 +116,15 @@ def test_tasks_that_do_not_vary_are_told_to_be_the_same():
     """One task many times."""
     (times,) = times_of({"iterations": 50})
 
-    assert varying_words(times) == "all of them have the same task"
+    assert varying_words(times) == "all tasks are the same"
 
 
 def test_what_only_some_tasks_have_varies():
     """An empty place is a difference; true is not 1."""
-    places = varying_places([{"a": 1, "b": 1, "c": [1]}, {"b": True, "c": [1]}])
+    specs = [{"a": 1, "b": 1, "c": [1]}, {"b": True, "c": [1]}]
+    (times,) = times_of({"task": [{"test": {"type": "rtt", "spec": {**spec, "dest": "x"}}} for spec in specs]})
 
-    assert places == ((("a",), (1,)), (("b",), (1, True)))
+    assert varying_words(times) == "varying: /test/spec/a (1 different value) and /test/spec/b (2 different values)"
 
 
 def test_a_range_tells_of_unknown_lengths():
@@ -234,4 +234,4 @@ def test_labels_and_tests_are_fit_for_a_terminal():
 def test_moments_are_counted_from_the_begin(seconds, shown):
     """In tenths where there are some."""
 
-    assert clock(timedelta(seconds=seconds)) == shown
+    assert time_offset(timedelta(seconds=seconds)) == shown

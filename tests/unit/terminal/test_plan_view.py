@@ -64,7 +64,7 @@ def shown(*jobs, width=80, stream=None, begin=NOON, color=None, environ=None):
     """What is written of the plan of a batch of some jobs."""
     batch, plan = plan_jobs(*jobs)
     stream = io.StringIO() if stream is None else stream
-    stream.write(plan_text(batch, plan, stream=stream, begin=begin, width=width, color=color, environ=environ or {}))
+    stream.write(plan_text(batch, plan, stream=stream, start=begin, width=width, color=color, environ=environ or {}))
     return stream.getvalue()
 
 
@@ -73,10 +73,11 @@ def test_a_plan_has_totals_a_table_and_a_time_line():
 
     assert shown({"label": "a", "iterations": 2, "task": RTT}, {"label": "off", "enabled": False}).splitlines() == [
         "2 jobs, 2 iterations, at least 26 s",
-        "Begun at 2026-03-01 12:00:00+00:00, it would end at 2026-03-01 12:00:26+00:00 or",
-        "later.",
-        "Times count from the begin and are the earliest: a server needs 8 s or more to",
-        "get a task ready, and its tools some seconds beside the measurement.",
+        "If started at 2026-03-01 12:00:00+00:00, it ends at 2026-03-01 12:00:26+00:00 at",
+        "the earliest.",
+        "Times are relative to the start, and the earliest possible: a server needs at",
+        "least 8 s to prepare a task, and tools take some seconds besides the",
+        "measurement.",
         "",
         "  Iteration  Test  Destination      Posted    Starts  Lasts",
         "a: 2 iterations one after another, at least 26 s",
@@ -87,7 +88,7 @@ def test_a_plan_has_totals_a_table_and_a_time_line():
         "     0:00              0:06               0:13               0:20           0:26",
         "a/0  ·······················██████████████",
         "a/1                                       ·······················███████████████",
-        "· getting ready  █ running  ▒ not known how long",
+        "· preparing  █ running  ▒ unknown duration",
     ]
 
 
@@ -164,7 +165,7 @@ def test_many_parallel_iterations_are_summarized():
     """One task for all of them."""
     text = shown({"label": "x", "iterations": 10_000, "parallel": True, "backoff": "PT3S"})
 
-    assert "(all of them have the same task)" in text
+    assert "(all tasks are the same)" in text
     assert len(text.splitlines()) < 25
 
 
@@ -189,8 +190,8 @@ def test_what_is_not_known_is_said():
     """Of how many iterations."""
     text = shown(*MIXED)
 
-    assert "How long 1 iteration will take is not known (?), so nothing is counted for that." in text
-    assert "A continue-if may end it sooner." in text
+    assert "The duration of 1 iteration is unknown (?) and counted as zero." in text
+    assert "A continue-if may end the batch earlier." in text
 
 
 def test_a_batch_with_nothing_to_run_says_so():
@@ -204,7 +205,7 @@ def test_the_end_is_told_in_the_time_zone_of_the_begin():
     """Without fractions of seconds."""
     begin = datetime(2026, 3, 1, 23, 59, 50, 999999, tzinfo=timezone(timedelta(hours=2)))
 
-    assert "at 2026-03-01 23:59:50+02:00, it would end at 2026-03-02 00:00:08+02:00" in " ".join(
+    assert "at 2026-03-01 23:59:50+02:00, it ends at 2026-03-02 00:00:08+02:00" in " ".join(
         shown({"task": idle("PT10S")}, begin=begin).split()
     )
 
@@ -213,7 +214,7 @@ def test_a_batch_of_thousands_of_years_has_no_end():
     """No calendar has it."""
     text = shown({"iterations": 900, "task": idle("P3650D")})
 
-    assert "it would end at a time after the year 9999" in " ".join(text.split())
+    assert "it ends at a time after the year 9999" in " ".join(text.split())
 
 
 def test_ascii_streams_get_ascii():
@@ -223,7 +224,7 @@ def test_ascii_streams_get_ascii():
     assert text.isascii()
     assert "\\xe9/0 " in text
     assert "... 46 more ..." in text
-    assert ". getting ready  # running  ? not known how long" in text
+    assert ". preparing  # running  ? unknown duration" in text
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_a_plan_can_be_made_for_no_stream_at_all():
     """A closed standard output is none; whoever writes says so."""
     batch, plan = plan_jobs({"label": "a"})
 
-    assert "a/0" in plan_text(batch, plan, stream=None, begin=NOON, environ={})
+    assert "a/0" in plan_text(batch, plan, stream=None, start=NOON, environ={})
 
 
 @pytest.mark.parametrize("environ", [{}, {"TERM": "xterm"}])
@@ -300,7 +301,7 @@ def test_a_plan_can_be_made_for_a_closed_stream(environ):
     closed = io.StringIO()
     closed.close()
 
-    assert "\x1b" not in plan_text(batch, plan, stream=closed, begin=NOON, environ=environ)
+    assert "\x1b" not in plan_text(batch, plan, stream=closed, start=NOON, environ=environ)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -308,7 +309,7 @@ def test_examples_can_be_looked_at(example):
     """Each of those that come with the program has a plan, and differences or none."""
     batch = load_batch(example.read_bytes())
     plan = plan_batch(batch, Transforms(batch))
-    text = plan_text(batch, plan, stream=None, begin=NOON, environ={})
+    text = plan_text(batch, plan, stream=None, start=NOON, environ={})
     told = "\n".join(difference_lines(plan))
 
     assert all(f"{job.label}: " in text and f"{job.label} ({job.where}): " in told for job in batch.jobs)

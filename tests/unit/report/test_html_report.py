@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 import pytest
 
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.report.batch_report import report_of
-from pscheduler_batch.report.html import HtmlReport, MissingLibraryError, verdict_of
+from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.html_report import HtmlReport, MissingLibraryError, verdict_of
 from tests.support.depth import DEEP
 from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 

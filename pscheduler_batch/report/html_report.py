@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.model import JSON
+from pscheduler_batch.report.formatting import block, duration_words, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import Cell, Column, columns_of, same_of
-from pscheduler_batch.report.legible import block, in_zone, moment
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport, Row
-from pscheduler_batch.report.words import duration_words, one_line
 from pscheduler_batch.text import short_duration
 
 if TYPE_CHECKING:

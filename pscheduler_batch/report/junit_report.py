@@ -14,9 +14,8 @@ from itertools import groupby
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
-from pscheduler_batch.report.legible import block
+from pscheduler_batch.report.formatting import block, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
-from pscheduler_batch.report.words import one_line
 
 # CI systems show a message in one line, and keep all output of all cases in memory.
 _LONGEST_MESSAGE = 1000

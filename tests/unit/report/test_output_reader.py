@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pscheduler_batch.report.reading import ReportError, read_output
+from pscheduler_batch.report.output_reader import ReportError, read_output
 from tests.support.output_documents import job, output, result, run
 
 DOCUMENT = output(job(result(run({"succeeded": True, "x": [1.5e-7, -3, None, 'é\\"']}))), enabled=False)

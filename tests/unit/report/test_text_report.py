@@ -1,4 +1,4 @@
-"""Tests of tables that fit into any width."""
+"""Tests of the report as text, and of the table of runs that it shares with the summary."""
 
 from __future__ import annotations
 
@@ -6,41 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.run_table import row_columns, totals_line
-from pscheduler_batch.report.text import TextReport
-from pscheduler_batch.terminal.capabilities import render_lines
-from pscheduler_batch.terminal.table import GAP, WIDEST, Cell, Column, fit_columns, make_table
+from pscheduler_batch.report.text_report import TextReport
+from pscheduler_batch.terminal.table import render_lines, table_lines
 from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
-
-CELLS = (Cell("x" * 30), Cell("y"))
-
-
-@pytest.mark.parametrize("width", [*range(1, 130, 3), 1000])
-def test_columns_never_need_more_than_there_is(width):
-    """Whatever is left out or cut for that; the most important one stays."""
-    columns = [Column(f"column {n}", CELLS, least=n + 3, good=2 * n + 8, weight=n) for n in range(5)]
-    fitted = fit_columns(columns, width)
-
-    assert sum(size for _, size in fitted) + GAP * (len(fitted) - 1) <= width
-    assert fitted[-1][0].title == "column 4"
-    assert all(size >= 1 for _, size in fitted)
-
-
-def test_what_matters_least_is_left_out_first():
-    """And what matters most is cut last."""
-    columns = [Column("a", CELLS, 10, 20, 2), Column("b", CELLS, 10, 20, 1), Column("c", CELLS, 10, 20, 3)]
-
-    assert [column.title for column, _ in fit_columns(columns, 34)] == ["a", "b", "c"]
-    assert [column.title for column, _ in fit_columns(columns, 33)] == ["a", "c"]
-    assert [(column.title, size) for column, size in fit_columns(columns, 74)] == [("a", 20), ("b", 20), ("c", 30)]
-
-
-def test_no_column_is_wider_than_can_be_read():
-    """However wide the terminal is."""
-    ((_, size),) = fit_columns([Column("a", (Cell("x" * 500),), 5, 5, 1)], 1000)
-
-    assert size == WIDEST
 
 
 def text_of(document, width=120):
@@ -70,7 +40,7 @@ def test_the_report_as_text():
         "\n"
         "continue-if failed\n"
         "\n"
-        "5 runs: 3 succeeded, 2 failed; 3 min 5 s; not run: off; the batch ended before its time\n"
+        "5 runs: 3 succeeded, 2 failed; 3 min 5 s; not run: off; the batch ended early\n"
     )
 
 
@@ -116,7 +86,7 @@ def test_the_destination_is_cut_last(lead, size, shown):
     document = output(job(result(run())))
     (row,) = report_of(document).rows
     path = row_columns([replace(row, lead=lead)])[1]
-    written = render_lines([make_table([path], size)], size)
+    written = render_lines(table_lines([path], size), size)
 
     assert written.splitlines()[1] == shown
 
@@ -141,7 +111,7 @@ def test_hostile_texts_fit_too(width):
         (output(*(job(label=f"j{n}") for n in range(9)), batch={}), "no runs; not run: j0, j1, j2, j3 and 5 more"),
         (
             output(job(result(error="no")), batch={"error": "x"}),
-            "1 run: 0 succeeded, 1 failed; the batch ended before its time",
+            "1 run: 0 succeeded, 1 failed; the batch ended early",
         ),
     ],
 )

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
-from pscheduler_batch.report.junit import JunitReport
+from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.junit_report import JunitReport
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 MIXED = output(

@@ -3,7 +3,7 @@ An output document to the rows of a report.
 
 The document is one of ours (ADR 14), of this version or an older one without the ``run`` pair, or one of the batch
 processor that perfSONAR ships, whose results have the same three formats and nothing else. Its structure has been
-checked by :mod:`~pscheduler_batch.report.reading` where it came from outside.
+checked by :mod:`~pscheduler_batch.report.output_reader` where it came from outside.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, M
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.planning.sweep import varied_values
+from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.headlines import headline_of
 from pscheduler_batch.report.rows import BatchReport, Row
-from pscheduler_batch.report.varying import varied_values
 from pscheduler_batch.scheduler.tasks import destination_of
 
 _FAILED = "failed"
@@ -126,7 +127,10 @@ def _rows_of_job(
         shown = _object(hider.value(_object(result.get("task"))))
         tasks.append(shown)
         rows += _rows(_Iteration(job, number, result, hider, shown, is_whole((job.number, number))))
-    varied = varied_values(tasks)
+    varied = [
+        {pointer(path): value for path, value in values.items() if not is_secret(path)}
+        for values in varied_values(tasks)
+    ]
     return [replace(row, varied=varied[row.iteration]) for row in rows] if any(varied) else rows
 
 

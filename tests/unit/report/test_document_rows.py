@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of, report_of_texts
+from pscheduler_batch.report.document_rows import report_of, report_of_texts
 from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -246,6 +246,13 @@ def test_what_varies_between_iterations():
         {"/test/spec/count": 10},
         {},
     ]
+
+
+def test_secrets_are_not_among_what_varies():
+    """Even where only some tasks have one."""
+    rows = report_of(output(job(result(run(), x={"_y": None}), result(run(), x={"_y": "abc"})))).rows
+
+    assert [dict(row.varied) for row in rows] == [{}, {}]
 
 
 def secretive():

@@ -1,14 +1,27 @@
-"""Tests of numbers and times in words, and of strangers' texts in one line."""
+"""Tests of numbers, times and text from outside in reports."""
 
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from pscheduler_batch.report.formatting import (
+    block,
+    figure_words,
+    in_zone,
+    is_number,
+    moment,
+    one_line,
+    rate_words,
+    time_of_day,
+)
 from pscheduler_batch.report.rows import Figure
-from pscheduler_batch.report.words import figure_words, is_number, one_line, rate_words
 from tests.support.output_documents import HOSTILE
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+EAST = timezone(timedelta(hours=5, minutes=30))
 
 
 def test_a_hostile_text_becomes_one_harmless_line():
@@ -54,3 +67,40 @@ def test_what_is_no_number(value):
     """True is not 1 here."""
 
     assert not is_number(value)
+
+
+@pytest.mark.parametrize("text", ["two\n\tlines", "שלום", "日本語 é", "👩‍🔬", "a\u00a0b"])
+def test_what_people_write_stays(text):
+    """In every script, with line ends and tabs."""
+
+    assert block(text) == text
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1b", "\x7f", "\x9b", "\r", "\u202e", "\u2066", "\ud800", "\ufeff", "\U000e0041"]
+)
+def test_what_is_obeyed_or_hidden_is_written_as_its_escape(character):
+    """So that it is seen and does nothing."""
+
+    assert block(f"a{character}b") == f"a\\u{ord(character):04x}b"
+
+
+def test_times_move_to_another_zone():
+    """The instant stays the same."""
+
+    assert moment(in_zone(NOON, EAST)) == "2026-03-01 17:30:00 +05:30"
+    assert in_zone(NOON, None) is NOON
+    assert in_zone(None, EAST) is None
+
+
+def test_a_time_at_the_end_of_the_calendar_stays():
+    """A server may say any time."""
+    last = datetime.max.replace(tzinfo=timezone.utc)
+
+    assert in_zone(last, EAST) is last
+
+
+def test_tenths_of_seconds_are_said_where_there_are_any():
+    """A whole second needs none."""
+
+    assert [time_of_day(NOON + timedelta(milliseconds=n)) for n in (0, 250)] == ["12:00:00", "12:00:00.2"]

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, List, Optional
 
 from pscheduler_batch.model import JSON
+from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport, Figure, Row
-from pscheduler_batch.report.words import one_line
 
 # The columns that are always there, in this order; figures and what varies between iterations follow.
 COLUMNS = (

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import List
 
+from rich.text import Text
+
+from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.run_table import failure_lines, row_columns, totals_line
-from pscheduler_batch.report.words import one_line
-from pscheduler_batch.terminal.capabilities import render_lines
-from pscheduler_batch.terminal.table import make_table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from pscheduler_batch.terminal.table import render_lines, table_lines
 
 WIDTH = 120
 
@@ -30,10 +28,10 @@ class TextReport:
 
     def render(self, account: BatchReport) -> str:
         """Write the report, without colors."""
-        parts: List[RenderableType] = []
+        parts: List[Text] = []
         if account.rows:
-            parts += [make_table(row_columns(account.rows), self._width), ""]
-        parts += [*failure_lines(account.failed), *([""] if account.failed else [])]
+            parts += [*table_lines(row_columns(account.rows), self._width), Text()]
+        parts += [*failure_lines(account.failed), *([Text()] if account.failed else [])]
         if account.error is not None:
-            parts += [one_line(account.error), ""]
-        return render_lines([*parts, totals_line(account)], self._width)
+            parts += [Text(one_line(account.error)), Text()]
+        return render_lines([*parts, Text(totals_line(account))], self._width)

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from pscheduler_batch.report.batch_report import report_of
-from pscheduler_batch.report.csv_rows import COLUMNS, CsvReport
+from pscheduler_batch.report.csv_report import COLUMNS, CsvReport
+from pscheduler_batch.report.document_rows import report_of
 from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
 
 

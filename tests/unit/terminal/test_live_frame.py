@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from pscheduler_batch.events import RequestHeldUp
-from pscheduler_batch.terminal.frames import Frames, rows_for
+from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.happenings import Happenings, after
 
