@@ -1,5 +1,5 @@
 """
-How fast the batch processor is, as ratios to the leanest that does the same; see ``docs/benchmarks.md``.
+Benchmarks of the batch processor, as ratios to the leanest program that does the same; see ``docs/benchmarks.md``.
 
-Run it with ``python -m benchmarks``; nothing of it is installed.
+Run them with ``python -m benchmarks``; they are not installed.
 """

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``."""
+"""Run the benchmarks: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        # As a shell has it; what was started has been ended.
+        # The status that a shell reports; all child processes have ended.
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""The batches that are run: as plain as the case allows."""
+"""The batches of the benchmarks, as simple as each case allows."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ POST = '.schedule.slip = "PT5M" | .reference.site = $global.site'
 
 
 def idle_spec(host: str) -> Dict[str, Any]:
-    """Specify the test that takes no time, made by a host."""
+    """Return the spec of a test that takes no time on a host."""
     return {"schema": 1, "duration": "PT0S", "host": host}
 
 
 def runs_batch(hosts: Sequence[str], runs: int, *, parallel: bool, **pairs: Any) -> bytes:
     """
-    Write a batch of one job that makes runs and transforms nothing.
+    Return a batch with one job, without transforms.
 
     Args:
-        hosts: Where they are made, by turns.
-        runs: How many there are altogether.
-        parallel: Whether side by side.
-        pairs: What else the job has; a name's underscores are hyphens.
+        hosts: The hosts that make the runs, in turn.
+        runs: The total number of runs.
+        parallel: Whether the job is parallel.
+        pairs: Further pairs of the job; underscores in names become hyphens.
     """
     tasks: List[Any] = [{"test": {"type": "idle", "spec": idle_spec(host)}} for host in hosts]
     job: Dict[str, Any] = {"label": "runs", "task": tasks[0], "iterations": runs}
@@ -41,7 +41,7 @@ def runs_batch(hosts: Sequence[str], runs: int, *, parallel: bool, **pairs: Any)
 
 
 def planning_batch(iterations: int) -> bytes:
-    """Write a batch with all three transforms and a large ``$global``."""
+    """Return a batch with all three transforms and a large ``$global``."""
     hosts = [
         {"name": f"ps{number}.example.net", "address": f"192.0.{2 + number // 250}.{number % 250}", "site": "here"}
         for number in range(HOSTS_IN_GLOBAL)

@@ -1,4 +1,4 @@
-"""The command: options in, a table out."""
+"""The command line of the benchmarks."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ OFF = 1
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """
-    Measure what is asked for and print it.
+    Measure the requested cases and print the results.
 
     Returns:
-        The exit status: 1 where ``--check`` finds something that is clearly off.
+        The exit status: 1 if ``--check`` finds something clearly off.
     """
     options = _parser().parse_args(arguments)
     form = "json" if options.json else "markdown" if options.markdown else "text"
-    rows = measure(options.case or sorted(CASES), Extent(options.short, options.repeat, _say))
+    rows = measure(options.case or sorted(CASES), Extent(options.short, options.repeat, _print_line))
     sys.stdout.write(RENDERERS[form](rows, describe_machine()))
     found = complaints(rows) if options.check else []
     for complaint in found:
-        _say(f"clearly off: {complaint}")
+        _print_line(f"clearly off: {complaint}")
     return OFF if found else 0
 
 
 def measure(cases: Sequence[str], extent: Extent) -> List[Row]:
-    """Measure some of the cases, each by its letter."""
+    """Measure the cases with these letters."""
     return [row for case in cases for row in CASES[case](extent)]
 
 
 def describe_machine() -> Dict[str, str]:
-    """Say what the figures were measured on."""
+    """Return a description of the machine that was measured on."""
     load = os.getloadavg()[0]
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
@@ -63,25 +63,29 @@ def _processor() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the batch processor on this machine, beside the leanest that does the same. No network.",
+        description="Measure the batch processor on this machine, beside the leanest equivalent program. No network.",
     )
-    parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this case; may be given again")
-    parser.add_argument("--short", action="store_true", help="less of everything, for less than a minute")
+    parser.add_argument(
+        "--case", action="append", choices=sorted(CASES), help="measure only this case; may be repeated"
+    )
+    parser.add_argument("--short", action="store_true", help="measure less of everything, in less than a minute")
     parser.add_argument("--repeat", type=_count, metavar="N", help="measure each thing N times")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print a table of Markdown")
-    form.add_argument("--json", action="store_true", help="print everything, as JSON")
-    parser.add_argument("--check", action="store_true", help="exit 1 if a ratio to the floor or a count is clearly off")
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 if a ratio to the floor or a count is clearly off"
+    )
     return parser
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        message = f"{text!r} is no number of times"
+        message = f"{text!r} is not a positive number"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The values that cases give and tables show: figures beside their floors, targets, and counts."""
+"""The values that cases return and tables show: figures beside their floors, targets, and counts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Mapping, Optional, Sequence, Tuple
 @dataclass(frozen=True)
 class Limit:
     """
-    What a figure, or its ratio to the floor, should not be above.
+    The maximum of a figure, or of its ratio to the floor.
 
     Attributes:
-        most: The most it should be.
-        of: "ratio", or "figure" where the figure counts by itself, in its unit.
+        most: The maximum.
+        of: "ratio", or "figure" for the figure itself, in its unit.
     """
 
     most: float
@@ -24,19 +24,19 @@ class Limit:
 @dataclass(frozen=True)
 class Row:
     """
-    One thing that was measured.
+    A row of the table.
 
     Attributes:
         case: The letter of its case.
-        what: What was done.
-        unit: Of the figure and the floor: "s", "ms" or "MB"; empty where only things were counted.
-        figures: What the batch processor took, each time.
-        floors: What the leanest took that does the same, each time.
-        target: What is aimed at.
-        guard: What is so far off that it is a fault; always a ratio, never a time.
-        counts: What was counted, by its name.
-        count_guards: The most that each count may be.
-        trouble: Why there are no figures.
+        what: What was measured.
+        unit: The unit of the figure and the floor: "s", "ms" or "MB"; empty if the row has only counts.
+        figures: The measurements of the batch processor.
+        floors: The measurements of the leanest program that does the same.
+        target: The target.
+        guard: The ratio above which the row is clearly off; never a time.
+        counts: Counts by name.
+        count_guards: The maximum of each count.
+        trouble: The reason if there are no figures.
     """
 
     case: str
@@ -62,12 +62,12 @@ class Row:
 
     @property
     def ratio(self) -> Optional[float]:
-        """The median figure as a multiple of the median floor; None where there is no such thing."""
+        """The median figure as a multiple of the median floor; None if one of them is missing."""
         return self.figure / self.floor if self.figure is not None and self.floor else None
 
     @property
     def is_met(self) -> Optional[bool]:
-        """Whether the target is met; None where there is none, or nothing was measured."""
+        """Whether the target is met; None without a target or a measurement."""
         if self.target is None:
             return None
         measured = self.ratio if self.target.of == "ratio" else self.figure
@@ -76,7 +76,7 @@ class Row:
 
 def middle(values: Sequence[float]) -> Optional[float]:
     """
-    Give the median; None of nothing.
+    Return the median, or None for no values.
 
     >>> middle((3.0, 1.0, 2.0)), middle(())
     (2.0, None)

@@ -1,8 +1,8 @@
 """
-The leanest client: raw sockets and ssl, a fixed script, and as many threads as pay; a process of its own.
+The leanest client: raw sockets and ssl, a fixed script, and a few threads, in a process of its own.
 
-It makes the same requests as a batch does, never more of them at once to any one host, and does with the answers only
-what it needs to make the next request. It is told what to do by a line of JSON on its standard input.
+It makes the same requests as a batch, never more of them at once to any one host, and reads from the responses only
+what it needs for the next request. A line of JSON on standard input is its script.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from benchmarks.replies import FIRST, HTML, PLAIN, POST, RUN
 
-# What a batch asks of a run: these, and the RUN again where it was not done yet when it was looked for.
+# The requests of a batch for each run, and RUN again if it was not done when it was first requested.
 STEPS: Tuple[str, ...] = (POST, FIRST, PLAIN, HTML)
 
 READ_SIZE = 1 << 18
@@ -27,17 +27,17 @@ READ_SIZE = 1 << 18
 @dataclass(frozen=True)
 class Script:
     """
-    What the client is to do.
+    The script of the client.
 
     Attributes:
-        hosts: Where runs are made.
-        runs: How many at each host.
-        specs: The specification of the test at each host.
-        at_once: How many requests are under way at each host.
+        hosts: The hosts that make runs.
+        runs: The number of runs at each host.
+        specs: The spec of the test at each host.
+        at_once: The number of concurrent requests at each host.
         keep: Whether the server keeps connections open.
-        steps: What is asked of each run.
-        start: When the tasks are to start, as pScheduler writes times; None where they start by themselves.
-        sink: The file that takes the answers, as a batch keeps them.
+        steps: The requests for each run.
+        start: The start of the tasks, as a pScheduler timestamp; None for no common start.
+        sink: A file for the responses, as a batch stores them.
     """
 
     hosts: List[str]
@@ -51,7 +51,7 @@ class Script:
 
 
 class Line:
-    """One request after another to one host."""
+    """A connection to a host, for one request after another."""
 
     def __init__(self, host: str, tls: ssl.SSLContext, *, keep: bool) -> None:
         self._host = host
@@ -66,7 +66,7 @@ class Line:
         Make a request.
 
         Raises:
-            ValueError: The answer is not what it always is.
+            ValueError: The response is not as expected.
         """
         if self._secured is None:
             plain = socket.create_connection(self._address, 30)
@@ -92,7 +92,7 @@ def _read(secured: ssl.SSLSocket) -> bytes:
     while b"\r\n\r\n" not in data:
         more = secured.recv(READ_SIZE)
         if not more:
-            raise ValueError("the answer breaks off")
+            raise ValueError("incomplete response")
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     if b" 200 " not in head[:13]:
@@ -104,13 +104,13 @@ def _read(secured: ssl.SSLSocket) -> bytes:
         parts.append(secured.recv(READ_SIZE))
         left -= len(parts[-1])
         if not parts[-1]:
-            raise ValueError("the answer breaks off")
+            raise ValueError("incomplete response")
     return b"".join(parts)
 
 
 def path_of(answer: bytes) -> str:
     """
-    Take the path out of the URL that an answer ends with, or that stands under its ``href``.
+    Return the path of the URL that a response consists of, or has as its ``href``.
 
     >>> path_of(b'"https://a:1/pscheduler/tasks/1"'), path_of(b'{"href": "https://a:1/x/y", "task-href": ""}')
     ('/pscheduler/tasks/1', '/x/y')
@@ -121,7 +121,7 @@ def path_of(answer: bytes) -> str:
 
 
 class Work:
-    """The runs at one host, of which each thread takes the next one."""
+    """The runs at one host; each thread takes the next one."""
 
     def __init__(self, script: Script, number: int, tls: ssl.SSLContext, sink: Optional[BinaryIO]) -> None:
         self._script = script
@@ -134,13 +134,13 @@ class Work:
         self.error: Optional[Exception] = None
 
     def look_up(self) -> None:
-        """Ask once who takes part, as a batch does for each test."""
+        """Look up the participants once, as a batch does for each test."""
         line = Line(self._host, self._tls, keep=self._script.keep)
         line.ask("GET", f"/pscheduler/tests/idle/participants?spec={quote(json.dumps(self._spec))}")
         line.close()
 
     def run(self) -> None:
-        """Make runs until there is none left."""
+        """Make runs until none is left."""
         line = Line(self._host, self._tls, keep=self._script.keep)
         try:
             while self._next_run() is not None:
@@ -173,16 +173,16 @@ class Work:
 
 def run_script(script: Script) -> None:
     """
-    Do what a script says.
+    Execute a script.
 
     Raises:
         OSError: A server could not be reached.
-        ValueError: It did not answer as it always does.
+        ValueError: A response is not as expected.
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname = False
     tls.verify_mode = ssl.CERT_NONE
-    sink = None if script.sink is None else open(script.sink, "wb")  # noqa: SIM115 - closed below, where there is one
+    sink = None if script.sink is None else open(script.sink, "wb")  # noqa: SIM115 - closed below
     try:
         works = [Work(script, number, tls, sink) for number in range(len(script.hosts))]
         for work in works:

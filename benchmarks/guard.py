@@ -1,4 +1,4 @@
-"""What is clearly off: a ratio to the floor, or a count, never a time, which says more of the machine than of us."""
+"""Find what is clearly off: ratios to the floor and counts, never times, which depend on the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.figures import Row
 
 
 def complaints(rows: Sequence[Row]) -> List[str]:
-    """Say in a line each what is off; nothing where all is well."""
+    """Return one line for each thing that is clearly off."""
     return [f"({row.case}) {row.what}: {text}" for row in rows for text in _complaints(row)]
 
 
@@ -18,11 +18,11 @@ def _complaints(row: Row) -> Iterator[str]:
         return
     if row.guard is not None:
         if row.ratio is None:
-            yield "there is no ratio to the floor, and there should be one"
+            yield "no ratio to the floor was measured"
         elif row.ratio > row.guard:
-            yield f"{row.ratio:.1f} times the floor, and more than {row.guard:g} times is clearly off"
+            yield f"{row.ratio:.1f} times the floor; the limit is {row.guard:g}"
     for name, most in row.count_guards.items():
         if name not in row.counts:
             yield f"{name} were not counted"
         elif row.counts[name] > most:
-            yield f"{name}: {row.counts[name]:g}, and more than {most:g} is clearly off"
+            yield f"{name}: {row.counts[name]:g}; the limit is {most:g}"

@@ -1,4 +1,4 @@
-"""Running programs, and what they took: time, memory, threads."""
+"""Run programs and measure their time, memory and threads."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 
-# Between two looks at a program's memory and threads, in seconds.
+# The interval of the measurements of a program's memory and threads, in seconds.
 LOOK_SECONDS = 0.02
-# No single run of a program takes longer.
+# The time limit of a single run of a program.
 MOST_SECONDS = 1800.0
-# No program may take more memory, in megabytes; the machine may be somebody else's as well.
+# The memory limit of a program, in megabytes; the machine may be shared.
 MOST_MEGABYTES = 3000.0
-# What is quoted of a program that failed.
+# How many characters of the error of a failed program are quoted.
 QUOTED = 300
 
 
 class BenchmarkError(Exception):
-    """Something could not be measured; the text says why."""
+    """Raised if something could not be measured, with the reason."""
 
 
 @dataclass(frozen=True)
 class Taken:
     """
-    What a program took.
+    The measurements of a program.
 
     Attributes:
-        seconds: From its start to its end.
-        cpu_seconds: Of the processor, in and for the program.
+        seconds: The time from its start to its end.
+        cpu_seconds: Its processor time, in user and system mode.
         megabytes: Its peak memory, in units of 10^6 bytes.
-        threads: The most threads that were seen; 0 where nobody looked.
-        stdout: What it wrote.
+        threads: The maximum number of its threads; 0 if not measured.
+        stdout: Its standard output.
     """
 
     seconds: float
@@ -53,15 +53,15 @@ class Taken:
 
 
 def environment() -> Mapping[str, str]:
-    """Give an environment in which batches may be run, without anybody's own settings for pScheduler."""
+    """Return an environment that permits batches, without the user's settings for pScheduler."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
-    # Modules are compiled once, as they are where a program is used.
+    # Modules are compiled once, as in ordinary use.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, "BETA": "1", "PSCHEDULER_LOCALHOST": "localhost"}
 
 
 def batch_command(*arguments: str) -> List[str]:
-    """Say how the real command is run."""
+    """Return the command line of the real command."""
     return [sys.executable, "-m", "pscheduler_batch", *arguments]
 
 
@@ -79,14 +79,14 @@ def run_program(
 
     Args:
         command: The program and its arguments.
-        given: What it reads from its standard input.
-        watch: Whether its threads and its memory are looked at again and again, and the latter is limited.
-        keep_output: Whether its standard output is wanted.
-        statuses: The exit statuses that are right.
-        files: How many files it may have open at once; None leaves that to the system.
+        given: Its standard input.
+        watch: Whether its threads and memory are measured while it runs, and the memory is limited.
+        keep_output: Whether to return its standard output.
+        statuses: The expected exit statuses.
+        files: The limit of open files; None for that of the system.
 
     Raises:
-        BenchmarkError: It ended in another way, or never.
+        BenchmarkError: It ended in another way or took too long.
     """
     if files is not None:
         command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
@@ -113,12 +113,12 @@ def run_program(
         seconds = time.perf_counter() - began
         process.returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
         if looking.megabytes > MOST_MEGABYTES:
-            message = f"took more than {MOST_MEGABYTES:,.0f} MB, so it was ended"
+            message = f"ended because it took more than {MOST_MEGABYTES:,.0f} MB"
             raise BenchmarkError(message)
         said.seek(0)
         if process.returncode not in statuses:
             lines = said.read().decode("utf-8", "replace").strip().splitlines()
-            words = lines[-1][-QUOTED:] if lines else "it said nothing"
+            words = lines[-1][-QUOTED:] if lines else "no error output"
             message = f"{' '.join(command[1:4])} ended with status {process.returncode}: {words}"
             raise BenchmarkError(message)
         output.seek(0)
@@ -132,12 +132,12 @@ def run_program(
 
 
 def _output(*, keep: bool) -> BinaryIO:
-    """Open what takes a program's output; what nobody reads costs no disk."""
+    """Open a file for the output of a program, or the null device if the output is not needed."""
     return tempfile.TemporaryFile() if keep else open(os.devnull, "r+b")
 
 
 class _Looking:
-    """Looks at a program, in a thread, until told to stop."""
+    """Measures a program in a thread until stopped."""
 
     def __init__(self, pid: int, *, watch: bool) -> None:
         self.megabytes = 0.0
@@ -150,14 +150,14 @@ class _Looking:
             self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def _look(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
-            # The program may just have ended.
+            # The program may have ended in the meantime.
             with suppress(OSError):
                 fields = read_status(self._status.read_text(encoding="ascii", errors="replace"))
                 self.megabytes = max(self.megabytes, fields.get("VmHWM", 0) * 1024 / 1e6)
@@ -168,14 +168,14 @@ class _Looking:
 
 
 def _kill(pid: int) -> None:
-    # Not by Popen, which may collect the exit status that wait4 is waiting for.
+    # Not with Popen, which may collect the exit status that wait4 waits for.
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
 def read_status(text: str) -> Dict[str, int]:
     r"""
-    Read the numbers from Linux's description of a process.
+    Read the numbers of a ``/proc/PID/status`` file.
 
     >>> read_status("Name: python\nVmHWM:\t  1024 kB\nThreads:\t3")
     {'VmHWM': 1024, 'Threads': 3}
@@ -187,7 +187,7 @@ def read_status(text: str) -> Dict[str, int]:
 
 def by_turns(one: Callable[[], T], other: Callable[[], T], repeat: int) -> Tuple[List[T], List[T]]:
     """
-    Do two things so many times each, by turns and each first half of the time, so that a busy machine hits both.
+    Call two functions alternately, each of them first half of the time, so that other load affects both.
 
     >>> done = []
     >>> by_turns(lambda: done.append("a"), lambda: done.append("b"), 2) and "".join(done)

@@ -1,9 +1,8 @@
 """
-Planning a batch, or the least that must be done for it; a process of its own.
+Plan a batch, or do the minimum that this requires, in a process of its own.
 
-It reads a batch from its standard input and writes how long the planning took and how many jq programs were compiled.
-The least is: to read the JSON, to compile one program with all three transforms in it, and to run that for each
-iteration.
+The process reads a batch from standard input and prints how long planning took and how many jq programs were compiled.
+The minimum is to read the JSON, to compile one program with all three transforms, and to run it for each iteration.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import jq
 
 
 class CountedCompiler:
-    """Counts the programs that are compiled; put in the place of jq's own function."""
+    """Count the programs that are compiled; replaces the function of jq."""
 
     def __init__(self, compile_program: Callable[..., Any]) -> None:
         self.count = 0
@@ -30,9 +29,9 @@ class CountedCompiler:
 
 
 def plan(text: bytes) -> int:
-    """Plan a batch as the batch processor does; give the number of iterations."""
-    # Only here, as the floor needs nothing of it.
-    import jsonschema_rs  # noqa: F401, PLC0415 - else it would be imported while that is measured
+    """Plan a batch as the batch processor does and return the number of iterations."""
+    # Imported here because the floor does not need it.
+    import jsonschema_rs  # noqa: F401, PLC0415 - otherwise the measurement would include the import
 
     from pscheduler_batch.processor import AsyncBatchProcessor  # noqa: PLC0415
 
@@ -43,7 +42,7 @@ def plan(text: bytes) -> int:
 
 
 def plan_floor(text: bytes) -> int:
-    """Do the least that must be done; give the number of iterations."""
+    """Do the minimum and return the number of iterations."""
 
     def measured() -> int:
         document = json.loads(text)
@@ -70,8 +69,8 @@ def _timed(measured: Callable[[], int]) -> int:
     began = time.perf_counter()
     iterations = measured()
     seconds = time.perf_counter() - began
-    told = {"seconds": seconds, "iterations": iterations, "compilations": compiler.count}
-    sys.stdout.write(json.dumps(told) + "\n")
+    measurement = {"seconds": seconds, "iterations": iterations, "compilations": compiler.count}
+    sys.stdout.write(json.dumps(measurement) + "\n")
     return iterations
 
 

@@ -1,8 +1,8 @@
 """
-What the stripped server answers: pScheduler's API as far as a batch uses it, from prepared texts.
+The responses of the minimal server: the part of pScheduler's API that a batch uses, from prepared texts.
 
-Nothing is remembered from one request to the next. When a task starts is in its identifier, so any thread can answer
-anything, and an answer costs next to nothing. The keys, their order and the sizes are those of recorded answers
+No state is kept between requests. The identifier of a task contains its start, so any thread can answer any request at
+hardly any cost. The keys, their order and the sizes are those of recorded responses
 (b12, c01, t-idle2-first, t-idle2-waitmerged, g-rttok-result-plain, g-rttok-result-html).
 """
 
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pscheduler_batch.iso8601 import parse_timestamp
 
-# What kinds of requests are told apart when they are counted.
+# The kinds of requests that are counted separately.
 PARTICIPANTS, POST, SEARCH, FIRST, RUN, RUNS, PLAIN, HTML, OTHER = (
     "participants",
     "post",
@@ -53,7 +53,7 @@ class Request:
 
     Attributes:
         target: The path and the query.
-        host: What its ``Host`` says; all URLs in the answer are on that host.
+        host: Its ``Host`` header; all URLs in the response are on that host.
     """
 
     method: str
@@ -65,12 +65,12 @@ class Request:
 @dataclass(frozen=True)
 class Answer:
     """
-    What is answered.
+    A response.
 
     Attributes:
-        kind: What was asked for, to be counted.
-        delay: How many seconds the server takes for it.
-        start: When the task starts that was posted, in seconds since 1970.
+        kind: The kind of the request, for the counts.
+        delay: How many seconds the server waits before it.
+        start: The start of the posted task, in seconds since 1970.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class Answer:
 
     def encode(self, *, keep: bool) -> bytes:
         """
-        Write it as HTTP, with the header fields that stock servers send.
+        Encode it as HTTP, with the header fields of stock servers.
 
         Args:
             keep: Whether the connection is kept open.
@@ -98,12 +98,12 @@ class Answer:
 @dataclass
 class Pages:
     """
-    The answers of one server.
+    The responses of a server.
 
     Attributes:
-        length: How many seconds a run takes.
-        result_bytes: About how large the JSON of a result is.
-        post_delay: How many seconds the server takes to accept a task.
+        length: The length of a run, in seconds.
+        result_bytes: The approximate size of the JSON of a result.
+        post_delay: How long the server takes to accept a task, in seconds.
     """
 
     length: float = 0.0
@@ -123,7 +123,7 @@ class Pages:
         Answer a request.
 
         Args:
-            request: What was asked.
+            request: The request.
             now: The time, in seconds since 1970.
         """
         path = urlsplit(request.target).path
@@ -140,7 +140,7 @@ class Pages:
         return _not_found()
 
     def _accept(self, request: Request, now: float) -> Answer:
-        # Any thread may take the next one.
+        # Several threads use this iterator.
         number = next(self._numbers)
         schedule = json.loads(request.body).get("schedule", {})
         start = parse_timestamp(schedule["start"]).timestamp() if "start" in schedule else now
@@ -176,7 +176,7 @@ class Pages:
         text = self._templates[done]
         for name, value in (
             ("@START", _timestamp(start)),
-            # Whole seconds, as everywhere in pScheduler; the end never before it is one.
+            # Whole seconds, as everywhere in pScheduler; the end is rounded up.
             ("@END", _timestamp(-(-(start + self.length) // 1) if self.length else start)),
             ("@TASK", href.rpartition("/runs/")[0]),
             ("@RUN", href),
@@ -190,7 +190,7 @@ def _timestamp(seconds: float) -> str:
 
 
 def _participants(request: Request) -> Answer:
-    """Name the ``host`` of the specification as the only participant; without one it is null (recordings b10, b11)."""
+    """Return the ``host`` of the spec as the only participant; null without one (recordings b10, b11)."""
     spec = json.loads(parse_qs(urlsplit(request.target).query)["spec"][0])
     host: Optional[str] = spec.get("host")
     return Answer(PARTICIPANTS, json.dumps({"participants": [host]}).encode())
@@ -201,24 +201,24 @@ def _not_found() -> Answer:
 
 
 def _run_template(result_bytes: int, *, done: bool) -> str:
-    """Write a run with marks in the places of what differs from run to run."""
+    """Return a run with placeholders for what differs between runs."""
     merged: Dict[str, Any] = {"schema": 1, "duration": "PT0S", "succeeded": True}
     if result_bytes:
         line = {"seq": 1, "ip": "127.0.0.1", "rtt": "PT0.000034S", "length": 64, "ttl": 64}
         merged["roundtrips"] = [line] * max(1, result_bytes // len(json.dumps(line)))
-    told = {"diags": "", "error": "", "result": merged, "succeeded": True}
+    report = {"diags": "", "error": "", "result": merged, "succeeded": True}
     run: Dict[str, Any] = {
         "added": "@START",
         "state": "finished" if done else "running",
         "errors": None,
-        "result": told if done else None,
+        "result": report if done else None,
         "duration": "PT1S",
         "end-time": "@END",
         "priority": None,
         "start-time": "@START",
         "limit-diags": LIMIT_DIAGS,
         "participant": 0,
-        "result-full": [told] if done else None,
+        "result-full": [report] if done else None,
         "participants": ["localhost"],
         "result-merged": merged if done else None,
         "state-display": "Finished" if done else "Running",

@@ -1,9 +1,9 @@
 """
-The stripped server: TLS and prepared answers, and nothing that would take time; a process of its own.
+The minimal server: TLS and prepared responses, in a process of its own.
 
-It answers on loopback only, on ports that the system chose, each of which stands for a host. It is told what to do by
-lines of JSON on its standard input, answers each with one on its standard output, and ends with its standard input,
-after so many requests, or when its time is up, whatever comes first.
+It listens on loopback only, on ports that the system chooses, each of which stands for a host. Lines of JSON on
+standard input control it; it prints a line of JSON for each. It ends with its standard input, after a maximum number of
+requests, or after its time limit, whichever comes first.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from benchmarks.replies import OTHER, Answer, Pages, Request
 
 LOOPBACK = "127.0.0.1"
 
-# Web servers close a connection on which nothing comes for so many seconds.
+# Web servers close a connection that is idle for this many seconds.
 IDLE_SECONDS = 5.0
-# Bounds, so that nothing is left of a benchmark that was killed, or that asks for ever.
+# Limits, so that the server ends if the benchmark is killed or does not end.
 LIFETIME_SECONDS = 3600
 MOST_REQUESTS = 5_000_000
 
-# More threads than connections that a polite client has open to one host.
+# More threads than a polite client has connections to one host.
 THREADS = 24
 READ_SIZE = 65536
 
@@ -40,14 +40,14 @@ READ_SIZE = 65536
 @dataclass(frozen=True)
 class Setting:
     """
-    How the server is to be.
+    The settings of the server.
 
     Attributes:
-        hosts: How many ports it listens on.
-        keep: Whether connections are kept open; stock pScheduler servers close each (API.md, "Transport").
-        length: How many seconds a run takes.
-        result_bytes: About how large the JSON of a result is.
-        post_delay: How many seconds it takes to accept a task.
+        hosts: The number of ports that it listens on.
+        keep: Whether connections are kept open; stock pScheduler servers close them after one response.
+        length: The length of a run, in seconds.
+        result_bytes: The approximate size of the JSON of a result.
+        post_delay: How long it takes to accept a task, in seconds.
     """
 
     hosts: int = 1
@@ -60,15 +60,15 @@ class Setting:
 @dataclass
 class Tally:
     """
-    What one host was asked, or all of them together.
+    The requests to one host.
 
     Attributes:
-        kinds: How many requests of each kind there were.
-        connections: How many connections there were, each with its TLS handshake.
-        resumed: How many of these resumed a session.
-        open_at_once: The most connections that were open at the same time.
-        posts: When each POST was there in full, in seconds since 1970.
-        margin: How many seconds before its start the task was accepted that had the fewest.
+        kinds: The number of requests of each kind.
+        connections: The number of connections, each with a TLS handshake.
+        resumed: How many of them resumed a session.
+        open_at_once: The maximum number of concurrent connections.
+        posts: When each POST had arrived completely, in seconds since 1970.
+        margin: The smallest time between the acceptance of a task and its start, in seconds.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
@@ -79,7 +79,7 @@ class Tally:
     margin: Optional[float] = None
 
     def add(self, answer: Answer, now: float) -> None:
-        """Count a request that came now."""
+        """Count a request that arrived now."""
         self.kinds[answer.kind] += 1
         if answer.start is not None:
             self.posts.append(now)
@@ -88,7 +88,7 @@ class Tally:
 
 
 class Host:
-    """One port of the server, and the threads that answer there."""
+    """One port of the server, and the threads that serve it."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -99,12 +99,12 @@ class Host:
         self.port = int(self._listening.getsockname()[1])
 
     def serve(self) -> None:
-        """Start to answer."""
+        """Start serving."""
         for _ in range(THREADS):
             threading.Thread(target=self._serve, daemon=True).start()
 
     def take_tally(self) -> Tally:
-        """Give what was counted, and begin to count anew."""
+        """Return the counts and reset them."""
         with self._lock:
             tally, self._tally = self._tally, Tally(open_at_once=self._open)
         return tally
@@ -112,7 +112,7 @@ class Host:
     def _serve(self) -> None:
         while True:
             connection, _ = self._listening.accept()
-            # A client that breaks off is no concern of ours.
+            # A client may close the connection at any time.
             with suppress(OSError), connection:
                 connection.settimeout(IDLE_SECONDS)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -129,7 +129,7 @@ class Host:
             for request in requests_of(secured):
                 secured.sendall(self._answer(request))
                 if not self._server.setting.keep:
-                    _say_goodbye(secured)
+                    _close_tls(secured)
                     return
         finally:
             with self._lock:
@@ -151,13 +151,13 @@ class Host:
 
 class Server:
     """
-    All hosts.
+    All hosts of the server.
 
     Attributes:
-        setting: How the server is.
-        pages: What it answers.
-        tls: The server's side of TLS.
-        hosts: The ports it listens on.
+        setting: The settings.
+        pages: Its responses.
+        tls: The TLS context of the server.
+        hosts: The ports that it listens on.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -169,23 +169,23 @@ class Server:
         self.hosts = [Host(self) for _ in range(setting.hosts)]
 
     def serve(self) -> None:
-        """Start to answer on all ports."""
+        """Start serving on all ports."""
         for host in self.hosts:
             host.serve()
 
     def count_request(self) -> None:
-        """End the process when there were more requests than any benchmark makes."""
+        """End the process after more requests than any benchmark makes."""
         self._left -= 1
         if self._left < 0:
             signal.raise_signal(signal.SIGTERM)
 
     def take_tallies(self) -> List[Dict[str, Any]]:
-        """Give what was counted at each host, and begin to count anew."""
+        """Return the counts of each host and reset them."""
         return [vars(host.take_tally()) for host in self.hosts]
 
 
 def requests_of(secured: ssl.SSLSocket) -> Iterator[Request]:
-    """Read the requests on a connection, until there is none any more."""
+    """Read the requests on a connection until it is closed."""
     data = b""
     while True:
         while b"\r\n\r\n" not in data:
@@ -209,7 +209,7 @@ def read_head(head: bytes) -> Tuple[Request, int]:
     Read the head of a request.
 
     Returns:
-        The request without its body, and how many bytes the body has.
+        The request without its body, and the length of the body in bytes.
 
     >>> read_head(b"POST /tasks HTTP/1.1\r\nHost: a:1\r\nContent-Length: 5")
     (Request(method='POST', target='/tasks', host='a:1', body=b''), 5)
@@ -220,24 +220,24 @@ def read_head(head: bytes) -> Tuple[Request, int]:
     return Request(method, target, fields.get("host", LOOPBACK)), int(fields.get("content-length", 0))
 
 
-def _say_goodbye(secured: ssl.SSLSocket) -> None:
-    """Close TLS without waiting for the other side to do so, as web servers do."""
+def _close_tls(secured: ssl.SSLSocket) -> None:
+    """Close TLS without waiting for the other side, as web servers do."""
     secured.settimeout(0)
     with suppress(OSError):
         secured.unwrap()
 
 
 def main(setting: Optional[Setting] = None) -> None:
-    """Be the process: take a setting, say the ports, then what was counted whenever asked."""
+    """Run the server: read the settings, print the ports, then print the counts for each line of input."""
     signal.alarm(LIFETIME_SECONDS)
     server = Server(setting or Setting(**json.loads(sys.stdin.readline())))
     server.serve()
-    _say([f"{LOOPBACK}:{host.port}" for host in server.hosts])
+    _print_line([f"{LOOPBACK}:{host.port}" for host in server.hosts])
     for _ in sys.stdin:
-        _say({"tallies": server.take_tallies(), "seconds": time.process_time()})
+        _print_line({"tallies": server.take_tallies(), "seconds": time.process_time()})
 
 
-def _say(value: object) -> None:
+def _print_line(value: object) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 

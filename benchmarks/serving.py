@@ -1,4 +1,4 @@
-"""The stripped server, seen from the benchmark: started, asked what it counted, ended."""
+"""Start the minimal server, read its counts, and stop it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import IO, Any, Dict, Iterator, List, Optional, Tuple
 from benchmarks.measuring import ROOT, BenchmarkError, environment
 from benchmarks.server import Setting
 
-# What it may take to end, in seconds; it has nothing to tidy up.
+# How long it may take to end, in seconds.
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class Counted:
     """
-    What the server was asked since it was last asked for that.
+    The requests to the server since the last count.
 
     Attributes:
-        kinds: How many requests of each kind there were.
-        connections: How many connections there were, each with its TLS handshake.
-        resumed: How many of these resumed a session.
-        open_at_once: The most connections to one host that were open at the same time.
-        posts: For each host, when each POST was there, in seconds since 1970.
-        margin: How many seconds before its start the last task was accepted; None where none was posted.
-        cpu_seconds: What the server took of the processor.
+        kinds: The number of requests of each kind.
+        connections: The number of connections, each with a TLS handshake.
+        resumed: How many of them resumed a session.
+        open_at_once: The maximum number of concurrent connections to one host.
+        posts: For each host, the arrival of each POST in seconds since 1970.
+        margin: How many seconds before its start the last task was accepted; None if none was posted.
+        cpu_seconds: The processor time of the server.
     """
 
     kinds: Dict[str, int]
@@ -42,17 +42,17 @@ class Counted:
 
     @property
     def requests(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return sum(self.kinds.values())
 
 
 class RunningServer:
     """
-    A stripped server that answers.
+    A minimal server that is running.
 
     Attributes:
-        setting: How it is.
-        hosts: Where it answers, as HOST:PORT.
+        setting: Its settings.
+        hosts: Its addresses, as HOST:PORT.
     """
 
     def __init__(self, setting: Setting, process: subprocess.Popen[str]) -> None:
@@ -62,7 +62,7 @@ class RunningServer:
         self.hosts: List[str] = self._ask(asdict(setting))
 
     def count(self) -> Counted:
-        """Say what was counted since this was last called."""
+        """Return the counts since the last call."""
         said = self._ask("count")
         tallies = said["tallies"]
         kinds: Counter[str] = Counter()
@@ -92,7 +92,7 @@ class RunningServer:
 @contextmanager
 def serving(setting: Setting) -> Iterator[RunningServer]:
     """
-    Have a server for a while.
+    Run a server.
 
     Raises:
         BenchmarkError: It did not start.

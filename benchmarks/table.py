@@ -1,4 +1,4 @@
-"""Rows as a table for a terminal, as Markdown, and as JSON."""
+"""Render rows as a table for a terminal, as Markdown, and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADINGS = ("", "what", "figure", "floor", "ratio", "target", "", "counts")
 
 
 def render_text(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
-    """Write a table with columns of even width, below it the machine."""
+    """Render a table with aligned columns, followed by the machine."""
     table = [list(HEADINGS), *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table]
@@ -22,7 +22,7 @@ def render_text(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
 
 
 def render_markdown(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
-    """Write the same as a table of Markdown."""
+    """Render the same as a Markdown table."""
     table = [list(HEADINGS), ["--"] * len(HEADINGS), *(_cells(row) for row in rows)]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in table]
     lines += ["", *(f"- {name}: {value}" for name, value in machine.items())]
@@ -30,12 +30,12 @@ def render_markdown(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
 
 
 def render_json(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
-    """Write everything that is known of the rows."""
-    told = [
+    """Render all values of the rows."""
+    values = [
         {**asdict(row), "figure": row.figure, "floor": row.floor, "ratio": row.ratio, "is_met": row.is_met}
         for row in rows
     ]
-    return json.dumps({"machine": dict(machine), "rows": told}, indent=2) + "\n"
+    return json.dumps({"machine": dict(machine), "rows": values}, indent=2) + "\n"
 
 
 RENDERERS: Dict[str, Callable[[Sequence[Row], Mapping[str, str]], str]] = {
@@ -58,7 +58,7 @@ def _cells(row: Row) -> List[str]:
 def _amount(value: Optional[float], unit: str) -> str:
     if value is None:
         return ""
-    # Three digits say all there is to say.
+    # Three significant digits are enough.
     digits = 0 if value >= 100 else 1 if value >= 10 else 2  # noqa: PLR2004 - the bounds of numbers of three digits
     if unit == "s" and value < 1:
         return f"{value * 1000:.{0 if value >= 0.1 else 1}f} ms"  # noqa: PLR2004 - as above

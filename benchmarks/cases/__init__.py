@@ -1,4 +1,4 @@
-"""The cases, one to a module; each gives rows."""
+"""The cases, one per module; each returns rows."""
 
 from __future__ import annotations
 

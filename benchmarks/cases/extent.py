@@ -1,4 +1,4 @@
-"""How much is measured, and what becomes of a measurement that fails."""
+"""How much is measured, and how a failed measurement is reported."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Extent:
     How much is measured.
 
     Attributes:
-        short: Whether only what shows that something is clearly off.
-        repeat: How often each thing is measured; None leaves it to the case.
-        tell: Is given a line for each thing that is about to be measured.
+        short: Whether to measure only as much as shows that something is clearly off.
+        repeat: How often each thing is measured; None for the default of the case.
+        tell: Called with a line before each measurement.
     """
 
     short: bool
@@ -25,16 +25,16 @@ class Extent:
     tell: Callable[[str], None]
 
     def times(self, usual: int) -> int:
-        """Say how often to measure what is usually measured so many times."""
+        """Return how often to measure what is usually measured this many times."""
         return self.repeat or (min(usual, 2) if self.short else usual)
 
     def row(self, blank: Row, measure: Callable[[Row], Row]) -> Row:
         """
-        Measure a row; if that fails, the row says why, and the other rows are measured all the same.
+        Measure a row; if that fails, the row gives the reason and the other rows are still measured.
 
         Args:
             blank: The row without figures.
-            measure: Fills it.
+            measure: Returns the row with its figures.
         """
         self.tell(f"({blank.case}) {blank.what}")
         try:

@@ -17,12 +17,12 @@ SHORT_RUNS = 200
 RESULT_BYTES = 60_000
 
 TARGET = Limit(150, of="figure")
-# The floor keeps nothing but what it is busy with, and that is most of what an interpreter needs for itself.
+# The floor stores nothing, so it takes hardly more than the interpreter.
 GUARD = 6.0
 
 
 def measure_memory(extent: Extent) -> List[Row]:
-    """Run a batch whose results together are many times as large as what may be held."""
+    """Run a batch whose results are many times larger than the memory limit."""
     runs = SHORT_RUNS if extent.short else RUNS
 
     def measure(row: Row) -> Row:

@@ -15,22 +15,22 @@ from benchmarks.serving import serving
 RUNS = 1000
 SHORT_RUNS = 100
 
-# By whether the server keeps connections open.
+# Keys: whether the server keeps connections open.
 TARGETS = {False: Limit(4), True: Limit(8)}
-# A short run is mostly the start of the program, which the floor has hardly any of.
+# A short run consists mostly of the start of the program, which hardly exists for the floor.
 GUARDS = {False: 8.0, True: 14.0}
 MODES = {False: "closing", True: "keep-alive"}
 
-# How long the runs take whose requests are counted; the first look at them comes before they are done.
+# The length of the runs whose requests are counted; the first request for them comes before they are done.
 LENGTH = 1.0
 LENGTHY_RUNS = 40
 
 
 def measure_parallel(extent: Extent) -> List[Row]:
-    """Run parallel batches on servers of both kinds."""
+    """Run parallel batches on servers that close connections and on servers that keep them."""
     kinds = [(hosts, keep) for hosts in (1, 10) for keep in (False, True)]
     if extent.short:
-        # What is wrong with several hosts shows where connections are kept.
+        # Regressions with several hosts show with keep-alive as well.
         kinds.remove((10, False))
     rows = [_row(extent, hosts, keep=keep) for hosts, keep in kinds]
     return [*rows, _lengthy(extent)]
@@ -58,7 +58,7 @@ def _row(extent: Extent, hosts: int, *, keep: bool) -> Row:
 
 
 def _lengthy(extent: Extent) -> Row:
-    """Count the requests of runs that are not done when they are first looked for, as is usual (recording e04)."""
+    """Count the requests of runs that are not done when they are first requested, as usual (recording e04)."""
     what = f"{LENGTHY_RUNS} parallel runs of {LENGTH:g} s, one host"
 
     def measure(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""(a) Planning: all three transforms, and a ``$global`` of 1,000 hosts."""
+"""(a) Planning with all three transforms and a ``$global`` of 1,000 hosts."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from benchmarks.measuring import BenchmarkError, by_turns, run_program
 
 SIZES = (1, 100, 10_000, 100_000)
 SHORT_SIZES = (1, 100, 2_000)
-# The largest takes so long that it is measured less often.
+# The largest takes long, so it is measured less often.
 TIMES = {100_000: 3}
 
 TARGET = Limit(3)
-# By the size; what is done once for a batch weighs the more the smaller it is.
+# Depending on the size: work done once for a batch weighs more in a small one.
 GUARD = 6.0
 SMALL_GUARD = 8.0
 SMALL = 100
-# A batch has three scripts: each is compiled alone, and all once together with `$global`, however long it is.
+# A batch has three scripts: each is compiled alone, and all of them once together with `$global`.
 MOST_COMPILATIONS = 4
 
-# How much more an iteration may take in a batch of many than in one of few; the rest is chance.
+# How much more an iteration may take in a large batch than in a small one; up to here it is noise.
 LINEAR = Limit(1.3)
 LINEAR_GUARD = 3.0
 
 
 def measure_plans(extent: Extent) -> List[Row]:
-    """Plan batches of all sizes; the last row says whether the largest is worse than linear."""
+    """Plan batches of all sizes; the last row shows whether the largest is worse than linear."""
     sizes = SHORT_SIZES if extent.short else SIZES
     rows = [_row(extent, size) for size in sizes]
     return [*rows, _linearity(rows[-2], rows[-1], sizes[-2], sizes[-1])]

@@ -1,4 +1,4 @@
-"""What the cases with runs share: a batch of runs and the same requests by the floor client, on a server."""
+"""Shared by the cases with runs: run a batch, or make the same requests with the floor client."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from benchmarks.measuring import BenchmarkError, Taken, batch_command, by_turns,
 from benchmarks.replies import PARTICIPANTS, POST
 from benchmarks.serving import Counted, RunningServer
 
-# The floor client is the quickest with so many threads: one host's, and altogether where there are more hosts.
+# The numbers of threads with which the floor client is fastest, for one host (by keep-alive) and for each of several.
 FLOOR_THREADS = {False: 4, True: 8}
 FLOOR_THREADS_EACH = 1
 
 # Politeness (ADR 20).
 MOST_AT_ONCE = 8
-# Beyond the look-up of the participants.
+# Without the look-up of the participants.
 MOST_REQUESTS = 4
 
 
 @dataclass(frozen=True)
 class Done:
-    """A program that has made its requests."""
+    """The measurements of a program that has made its requests."""
 
     taken: Taken
     counted: Counted
@@ -38,17 +38,17 @@ def run_batch(
     server: RunningServer, batch: bytes, runs: int, *, watch: bool = False, files: Optional[int] = None
 ) -> Done:
     """
-    Have the real command run a batch on a server.
+    Run a batch with the real command on a server.
 
     Args:
-        server: Where.
+        server: The server.
         batch: The batch.
-        runs: How many runs it has.
-        watch: Whether its threads and its memory are looked at.
-        files: How many files it may have open at once; None leaves that to the system.
+        runs: The number of its runs.
+        watch: Whether to measure its threads and its memory.
+        files: The limit of open files; None for that of the system.
 
     Raises:
-        BenchmarkError: It failed, or did not make all runs.
+        BenchmarkError: It failed or did not make all runs.
     """
     there = ("--assist", server.hosts[0], "--lead", server.hosts[0])
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -67,10 +67,10 @@ def run_floor(
     keep_answers: bool = False,
 ) -> Done:
     """
-    Have the floor client make the requests of so many runs, shared out evenly to the hosts.
+    Make the requests of the runs with the floor client, divided evenly among the hosts.
 
     Raises:
-        BenchmarkError: It failed, or did not make all runs.
+        BenchmarkError: It failed or did not make all runs.
     """
     hosts = server.hosts
     usual = FLOOR_THREADS[server.setting.keep] if len(hosts) == 1 else FLOOR_THREADS_EACH
@@ -103,19 +103,19 @@ def compare(
     row: Row, batch: Callable[[], Done], floor: Callable[[], Done], runs: int, repeat: int, *, keep: bool
 ) -> Row:
     """
-    Fill a row with what a batch takes and what the floor client takes for the same runs.
+    Return the row with the times of a batch and of the floor client for the same runs.
 
     Args:
         row: The row without figures.
         batch: Runs the batch.
         floor: Runs the floor client.
-        runs: How many runs both of them make.
-        repeat: How often.
-        keep: Whether the server keeps connections open; then there need not be many.
+        runs: The number of runs that both make.
+        repeat: How often each is measured.
+        keep: Whether the server keeps connections open.
     """
     floors, batches = by_turns(floor, batch, repeat)
     counts, guards = count_requests(batches, runs)
-    # A slot may have to open another one where a connection was idle for too long.
+    # A slot opens another connection if the last one was idle for too long.
     kept = 2 * MOST_AT_ONCE * len(batches[0].counted.posts)
     guards["connections"] = kept if keep else max(done.counted.requests for done in batches) + MOST_AT_ONCE
     return replace(
@@ -129,10 +129,10 @@ def compare(
 
 def count_requests(batches: List[Done], runs: int) -> Tuple[Dict[str, float], Dict[str, float]]:
     """
-    Say what was counted, and the most that it may be.
+    Return the counts and the maximum of each.
 
-    Requests are those of one run, without the look-ups of participants. A slot of a host is one connection at a time,
-    but a server may see one opened before it has seen the last one closed.
+    Requests are counted per run, without the look-ups of participants. A slot of a host has one connection at a time,
+    but a server may see a new one opened before it sees the last one closed.
     """
     worst = max(batches, key=lambda done: done.counted.requests).counted
     asked = worst.requests - worst.kinds.get(PARTICIPANTS, 0)
@@ -143,7 +143,7 @@ def count_requests(batches: List[Done], runs: int) -> Tuple[Dict[str, float], Di
         "at once": max(done.counted.open_at_once for done in batches),
     }
     guards: Dict[str, float] = {"look-ups": len(worst.posts), "at once": MOST_AT_ONCE + 2}
-    # Of one core; if a server were busy all the time, it would be what is measured.
+    # A fraction of one core; at 1, the server would limit what is measured.
     counts["server busy"] = round(max(done.counted.cpu_seconds / done.taken.seconds for done in batches), 2)
     threads = max(done.taken.threads for done in batches)
     if threads:

@@ -21,7 +21,7 @@ MODES = {False: "closing", True: "keep-alive"}
 
 
 def measure_serial(extent: Extent) -> List[Row]:
-    """Run a serial batch on servers of both kinds."""
+    """Run a serial batch on a server that closes connections and on one that keeps them."""
     return [_row(extent, keep=keep) for keep in (False, True)]
 
 

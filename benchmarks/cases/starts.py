@@ -1,4 +1,4 @@
-"""(f) A job of synchronized starts: when its POSTs arrive, and how long before the common start the last one is in."""
+"""(f) Synchronized starts: when the POSTs arrive, and how long before the common start the last task is accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.serving import RunningServer, serving
 
 STARTS = 50
 SETUP = timedelta(seconds=3)
-# Long enough that a slot is taken until all POSTs for which there is one have left.
+# Long enough that a slot stays taken until the POSTs of all other slots have left.
 POST_DELAY = 0.2
 
 TARGET = Limit(50, of="figure")
@@ -25,7 +25,7 @@ GUARD = 15.0
 
 
 def measure_starts(extent: Extent) -> List[Row]:
-    """Start tasks together at ten hosts, which have a slot for each, and at one, which has eight for all."""
+    """Start tasks together at ten hosts with a slot for each task, and at one with eight slots for all."""
     return [_row(extent, hosts) for hosts in ((10,) if extent.short else (10, 1))]
 
 
@@ -60,14 +60,14 @@ def _floor(server: RunningServer) -> Done:
 
 def spread(posts: Sequence[Sequence[float]], slots: int = 8) -> float:
     """
-    Say how far apart the POSTs of those tasks are that have a free slot from the beginning, in milliseconds.
+    Return the span in milliseconds of the POSTs that have a free slot from the start.
 
     Args:
-        posts: For each host, when each POST was there, in seconds.
-        slots: How many requests may be under way at each host.
+        posts: For each host, the arrival of each POST in seconds.
+        slots: The maximum number of concurrent requests at each host.
 
     Returns:
-        The longest of the spans at any host.
+        The longest span at any host.
 
     >>> spread([[1.0, 1.25, 9.0], [2.0, 2.5]], slots=2)
     500.0
@@ -76,7 +76,7 @@ def spread(posts: Sequence[Sequence[float]], slots: int = 8) -> float:
 
 
 def _counts(batches: Sequence[Done]) -> Dict[str, float]:
-    """Say how many POSTs there were, within how many milliseconds, and how long before the start all were accepted."""
+    """Return the number of POSTs, their span in milliseconds, and how long before the start all were accepted."""
     everything = [tuple(at for host in done.counted.posts for at in host) for done in batches]
     margins = [done.counted.margin for done in batches if done.counted.margin is not None]
     return {

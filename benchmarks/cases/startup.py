@@ -1,4 +1,4 @@
-"""(d) Starting up, beside an interpreter that does nothing."""
+"""(d) Start-up, beside an interpreter that does nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.figures import Limit, Row
 from benchmarks.measuring import batch_command, by_turns, run_program
 
 TIMES = 15
-# Twice the target, and some more where there is none.
+# The option, its target, and its guard: about twice the target.
 COMMANDS = (
     ("--help", Limit(3), 7.0),
     ("--version", None, 7.0),
@@ -22,7 +22,7 @@ COMMANDS = (
 
 
 def measure_startup(extent: Extent) -> List[Row]:
-    """Start the command in the ways in which it sends nothing."""
+    """Start the command with options that send nothing."""
     batch = runs_batch(["localhost"], 1, parallel=False)
     return [_row(extent, option, target, guard, batch) for option, target, guard in COMMANDS]
 
@@ -31,7 +31,7 @@ def _row(extent: Extent, option: str, target: Optional[Limit], guard: float, bat
     def measure(row: Row) -> Row:
         bare = [sys.executable, "-c", "pass"]
         command = batch_command(option)
-        # Once for nothing, so that what is only to be compiled or read from the disk once is.
+        # Warm up: compile the modules and fill the page cache.
         run_program(command, batch)
         floors, figures = by_turns(
             lambda: run_program(bare).seconds,

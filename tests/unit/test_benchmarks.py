@@ -1,4 +1,4 @@
-"""The parts of the benchmarks: that figures and complaints are right, and that floor and batch do the same."""
+"""The parts of the benchmarks: figures and guards are right, and the floor makes the same requests as the batch."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ NOON = 1_772_366_400.0
 
 
 def get(pages, target, now=NOON):
-    """Ask for something."""
+    """Send a request to the pages and return the response."""
     return pages.answer(Request("GET", target, HOST), now)
 
 
 def post(pages, now=NOON, **schedule):
-    """Post a task; give the path of its URL."""
+    """Post a task and return the path of its URL."""
     body = json.dumps({"test": {"type": "idle", "spec": {}}, "schedule": schedule}).encode()
     href = json.loads(pages.answer(Request("POST", "/pscheduler/tasks", HOST, body), now).body)
     return href[len(f"https://{HOST}") :]
 
 
 def recorded(name):
-    """Give the JSON of a recorded answer."""
+    """Return the JSON of a recorded response."""
     return json.loads((RECORDED / f"{name}.json").read_text())["json"]
 
 
@@ -61,7 +61,7 @@ def ask(host, request):
 
 
 def test_a_ratio_is_that_of_the_medians():
-    """One slow run changes nothing."""
+    """A single slow run does not change the figure."""
 
     assert (ROW.figure, ROW.floor, ROW.ratio) == (3.0, 1.5, 2.0)
 
@@ -77,19 +77,19 @@ def test_a_ratio_is_that_of_the_medians():
     ],
 )
 def test_a_target_is_met_by_the_ratio_or_by_the_figure(target, met):
-    """A target says what it is a limit of."""
+    """A target limits the ratio or the figure."""
 
     assert replace(ROW, target=target).is_met is met
 
 
 def test_a_target_of_what_was_not_measured_is_neither_met_nor_missed():
-    """Nothing is said of nothing."""
+    """Without measurements there is no figure, no ratio and no verdict."""
 
     assert Row("b", "runs", target=Limit(4)).is_met is None
 
 
 def test_the_table_has_each_figure_beside_its_floor():
-    """The columns are in their order, and the machine is below them."""
+    """The columns are in order, and the machine is below them."""
     text = render_text([replace(ROW, counts={"requests per run": 4.0, "share": 0.25})], MACHINE)
     row = " ".join(text.splitlines()[1].split())
 
@@ -99,7 +99,7 @@ def test_the_table_has_each_figure_beside_its_floor():
 
 @pytest.mark.parametrize("render", [render_text, render_markdown])
 def test_a_table_says_on_one_line_why_something_was_not_measured(render):
-    """What failed has no figures but its reason."""
+    """A row that failed has a reason instead of figures."""
     (line,) = [line for line in render([ROW, FAILED], MACHINE).splitlines() if "memory" in line]
 
     assert "failed" in line
@@ -107,14 +107,14 @@ def test_a_table_says_on_one_line_why_something_was_not_measured(render):
 
 
 def test_markdown_has_as_many_cells_in_each_line():
-    """A stroke in a text does not begin another cell."""
+    """A vertical bar in a text does not start another cell."""
     table = render_markdown([replace(ROW, what="this|that")], {}).strip().splitlines()
 
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
 
 
 def test_json_has_all_that_is_known():
-    """The single measurements are there, and what follows from them."""
+    """The output has the single measurements and the values derived from them."""
     (row,) = json.loads(render_json([ROW], MACHINE))["rows"]
 
     assert row["figures"] == [8.0, 2.0, 3.0]
@@ -124,15 +124,15 @@ def test_json_has_all_that_is_known():
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (replace(ROW, guard=1.5), "2.0 times the floor, and more than 1.5"),
+        (replace(ROW, guard=1.5), "2.0 times the floor; the limit is 1.5"),
         (replace(ROW, floors=()), "no ratio"),
-        (replace(ROW, counts={"look-ups": 3}, count_guards={"look-ups": 1}), "look-ups: 3, and more than 1"),
+        (replace(ROW, counts={"look-ups": 3}, count_guards={"look-ups": 1}), "look-ups: 3; the limit is 1"),
         (replace(ROW, count_guards={"look-ups": 1}), "look-ups were not counted"),
         (FAILED, "it ended with"),
     ],
 )
 def test_the_guard_says_what_is_off(row, said):
-    """A ratio, a count, or something that could not be measured."""
+    """The guard reports a ratio, a count, or a failed measurement."""
     (complaint,) = complaints([ROW, row])
 
     assert said in complaint
@@ -140,14 +140,14 @@ def test_the_guard_says_what_is_off(row, said):
 
 
 def test_the_guard_knows_no_times():
-    """A slow machine is no fault, and a target that is missed is not clearly off."""
+    """A slow machine is not an error, and a missed target is not clearly off."""
     slow = replace(ROW, figures=(8000.0,), floors=(4000.0,), target=Limit(1, of="figure"))
 
     assert complaints([slow]) == []
 
 
 def test_measurements_take_turns():
-    """A machine that is busy for a while hits both."""
+    """Other load affects both measurements."""
     order = []
     ones, others = by_turns(lambda: order.append("a") or "a", lambda: order.append("b") or "b", 3)
 
@@ -156,7 +156,7 @@ def test_measurements_take_turns():
 
 
 def test_a_measurement_that_fails_is_a_row_that_says_so():
-    """The other rows are measured all the same."""
+    """The other rows are still measured."""
     told = []
 
     def fail(_row):
@@ -170,13 +170,13 @@ def test_a_measurement_that_fails_is_a_row_that_says_so():
 
 @pytest.mark.parametrize(("short", "repeat", "times"), [(False, None, 5), (True, None, 2), (True, 7, 7)])
 def test_how_often_something_is_measured_can_be_said(short, repeat, times):
-    """Short is less often, unless it is said how often."""
+    """A short run measures less often, unless the number is given."""
 
     assert Extent(short=short, repeat=repeat, tell=print).times(5) == times
 
 
 def test_a_program_is_measured():
-    """Its time, its memory and what it wrote."""
+    """A program is measured by time, memory and output."""
     taken = run_program([sys.executable, "-c", "print(input())"], b"hello\n", keep_output=True)
 
     assert taken.stdout == b"hello\n"
@@ -186,19 +186,19 @@ def test_a_program_is_measured():
 
 
 def test_a_program_that_fails_is_quoted():
-    """The last line that it wrote says best why."""
+    """The error quotes the last line of standard error."""
     with pytest.raises(BenchmarkError, match=r"-c .* ended with status 1: ValueError: no$"):
         run_program([sys.executable, "-c", "raise ValueError('no')"])
 
 
 def test_the_state_of_a_process_is_read_number_by_number():
-    """What is no number is left out."""
+    """Fields that are not numbers are left out."""
 
     assert read_status("Name:\tpython\nVmHWM:\t  2048 kB\nCpus:\t\n") == {"VmHWM": 2048}
 
 
 def test_the_head_of_a_request_is_read_whatever_the_case_of_its_names():
-    """Names of fields have none."""
+    """Field names are case-insensitive."""
     request, length = read_head(b"POST /x HTTP/1.1\r\nhOsT: a:1\r\nCONTENT-LENGTH: 7")
 
     assert (request.method, request.target, request.host, length) == ("POST", "/x", "a:1", 7)
@@ -208,7 +208,7 @@ def test_the_head_of_a_request_is_read_whatever_the_case_of_its_names():
     ("after", "name"), [(0.5, "first-runs/g31-first"), (2.0, "runs/t-idle2-waitmerged")], ids=["at once", "when done"]
 )
 def test_the_server_describes_runs_as_recorded(after, name):
-    """Keys, their order and types are those of real servers; so is the state but for a moment before the start."""
+    """Keys, their order and types are those of real servers, and so is the state except just before the start."""
     pages = Pages(length=1.0)
     described = json.loads(get(pages, f"{post(pages)}/runs/first", NOON + after).body)
     expected = {**recorded(name), "state": described["state"], "state-display": described["state-display"]}
@@ -218,7 +218,7 @@ def test_the_server_describes_runs_as_recorded(after, name):
 
 
 def test_the_server_names_participants_as_recorded():
-    """The host of the specification, or nobody."""
+    """The only participant is the host of the spec, or null."""
     named = [
         json.loads(get(Pages(), f"/pscheduler/tests/idle/participants?spec={quote(json.dumps(spec))}").body)
         for spec in ({}, {"host": "127.0.0.1"})
@@ -231,7 +231,7 @@ def test_the_server_names_participants_as_recorded():
 
 
 def test_a_run_is_waited_for_until_it_is_done_or_the_time_is_up():
-    """As GET RUN?wait-merged=true does (API.md, "Waiting for a result"), asked for by its name or as the first run."""
+    """A long poll waits for the run, requested by its URL or as the first run."""
     pages = Pages(length=5.0)
     task = post(pages)
     run = json.loads(get(pages, f"{task}/runs/first").body)["href"][len(f"https://{HOST}") :]
@@ -244,7 +244,7 @@ def test_a_run_is_waited_for_until_it_is_done_or_the_time_is_up():
 
 
 def test_a_task_starts_when_its_schedule_says():
-    """So does its run."""
+    """The run starts at the start of its task as well."""
     pages = Pages()
     task = post(pages, start="2026-03-01T12:00:10+00:00")
     before, after = (json.loads(get(pages, f"{task}/runs/first", NOON + passed).body) for passed in (9, 10))
@@ -254,7 +254,7 @@ def test_a_task_starts_when_its_schedule_says():
 
 
 def test_a_result_is_there_when_the_run_is_done():
-    """Before, it is a 404 (recording g01); its size is what was asked for."""
+    """Before the end of the run it is a 404 (recording g01); its size is the requested one."""
     pages = Pages(length=1.0, result_bytes=60_000)
     task = post(pages)
     document = get(pages, f"{task}/runs/first", NOON + 1)
@@ -266,7 +266,7 @@ def test_a_result_is_there_when_the_run_is_done():
 
 
 def test_the_floor_client_makes_the_requests_of_a_batch():
-    """Else the floor would be none; where this fails, the steps of the floor client are to be brought up to date."""
+    """Otherwise it would not be a floor; if this fails, update the steps of the floor client."""
     runs = 4
     with serving(Setting(hosts=2)) as server:
         batch = run_batch(server, runs_batch(server.hosts, runs, parallel=True), runs)
@@ -280,7 +280,7 @@ def test_the_floor_client_makes_the_requests_of_a_batch():
 
 
 def test_connections_are_kept_where_the_server_keeps_them():
-    """The floor client needs one for the participants and one for each thread; each is counted once."""
+    """The floor client needs one connection for the participants and one per thread; each is counted once."""
     with serving(Setting(keep=True)) as server:
         done = run_floor(server, 6, at_once=1)
         again = server.count()
@@ -295,7 +295,7 @@ def test_connections_are_kept_where_the_server_keeps_them():
     [("GET /pscheduler/nosuch", b"404 NOT FOUND"), ("GET /pscheduler/tests/idle/participants", b"400 BAD REQUEST")],
 )
 def test_the_server_outlives_what_it_does_not_know(request_line, status):
-    """It says so, closes the connection, and answers the next request."""
+    """The server says so, closes the connection, and responds to the next request."""
     with serving(Setting()) as server:
         for _ in range(2):
             said = ask(server.hosts[0], f"{request_line} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -304,13 +304,13 @@ def test_the_server_outlives_what_it_does_not_know(request_line, status):
 
 
 def test_the_spread_of_starts_is_that_of_those_with_a_free_slot():
-    """Those for which there is none have to wait."""
+    """POSTs without a free slot wait."""
 
     assert spread([[2.0, 1.0, 9.0], [5.0]], slots=2) == 1000.0
 
 
 def test_a_case_is_measured_by_the_command(capsys):
-    """The plans of a short run are there; each script was compiled alone, and all once together with ``$global``."""
+    """A short run plans; each script is compiled alone, and all of them once together with ``$global``."""
     status = main(["--case", "a", "--short", "--repeat", "1", "--json"])
     said = capsys.readouterr()
     rows = json.loads(said.out)["rows"]
@@ -323,7 +323,7 @@ def test_a_case_is_measured_by_the_command(capsys):
     "arguments", [["--case", "z"], ["--repeat", "0"], ["--repeat", "often"], ["--json", "--markdown"]]
 )
 def test_wrong_options_are_refused(arguments, capsys):
-    """With exit status 2 and a line that says what is wrong."""
+    """The exit status is 2 and a line describes the error."""
     with pytest.raises(SystemExit) as refusal:
         main(arguments)
 
