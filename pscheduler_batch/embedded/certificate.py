@@ -1,4 +1,4 @@
-"""The certificate of the embedded server, made on the spot."""
+"""The certificate of the embedded server, issued when the server starts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import trustme
 @dataclass(frozen=True)
 class Issued:
     """
-    What is in the files of a certificate, so that a server that is started again can have the same one.
+    The content of the files of a certificate, so that a restarted server can have the same one.
 
     Attributes:
-        ca: The authority's certificate.
+        ca: The CA certificate.
         server: The server's key and certificates.
     """
 
@@ -30,17 +30,17 @@ class Issued:
 @dataclass(frozen=True)
 class Certificate:
     """
-    A certificate, its key, and the authority that signed it, as files that only this user can read.
+    A certificate, its key and its CA certificate, as files that only this user can read.
 
     Attributes:
-        folder: Where they are, readable for this user alone.
+        folder: The directory of the files, with the same restriction.
     """
 
     folder: Path
 
     @property
     def ca_file(self) -> Path:
-        """What a client needs to trust the server."""
+        """The CA certificate, which a client needs to verify the server."""
         return self.folder / "ca.pem"
 
     @property
@@ -55,7 +55,7 @@ class Certificate:
 
 def issue_certificate(host: str) -> Issued:
     """
-    Issue a certificate for loopback, this machine's name and one host more.
+    Issue a certificate for the loopback addresses, this machine's name and one more host.
 
     Args:
         host: The address or name that the server listens on.
@@ -66,7 +66,7 @@ def issue_certificate(host: str) -> Issued:
 
 
 def write_certificate(issued: Issued) -> Certificate:
-    """Write a certificate to a folder of its own."""
+    """Write a certificate to a new directory."""
     written = Certificate(Path(tempfile.mkdtemp(prefix="pscheduler-batch-")))
     _write(written.ca_file, issued.ca)
     _write(written.server_file, issued.server)
@@ -74,7 +74,7 @@ def write_certificate(issued: Issued) -> Certificate:
 
 
 def _identities(host: str) -> List[str]:
-    """Name all whom the certificate is for; a host name that cannot stand in a certificate is left out."""
+    """Return the hosts that the certificate is for, without names that are invalid in a certificate."""
     identities = ["localhost", "127.0.0.1", "::1"]
     for name in (host, socket.gethostname()):
         if name not in identities and name.isascii() and "_" not in name and name:

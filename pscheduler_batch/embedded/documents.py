@@ -1,4 +1,4 @@
-"""What pScheduler and its database do to every JSON document that passes through them."""
+"""What pScheduler and its database do to every JSON document: comments, secrets, order, containment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def without_comments(document: Any) -> Any:
 
 def without_secrets(document: Any) -> Any:
     """
-    Put null in the place of the value of every name that begins with ``_`` (recordings j01 and j23).
+    Replace the value of every name that begins with ``_`` by null (recordings j01 and j23).
 
     >>> without_secrets({"_key": "hush", "data": [{"_url": "https://example.net/"}]})
     {'_key': None, 'data': [{'_url': None}]}
@@ -35,7 +35,7 @@ def without_secrets(document: Any) -> Any:
 
 def in_database_order(document: Any) -> Any:
     """
-    Put the names of every object into PostgreSQL's order, short ones first, in which all recorded replies come.
+    Sort the names of every object as PostgreSQL does, short ones first, which is the order of all recorded replies.
 
     >>> list(in_database_order({"test": 1, "archives": 2, "_key": 3}))
     ['_key', 'test', 'archives']
@@ -50,10 +50,10 @@ def in_database_order(document: Any) -> Any:
 
 def contains(document: Any, part: Any) -> bool:
     """
-    Say whether a document contains another one, as PostgreSQL's ``@>`` operator does.
+    Return whether a document contains another one, as PostgreSQL's ``@>`` operator does.
 
-    Objects contain objects with some of their pairs, arrays contain arrays whose every element is contained in one
-    of theirs. Inside arrays the order does not count.
+    An object contains objects with some of its pairs, and an array contains arrays whose every element is contained in
+    one of its own, in any order.
 
     >>> contains({"reference": {"mark": 7, "x": 1}}, {"reference": {"mark": 7}})
     True

@@ -1,8 +1,7 @@
 """
-The thread in which an embedded server lives: a uvicorn on an event loop of its own.
+The thread of an embedded server: uvicorn on its own event loop.
 
-The event loop belongs to nobody else, so a program of any kind can use the server, and it can be ended at once,
-whatever it is doing.
+The event loop is used for nothing else, so any kind of program can use the server, and it can be stopped at any time.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ from pscheduler_batch.errors import BatchError
 
 logger = logging.getLogger("pscheduler_batch.embedded")
 
-PATIENCE = 30.0  # seconds; much longer than any machine needs to start or stop a server
+PATIENCE = 30.0  # seconds; much longer than starting or stopping a server takes on any machine
 
 
 class Listener:
     """
-    One run of a server: the thread, its event loop, and what is to be tidied up after it.
+    A server from its start to its stop: the thread, its event loop, and what must be cleaned up afterwards.
 
     Attributes:
-        address: Where it listens: the address and the port.
-        certificate: The server's certificate; its files go when the run ends.
+        address: The address and the port that it listens on.
+        certificate: The server's certificate; its files are removed when the server stops.
     """
 
     def __init__(self, state: State, listening: socket.socket, issued: Issued, *, keep_alive: bool) -> None:
         self.address = (str(listening.getsockname()[0]), int(listening.getsockname()[1]))
         self.certificate: Certificate = write_certificate(issued)
-        # Also where the process ends without stopping the server.
+        # Even if the process ends without stopping the server.
         self._remove_certificate = weakref.finalize(self, self.certificate.remove)
         self._state = state
         self._socket = listening
@@ -57,10 +56,10 @@ class Listener:
 
     def start(self) -> None:
         """
-        Start to serve; when this returns, the server answers.
+        Start the server; it accepts requests when this returns.
 
         Raises:
-            BatchError: It does not; the text has the reason.
+            BatchError: The server did not start; the text has the reason.
         """
         self._thread.start()
         ready = self._ready.wait(PATIENCE)
@@ -69,7 +68,7 @@ class Listener:
             raise BatchError(f"the embedded server did not start: {self._error}") from self._error
 
     def stop(self) -> None:
-        """End everything; when this returns, nothing of it is left."""
+        """Stop the server and wait until it has ended."""
         if self._server is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._server.end)
         self._thread.join(PATIENCE)
@@ -97,7 +96,7 @@ class Listener:
             await scheduler.close()
 
     def _with_abort(self, app: ASGIApp) -> ASGIApp:
-        """Hand the application the means to break a connection off."""
+        """Give the application a function that aborts the connection of a request."""
 
         async def serve_with_abort(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("extensions", {})[ABORT] = lambda: self._abort(scope.get("client"))
@@ -120,16 +119,16 @@ class Listener:
 
 
 class _Connection(H11Protocol):
-    """A connection that is closed on this side too where the client is gone without a word, as one that was killed."""
+    """A connection that is also closed on this side if the client vanishes, such as one that was killed."""
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         super().connection_lost(exc)
-        # Before Python 3.11 nobody else does, and asyncio complains of it later.
+        # Before Python 3.11, the connection stays open otherwise, and asyncio warns of it later.
         self.transport.close()
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn that says when it is ready, ends the moment it is told to, and does not wait for anybody then."""
+    """A uvicorn that reports when it is ready, and stops at once without waiting for clients."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -137,15 +136,15 @@ class _Server(uvicorn.Server):
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Stop serving; to be called on the event loop."""
+        """Stop serving; must be called on the event loop."""
         self.should_exit = True
         self._ended.set()
 
-    def abort(self, concerned: Callable[[object], bool]) -> None:
-        """Break off those connections that are concerned."""
+    def abort(self, selected: Callable[[object], bool]) -> None:
+        """Abort the connections that a condition selects."""
         for connection in list(self.server_state.connections):
             transport = getattr(connection, "transport", None)
-            if transport is not None and concerned(connection):
+            if transport is not None and selected(connection):
                 transport.abort()
 
     async def startup(self, sockets: Optional[List[socket.socket]] = None) -> None:
@@ -154,7 +153,7 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def main_loop(self) -> None:
-        # Every second, because this is what keeps the Date header right.
+        # Every second, because this updates the Date header.
         while not await self.on_tick(0):
             try:
                 await asyncio.wait_for(self._ended.wait(), 1.0)
@@ -168,23 +167,23 @@ class _Server(uvicorn.Server):
             listening.close()
         self.abort(lambda _connection: True)
         requests = list(self.server_state.tasks)
-        # One turn of the loop, in which the connections learn that they are gone; then nobody answers on them.
+        # One iteration of the loop, in which the connections learn that they are closed, so that nothing is sent.
         await asyncio.sleep(0)
         await end_all(requests)
 
 
 async def _abort_connections(loop: asyncio.AbstractEventLoop) -> None:
-    """Break off what is left, such as connections in the middle of a TLS handshake, of which uvicorn does not know."""
-    # There is no public list of them before Python 3.13; without it, they are left to the garbage collector.
+    """Abort the remaining connections, such as those during a TLS handshake, which uvicorn does not know."""
+    # There is no public list of them before Python 3.13; without it, the garbage collector closes them.
     for transport in list(getattr(loop, "_transports", {}).values()):
         transport.abort()
-    # One turn of the loop for each layer that has to learn of it.
+    # One iteration of the loop for each layer that has to learn of it.
     for _ in range(3):
         await asyncio.sleep(0)
 
 
 def _config(app: ASGIApp, server_file: Path) -> uvicorn.Config:
-    # A program that has not set up logging shall not see uvicorn's messages, one that has may.
+    # Only a program that configures logging should see uvicorn's messages.
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())
     return uvicorn.Config(
         app,
@@ -200,14 +199,14 @@ def _config(app: ASGIApp, server_file: Path) -> uvicorn.Config:
         headers=[("Server", "pscheduler-batch")],
         ssl_certfile=server_file,
         timeout_keep_alive=60,
-        # More than any request line that is answered with 414; without this it would be a broken connection.
+        # Longer than any request line that is answered with 414; without this, the connection would be closed.
         h11_max_incomplete_event_size=4 * 1024 * 1024,
     )
 
 
 def open_socket(host: str, port: int) -> socket.socket:
     """
-    Listen on a loopback address; nobody but this machine shall have measurements made here.
+    Listen on a loopback address, so that only this machine can request measurements.
 
     Raises:
         BatchError: The address is not one of loopback, or cannot be listened on.
@@ -230,5 +229,5 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def _note(_loop: asyncio.AbstractEventLoop, context: Dict[str, object]) -> None:
-    """Keep what the event loop complains of, such as clients that break off a handshake, out of people's sight."""
+    """Log errors of the event loop, such as aborted handshakes, at the level debug only."""
     logger.debug("%s", context.get("message"))

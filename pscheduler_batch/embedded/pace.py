@@ -1,4 +1,4 @@
-"""How fast the embedded server goes about its work."""
+"""The delays of the embedded server."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Pace:
     """
-    The times between the steps of a run, in seconds; how long the measurement itself takes is the test's affair.
+    The delays between the steps of a run, in seconds; the duration of the measurement itself depends on the test.
 
-    The defaults are quick enough for people who wait at a terminal.
+    The defaults are short enough for interactive use.
 
     Attributes:
-        scheduling: From the POST until the first run appears; before that there is none (recordings e01 to e04).
-        setup: From the run's appearing until it starts, at the least.
+        scheduling: From the POST until the first run exists (recordings e01 to e04).
+        setup: The minimum from the creation of a run until its start.
         cleanup: From the local result until the merged one.
         whole_seconds: Whether runs start at whole seconds and all times are written without fractions.
-        participants: For finding out who takes part in a test.
-        posting: For accepting a task. As in pScheduler, one whose client leaves in that time is accepted all the same.
-        giving_up: From the announced end of a run without a result until it is called missed or overdue (recordings
+        participants: For finding the participants of a test.
+        posting: For accepting a task. As in pScheduler, a task is accepted even if its client disconnects meanwhile.
+        giving_up: From the announced end of a run without a result until it becomes missed or overdue (recordings
             f-missed-timeline and f-overdue-timeline).
     """
 
@@ -33,5 +33,5 @@ class Pace:
 
     @classmethod
     def real(cls) -> Pace:
-        """Give the times of an idle pScheduler server (recordings b10, c01, g31, t-timings, timelines of group f)."""
+        """Return those of an idle pScheduler server (recordings b10, c01, g31, t-timings, timelines of group f)."""
         return cls(scheduling=2.0, setup=4.0, cleanup=0.8, whole_seconds=True, participants=0.5, posting=3.0)

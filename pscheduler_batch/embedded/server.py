@@ -1,8 +1,8 @@
 """
 The embedded server: a pScheduler server on loopback, inside the process (ADR 19).
 
-It runs in a thread of its own with an event loop of its own, so that a program of any kind can use it, and any client
-of the API can talk to it.
+It runs in its own thread with its own event loop, so that any kind of program can use it, and any client of the API can
+talk to it.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class EmbeddedServer:
         with EmbeddedServer() as server:
             print(server.url)  # https://127.0.0.1:40123/pscheduler
 
-    It can be stopped and started again, in the middle of somebody's batch too: it has its port and its certificate
-    again, still knows its tasks, and goes on with those of their runs that it can still carry out. With
-    ``server.state.forget()`` in between it knows them no more.
+    It can be stopped and started again, even during a batch: it keeps its port, its certificate and its tasks, and
+    continues those of their runs that can still be carried out. With ``server.state.forget()`` in between, the tasks
+    are lost.
 
     Args:
-        host: The loopback address, or the name of one, to listen on.
-        port: The port; 0 is one that is free.
-        pace: How fast the server goes about its work.
-        keep_alive: Whether connections are kept; stock pScheduler servers close them after each reply.
-        tests: What it can measure; by default every test that is installed.
+        host: The loopback address or host name to listen on.
+        port: The port; 0 chooses a free one.
+        pace: The delays between the steps of a run.
+        keep_alive: Whether connections are kept open; stock pScheduler servers close them after each reply.
+        tests: The tests to offer; by default all that are installed.
 
     Attributes:
-        state: The tasks, the requests and the faults of this server.
+        state: The tasks, requests and faults of this server.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class EmbeddedServer:
 
     @property
     def ca_file(self) -> str:
-        """The path of the certificate of the authority that signed the server's; there while the server runs."""
+        """The path of the CA certificate that signed the server's; the file exists while the server runs."""
         return str(self._running.certificate.ca_file)
 
     def start(self) -> None:
         """
-        Start to listen; when this returns, the server answers.
+        Start the server; it accepts requests when this returns.
 
         Raises:
-            BatchError: The address is not one of loopback, or cannot be listened on.
+            BatchError: The address is not a loopback address, or the server cannot listen on it.
         """
         if self._listener is not None:
-            raise RuntimeError("the server runs already")
+            raise RuntimeError("the server is already running")
         listening = open_socket(self._host, self._port)
         self._issued = self._issued or issue_certificate(self._host)
         listener = Listener(self.state, listening, self._issued, keep_alive=self._keep_alive)
@@ -94,7 +94,7 @@ class EmbeddedServer:
         self._port = listener.address[1]
 
     def stop(self) -> None:
-        """End all measurements, drop all connections and stop to listen; nothing where the server does not run."""
+        """Stop listening, drop all connections and end all measurements, if the server is running."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop()
@@ -104,17 +104,17 @@ class EmbeddedServer:
         Stop and start again, on the same port.
 
         Args:
-            forget: Whether all tasks are lost.
+            forget: Whether to lose all tasks.
 
         Raises:
-            BatchError: Somebody else has taken the port meanwhile.
+            BatchError: Another program has taken the port in the meantime.
         """
         self.stop()
         if forget:
             self.state.forget()
         self.start()
 
-    def __enter__(self) -> EmbeddedServer:  # noqa: PYI034 - nobody derives from it
+    def __enter__(self) -> EmbeddedServer:  # noqa: PYI034 - not for inheritance
         """Start the server."""
         self.start()
         return self
@@ -128,23 +128,18 @@ class EmbeddedServer:
     @property
     def _running(self) -> Listener:
         if self._listener is None:
-            raise RuntimeError("the server does not run")
+            raise RuntimeError("the server is not running")
         return self._listener
 
 
 def serve(host: str, port: int, pace: Pace, keep_alive: bool, on_ready: Callable[[str], None]) -> None:  # noqa: FBT001
     """
-    Run a server until the process is interrupted or terminated (SIGINT, SIGTERM).
+    Run an :class:`EmbeddedServer` until the process is interrupted or terminated (SIGINT, SIGTERM).
 
-    Args:
-        host: The loopback address, or the name of one, to listen on.
-        port: The port; 0 is one that is free.
-        pace: How fast the server goes about its work.
-        keep_alive: Whether connections are kept.
-        on_ready: Called with the root of the API as soon as the server answers.
+    Calls ``on_ready`` with the root of the API once the server accepts requests.
 
     Raises:
-        BatchError: The address is not one of loopback, or cannot be listened on.
+        BatchError: See :meth:`EmbeddedServer.start`.
     """
     over = threading.Event()
     before = {number: signal.signal(number, lambda *_: over.set()) for number in (signal.SIGINT, signal.SIGTERM)}

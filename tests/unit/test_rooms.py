@@ -27,6 +27,18 @@ ROOMS = (
     {"ground"},
 )
 HEIGHT = {room: -line for line, rooms in enumerate(ROOMS) for room in rooms}
+# The rooms of the embedded server, in the same order; the values and base classes of its top are used by all of them.
+EMBEDDED_ROOMS = (
+    {"server"},
+    {"listener"},
+    {"api"},
+    {"scheduling"},
+    {"faults", "tests"},
+    {"base_test"},
+    {"measuring", "spec"},
+    {"certificate", "documents", "pace", "test"},
+)
+EMBEDDED_HEIGHT = {room: -line for line, rooms in enumerate(EMBEDDED_ROOMS) for room in rooms}
 # The files at the top of the package are the ground, except these.
 NOT_GROUND = {"__init__", "__main__", "processor"}
 # The embedded server shares words and values with the client, and none of its steps.
@@ -102,6 +114,15 @@ def test_the_embedded_server_uses_only_the_protocol(module):
     used = {name for name in own_imports(module) if room_of(name) != "embedded"}
 
     assert not {name for name in used if name not in BELOW_EMBEDDED and room_of(name) not in BELOW_EMBEDDED}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.count(".") and room_of(name) == "embedded"])
+def test_a_room_of_the_embedded_server_uses_only_rooms_below_it(module):
+    """The server is above its API, which is above the scheduling of runs, and measuring knows none of them."""
+    room = module.split(".")[1]
+    used = {name.split(".")[1] for name in own_imports(module) if room_of(name) == "embedded"} - {room}
+
+    assert room == "__init__" or not {name for name in used if EMBEDDED_HEIGHT[name] >= EMBEDDED_HEIGHT[room]}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) not in {"embedded", "cli"}])

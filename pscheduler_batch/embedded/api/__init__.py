@@ -1,1 +1,1 @@
-"""pScheduler's REST API, as the embedded server serves it."""
+"""pScheduler's REST API as the embedded server offers it: the pages and their replies."""

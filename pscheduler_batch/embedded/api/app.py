@@ -1,4 +1,4 @@
-"""The embedded server as an ASGI application: its pages, and what goes for every request."""
+"""The embedded server as an ASGI application: its pages, and what applies to every request."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ logger = logging.getLogger("pscheduler_batch.embedded")
 
 def make_app(state: State, scheduler: Scheduler, *, keep_alive: bool) -> ASGIApp:
     """
-    Put the application together.
+    Return the application.
 
     Args:
-        state: What it works on.
-        scheduler: What makes the runs of the tasks that are posted.
-        keep_alive: Whether connections are kept; stock pScheduler servers close them after each reply.
+        state: The state of the server.
+        scheduler: Creates the runs of the posted tasks.
+        keep_alive: Whether connections are kept open; stock pScheduler servers close them after each reply.
     """
     pages = Starlette(
         routes=[
@@ -47,8 +47,8 @@ def make_app(state: State, scheduler: Scheduler, *, keep_alive: bool) -> ASGIApp
             RefusalError: _refused,
             404: _unknown,
             405: _wrong_method,
-            ClientDisconnect: _left,
-            Exception: _broken,
+            ClientDisconnect: _disconnected,
+            Exception: _failed,
         },
     )
     pages.router.redirect_slashes = False
@@ -56,7 +56,7 @@ def make_app(state: State, scheduler: Scheduler, *, keep_alive: bool) -> ASGIApp
 
 
 class FrontDoor:
-    """What comes before everything else: notes the request, refuses long ones, closes the connection afterwards."""
+    """The first step for each request: records it, refuses long ones, and closes the connection afterwards."""
 
     def __init__(self, app: ASGIApp, state: State, *, keep_alive: bool) -> None:
         self._app = app
@@ -102,18 +102,18 @@ async def _unknown(request: Request, _error: Exception) -> Response:
 
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
-    """Answer as pScheduler does to methods that a page does not have (recording c41)."""
+    """Answer as pScheduler does to unsupported methods (recording c41)."""
     return await _refused(request, internal_problem())
 
 
-async def _left(_request: Request, _error: Exception) -> Response:
-    """Answer one who has gone in the middle of a request, such as a batch that was killed; nobody hears it."""
+async def _disconnected(_request: Request, _error: Exception) -> Response:
+    """Answer a client that disconnected during its request, such as a batch that was killed; this is not sent."""
     return Response(status_code=400)
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    """Answer a request over which this program itself broke; the traceback is a bug report."""
+async def _failed(request: Request, error: Exception) -> Response:
+    """Answer a request that failed because of a bug in this program, and log the traceback."""
     if isinstance(error, HTTPException):
         return text_reply(error.detail, status=error.status_code)
-    logger.error("the embedded server broke", exc_info=error)
+    logger.error("the embedded server failed", exc_info=error)
     return await _refused(request, internal_problem())

@@ -1,4 +1,4 @@
-"""The pages of the API that tell about the server, its tests and its tools (recordings of groups a and b)."""
+"""The pages of the API about the server, its tests and its tools (recordings of groups a and b)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CatalogPages:
         self._state = state
 
     def routes(self) -> list[Route]:
-        """Name the pages."""
+        """Return the routes of the pages."""
         return [
             Route("/pscheduler", self.redirection),
             Route("/pscheduler/", self.greeting),
@@ -50,24 +50,24 @@ class CatalogPages:
         ]
 
     async def redirection(self, request: Request) -> Response:
-        """Send the client to the root (recording a02)."""
+        """Redirect the client to the root (recording a02)."""
         url = f"{root_url(request)}/"
         return HTMLResponse(_REDIRECTION.format(url=url), 308, headers={"Location": url})
 
     async def greeting(self, request: Request) -> Response:
-        """Say what this is (recording a01)."""
+        """Return a greeting (recording a01)."""
         return json_reply(f"This is the pScheduler API server on {host_of(request)} ({self._state.hostname})")
 
     async def api(self, _request: Request) -> Response:
-        """Name the version of the API (recording a03)."""
+        """Return the version of the API (recording a03)."""
         return json_reply(6)
 
     async def hostname(self, _request: Request) -> Response:
-        """Name the host (recording a05)."""
+        """Return the name of the host (recording a05)."""
         return json_reply(self._state.hostname)
 
     async def clock(self, _request: Request) -> Response:
-        """Tell the time (recording a07)."""
+        """Return the time (recording a07)."""
         return json_reply({"time": self._state.now().isoformat(), "synchronized": False, "source": "unknown"})
 
     async def tests(self, request: Request) -> Response:
@@ -81,7 +81,7 @@ class CatalogPages:
         return json_reply(describe_test(self._known_test(request), root_url(request)))
 
     async def participants(self, request: Request) -> Response:
-        """Name the participants, the lead first (recordings b10 to b38)."""
+        """Return the participants, the lead first (recordings b10 to b38)."""
         text = request.query_params.get("spec")
         if text is None:
             raise RefusalError(400, "No test spec provided")
@@ -99,7 +99,7 @@ class CatalogPages:
         return json_reply({"participants": hosts, **reason})
 
     async def validity(self, request: Request) -> Response:
-        """Say whether a specification is valid (recordings b40 to b42)."""
+        """Return whether a specification is valid (recordings b40 to b42)."""
         test = self._known_test(request)
         text = request.query_params.get("spec")
         if text is None:

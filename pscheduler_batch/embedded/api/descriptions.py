@@ -22,7 +22,7 @@ _DISPLAYED = {"on-deck": "On Deck", "nonstart": "Non-Starter"}
 
 
 def describe_test(test: Test, root: str) -> Dict[str, Any]:
-    """Describe a test as ``GET /tests/NAME`` does (recording b02)."""
+    """Return the description of a test for ``GET /tests/NAME`` (recording b02)."""
     return {
         "name": test.name,
         "schema": 1,
@@ -35,7 +35,7 @@ def describe_test(test: Test, root: str) -> Dict[str, Any]:
 
 
 def describe_tool(name: str, tests: List[str], root: str) -> Dict[str, Any]:
-    """Describe the tool of some tests."""
+    """Return the description of the tool of some tests."""
     return {
         "name": name,
         "schema": 1,
@@ -49,17 +49,17 @@ def describe_tool(name: str, tests: List[str], root: str) -> Dict[str, Any]:
 
 
 def task_href(task: Task, root: str) -> str:
-    """Give the URL of a task."""
+    """Return the URL of a task."""
     return f"{root}/tasks/{task.id}"
 
 
 def run_href(task: Task, run: Run, root: str) -> str:
-    """Give the URL of a run."""
+    """Return the URL of a run."""
     return f"{task_href(task, root)}/runs/{run.id}"
 
 
 def describe_task(state: State, task: Task, root: str, *, detail: bool, secrets: bool) -> Dict[str, Any]:
-    """Describe a task as ``GET /tasks/ID`` does (recordings d01, d02, j01 and j03)."""
+    """Return the description of a task for ``GET /tasks/ID`` (recordings d01, d02, j01 and j03)."""
     document = dict(task.document if secrets else without_secrets(task.document))
     if detail:
         document["detail"] = _detail(state, task)
@@ -100,7 +100,7 @@ def _detail(state: State, task: Task) -> Dict[str, Any]:
 
 
 def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool) -> Dict[str, Any]:
-    """Describe a run as ``GET RUN`` does (recordings e04, e08, h10, j11 and f-dnsfail-state-failed)."""
+    """Return the description of a run for ``GET RUN`` (recordings e04, e08, h10, j11 and f-dnsfail-state-failed)."""
     document = {
         "added": moment(state, run.added),
         "state": run.state,
@@ -127,12 +127,12 @@ def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool
 
 
 def merged_result(state: State, run: Run) -> Any:
-    """Give the merged result of a run, signed, with its secrets; None where there is none."""
+    """Return the signed merged result of a run, with its secrets, or None if there is none."""
     return None if run.result_merged is None else signed(run.result_merged, state.hostname)
 
 
 def _preparations(run: Run) -> Dict[str, Any]:
-    """Say what was found out before the run: for a further run nothing was, for one that never starts, little."""
+    """Return what is known before the run: nothing for a further run, little for one that never starts."""
     if run.is_extra:
         return {"priority": 0, "limit-diags": None, "participant-data": None, "participant-data-full": None}
     found: Dict[str, Any] = {"participant-data": {}, "participant-data-full": [{}]}
@@ -142,7 +142,7 @@ def _preparations(run: Run) -> Dict[str, Any]:
 
 
 def _archiving(state: State, run: Run, archive: Mapping[str, Any]) -> Dict[str, Any]:
-    """Say of one archive that nothing was sent to it, in the shape of recording j11."""
+    """Report for one archive that nothing was sent to it, in the form of recording j11."""
     name = archive.get("archiver")
     at = moment(state, run.end_time)
     attempt = {"succeeded": False, "error": ARCHIVES}
@@ -158,35 +158,35 @@ def _archiving(state: State, run: Run, archive: Mapping[str, Any]) -> Dict[str, 
 
 
 def participants(state: State, task: Task) -> List[str]:
-    """Name those who take part, this host by its own name."""
+    """Return the participants, this host under its own name."""
     return [host or state.hostname for host in task.test.participants(task.spec)]
 
 
 def moment(state: State, time: datetime) -> str:
-    """Write a time, without fractions of a second where the pace has none."""
+    """Return a time as text, without fractions of a second if the pace has none."""
     return format_timestamp(time.replace(microsecond=0) if state.pace.whole_seconds else time)
 
 
 def measured_by(hostname: str) -> str:
-    """Say who measured."""
+    """Return who measured."""
     return f"the embedded server of pscheduler-batch on {hostname}"
 
 
 def signed(merged: Mapping[str, Any], hostname: str) -> Dict[str, Any]:
-    """Add ``measured-by`` to a merged result; one of a failure stays as it is."""
+    """Add ``measured-by`` to a merged result, unless it is a failure."""
     if merged.get("succeeded") is not True:
         return dict(merged)
     return {**merged, "measured-by": measured_by(hostname)}
 
 
 def signed_plain(text: str, hostname: str) -> str:
-    """Add a last line to a result as text; the reply adds the line end."""
+    """Add a last line to a result as text; the reply adds the line break."""
     lines = text.rstrip("\n")
     return f"{lines}\nMeasured by {measured_by(hostname)}" if lines else f"Measured by {measured_by(hostname)}"
 
 
 def signed_html(fragment: str, hostname: str) -> str:
-    """Add a last paragraph to a result as a fragment of HTML; the reply adds the line end."""
+    """Add a last paragraph to a result as a fragment of HTML; the reply adds the line break."""
     lines = fragment.rstrip("\n")
     paragraph = f"<p>Measured by {escape(measured_by(hostname))}</p>"
     return f"{lines}\n{paragraph}" if lines else paragraph

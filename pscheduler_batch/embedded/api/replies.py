@@ -1,4 +1,4 @@
-"""The forms that pScheduler's replies have, and the ways in which it reads a query."""
+"""The forms of pScheduler's replies, and how it reads a query."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ limit for this server.<br />
 
 class RefusalError(Exception):
     """
-    An answer that says no, raised wherever the reason is found.
+    A refusal, raised wherever the reason is found.
 
     Attributes:
         status: The HTTP status.
-        body: The text, without its last line end.
+        body: The text, without its last line break.
     """
 
     def __init__(self, status: int, body: str) -> None:
@@ -48,47 +48,47 @@ class RefusalError(Exception):
 
 
 def not_found() -> RefusalError:
-    """Say that there is no such thing (recording a04)."""
+    """Return the refusal of an unknown URL (recording a04)."""
     return RefusalError(404, "Resource not found.")
 
 
 def internal_problem() -> RefusalError:
-    """Say what pScheduler says where something in it breaks (recordings b36, c04 and g05c among others)."""
+    """Return pScheduler's answer to an error of its own (recordings b36, c04 and g05c among others)."""
     return RefusalError(500, "Internal problem; see system logs.")
 
 
 def is_too_long(method: str, target: str) -> bool:
-    """Say whether the web server would not take the line of a request."""
+    """Return whether the web server would refuse the line of a request as too long."""
     return len(f"{method} {target} HTTP/1.1") > _LONGEST_REQUEST_LINE
 
 
 def text_reply(text: str, *, status: int = 200, content_type: str = TEXT) -> Response:
-    """Answer with text; like every reply of pScheduler it ends with a line end."""
+    """Return a reply with text; like every reply of pScheduler it ends with a line break."""
     return Response(text + "\n", status, headers={"Content-Type": content_type})
 
 
 def json_text(document: Any) -> str:
-    """Write JSON in the way that pScheduler's API does: compact and in ASCII."""
+    """Return JSON as pScheduler's API writes it: compact and in ASCII."""
     return json.dumps(document, separators=(",", ":"))
 
 
 def json_reply(document: Any) -> Response:
-    """Answer with JSON, its pairs in the order in which they are."""
+    """Return a reply with JSON, in the given order of pairs."""
     return text_reply(json_text(document), content_type="application/json")
 
 
 def database_reply(document: Any) -> Response:
-    """Answer with JSON that comes out of the database, and so in its order."""
+    """Return a reply with JSON from the database, and so in its order."""
     return json_reply(in_database_order(document))
 
 
 def root_url(request: Request) -> str:
-    """Give the root of the API under the host name that the request used; all hrefs begin with it."""
+    """Return the root of the API under the host name that the request used; all hrefs begin with it."""
     return f"https://{host_of(request)}/pscheduler"
 
 
 def host_of(request: Request) -> str:
-    """Give the host, and the port if there was one, that the request used."""
+    """Return the host that the request used, with the port if there was one."""
     server = request.scope.get("server") or ("localhost", 443)
     name = f"[{server[0]}]" if ":" in server[0] else server[0]
     return request.headers.get("host") or f"{name}:{server[1]}"
@@ -96,10 +96,10 @@ def host_of(request: Request) -> str:
 
 def flag(request: Request, name: str) -> bool:
     """
-    Read a Boolean of the query; just its name means true (recordings c29 and d03).
+    Return a Boolean of the query; the name alone means true (recordings c29 and d03).
 
     Raises:
-        RefusalError: 500 where the value is none.
+        RefusalError: 500 if the value is not a Boolean.
     """
     value = request.query_params.get(name)
     if value is None or value.lower() in _FALSE:
@@ -111,10 +111,10 @@ def flag(request: Request, name: str) -> bool:
 
 def whole_number(request: Request, name: str) -> Optional[int]:
     """
-    Read a whole number of the query, None where it is not there.
+    Return a whole number of the query, or None if it is missing.
 
     Raises:
-        RefusalError: 500 where the value is no number (recording g05f).
+        RefusalError: 500 if the value is not a number (recording g05f).
     """
     value = request.query_params.get(name)
     if value is None:
@@ -127,10 +127,10 @@ def whole_number(request: Request, name: str) -> Optional[int]:
 
 def waiting_time(request: Request) -> int:
     """
-    Read ``wait`` in seconds, by default 30.
+    Return ``wait`` in seconds, by default 30.
 
     Raises:
-        RefusalError: 400 where it is negative (recording g05e), 500 where it is no number.
+        RefusalError: 400 if it is negative (recording g05e), 500 if it is not a number.
     """
     wait = whole_number(request, "wait")
     if wait is None:

@@ -1,4 +1,4 @@
-"""The pages of the API for runs and results, with all their ways of waiting (recordings of groups e, g, h and i)."""
+"""The pages of the API for runs and results, including waiting for them (recordings of groups e, g, h and i)."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from pscheduler_batch.embedded.scheduling.tasks_and_runs import UPCOMING_STATES,
 from pscheduler_batch.embedded.test import UnsupportedFormatError
 from pscheduler_batch.iso8601 import parse_timestamp
 
-# How long a result that does not exist is waited for, in seconds (recordings g01 and h11).
+# How long a request for a result waits for it, in seconds (recordings g01 and h11).
 _RESULT_WAIT = 0.25
 
 _JSON = "application/json"
 
 
 class RunPages:
-    """Finding runs, waiting for them and reading their results."""
+    """The pages that find runs, wait for them and return their results."""
 
     def __init__(self, state: State, scheduler: Scheduler) -> None:
         self._state = state
         self._scheduler = scheduler
 
     def routes(self) -> list[Route]:
-        """Name the pages."""
+        """Return the routes of the pages."""
         runs = "/pscheduler/tasks/{task}/runs"
         return [
             Route(runs, self.listing, methods=["GET"]),
@@ -58,24 +58,24 @@ class RunPages:
         ]
 
     async def listing(self, request: Request) -> Response:
-        """List the runs of a task; of one that does not exist there are none (recordings d13, e01, h14 and h15)."""
+        """List the runs of a task; an unknown task has none (recordings d13, e01, h14 and h15)."""
         task = self._state.tasks.get(identifier(request, "task"))
         runs = [] if task is None else _selected(task.runs, request)
         return json_reply([run_href(task, run, root_url(request)) for run in runs if task is not None])
 
     async def first(self, request: Request) -> Response:
-        """Wait for the first run (recordings e02 to e04)."""
+        """Return the first run, waiting for it (recordings e02 to e04)."""
         return await self._await_run(request, lambda task: task.runs[0] if task.runs else None)
 
     async def next(self, request: Request) -> Response:
-        """Wait for a run that is still to come or under way (recordings e03, e06 and e09)."""
+        """Return the next run or the one under way, waiting for it (recordings e03, e06 and e09)."""
         return await self._await_run(request, Task.next_run)
 
     async def _await_run(self, request: Request, choose: Callable[[Task], Optional[Run]]) -> Response:
         """
         Wait twice as long as the request says, then give up (recordings d14 and e20).
 
-        A run that is there is then waited for as any other, which was not recorded.
+        Waiting for the result of that run then works as for any other run, which was not recorded.
         """
         _require_one_result(request)
         seconds = 2.0 * waiting_time(request)
@@ -88,17 +88,17 @@ class RunPages:
         run = choose(task)
         if run is None:
             raise not_found()
-        return await self._described_when_wanted(request, task, run)
+        return await self._describe_when_ready(request, task, run)
 
     async def run(self, request: Request) -> Response:
-        """Describe a run, where wanted as soon as it has a result (recordings g05b to g05f, g17, g18, g32 and g33)."""
+        """Return a run, on request as soon as it has a result (recordings g05b to g05f, g17, g18, g32 and g33)."""
         _require_one_result(request)
-        # One that is none is refused whether or not there is such a run.
+        # An invalid one is refused even if there is no such run.
         waiting_time(request)
-        return await self._described_when_wanted(request, *self._known_run(request))
+        return await self._describe_when_ready(request, *self._known_run(request))
 
-    async def _described_when_wanted(self, request: Request, task: Task, run: Run) -> Response:
-        """Describe a run, as soon as it has the result that the request wants to wait for."""
+    async def _describe_when_ready(self, request: Request, task: Task, run: Run) -> Response:
+        """Return a run as soon as it has the result that the request waits for."""
         local, merged = flag(request, "wait-local"), flag(request, "wait-merged")
         seconds = waiting_time(request)
         secrets = may_see_secrets(task, request)
@@ -116,22 +116,22 @@ class RunPages:
         return text_reply("OK", content_type=HTML)
 
     async def result(self, request: Request) -> Response:
-        """Give a result in the form that is wanted (recordings g01 to g16, and the others of group g)."""
+        """Return a result in the requested format (recordings g01 to g16, and the others of group g)."""
         task, run = self._known_run(request)
         secrets = may_see_secrets(task, request)
         form = request.query_params.get("format", _JSON)
         if form not in {_JSON, "text/plain", "text/html"}:
             raise RefusalError(400, f"Unsupported format {form}")
         if run.result_merged is None:
-            await self._miss_result(request, task, run, form)
+            await self._await_result(request, task, run, form)
         if form == _JSON:
             merged = merged_result(self._state, run)
             return database_reply(merged if secrets else without_secrets(merged))
         result = run.result_merged or {}
         return self._rendered(task, result if secrets else without_secrets(result), form)
 
-    async def _miss_result(self, request: Request, task: Task, run: Run, form: str) -> None:
-        """Wait the moment that a result is waited for; with ``wait`` there is none but not 404 (g01, g02 and g05)."""
+    async def _await_result(self, request: Request, task: Task, run: Run, form: str) -> None:
+        """Wait a moment for a result, then answer 404; with ``wait``, answer null at once (g01, g02 and g05)."""
         if flag(request, "wait"):
             if form != _JSON:
                 raise internal_problem()
@@ -140,7 +140,7 @@ class RunPages:
             raise not_found()
 
     def _rendered(self, task: Task, result: Mapping[str, Any], form: str) -> Response:
-        """Render a result for people (recordings g12, g13 and g-dnsfail); unlike recording j25 it tells no secrets."""
+        """Render a result (recordings g12, g13 and g-dnsfail), without secrets, unlike recording j25."""
         plain = form == "text/plain"
         if result.get("succeeded") is not True:
             return text_reply("Run failed.") if plain else text_reply("<p>Run failed.</p>", content_type=HTML)
@@ -162,7 +162,7 @@ class RunPages:
 
 
 def _require_one_result(request: Request) -> None:
-    """Refuse a request that wants to wait for two results (recording g05d)."""
+    """Refuse a request that waits for both results (recording g05d)."""
     if flag(request, "wait-local") and flag(request, "wait-merged"):
         raise RefusalError(400, "Cannot wait on local and merged results")
 
@@ -172,7 +172,7 @@ def _has_result(run: Run, *, merged: bool) -> bool:
 
 
 def _selected(runs: List[Run], request: Request) -> List[Run]:
-    """Choose the runs that the query asks for."""
+    """Return the runs that the query selects."""
     start, end = _time(request, "start"), _time(request, "end")
     selected = [
         run for run in runs if (start is None or run.start_time >= start) and (end is None or run.end_time <= end)

@@ -1,37 +1,46 @@
-"""From the body of a POST to a task, or to the reason why not: all the rows of the table in the API's description."""
+"""Turn the body of a POST into a task, or refuse it with the reason."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any, Dict, Mapping, Optional, Sequence
 from urllib.parse import quote_plus
 
+from jsonschema_rs import validator_for
+
 from pscheduler_batch.embedded.api.replies import TOO_LONG, RefusalError, internal_problem, is_too_long
-from pscheduler_batch.embedded.api.task_schema import TaskError, check_task
 from pscheduler_batch.embedded.documents import without_comments, without_secrets
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
 from pscheduler_batch.embedded.test import SpecError, Test
 
+HIGHEST_VERSION = 5
+
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class TaskError(Exception):
+    """An invalid task; the text is worded as pScheduler words it (recordings c06 to c15)."""
 
 
 async def accept_task(state: State, body: bytes, content_type: str, *, requester: str, server: str) -> Task:
     """
-    Make a task of what was posted.
+    Return the task that was posted.
 
     Args:
-        state: The server.
-        body: The body as it came.
-        content_type: Its media type, "" where none was given.
+        state: The state of the server.
+        body: The body.
+        content_type: Its media type, "" if there was none.
         requester: The client's address.
         server: The address that the client used.
 
     Raises:
-        RefusalError: It cannot be accepted.
+        RefusalError: The task cannot be accepted.
     """
     document = _load_task(body, content_type)
     test = check_test(state, document["test"]["type"], document["test"]["spec"])
@@ -42,7 +51,7 @@ async def accept_task(state: State, body: bytes, content_type: str, *, requester
         schedule = Schedule.load(document["schedule"])
         start = schedule.first_start(state.now())
     except (KeyError, UnusableScheduleError):
-        # No schedule at all is what pScheduler stumbles over last (recordings c04 and c22).
+        # A missing schedule is the last error that pScheduler notices (recordings c04 and c22).
         raise internal_problem() from None
     document["tool"] = test.tool
     spec = document["test"]["spec"]
@@ -61,10 +70,10 @@ async def accept_task(state: State, body: bytes, content_type: str, *, requester
 
 def check_test(state: State, name: str, spec: Any) -> Test:
     """
-    Find a test and check a specification for it.
+    Return a test whose specification was checked.
 
     Raises:
-        RefusalError: 500 where there is no such test (recording c13), 400 where the specification is wrong (c11).
+        RefusalError: 500 for an unknown test (recording c13), 400 for an invalid specification (c11).
     """
     test = state.tests.get(name)
     if test is None:
@@ -78,10 +87,10 @@ def check_test(state: State, name: str, spec: Any) -> Test:
 
 def load_json(text: str) -> Any:
     """
-    Read JSON, and word what is wrong with it in pScheduler's way (recordings b33 and c07).
+    Parse JSON.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid; the text is worded as pScheduler words it (recordings b33 and c07).
     """
     try:
         return json.loads(text)
@@ -91,7 +100,7 @@ def load_json(text: str) -> Any:
 
 def _load_task(body: bytes, content_type: str) -> Dict[str, Any]:
     if content_type.partition(";")[0].strip().lower() in _FORMS:
-        body = b""  # The web framework below pScheduler swallows forms (recording c03).
+        body = b""  # The web framework of pScheduler consumes forms (recording c03).
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError:
@@ -105,13 +114,40 @@ def _load_task(body: bytes, content_type: str) -> Dict[str, Any]:
     return task
 
 
+def check_task(task: Any) -> None:
+    """
+    Check a task against the schema that it declares.
+
+    Raises:
+        TaskError: It is not an object, declares an unknown version, or violates its schema. As in pScheduler, the text
+            for the last repeats the whole task, but here without the values of its secrets.
+    """
+    if not isinstance(task, dict):
+        raise TaskError("JSON must be an object")
+    version = task.get("schema", 1)
+    if isinstance(version, int) and version > HIGHEST_VERSION:
+        raise TaskError(f"Schema version {version} is not supported (highest is {HIGHEST_VERSION})")
+    if not isinstance(version, int) or version < 1 or not _is_valid(version, task):
+        raise TaskError(f"At /: {without_secrets(task)} is not valid under any of the given schemas")
+
+
+def _is_valid(version: int, task: Mapping[str, Any]) -> bool:
+    return bool(_validator(version).is_valid(task))
+
+
+@lru_cache(maxsize=HIGHEST_VERSION)
+def _validator(version: int) -> Any:
+    text = files("pscheduler_batch").joinpath("schemas", f"task-{version}.json").read_text(encoding="utf-8")
+    return validator_for(json.loads(text))
+
+
 async def _check_lead_bind(address: Optional[str]) -> None:
     if address is not None and not await _is_own_address(address):
         raise RefusalError(400, f"Lead bind '{address}' is not  on this host")  # Two spaces: recording c32.
 
 
 async def _is_own_address(name: str) -> bool:
-    """Say whether a name or address is one that this machine can send from."""
+    """Return whether this machine can send from a name or address."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, 0, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
@@ -123,14 +159,14 @@ async def _is_own_address(name: str) -> bool:
 
 
 def _check_length(state: State, test: Mapping[str, Any]) -> None:
-    """Refuse a test that is too long for the URL with which pScheduler asks for its tools (recording c60)."""
+    """Refuse a test that is too long for the URL with which pScheduler looks up its tools (recording c60)."""
     target = f"/pscheduler/tools?test={quote_plus(json.dumps(test))}"
     if is_too_long("GET", target):
         raise RefusalError(500, f"Error getting tools from {state.hostname}: 414: {TOO_LONG}")
 
 
 async def _check_tools(state: State, test: Test, document: Mapping[str, Any]) -> None:
-    """Refuse what cannot be measured here, or not with the tools that are wanted (recording c16)."""
+    """Refuse what cannot be measured here, or not with the requested tools (recording c16)."""
     spec = document["test"]["spec"]
     reason = await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
     wanted = _wanted_tools(document)

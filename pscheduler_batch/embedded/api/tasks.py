@@ -30,14 +30,14 @@ _IDENTIFIER = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOREC
 
 
 class TaskPages:
-    """Posting, reading and cancelling tasks."""
+    """The pages that post, return and cancel tasks."""
 
     def __init__(self, state: State, scheduler: Scheduler) -> None:
         self._state = state
         self._scheduler = scheduler
 
     def routes(self) -> list[Route]:
-        """Name the pages."""
+        """Return the routes of the pages."""
         return [
             Route("/pscheduler/tasks", self.listing, methods=["GET"]),
             Route("/pscheduler/tasks", self.post, methods=["POST"]),
@@ -47,7 +47,7 @@ class TaskPages:
         ]
 
     async def listing(self, request: Request) -> Response:
-        """List the tasks, those that contain the given JSON only where some is given (recording c40)."""
+        """List the tasks, or only those that contain the given JSON (recording c40)."""
         part = _part(request)
         root, detail = root_url(request), flag(request, "detail")
         tasks = [task for task in self._state.tasks.values() if part is None or contains(task.document, part)]
@@ -56,7 +56,7 @@ class TaskPages:
         return json_reply([task_href(task, root) for task in tasks])
 
     async def post(self, request: Request) -> Response:
-        """Accept a task, or say why not (recordings of group c)."""
+        """Accept a task, or refuse it with the reason (recordings of group c)."""
         task = await accept_task(
             self._state,
             await request.body(),
@@ -76,29 +76,29 @@ class TaskPages:
         return reply
 
     async def task(self, request: Request) -> Response:
-        """Describe a task (recordings d01 to d12 and j01 to j04)."""
+        """Return a task (recordings d01 to d12 and j01 to j04)."""
         task = known_task(self._state, request)
         secrets = may_see_secrets(task, request)
         root, detail = root_url(request), flag(request, "detail")
         return json_reply(describe_task(self._state, task, root, detail=detail, secrets=secrets))
 
     async def cli(self, request: Request) -> Response:
-        """Give the words of pScheduler's ``task`` command (recording d18, the strange type included)."""
+        """Return the arguments of pScheduler's ``task`` command (recording d18, including its odd media type)."""
         task = known_task(self._state, request)
         return text_reply(json_text([task.test.name, *task.cli]), content_type=HTML)
 
     async def cancel(self, request: Request) -> Response:
-        """Cancel a task; everybody here is local, so no key is needed (recordings i02, i09 and j12)."""
+        """Cancel a task; all clients are local, so no key is needed (recordings i02, i09 and j12)."""
         self._scheduler.cancel(known_task(self._state, request))
         return text_reply("OK", content_type=HTML)
 
 
 def identifier(request: Request, name: str) -> str:
     """
-    Read an identifier in the path.
+    Return an identifier in the path.
 
     Raises:
-        RefusalError: 404 where it cannot be one (recordings d12, d15 and g22).
+        RefusalError: 404 if it is not a UUID (recordings d12, d15 and g22).
     """
     text: str = request.path_params[name]
     if _IDENTIFIER.fullmatch(text) is None:
@@ -108,10 +108,10 @@ def identifier(request: Request, name: str) -> str:
 
 def known_task(state: State, request: Request) -> Task:
     """
-    Find the task of the path.
+    Return the task in the path.
 
     Raises:
-        RefusalError: 404 where there is none (recording d10).
+        RefusalError: 404 if it is unknown (recording d10).
     """
     task = state.tasks.get(identifier(request, "task"))
     if task is None:
@@ -121,10 +121,10 @@ def known_task(state: State, request: Request) -> Task:
 
 def may_see_secrets(task: Task, request: Request) -> bool:
     """
-    Say whether the request has the task's key.
+    Return whether the request has the task's key.
 
     Raises:
-        RefusalError: 403 where it has a wrong one (recordings j04, j07 and j10).
+        RefusalError: 403 if it has a wrong one (recordings j04, j07 and j10).
     """
     key = request.query_params.get("key")
     if key is None:

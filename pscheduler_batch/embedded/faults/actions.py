@@ -1,9 +1,8 @@
 """
 What can happen to a request instead of the usual answer.
 
-Each function here makes an action: it is handed the whole connection, so it may answer, wait, break off, or let the
-server answer and change what it says. Which requests an action is for is the business of
-:mod:`pscheduler_batch.embedded.faults.rules`.
+Each function here returns an action, which controls the whole connection: it may answer, wait, abort, or let the server
+answer and change the answer. :mod:`pscheduler_batch.embedded.faults.rules` selects the requests of an action.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Action = Callable[[ASGIApp, Scope, Receive, Send], Awaitable[None]]
 
-# How much of an answer leaves the server: nothing, status and headers, or these and the first half of the body.
+# How much of an answer is sent: nothing, status and headers, or these and the first half of the body.
 Sent = Literal["nothing", "head", "half"]
 
-# The name under which a connection's scope has the function that breaks it off.
+# The name under which a connection's scope has the function that aborts it.
 ABORT = "pscheduler_batch.abort"
 
-_PORTIONS = 10  # of a slow body in a second, where that makes at least a byte each
+_PORTIONS = 10  # of a slow body per second, if that is at least one byte each
 
 
 def answering(status: int, body: str, content_type: str) -> Action:
-    """Answer with a status and a body; what is asked for is not done."""
+    """Answer with a status and a body, without executing the request."""
 
     async def action(_app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await Response(body, status, headers={"Content-Type": content_type})(scope, receive, send)
@@ -35,7 +34,7 @@ def answering(status: int, body: str, content_type: str) -> Action:
 
 
 def delaying(seconds: float, *, done: bool) -> Action:
-    """Answer so many seconds later, and do what is asked for after that time, or before it where ``done`` is true."""
+    """Answer so many seconds later; the request is executed after that time, or before it if ``done`` is true."""
 
     async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         if done:
@@ -50,7 +49,7 @@ def delaying(seconds: float, *, done: bool) -> Action:
 
 
 def hanging(*, done: bool, sent: Sent) -> Action:
-    """Say no more after some point, until the client gives up or the server stops."""
+    """Send nothing more after some point, until the client gives up or the server stops."""
 
     async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await _begin(app, scope, receive, send, done=done, sent=sent)
@@ -59,8 +58,8 @@ def hanging(*, done: bool, sent: Sent) -> Action:
     return action
 
 
-def breaking_off(*, done: bool, sent: Sent) -> Action:
-    """Break the connection off at some point."""
+def aborting(*, done: bool, sent: Sent) -> Action:
+    """Abort the connection at some point."""
 
     async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await _begin(app, scope, receive, send, done=done, sent=sent)
@@ -71,22 +70,22 @@ def breaking_off(*, done: bool, sent: Sent) -> Action:
 
 
 def slowing(bytes_per_second: float) -> Action:
-    """Answer as usual, but with a body that takes its time; status and headers come at once."""
+    """Answer as usual, but send the body slowly; status and headers are sent at once."""
 
     async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         reply = await _Reply.of(app, scope, receive)
         size = max(1, round(bytes_per_second / _PORTIONS))
         await send(reply.head)
-        for begin in range(0, len(reply.body), size):
+        for start in range(0, len(reply.body), size):
             await asyncio.sleep(size / bytes_per_second)
-            await send(_portion(reply.body[begin : begin + size], more=True))
+            await send(_portion(reply.body[start : start + size], more=True))
         await send(_portion(b"", more=False))
 
     return action
 
 
 def changing(change: Callable[[bytes], bytes], content_type: Optional[str]) -> Action:
-    """Answer as usual, but with the body changed, and its media type where one is given."""
+    """Answer as usual, but with a changed body, and media type if one is given."""
 
     async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         reply = await _Reply.of(app, scope, receive)
@@ -101,7 +100,7 @@ def changing(change: Callable[[bytes], bytes], content_type: Optional[str]) -> A
 
 
 class _Reply:
-    """A whole answer of the application's, not sent yet."""
+    """A complete answer of the application that is not sent yet."""
 
     def __init__(self, head: Message, body: bytes) -> None:
         self.head = head
@@ -109,7 +108,7 @@ class _Reply:
 
     @classmethod
     async def of(cls, app: ASGIApp, scope: Scope, receive: Receive) -> _Reply:
-        """Let the application answer, and keep what it says."""
+        """Return the answer of the application."""
         heads: List[Message] = []
         bodies: List[bytes] = []
 
@@ -123,19 +122,19 @@ class _Reply:
         return cls(heads[0], b"".join(bodies))
 
     def set_headers(self, headers: Dict[str, str]) -> None:
-        """Put headers, by their names in lower case, in the place of those that the answer has."""
+        """Set headers, given by their names in lower case."""
         new = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
         kept = [(name, value) for name, value in self.head["headers"] if name.lower() not in new]
         self.head = {**self.head, "headers": [*kept, *new.items()]}
 
     async def send(self, send: Send) -> None:
-        """Send all of it."""
+        """Send the complete answer."""
         await send(self.head)
         await send(_portion(self.body, more=False))
 
 
 async def _begin(app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, done: bool, sent: Sent) -> None:
-    """Do what is asked for, or not, and send the first part of the answer, which nobody has without its being done."""
+    """Execute the request if needed, and send the first part of the answer."""
     if sent == "nothing" and not done:
         return
     reply = await _Reply.of(app, scope, receive)

@@ -1,4 +1,4 @@
-"""Ways to spoil the body of an answer, for the fault of the same name."""
+"""Changes that garble the body of an answer, for :meth:`Faults.garble`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Callable
 
 Change = Callable[[bytes], bytes]
 
-# A page such as a web server, or somebody's proxy, gives instead of what was asked for.
+# A page such as a web server or a proxy returns instead of the requested one.
 WEB_PAGE = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n"
 
 
 def cut_off(body: bytes) -> bytes:
     """
-    Give the first half, which is no JSON any more.
+    Return the first half, which is not valid JSON.
 
     >>> cut_off(b'{"state": "pending"}')
     b'{"state": '
@@ -22,13 +22,13 @@ def cut_off(body: bytes) -> bytes:
 
 
 def web_page(_body: bytes) -> bytes:
-    """Give a page in HTML instead."""
+    """Return an HTML page instead."""
     return WEB_PAGE.encode()
 
 
 def without(*names: str) -> Change:
     """
-    Leave pairs out, wherever they are.
+    Remove pairs at any depth.
 
     >>> without("href")(b'[{"href": "x", "detail": {"href": "y", "slip": null}}]')
     b'[{"detail": {"slip": null}}]'
@@ -38,9 +38,9 @@ def without(*names: str) -> Change:
 
 def of_another_type(*names: str) -> Change:
     """
-    Give values another type, wherever they are, or the whole document where no names are given.
+    Change the type of named values at any depth, or of the whole document if no names are given.
 
-    Objects become arrays of their values, arrays objects, strings numbers, and everything else strings.
+    Objects become arrays of their values, arrays objects, strings numbers, and all others strings.
 
     >>> of_another_type("state")(b'{"state": "pending", "errors": null}')
     b'{"state": 7, "errors": null}'

@@ -1,9 +1,9 @@
 """
-Faults that a test asks of the embedded server.
+Faults on demand, and the requests that they are for.
 
-A fault is a rule: which requests it is for, and what happens to them instead of the usual answer. All rules are
-consulted for every request in one place, :class:`FaultyApp`; the first that matches wins. What can happen is in
-:mod:`pscheduler_batch.embedded.faults.actions`; what is asked for often is a method of :class:`Faults`.
+A fault is a rule that selects requests and has an action instead of the usual answer. :class:`FaultyApp` looks for the
+rule of each request; the first that matches is used. The actions are in
+:mod:`pscheduler_batch.embedded.faults.actions`; :class:`Faults` has a method for each of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Callable, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypedDict, Union
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,12 +20,15 @@ from pscheduler_batch.embedded.faults import actions
 from pscheduler_batch.embedded.faults.actions import Action, Sent
 from pscheduler_batch.embedded.faults.garbling import Change
 
-# What a shell-like pattern or a regular expression picks out, see Rule.
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+# A shell-like pattern or a regular expression, see Rule.
 Where = Union[str, "re.Pattern[str]"]
 
 Document = Mapping[str, Any]
 
-# Which task a request must be about, see Rule.
+# The task that a request must be about, see Rule.
 Which = Union[str, Callable[[Document], bool]]
 
 _ROOT = re.compile("^/pscheduler(?=/|$)")
@@ -35,14 +38,14 @@ _TASK = re.compile("^tasks/([^/]+)")
 @dataclass(frozen=True)
 class Asked:
     """
-    One request, as rules look at it.
+    A request, as rules examine it.
 
     Attributes:
         method: GET, POST or DELETE.
         path: The path below ``/pscheduler/``.
-        query: The query, "" where there is none.
-        task_id: The identifier in the path, None where the request is about no task that has one.
-        task: The task as it was or is being posted, with its secrets; None where there is none or it is no object.
+        query: The query, "" if there is none.
+        task_id: The identifier of the task in the path, or None.
+        task: The task as posted, with its secrets, or None if there is none or it is not an object.
     """
 
     method: str
@@ -58,15 +61,15 @@ class Rule:
     One fault.
 
     Attributes:
-        where: A shell-like pattern for the whole path below ``/pscheduler/`` (``*`` also stands for ``/``), or a
-            regular expression that is searched for in path and query.
+        where: A shell-like pattern for the whole path below ``/pscheduler/`` (``*`` also matches ``/``), or a regular
+            expression that is searched for in path and query.
         action: What happens instead of the usual answer.
-        method: For requests of this method only.
-        times: How often at the most; None is always.
-        uses: How often it has happened.
-        after: How many requests that match are let by first, whatever is done with them.
-        task: For requests about one task only, the POST of it included: a function that is given the task as it was
-            posted and says whether it is meant, or a task's identifier or URL.
+        method: The method of the requests.
+        times: The maximum number of uses; None is unlimited.
+        uses: How often the rule was used.
+        after: How many matching requests to skip first.
+        task: For requests about one task only, including its POST: a function that takes the posted task and returns
+            whether it is meant, or a task's identifier or URL.
         seen: How many requests have matched.
     """
 
@@ -80,14 +83,14 @@ class Rule:
     seen: int = 0
 
     def matches(self, asked: Asked) -> bool:
-        """Say whether the rule is for a request, be it due or not."""
+        """Return whether the rule is for a request, regardless of ``after`` and ``times``."""
         if self.method is not None and self.method.upper() != asked.method:
             return False
         return self._is_place(asked) and self._is_task(asked)
 
     @property
     def is_due(self) -> bool:
-        """Whether the last request that matched is neither too early nor too late."""
+        """Whether ``after`` and ``times`` include the last request that matched."""
         return self.seen > self.after and (self.times is None or self.uses < self.times)
 
     def _is_place(self, asked: Asked) -> bool:
@@ -103,16 +106,24 @@ class Rule:
         return asked.task is not None and bool(self.task(asked.task))
 
 
+class Selection(TypedDict, total=False):
+    """Which requests a fault is for; the defaults and meanings are those of :class:`Rule`."""
+
+    method: Optional[str]
+    after: int
+    times: Optional[int]
+    task: Optional[Which]
+
+
 class Faults:
     """
-    The rules of one server, in the order in which they were set.
+    The rules of one server, in the order in which they were added.
 
-    May be changed from any thread, before the server starts and while it runs. All methods that set a rule take the
-    same keywords for the requests that are meant: ``method``, ``after``, ``times`` and ``task``, see :class:`Rule`.
-    The third to fifth POST, for example, are ``method="POST", after=2, times=3``.
+    They may be changed from any thread, before the server starts and while it runs. Each method that adds a rule takes
+    the keywords of :class:`Selection`. The third to fifth POST, for example, are ``method="POST", after=2, times=3``.
 
     Args:
-        document_of: Finds the task with an identifier as it was posted, None where there is none.
+        document_of: Returns the posted task with an identifier, or None if there is none.
     """
 
     def __init__(self, document_of: Callable[[str], Optional[Document]] = lambda _task_id: None) -> None:
@@ -120,7 +131,7 @@ class Faults:
         self._document_of = document_of
 
     def add(self, rule: Rule) -> Rule:
-        """Set a rule; what it counts can be read from it later."""
+        """Add a rule; its counters can be read later."""
         self._rules.append(rule)
         return rule
 
@@ -131,146 +142,72 @@ class Faults:
         body: str,
         *,
         content_type: str = "text/plain; charset=utf-8",
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
+        **selection: Unpack[Selection],
     ) -> Rule:
         """
-        Answer with a status and a body of one's own; what is asked for is not done.
+        Answer with a status and a body, without executing the request.
 
         Args:
-            where: See :class:`Rule`; ``"tasks"`` is the collection of tasks only, ``"tasks/*"`` everything below it.
+            where: See :class:`Rule`; ``"tasks"`` is only the collection of tasks, ``"tasks/*"`` everything below it.
             status: The HTTP status.
             body: The whole body.
             content_type: Its media type.
-            method: See the class, as for all that follow.
-            after: See the class.
-            times: See the class.
-            task: See the class.
+            selection: See the class.
         """
-        action = actions.answering(status, body, content_type)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
+        return self.add(Rule(where, actions.answering(status, body, content_type), **selection))
 
-    def delay(
-        self,
-        where: Where,
-        seconds: float,
-        *,
-        done: bool = False,
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
-    ) -> Rule:
-        """Answer as usual, but so many seconds later; with ``done``, what is asked for is done without delay."""
-        action = actions.delaying(seconds, done=done)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
+    def delay(self, where: Where, seconds: float, *, done: bool = False, **selection: Unpack[Selection]) -> Rule:
+        """Answer as usual, but so many seconds later; with ``done``, the request is executed without delay."""
+        return self.add(Rule(where, actions.delaying(seconds, done=done), **selection))
 
-    def hang(
-        self,
-        where: Where,
-        *,
-        done: bool = False,
-        sent: Sent = "nothing",
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
-    ) -> Rule:
+    def hang(self, where: Where, *, done: bool = False, sent: Sent = "nothing", **selection: Unpack[Selection]) -> Rule:
         """
         Never answer, or never finish the answer, until the client gives up or the server stops.
 
         Args:
             where: See :class:`Rule`.
-            done: Whether what is asked for is done.
-            sent: What leaves the server before: ``"nothing"``, the ``"head"`` (status and headers), or the head and
-                ``"half"`` of the body. The last two need the answer, so what is asked for is done.
-            method: See the class, as for all that follow.
-            after: See the class.
-            times: See the class.
-            task: See the class.
+            done: Whether the request is executed.
+            sent: What is sent before: ``"nothing"``, the ``"head"`` (status and headers), or the head and ``"half"`` of
+                the body. The last two need the answer, so the request is executed.
+            selection: See the class.
         """
-        action = actions.hanging(done=done, sent=sent)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
+        return self.add(Rule(where, actions.hanging(done=done, sent=sent), **selection))
 
     def reset(
-        self,
-        where: Where,
-        *,
-        done: bool = False,
-        sent: Sent = "nothing",
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
+        self, where: Where, *, done: bool = False, sent: Sent = "nothing", **selection: Unpack[Selection]
     ) -> Rule:
-        """
-        Break the connection off instead of answering, or in the middle of the answer.
+        """Abort the connection instead of answering, or during the answer; for the arguments see :meth:`hang`."""
+        return self.add(Rule(where, actions.aborting(done=done, sent=sent), **selection))
 
-        Args:
-            where: See :class:`Rule`.
-            done: Whether what is asked for is done first, so that only the answer is lost.
-            sent: What leaves the server before, see :meth:`hang`.
-            method: See the class, as for all that follow.
-            after: See the class.
-            times: See the class.
-            task: See the class.
-        """
-        action = actions.breaking_off(done=done, sent=sent)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
-
-    def slow(
-        self,
-        where: Where,
-        bytes_per_second: float,
-        *,
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
-    ) -> Rule:
-        """Answer as usual, but with a body that comes at so many bytes a second; the head comes at once."""
-        action = actions.slowing(bytes_per_second)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
+    def slow(self, where: Where, bytes_per_second: float, **selection: Unpack[Selection]) -> Rule:
+        """Answer as usual, but send the body at so many bytes per second; the head is sent at once."""
+        return self.add(Rule(where, actions.slowing(bytes_per_second), **selection))
 
     def garble(
-        self,
-        where: Where,
-        change: Change,
-        *,
-        content_type: Optional[str] = None,
-        method: Optional[str] = None,
-        after: int = 0,
-        times: Optional[int] = None,
-        task: Optional[Which] = None,
+        self, where: Where, change: Change, *, content_type: Optional[str] = None, **selection: Unpack[Selection]
     ) -> Rule:
         """
-        Answer as usual, but with the body changed.
+        Answer as usual, but with a changed body.
 
         Args:
             where: See :class:`Rule`.
-            change: Makes another body of the usual one, as :mod:`pscheduler_batch.embedded.faults.garbling` has some.
-            content_type: Its media type, where that changes too; status and other headers stay, save for the length.
-            method: See the class, as for all that follow.
-            after: See the class.
-            times: See the class.
-            task: See the class.
+            change: Returns the changed body; :mod:`pscheduler_batch.embedded.faults.garbling` has some.
+            content_type: Its media type, if that changes too; the status and all headers but the length stay.
+            selection: See the class.
         """
-        action = actions.changing(change, content_type)
-        return self.add(Rule(where, action, method, times, after=after, task=task))
+        return self.add(Rule(where, actions.changing(change, content_type), **selection))
 
     def clear(self) -> None:
-        """Forget all rules."""
+        """Remove all rules."""
         self._rules.clear()
 
     @property
-    def ask_for_tasks(self) -> bool:
-        """Whether any rule looks at tasks, so that what is posted must be read before one is looked for."""
+    def need_tasks(self) -> bool:
+        """Whether any rule examines tasks, so that the body of a POST must be read to find its rule."""
         return any(rule.task is not None for rule in self._rules)
 
     def find(self, method: str, path: str, query: str, posted: bytes = b"") -> Optional[Rule]:
-        """Find the rule for a request and count its use; None is the usual answer."""
+        """Return the rule for a request and count its use; None is the usual answer."""
         asked = self._asked(method, _ROOT.sub("", path).lstrip("/"), query, posted)
         found = None
         for rule in tuple(self._rules):
@@ -291,18 +228,18 @@ class Faults:
 
 
 class FaultyApp:
-    """The application with the faults in front of it."""
+    """The application, with the faults in front of it."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or whatever else the server wants of an application."""
+        """Serve one request."""
         rule = None
         if scope["type"] == "http":
             posted = b""
-            if scope["method"] == "POST" and self._faults.ask_for_tasks:
+            if scope["method"] == "POST" and self._faults.need_tasks:
                 posted, receive = await _read_ahead(receive)
             rule = self._faults.find(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), posted)
         if rule is None:
@@ -312,7 +249,7 @@ class FaultyApp:
 
 
 async def _read_ahead(receive: Receive) -> Tuple[bytes, Receive]:
-    """Read the body of a request; give it, and what receives all of it once more."""
+    """Return the body of a request, and a function that receives the request again."""
     messages: List[Message] = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())

@@ -1,1 +1,1 @@
-"""How the embedded server measures: packets, sockets and traces."""
+"""How the embedded server measures: packets, sockets and addresses."""

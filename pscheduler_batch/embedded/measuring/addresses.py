@@ -1,8 +1,8 @@
 """
-Which names and addresses are this machine, and what others resolve to.
+Resolve names, and find out which names and addresses are this machine's.
 
-An address is this machine's if a socket can be bound to it; a name is, if it resolves to such an address. What takes
-part in a measurement as ``source``, ``host`` or ``…-node`` must be this machine.
+An address is this machine's if a socket can be bound to it, and a name if it resolves to such an address. In a
+measurement, ``source``, ``host`` and ``…-node`` must be this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REVERSE_SECONDS = 2.0
 
 def without_port(name: str) -> str:
     """
-    Take the port and the brackets from a host.
+    Return a host without its port and brackets.
 
     >>> [without_port(name) for name in ("a:443", "[::1]:443", "[::1]", "::1", "a")]
     ['a', '::1', '::1', '::1', 'a']
@@ -34,9 +34,9 @@ def without_port(name: str) -> str:
 
 def is_this_machine(name: str, ip_version: Optional[int] = None) -> Optional[bool]:
     """
-    Say whether a host is this machine; None where its name does not resolve.
+    Return whether a host is this machine, or None if its name does not resolve.
 
-    Asks the name service, so it may take a while for names that are not known locally.
+    Uses the name service, so it may take a while for names that are not known locally.
     """
     plain = without_port(name)
     if plain == socket.gethostname():
@@ -49,7 +49,7 @@ def is_this_machine(name: str, ip_version: Optional[int] = None) -> Optional[boo
 
 
 def is_loopback(name: str) -> bool:
-    """Say whether a host is a loopback address or ``localhost``, without asking anybody."""
+    """Return whether a host is a loopback address or ``localhost``, without using the name service."""
     plain = without_port(name)
     try:
         return ipaddress.ip_address(plain).is_loopback
@@ -59,40 +59,39 @@ def is_loopback(name: str) -> bool:
 
 def not_here(spec: Mapping[str, Any], fields: Sequence[str], *, dest: Optional[str] = None) -> Optional[str]:
     """
-    Say why a measurement cannot be made from this machine alone.
+    Return why a measurement cannot be made from this machine alone, or None if it can.
 
     Args:
         spec: The specification.
-        fields: The fields that must be this machine, and must resolve.
-        dest: A field that must be this machine, but is no reason where it does not resolve: the run fails then, with
-            that reason, as on any server.
+        fields: The fields that must resolve to this machine.
+        dest: A field that must be this machine if it resolves; otherwise the run fails, as on any server.
     """
     version = spec.get("ip-version")
     for field in fields:
         if field in spec:
             here = is_this_machine(spec[field], None if field.endswith("-node") else version)
             if here is None:
-                return f"{field} {spec[field]} does not resolve, so it is no name of this machine."
+                return f"{field} {spec[field]} does not resolve, so it is not a name of this machine."
             if not here:
-                return f"{field} {spec[field]} is no address of this machine."
+                return f"{field} {spec[field]} is not an address of this machine."
     if dest is not None and is_this_machine(spec[dest]) is False:
-        return f"{dest} {spec[dest]} is no address of this machine, and there is nobody to ask at the other end."
+        return f"{dest} {spec[dest]} is not an address of this machine, and this server does not contact other servers."
     return None
 
 
 async def resolve(name: str, ip_version: Optional[int] = None, *, family: int = 0) -> Address:
     """
-    Find the first address of a host, off the event loop.
+    Return the first address of a host, without blocking the event loop.
 
     Raises:
-        OSError: There is none; the text names the host.
+        OSError: The host does not resolve; the text names it.
     """
     found = await asyncio.get_running_loop().run_in_executor(None, _getaddrinfo, name, ip_version, family)
     return found[0]
 
 
 async def hostname_of(address: str) -> Optional[str]:
-    """Find the name of an address, or None where there is none or nobody says it in time."""
+    """Return the name of an address, or None if there is none or the name service does not answer in time."""
     loop = asyncio.get_running_loop()
     try:
         name, _ = await asyncio.wait_for(loop.getnameinfo((address, 0), socket.NI_NAMEREQD), _REVERSE_SECONDS)
@@ -102,13 +101,13 @@ async def hostname_of(address: str) -> Optional[str]:
 
 
 def likely_family(spec: Mapping[str, Any]) -> int:
-    """Say the address family of a specification's destination as far as can be said without resolving it."""
+    """Return the likely address family of a specification's destination, without resolving it."""
     six = spec.get("ip-version") == _SIX or spec["dest"].count(":") > 1
     return socket.AF_INET6 if six else socket.AF_INET
 
 
 def version_of(family: int) -> int:
-    """Say the IP version of an address family."""
+    """Return the IP version of an address family."""
     return 6 if family == socket.AF_INET6 else 4
 
 

@@ -1,4 +1,4 @@
-"""Cancelling that is not to be overheard."""
+"""Cancellation that cannot get lost."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _AGAIN = 0.05
 
 async def insist(work: Coroutine[Any, Any, T]) -> T:
     """
-    Await some work that might lose a cancellation, and cancel it until it has ended.
+    Await some work that might lose a cancellation; if it is cancelled, repeat that until it has ended.
 
-    ``asyncio.wait_for`` before Python 3.12 loses one that comes at the moment when what it waits for is done, and so do
-    task groups that cancel their own tasks at that moment. A measurement would then go on to its end.
+    Before Python 3.12, ``asyncio.wait_for`` loses a cancellation that arrives just when its work is done, and so do
+    task groups that cancel their own tasks at that moment. A measurement would then continue to its end.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -1,4 +1,4 @@
-"""Fetching a URL once, as a measurement: from a chosen IP version, within a time, and leaving no connection behind."""
+"""Fetch a URL once, as a measurement: with a chosen IP version and time limit, leaving no connection open."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ async def fetch(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Tuple[httpx.Response, float]:
     """
-    Fetch a URL, following redirects, whatever certificates the servers have (ADR 13).
+    Fetch a URL, following redirects, without checking certificates (ADR 13).
 
     Args:
         url: What to fetch.
-        within: How long all of it may take, in seconds.
+        within: The time limit for all of it, in seconds.
         headers: Further headers of the request.
         ip_version: 4 or 6, or None for either.
-        clock: The function that gives the time in seconds.
+        clock: A clock in seconds.
 
     Returns:
-        The response, read to its end, and how many seconds it took.
+        The complete response, and how many seconds it took.
 
     Raises:
-        TimeoutError: It was not there in time.
-        httpx.HTTPError, httpx.InvalidURL, OSError: It cannot be had.
+        TimeoutError: The response did not arrive in time.
+        httpx.HTTPError, httpx.InvalidURL, OSError: The URL cannot be fetched.
     """
     streams: List[Any] = []
 
@@ -51,5 +51,5 @@ async def fetch(
                 response = await client.get(url, headers=headers, extensions={"trace": note})
                 return response, clock() - started
     finally:
-        for stream in streams:  # one that is cancelled in the middle of a TLS handshake is nobody's otherwise
+        for stream in streams:  # otherwise, one that is cancelled during a TLS handshake stays open
             await stream.aclose()

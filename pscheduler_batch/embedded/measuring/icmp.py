@@ -1,9 +1,9 @@
 """
-ICMP echo over one socket of its own for each run: raw where that is allowed, else the datagram kind.
+ICMP echo over a separate socket per run: raw if that is allowed, otherwise a datagram socket.
 
 The library makes the sockets and the packets. Receiving is done here, because a result needs the TTL, the full length
-and the sender of each reply, and because many runs at once must not take each other's replies: beside identifier and
-sequence number, the payload of a reply must begin with the run's own random bytes.
+and the sender of each reply, and because parallel runs must not take each other's replies: besides the identifier and
+the sequence number, the payload of a reply must begin with the run's own random bytes.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Echo:
 
     Attributes:
         sequence: The number of the probe.
-        address: Who answered.
-        received: When, in seconds since 1970.
-        ttl: The TTL that the answer had on arrival; None where the system does not say.
-        length: The length of the answer, ICMP header included, in bytes.
-        error: What an ICMP error says, in pScheduler's words; None for an echo reply.
+        address: The host that answered.
+        received: The time of arrival, in seconds since 1970.
+        ttl: The TTL of the answer on arrival, or None if the system does not report it.
+        length: The length of the answer with its ICMP header, in bytes.
+        error: The meaning of an ICMP error, in pScheduler's words; None for an echo reply.
     """
 
     sequence: int
@@ -62,7 +62,7 @@ class Echo:
 
 @dataclass(frozen=True)
 class EchoOptions:
-    """What the packets of a run are like; ``source`` is the address that they leave from."""
+    """The properties of the packets of a run; ``source`` is the address that they are sent from."""
 
     source: Optional[str] = None
     length: int = DEFAULT_LENGTH
@@ -73,7 +73,7 @@ class EchoOptions:
 
 
 def how_allowed(family: int) -> Optional[str]:
-    """Say which kind of ICMP socket this account may open: ``raw``, ``datagram`` or None."""
+    """Return the kind of ICMP socket that this account may open: ``raw``, ``datagram`` or None."""
     for kind in (RAW, DATAGRAM):
         try:
             _make_socket(family, kind, None).close()
@@ -85,14 +85,14 @@ def how_allowed(family: int) -> Optional[str]:
 
 class EchoSocket:
     """
-    One ICMP socket that talks to one address.
+    An ICMP socket for one address.
 
     Raises:
         ICMPLibError: The socket cannot be opened, or (in ``send``) the packet cannot be sent.
     """
 
     def __init__(self, family: int, address: str, options: EchoOptions) -> None:
-        """Open the socket, raw where that is allowed."""
+        """Open the socket, raw if that is allowed."""
         self._family = family
         self._address = address
         self._options = options
@@ -114,7 +114,7 @@ class EchoSocket:
         return RAW if self._raw else DATAGRAM
 
     def fileno(self) -> int:
-        """Give the descriptor, for the event loop."""
+        """Return the descriptor, for the event loop."""
         return int(self._socket.sock.fileno())
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class EchoSocket:
         self._socket.close()
 
     def send(self, sequence: int, *, ttl: Optional[int] = None) -> float:
-        """Send one probe; return when, in seconds since 1970."""
+        """Send one probe and return the time of sending, in seconds since 1970."""
         request = ICMPRequest(
             self._address,
             id=self._identifier,
@@ -134,7 +134,7 @@ class EchoSocket:
         for left in reversed(range(1 if self._raw else _TRIES)):
             try:
                 self._socket.send(request)
-            except ICMPSocketError:  # may be the error of an earlier probe, which is in the queue as well
+            except ICMPSocketError:  # may be the error of an earlier probe, which is also in the queue
                 if not left:
                     raise
             else:
@@ -143,7 +143,7 @@ class EchoSocket:
         return float(request.time)
 
     def receive(self) -> Iterator[Echo]:
-        """Give all answers to this run's probes that have arrived, without waiting."""
+        """Yield the answers to this run's probes that have arrived, without waiting."""
         while True:
             try:
                 packet, extra, _, sender = self._socket.sock.recvmsg(_BIGGEST, ancillary.SPACE)
@@ -151,7 +151,7 @@ class EchoSocket:
                 break
             except OSError:  # an error of an earlier packet; the error queue has the details
                 break
-            echo = self._understand(packet, extra, sender)
+            echo = self._read(packet, extra, sender)
             if echo is not None:
                 yield echo
         if not self._raw:
@@ -176,7 +176,7 @@ class EchoSocket:
         if not self._options.loopback:
             ancillary.forbid_multicast_loopback(sock)
 
-    def _understand(self, packet: bytes, extra: ancillary.Extra, sender: Tuple[object, ...]) -> Optional[Echo]:
+    def _read(self, packet: bytes, extra: ancillary.Extra, sender: Tuple[object, ...]) -> Optional[Echo]:
         if self._family == socket.AF_INET and (self._raw or not _LINUX):
             packet = packet[(packet[0] & 0x0F) * 4 :]
         if len(packet) < _HEADER:
@@ -200,7 +200,7 @@ class EchoSocket:
         return Echo(sequence, address, ancillary.arrival(extra), ancillary.ttl(extra), len(packet))
 
     def _quoted(self, packet: bytes) -> bytes:
-        """Give the ICMP part of the packet that an error quotes."""
+        """Return the ICMP part of the packet that an error quotes."""
         inner = packet[_HEADER:]
         if self._family == socket.AF_INET6:
             return inner[40:]

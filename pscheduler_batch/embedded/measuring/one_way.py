@@ -1,8 +1,8 @@
 """
 One-way delay between two UDP sockets of this machine.
 
-Each packet carries its number and the time it was sent; the kernel's stamp says when it arrived. Both are readings of
-the same clock, so their difference is the delay, without any error of synchronization.
+Each packet carries its number and the time of sending; the kernel's timestamp is the time of arrival. Both are readings
+of the same clock, so their difference is the delay, without a synchronization error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Statistics = Dict[str, Union[float, List[float]]]
 
 @dataclass(frozen=True)
 class Packets:
-    """What the packets are like; ``ports`` are the lowest and the highest that may be used, None for any."""
+    """The properties of the packets; ``ports`` are the lowest and the highest that may be used, None for any."""
 
     interval: float
     timeout: float
@@ -45,7 +45,7 @@ class Packets:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One packet that arrived: its number, when it was sent and received in seconds since 1970, and its TTL."""
+    """A packet that arrived: its number, the times of sending and arrival in seconds since 1970, and its TTL."""
 
     number: int
     sent: float
@@ -55,7 +55,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Burst:
-    """What became of some packets; the arrivals are in the order of arrival, duplicates included."""
+    """The result of sending some packets; the arrivals are in order of arrival, with duplicates."""
 
     sent: int
     arrivals: Sequence[Arrival]
@@ -89,7 +89,7 @@ class OneWay:
         ancillary.set_tos(self._sender, packets.tos)
 
     def start(self) -> None:
-        """Begin to receive, in the running event loop."""
+        """Start to receive in the running event loop."""
         asyncio.get_running_loop().add_reader(self._receiver.fileno(), self._gather)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class OneWay:
         self._sender.close()
 
     async def burst(self, count: int) -> Burst:
-        """Send some packets at their pace and wait for those that are still on their way."""
+        """Send some packets at their interval and wait for the last ones to arrive."""
         first, self._next = self._next, self._next + count
         self._arrivals, self._wanted = [], dict.fromkeys(range(first, first + count), True)
         self._complete.clear()
@@ -137,10 +137,10 @@ class OneWay:
 
 def summarize(burst: Burst, bucket_width: float, *, raw: bool) -> Dict[str, Any]:
     """
-    Make the result of a latency test.
+    Return the result of a latency test.
 
-    The keys of ``histogram-latency`` are delays in units of the bucket width, to two decimal places, as pScheduler has
-    them; those of ``histogram-ttl`` are TTLs.
+    The keys of ``histogram-latency`` are delays in units of the bucket width, to two decimal places, as in pScheduler;
+    those of ``histogram-ttl`` are TTLs.
     """
     seen: Dict[int, Arrival] = {}
     duplicates = reorders = highest = 0
@@ -177,16 +177,16 @@ def summarize(burst: Burst, bucket_width: float, *, raw: bool) -> Dict[str, Any]
 
 def statistics(histogram: Mapping[str, int], unit: float = 1.0) -> Statistics:
     """
-    Work out the figures of a histogram.
+    Return the statistics of a histogram, whose keys are values as text.
 
-    Percentiles are interpolated between neighbours at rank *p* (*n* + 1), as the NIST handbook has it.
+    Percentiles are interpolated between neighbours at rank *p* (*n* + 1), as in the NIST handbook.
 
     >>> statistics({"1": 1, "2": 2, "3": 1})["median"]
     2.0
 
     Args:
         histogram: Counts by value; may be empty.
-        unit: What the values are multiplied with.
+        unit: The factor for the values.
 
     Returns:
         ``median``, ``minimum``, ``maximum``, ``mean``, ``mode`` (a list), ``percentile-25``, ``percentile-75``,
@@ -234,7 +234,7 @@ def _raw(arrival: Arrival) -> Dict[str, Any]:
 
 
 def _ntp(moment: float) -> int:
-    """Bring a time into the 64-bit form of RFC 1305."""
+    """Return a time in the 64-bit form of RFC 1305."""
     return int((moment + _NTP_EPOCH) * 2**32)
 
 

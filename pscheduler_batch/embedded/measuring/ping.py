@@ -1,4 +1,4 @@
-"""Pinging: a series of echo requests and their answers, over sockets of this process or by the ``ping`` command."""
+"""A series of ICMP echo requests and their answers, over sockets of this process or by the ``ping`` command."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _COMMAND_SLACK = 5.0
 @dataclass(frozen=True)
 class Series:
     """
-    What is to be sent.
+    The echo requests to send.
 
     Attributes:
         family: ``socket.AF_INET`` or ``socket.AF_INET6``.
-        address: Where to.
-        count: How many.
-        interval: How long after each other, in seconds.
+        address: The destination.
+        count: The number of requests.
+        interval: The time between requests, in seconds.
         timeout: How long to wait for each answer, in seconds.
-        deadline: When to stop whatever happens, in seconds from the start; None for never.
+        deadline: When to stop in any case, in seconds from the start; None for never.
     """
 
     family: int
@@ -43,7 +43,7 @@ class Series:
 
     @property
     def longest(self) -> float:
-        """How long it takes when the last answer never comes, in seconds."""
+        """How long it takes if the last answer never comes, in seconds."""
         whole = (self.count - 1) * self.interval + self.timeout
         return whole if self.deadline is None else min(whole, self.deadline)
 
@@ -51,12 +51,12 @@ class Series:
 @dataclass(frozen=True)
 class Pings:
     """
-    What became of a series.
+    The answers to a series.
 
     Attributes:
-        sent: How many were sent.
-        answers: The answers in the order of their arrival, duplicates included, each with its round trip in seconds.
-        diags: How it was done.
+        sent: How many requests were sent.
+        answers: The answers in order of arrival, with duplicates, each with its round-trip time in seconds.
+        diags: How they were sent.
     """
 
     sent: int
@@ -66,7 +66,7 @@ class Pings:
 
 async def ping(series: Series) -> Pings:
     """
-    Send a series from a socket of its own and gather the answers.
+    Send a series from a new socket and collect the answers.
 
     Raises:
         ICMPLibError, OSError: The socket cannot be opened, or a packet cannot be sent.
@@ -96,7 +96,7 @@ class _Gathering:
         self._complete = asyncio.Event()
 
     async def run(self) -> None:
-        """Send at the pace of the series, then wait for what is still on its way."""
+        """Send at the interval of the series, then wait for the last answers."""
         started = time.monotonic()
         ends = math.inf if self._series.deadline is None else started + self._series.deadline
         for number in range(self._series.count):
@@ -114,7 +114,7 @@ class _Gathering:
                 await asyncio.wait_for(self._complete.wait(), left + _GRACE)
 
     def gather(self) -> None:
-        """Take in what has arrived."""
+        """Read what has arrived."""
         for echo in self._socket.receive():
             number = self._number(echo.sequence)
             if number is None:
@@ -128,23 +128,23 @@ class _Gathering:
             self._complete.set()
 
     def _number(self, sequence: int) -> Optional[int]:
-        """Find which probe a sequence number of 16 bits belongs to: the latest that had it."""
+        """Return the probe that a 16-bit sequence number belongs to: the latest one."""
         latest = len(self.sent)
         number = latest - ((latest - sequence) & 0xFFFF)
         return number if number in self.sent else None
 
 
 def command() -> Optional[str]:
-    """Find the system's ``ping`` command."""
+    """Return the path of the system's ``ping`` command."""
     return shutil.which("ping")
 
 
 async def ping_by_command(series: Series) -> Pings:
     """
-    Have the system's ``ping`` command send a series.
+    Send a series with the system's ``ping`` command.
 
     Raises:
-        OSError: It cannot be started, or it fails; the text has its own words.
+        OSError: It cannot be started, or it fails; the text is its own message.
     """
     arguments = _arguments(series)
     process = await asyncio.create_subprocess_exec(

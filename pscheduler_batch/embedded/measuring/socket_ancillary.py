@@ -1,8 +1,8 @@
 """
-What a socket tells beside the data: time of arrival, TTL, and the ICMP errors that earlier packets caused.
+Socket options, and what a socket reports besides the data: time of arrival, TTL, and ICMP errors of earlier packets.
 
-The numbers that Python's ``socket`` module lacks are Linux's own (``ip(7)``, ``ipv6(7)``, ``socket(7)``); elsewhere the
-options are left alone, and what they would tell is missing.
+Constants that Python's ``socket`` module lacks are Linux's (``ip(7)``, ``ipv6(7)``, ``socket(7)``); on other systems
+these options are not set, and their information is missing.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class QueuedError:
     An ICMP error that a packet of this socket caused.
 
     Attributes:
-        packet: What is left of the packet, without the headers of IP (and of UDP).
-        address: Who sent the error.
-        port: The port that the packet went to, 0 where there are no ports.
-        received: When the error arrived, in seconds since 1970.
-        reason: What it says, in pScheduler's words.
+        packet: The rest of the packet, without its IP (and UDP) headers.
+        address: The host that sent the error.
+        port: The destination port of the packet, 0 if there are no ports.
+        received: The time of arrival of the error, in seconds since 1970.
+        reason: Its meaning, in pScheduler's words.
     """
 
     packet: bytes
@@ -77,7 +77,7 @@ class QueuedError:
 
 
 def icmp_error(family: int, kind: int, code: int) -> str:
-    """Word an ICMP error of a family by its type and code."""
+    """Return the name of an ICMP error by its family, type and code."""
     if family == socket.AF_INET6:
         named = {1: _UNREACHABLE_V6.get(code), 2: "fragmentation-needed-and-df-set", 3: TTL_EXCEEDED}.get(kind)
     else:
@@ -86,7 +86,7 @@ def icmp_error(family: int, kind: int, code: int) -> str:
 
 
 def ask_for_arrivals(sock: socket.socket) -> None:
-    """Ask for the time of arrival and the TTL of each packet."""
+    """Enable reporting of the time of arrival and the TTL of each packet."""
     if LINUX:
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     if sock.family == socket.AF_INET6:
@@ -96,7 +96,7 @@ def ask_for_arrivals(sock: socket.socket) -> None:
 
 
 def ask_for_errors(sock: socket.socket) -> None:
-    """Ask for the ICMP errors that the packets of this socket cause."""
+    """Enable reporting of the ICMP errors that the packets of this socket cause."""
     if not LINUX:
         return
     if sock.family == socket.AF_INET6:
@@ -106,7 +106,7 @@ def ask_for_errors(sock: socket.socket) -> None:
 
 
 def filter_echo_requests(sock: socket.socket) -> None:
-    """Keep the requests of everybody on this machine out of a raw ICMP socket."""
+    """Drop echo requests, which a raw ICMP socket would receive from all programs of this machine."""
     if not LINUX:
         return
     if sock.family == socket.AF_INET6:
@@ -118,7 +118,7 @@ def filter_echo_requests(sock: socket.socket) -> None:
 
 
 def forbid_fragments(sock: socket.socket) -> None:
-    """Have packets that do not fit refused instead of cut up; Linux only."""
+    """Refuse packets that are too long instead of fragmenting them; Linux only."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
     else:
@@ -126,7 +126,7 @@ def forbid_fragments(sock: socket.socket) -> None:
 
 
 def forbid_multicast_loopback(sock: socket.socket) -> None:
-    """Keep this machine from answering its own multicasts."""
+    """Do not deliver multicast packets to this machine itself."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
     else:
@@ -134,7 +134,7 @@ def forbid_multicast_loopback(sock: socket.socket) -> None:
 
 
 def set_ttl(sock: socket.socket, hops: int) -> None:
-    """Set the TTL of the packets that leave a socket."""
+    """Set the TTL of the packets that a socket sends."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
     else:
@@ -142,7 +142,7 @@ def set_ttl(sock: socket.socket, hops: int) -> None:
 
 
 def set_tos(sock: socket.socket, tos: int) -> None:
-    """Set the type of service of the packets that leave a socket."""
+    """Set the type of service of the packets that a socket sends."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
     else:
@@ -150,7 +150,7 @@ def set_tos(sock: socket.socket, tos: int) -> None:
 
 
 def arrival(extra: Extra) -> float:
-    """Say when a packet arrived, in seconds since 1970: by the kernel's stamp, else by the clock."""
+    """Return when a packet arrived, in seconds since 1970: the kernel's timestamp, or else the current time."""
     for level, kind, data in extra:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
             whole, nano = _TIMESPEC.unpack_from(data)
@@ -159,7 +159,7 @@ def arrival(extra: Extra) -> float:
 
 
 def ttl(extra: Extra) -> Optional[int]:
-    """Say the TTL that a packet had on arrival, where the system tells it."""
+    """Return the TTL of a packet on arrival, if the system reports it."""
     for level, kind, data in extra:
         v4 = level == socket.IPPROTO_IP and kind == _IP_TTL
         v6 = level == socket.IPPROTO_IPV6 and kind == socket.IPV6_HOPLIMIT
@@ -169,7 +169,7 @@ def ttl(extra: Extra) -> Optional[int]:
 
 
 def queued_errors(sock: socket.socket) -> Iterator[QueuedError]:
-    """Give the ICMP errors that have arrived for a socket, without waiting."""
+    """Yield the ICMP errors that have arrived for a socket, without waiting."""
     while LINUX:
         try:
             packet, extra, _, dest = sock.recvmsg(SPACE, SPACE, _MSG_ERRQUEUE)
@@ -185,7 +185,7 @@ def queued_errors(sock: socket.socket) -> Iterator[QueuedError]:
 
 
 def _offender(data: bytes) -> str:
-    """Read the address out of a socket address as the kernel writes it."""
+    """Return the address in a socket address of the kernel."""
     family = int.from_bytes(data[:2], sys.byteorder)
     if family == socket.AF_INET6:
         return socket.inet_ntop(socket.AF_INET6, data[8:24])

@@ -1,8 +1,7 @@
 """
-TCP at full speed from this machine to itself: a sending and a receiving thread for each stream, over real connections.
+TCP at full speed from this machine to itself: a sending and a receiving thread per stream, over real connections.
 
-The threads only count bytes; whoever runs the transfer reads the counters and the kernel's ``TCP_INFO`` at the moments
-that are of interest.
+The threads only count bytes; the caller reads the counters and the kernel's ``TCP_INFO`` when it needs them.
 """
 
 from __future__ import annotations
@@ -32,20 +31,20 @@ _TCP_INFO_SIZE = 104
 @dataclass(frozen=True)
 class Flow:
     """
-    What is to be sent.
+    The data to send.
 
     Attributes:
         family: ``socket.AF_INET`` or ``socket.AF_INET6``.
-        source: The address that the data leave from.
-        dest: The address that they go to.
-        streams: How many connections side by side.
-        block: How many bytes are written at once; None for the usual number.
-        rate: The most that each stream sends, in bits per second; None for no limit.
-        window: The size of the sockets' buffers in bytes; None for the system's own choice.
-        mss: The largest segment in bytes; None for the system's own choice.
+        source: The address that sends.
+        dest: The address that receives.
+        streams: The number of parallel connections.
+        block: How many bytes are written at once; None for the default.
+        rate: The maximum rate of each stream in bits per second; None for no limit.
+        window: The size of the socket buffers in bytes; None for the system's default.
+        mss: The maximum segment size in bytes; None for the system's default.
         tos: The type of service.
         no_delay: Whether small segments are sent at once.
-        congestion: The name of the congestion control; None for the system's own choice.
+        congestion: The name of the congestion control; None for the system's default.
     """
 
     family: int
@@ -67,10 +66,10 @@ class Reading:
     The state of one stream at one moment.
 
     Attributes:
-        sent: Bytes handed to the kernel so far.
-        received: Bytes taken out at the other end so far.
-        retransmits: Segments sent again so far; this and the rest only where the system tells it.
-        rtt: The smoothed round trip in microseconds.
+        sent: The number of bytes written so far.
+        received: The number of bytes read at the other end so far.
+        retransmits: The number of retransmitted segments so far; this and the rest only if the system reports them.
+        rtt: The smoothed round-trip time in microseconds.
         window: The congestion window in bytes.
     """
 
@@ -83,10 +82,10 @@ class Reading:
 
 class Transfer:
     """
-    A flow under way.
+    The transfer of a flow.
 
     Raises:
-        OSError: A connection cannot be made, or does not take an option.
+        OSError: A connection cannot be made, or an option cannot be set.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -107,24 +106,24 @@ class Transfer:
         return [stream.identifier for stream in self._streams]
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start to send."""
         for stream in self._streams:
             stream.start()
 
     def read(self) -> List[Reading]:
-        """Say how far each stream is."""
+        """Return the current state of each stream."""
         return [stream.read() for stream in self._streams]
 
     async def finish(self) -> None:
-        """Stop sending and wait until all that was sent has been received."""
+        """Stop sending and wait until all data have been received."""
         self._stop.set()
         await asyncio.to_thread(self._join)
 
     def abort(self) -> None:
-        """Break all connections and end all threads; does nothing to those that have ended."""
+        """Abort all connections and end all threads that are still running."""
         self._stop.set()
         for stream in self._streams:
-            stream.break_off()
+            stream.shut_down()
         self._join()
         for stream in self._streams:
             stream.close()
@@ -165,7 +164,7 @@ class _Stream:
             if thread.ident is not None:
                 thread.join(_JOIN_SECONDS)
 
-    def break_off(self) -> None:
+    def shut_down(self) -> None:
         for sock in (self._sender, self._receiver):
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -192,7 +191,7 @@ class _Stream:
                     while ahead > 0 and not self._stop.wait(min(ahead, _LONGEST_PAUSE)):
                         ahead = self._sent * 8 / rate - (time.monotonic() - started)
             self._sender.shutdown(socket.SHUT_WR)
-        except OSError:  # broken off
+        except OSError:  # shut down
             return
 
     def _receive(self) -> None:
@@ -203,12 +202,12 @@ class _Stream:
                 if not count:
                     return
                 self._received += count
-        except OSError:  # broken off
+        except OSError:  # shut down
             return
 
 
 def congestion_problem(name: str) -> Optional[str]:
-    """Say why a congestion control cannot be used, or None where it can."""
+    """Return why a congestion control cannot be used, or None if it can."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             _set_congestion(probe, name)
@@ -220,7 +219,7 @@ def congestion_problem(name: str) -> Optional[str]:
 def _set_congestion(sock: socket.socket, name: str) -> None:
     option = getattr(socket, "TCP_CONGESTION", None)
     if option is None:
-        raise OSError("it has no choice of them")
+        raise OSError("it offers no choice")
     sock.setsockopt(socket.IPPROTO_TCP, option, name.encode())
 
 
@@ -258,7 +257,7 @@ def _prepare(sock: socket.socket, flow: Flow, buffer: int) -> None:
 
 
 def _tcp_info(sock: socket.socket) -> Tuple[Optional[int], Optional[int], Optional[int]]:
-    """Read retransmits, round trip and congestion window of a connection; Linux only."""
+    """Return retransmits, round-trip time and congestion window of a connection; Linux only."""
     if not sys.platform.startswith("linux"):
         return None, None, None
     data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)

@@ -1,4 +1,4 @@
-"""Results of the throughput test, made of what was read of its streams; the shape is that of recording g-m-thr."""
+"""The results of the throughput test from the readings of its streams, in the form of recording g-m-thr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KILO = 1000
 
 @dataclass(frozen=True)
 class Sample:
-    """What was read of all streams at one moment, ``seconds`` after the start."""
+    """The readings of all streams at one moment, ``seconds`` after the start."""
 
     seconds: float
     readings: Sequence[Reading]
@@ -22,7 +22,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """One participant's view: the intervals, and the sums over those that count."""
+    """One participant's view: the intervals, and the sums over those that are not omitted."""
 
     intervals: List[Dict[str, Any]]
     summary: Dict[str, Any]
@@ -30,18 +30,18 @@ class Report:
 
 def report(samples: Sequence[Sample], identifiers: Sequence[int], *, omitted: int, sending: bool) -> Report:
     """
-    Make one participant's view.
+    Return one participant's view.
 
     Args:
-        samples: One for the start and one for the end of each interval.
+        samples: One at the start and one at the end of each interval.
         identifiers: The numbers of the streams.
-        omitted: How many intervals at the beginning do not count; the times of the others begin after them.
-        sending: Whether this is the sender's view, with retransmits and round trips, or the receiver's.
+        omitted: How many of the first intervals are omitted; the times of the others are relative to their end.
+        sending: Whether this is the sender's view, with retransmits and round-trip times, or the receiver's.
     """
-    begin = samples[omitted].seconds
+    zero = samples[omitted].seconds
     intervals: List[Dict[str, Any]] = []
     for number, (before, after) in enumerate(zip(samples, samples[1:])):
-        offset = 0.0 if number < omitted else begin
+        offset = 0.0 if number < omitted else zero
         streams = [
             _stream((before, after), index, identifier, offset, sending=sending)
             for index, identifier in enumerate(identifiers)
@@ -80,7 +80,7 @@ def _stream(
 def _whole(
     between: Tuple[Sample, Sample], index: int, identifier: int, counted: Sequence[Mapping[str, Any]], *, sending: bool
 ) -> Dict[str, Any]:
-    """Sum a stream up over all intervals that count; its round trip is the mean of theirs."""
+    """Return the sums of a stream over the counted intervals, with their mean round-trip time."""
     stream = _stream(between, index, identifier, between[0].seconds, sending=sending)
     stream.pop("tcp-window-size", None)
     if "rtt" in stream:

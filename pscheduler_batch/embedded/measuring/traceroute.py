@@ -1,4 +1,4 @@
-"""Tracing: probes with a rising TTL and who answered, over sockets of this process or by the ``traceroute`` command."""
+"""Traceroute: probes with a rising TTL, over sockets of this process or by the ``traceroute`` command."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _COMMAND_SLACK = 5.0
 @dataclass(frozen=True)
 class Route:
     """
-    What is to be traced.
+    The path to trace.
 
     Attributes:
         family: ``socket.AF_INET`` or ``socket.AF_INET6``.
-        address: Where to.
-        first: The TTL to begin with.
+        address: The destination.
+        first: The first TTL.
         hops: The highest TTL.
-        wait: How long to wait for the answers of the probes that are out together, in seconds.
-        gap: How long after each other probes are sent, in seconds.
+        wait: How long to wait for the answers to a group of probes, in seconds.
+        gap: The time between probes, in seconds.
     """
 
     family: int
@@ -46,14 +46,14 @@ class Route:
 
     @property
     def longest(self) -> float:
-        """How long one path takes when nobody answers, in seconds."""
+        """How long one path takes if no host answers, in seconds."""
         probes = max(0, self.hops - self.first + 1)
         return -(-probes // _AT_ONCE) * self.wait + probes * self.gap
 
 
 @dataclass(frozen=True)
 class Hop:
-    """Who answered the probe of one TTL, and after how many seconds; ``error`` where that was no mere passing by."""
+    """The answer to the probe of one TTL and the seconds it took; ``error`` if the probe was refused on its way."""
 
     address: str
     elapsed: float
@@ -62,7 +62,7 @@ class Hop:
 
 class UdpProbeSocket:
     """
-    One UDP socket that probes the ports of one address; each probe goes to a port of its own.
+    A UDP socket that probes one address, each time on another port; Linux reports the ICMP errors on the socket itself.
 
     Raises:
         OSError: The socket cannot be opened, or (in ``send``) the packet cannot be sent.
@@ -84,7 +84,7 @@ class UdpProbeSocket:
             raise
 
     def fileno(self) -> int:
-        """Give the descriptor, for the event loop."""
+        """Return the descriptor, for the event loop."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class UdpProbeSocket:
         self._socket.close()
 
     def send(self, sequence: int, *, ttl: Optional[int] = None) -> float:
-        """Send one probe; return when, in seconds since 1970."""
+        """Send one probe and return the time of sending, in seconds since 1970."""
         port = self._first_port + (sequence - 1) % (0x10000 - self._first_port)
         self._sequences[port] = sequence
         ancillary.set_ttl(self._socket, self._options.ttl if ttl is None else ttl)
@@ -100,7 +100,7 @@ class UdpProbeSocket:
             try:
                 sent = time.time()
                 self._socket.sendto(bytes(self._options.length), (self._address, port))
-            except OSError:  # may be the error of an earlier probe, which is in the queue as well
+            except OSError:  # may be the error of an earlier probe, which is also in the queue
                 if not left:
                     raise
             else:
@@ -108,7 +108,7 @@ class UdpProbeSocket:
         return sent
 
     def receive(self) -> Iterator[Echo]:
-        """Give all ICMP errors that have arrived, without waiting."""
+        """Yield the ICMP errors that have arrived, without waiting."""
         for error in ancillary.queued_errors(self._socket):
             sequence = self._sequences.get(error.port)
             if sequence is not None:
@@ -129,12 +129,12 @@ class UdpProbeSocket:
 ProbeSocket = Union[EchoSocket, UdpProbeSocket]
 
 Path = List[Optional[Hop]]
-"""The hops from the first TTL on; None where nobody answered."""
+"""The hops from the first TTL on; None if there was no answer."""
 
 
 async def trace(route: Route, make_socket: Callable[[], ProbeSocket]) -> Path:
     """
-    Trace one path over a socket of its own.
+    Trace one path over a new socket.
 
     Raises:
         ICMPLibError, OSError: The socket cannot be opened, or a packet cannot be sent.
@@ -162,7 +162,7 @@ class _Probing:
         self._changed = asyncio.Event()
 
     async def run(self) -> Path:
-        """Probe some TTLs at a time until the destination answers."""
+        """Probe groups of TTLs until the destination answers."""
         last = self._route.first - 1
         while self._end is None and last < self._route.hops:
             first, last = last + 1, min(last + _AT_ONCE, self._route.hops)
@@ -187,7 +187,7 @@ class _Probing:
         return all(hops in self._found for hops in needed)
 
     def gather(self) -> None:
-        """Take in what has arrived."""
+        """Read what has arrived."""
         for echo in self._socket.receive():
             if echo.sequence in self._sent and echo.sequence not in self._found:
                 self._found[echo.sequence] = self._hop(echo)
@@ -204,16 +204,16 @@ class _Probing:
 
 
 def command() -> Optional[str]:
-    """Find the system's ``traceroute`` command."""
+    """Return the path of the system's ``traceroute`` command."""
     return shutil.which("traceroute")
 
 
 async def trace_by_command(route: Route, *, icmp: bool) -> Path:
     """
-    Have the system's ``traceroute`` command trace one path.
+    Trace one path with the system's ``traceroute`` command.
 
     Raises:
-        OSError: It cannot be started, or it fails; the text has its own words.
+        OSError: It cannot be started, or it fails; the text is its own message.
     """
     arguments = [command() or "traceroute", f"-{version_of(route.family)}", "-n", "-q", "1"]
     arguments += ["-f", str(route.first), "-m", str(route.hops), "-w", f"{route.wait:g}"]
@@ -237,7 +237,7 @@ async def trace_by_command(route: Route, *, icmp: bool) -> Path:
 
 
 def parse_traceroute(output: str) -> Path:
-    """Read what ``traceroute -n -q 1`` writes."""
+    """Parse the output of ``traceroute -n -q 1``."""
     path: Path = []
     for line in output.splitlines():
         match = re.match(r"\s*\d+\s+(?:\*|(\S+)\s+([\d.]+) ms(?:\s+(!\S*))?)", line)

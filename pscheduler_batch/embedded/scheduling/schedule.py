@@ -1,4 +1,4 @@
-"""When a task's runs start: the ``schedule`` of a task."""
+"""The ``schedule`` of a task: when its runs start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class UnusableScheduleError(Exception):
-    """A schedule that the task's schema allows and that nevertheless cannot be followed."""
+    """A schedule that is valid by the task's schema but cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Schedule:
     The schedule of a task.
 
     Attributes:
-        start: The first start as it is written: a timestamp, a span from now on, or ``@`` and the span to whose next
+        start: The first start as written: a timestamp, a duration from now, or ``@`` and a duration to whose next
             multiple it is rounded up; None is as soon as possible.
-        slip: By how much a start may be moved.
-        random_slip: Whether it is moved by chance.
+        slip: How much later a run may start.
+        random_slip: Whether to choose the slip at random.
         repeat: The time from one start to the next; None is a single run.
-        until: No run starts later than this.
-        max_runs: No more runs than this.
+        until: The latest start of a run.
+        max_runs: The maximum number of runs.
     """
 
     start: Optional[str] = None
@@ -41,14 +41,14 @@ class Schedule:
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> Schedule:
         """
-        Read the ``schedule`` of a task.
+        Return the ``schedule`` of a task.
 
         Raises:
-            UnusableScheduleError: Something in it cannot be followed. A span as ``until`` passes the schema but not
-                the database (recording c22), and repeating by a cron line is not offered.
+            UnusableScheduleError: It cannot be followed. A duration as ``until`` is valid by the schema, but the
+                database rejects it (recording c22); ``repeat-cron`` is not supported.
         """
         if "repeat-cron" in document:
-            raise UnusableScheduleError("repeat-cron is not offered")
+            raise UnusableScheduleError("repeat-cron is not supported")
         try:
             schedule = cls(
                 start=document.get("start"),
@@ -66,10 +66,10 @@ class Schedule:
 
     def first_start(self, now: datetime) -> Optional[datetime]:
         """
-        Work out the first start, which may be in the past; None is as soon as possible.
+        Return the first start, which may be in the past; None is as soon as possible.
 
         Raises:
-            UnusableScheduleError: It is no time at all.
+            UnusableScheduleError: It is not a time.
         """
         if self.start is None:
             return None

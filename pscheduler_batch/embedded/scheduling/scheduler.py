@@ -1,8 +1,8 @@
 """
-The life of tasks and runs.
+The life cycle of tasks and runs.
 
-Every task has one coroutine that makes its runs appear, and every run one that carries it from state to state; both
-cost the machine nothing while they wait.
+Each task has a coroutine that creates its runs, and each run one that takes it from state to state; both use no
+processor time while they wait.
 """
 
 from __future__ import annotations
@@ -11,26 +11,27 @@ import asyncio
 import logging
 import math
 import random
+import traceback
 from datetime import datetime, timedelta
-from typing import Any, Callable, Coroutine, Iterable, Optional, Set
+from typing import Any, AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Optional, Set, Tuple
 
 from pscheduler_batch.embedded.scheduling.bookings import Bookings
-from pscheduler_batch.embedded.scheduling.measurement import extra_run, failure, first_outcome, outcomes, reports
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import FINAL_STATES, UNSTARTED_STATES, Run, Task
+from pscheduler_batch.embedded.test import Outcome, Test
 
 logger = logging.getLogger("pscheduler_batch.embedded")
 
-# Runs are "running" from three seconds before their start (f-future-timeline), and shortly before that "on-deck".
+# Runs are "running" from three seconds before their start (f-future-timeline), and "on-deck" shortly before that.
 ON_DECK_LEAD = 3.5
 RUNNING_LEAD = 3.0
 
-# How long a cancelled measurement may take to end, in seconds, when the server stops.
+# How long a cancelled measurement may take to end when the server stops, in seconds.
 PATIENCE = 0.3
 
 
 class Scheduler:
-    """Makes the runs of a server's tasks; to be used on the server's event loop only."""
+    """Creates and executes the runs of a server's tasks; must be used on the server's event loop only."""
 
     def __init__(self, state: State, *, chance: Callable[[], float] = random.random) -> None:
         self._state = state
@@ -39,17 +40,17 @@ class Scheduler:
         self._workers: Set[asyncio.Task[None]] = set()
 
     def submit(self, task: Task) -> None:
-        """Take a task in; its first run appears a little later."""
+        """Accept a task; its first run is created a little later."""
         self._state.tasks[task.id] = task
         task.worker = self._spawn(self._make_runs(task))
 
     def resume(self) -> None:
         """
-        Take up the tasks that are there from before the server was stopped.
+        Continue the tasks from before the server was stopped.
 
-        Runs whose start is still to come are carried out, and the first run of a task that has none yet is made. Runs
-        whose start went by meanwhile become missed, and those whose measurement was interrupted overdue, each so long
-        after its end as in the recordings (f-missed-timeline and f-overdue-timeline).
+        Future runs are carried out, and a task without a run gets its first. Runs whose start was missed meanwhile
+        become missed, and those whose measurement was interrupted overdue, as long after their ends as in the
+        recordings (f-missed-timeline and f-overdue-timeline).
         """
         for task in self._state.tasks.values():
             if not task.enabled:
@@ -61,7 +62,7 @@ class Scheduler:
                 task.worker = self._spawn(self._make_runs(task))
 
     def cancel(self, task: Task) -> None:
-        """Cancel a task: runs that have not started vanish, one that is running is canceled (recordings of group i)."""
+        """Cancel a task: its pending runs are removed, its running one is canceled (recordings of group i)."""
         task.enabled = False
         if task.worker is not None:
             task.worker.cancel()
@@ -69,7 +70,7 @@ class Scheduler:
             self.cancel_run(task, run)
 
     def cancel_run(self, task: Task, run: Run) -> None:
-        """Cancel one run; what has become of a run that is over stays (recordings i42 to i44)."""
+        """Cancel one run, unless it has ended (recordings i42 to i44)."""
         if run.worker is not None:
             run.worker.cancel()
         if run.state in UNSTARTED_STATES:
@@ -80,7 +81,7 @@ class Scheduler:
         task.news.tell()
 
     async def close(self) -> None:
-        """End everything that is under way."""
+        """Cancel everything that is under way."""
         await end_all(self._workers)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -93,12 +94,12 @@ class Scheduler:
         self._workers.discard(worker)
         error = None if worker.cancelled() else worker.exception()
         if error is not None:
-            logger.error("the embedded server broke", exc_info=error)
+            logger.error("the embedded server failed", exc_info=error)
 
     async def _make_runs(self, task: Task) -> None:
         state, schedule = self._state, task.schedule
         await state.sleep(state.pace.scheduling)
-        # There are some already where the server was stopped and started again.
+        # There are some already if the server was restarted.
         starts = [run.start_time for run in task.runs if not run.is_extra]
         count = len(starts) or 1
         last = starts[-1] if starts else self._make_run(task, task.start)
@@ -111,7 +112,7 @@ class Scheduler:
             count += 1
 
     def _make_run(self, task: Task, wanted: Optional[datetime]) -> datetime:
-        """Make a run appear, and give the start that was wanted, or that it has where none was."""
+        """Create a run, and return the requested start, or its actual one if none was requested."""
         now = self._state.now()
         start, free = self._find_start(task, wanted, now)
         run = Run(added=now, start_time=start, end_time=start + task.duration)
@@ -140,7 +141,7 @@ class Scheduler:
             run.worker = self._spawn(self._give_up(task, run, becomes))
 
     def _find_start(self, task: Task, wanted: Optional[datetime], now: datetime) -> tuple[datetime, bool]:
-        """Give the start of a run and whether that time is free."""
+        """Return the start of a run and whether that time is free."""
         earliest = self._round_up(now + timedelta(seconds=self._state.pace.setup))
         start = max(wanted or earliest, earliest)
         kind, slip = task.test.scheduling_class, task.schedule.slip
@@ -156,7 +157,7 @@ class Scheduler:
         setup = self._state.pace.setup
         try:
             await self._sleep_until(run.start_time - timedelta(seconds=min(ON_DECK_LEAD, 0.9 * setup)))
-            if run.state in UNSTARTED_STATES:  # Not so where the server was away while it was "running" already.
+            if run.state in UNSTARTED_STATES:  # Not if it was "running" before a restart of the server.
                 self._enter(task, run, "on-deck")
             await self._sleep_until(run.start_time - timedelta(seconds=min(RUNNING_LEAD, 0.75 * setup)))
             if run.state in UNSTARTED_STATES:
@@ -177,25 +178,25 @@ class Scheduler:
 
     async def _measure_once(self, task: Task, run: Run) -> None:
         try:
-            outcome = await first_outcome(task.test, task.spec)
+            outcome = await _first_outcome(task.test, task.spec)
             if outcome is None:
-                outcome = failure(RuntimeError("The test ended without a result."))
-        except Exception as error:  # noqa: BLE001 - whatever a test does wrong is a failed run
-            outcome = failure(error)
-        run.result, run.errors = reports(outcome)[0], outcome.errors
+                outcome = _failure(RuntimeError("The test ended without a result."))
+        except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
+            outcome = _failure(error)
+        run.result, run.errors = _reports(outcome)[0], outcome.errors
         self._enter(task, run, "cleanup")
         await self._state.sleep(self._state.pace.cleanup)
-        run.result_full, run.result_merged = reports(outcome), outcome.merged
+        run.result_full, run.result_merged = _reports(outcome), outcome.merged
         self._complete(task, run, succeeded=outcome.merged.get("succeeded") is True)
 
     async def _measure_many(self, task: Task, lead: Run) -> None:
         try:
-            async for outcome in outcomes(task.test, task.spec):
-                task.runs.append(extra_run(outcome, self._round_down(self._state.now())))
+            async for outcome in _outcomes(task.test, task.spec):
+                task.runs.append(_extra_run(outcome, self._round_down(self._state.now())))
                 task.runs_made += 1
                 task.news.tell()
-        except Exception as error:  # noqa: BLE001 - whatever a test does wrong is a failed run
-            lead.errors = failure(error).errors
+        except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
+            lead.errors = _failure(error).errors
         self._complete(task, lead, succeeded=lead.errors is None)
 
     def _complete(self, task: Task, run: Run, *, succeeded: bool) -> None:
@@ -211,7 +212,7 @@ class Scheduler:
         self._enter(task, run, state)
 
     def _lapse(self, run: Run) -> datetime:
-        """Give the moment from which on nobody expects a result of a run."""
+        """Return the time after which a run without a result is missed or overdue."""
         return run.end_time + timedelta(seconds=self._state.pace.giving_up)
 
     def _note_overdue(self, task: Task, run: Run) -> None:
@@ -230,8 +231,57 @@ class Scheduler:
         return moment.replace(microsecond=0) if self._state.pace.whole_seconds else moment
 
 
+async def _outcomes(test: Test, spec: Mapping[str, Any]) -> AsyncGenerator[Outcome, None]:
+    """Yield the outcomes of a measurement, and close it at the end in any case."""
+    measuring = test.measure(spec)
+    try:
+        async for outcome in measuring:
+            yield outcome
+    finally:
+        close = getattr(measuring, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _first_outcome(test: Test, spec: Mapping[str, Any]) -> Optional[Outcome]:
+    """Return the first outcome of a measurement, or None if it ends without one."""
+    every = _outcomes(test, spec)
+    try:
+        async for outcome in every:
+            return outcome
+    finally:
+        await every.aclose()
+    return None
+
+
+def _failure(error: Exception) -> Outcome:
+    """Return the outcome of a measurement that raised an error."""
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    report = {"succeeded": False, "result": None, "error": str(error) or type(error).__name__, "diags": lines}
+    return Outcome(merged={"succeeded": False}, full=(report,), errors=lines)
+
+
+def _reports(outcome: Outcome) -> Tuple[Mapping[str, Any], ...]:
+    """Return the reports of the participants, the lead first; by default, the merged result is the only one."""
+    succeeded = outcome.merged.get("succeeded") is True
+    return outcome.full or ({"succeeded": succeeded, "result": outcome.merged, "error": None, "diags": ""},)
+
+
+def _extra_run(outcome: Outcome, now: datetime) -> Run:
+    """Return one of the further runs of a test with several results (recording h10-run01)."""
+    return Run(
+        added=now,
+        start_time=now,
+        end_time=now,
+        state="finished" if outcome.merged.get("succeeded") is True else "failed",
+        errors=outcome.errors,
+        result_merged=outcome.merged,
+        is_extra=True,
+    )
+
+
 async def end_all(works: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel some work and wait for its end; a measurement that does not let itself be cancelled is left behind."""
+    """Cancel some work and wait for its end, but not for a measurement that ignores the cancellation."""
     under_way = [work for work in works if not work.done()]
     for work in under_way:
         work.cancel()
@@ -241,7 +291,7 @@ async def end_all(works: Iterable[asyncio.Task[Any]]) -> None:
 
 def next_start(last: datetime, repeat: timedelta, now: datetime) -> datetime:
     """
-    Give the start that follows one, leaving out those that are over already.
+    Return the start after the last one, skipping those in the past.
 
     >>> from datetime import timezone
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)

@@ -1,4 +1,4 @@
-"""All that one embedded server knows, and what tests may look at and set from outside."""
+"""The state of an embedded server, which programs may inspect and change."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from pscheduler_batch.embedded.test import Test
 
 
 def utc_now() -> datetime:
-    """Give the time of the machine's clock."""
+    """Return the time of the machine's clock."""
     return datetime.now(timezone.utc)
 
 
 class State:
     """
-    The state of one server, which forgets nothing unless told to, not even where it is stopped and started again.
+    The state of one server; it is kept when the server is stopped and started again.
 
     Attributes:
         tests: The tests that the server offers, by name.
-        pace: How fast it goes about its work.
-        hostname: What the server calls itself.
-        tasks: All tasks that were ever accepted, by identifier, in the order of their arrival.
-        faults: What goes wrong on purpose; tests set it.
-        requests: Method, and path with query, of every request, in the order of their arrival.
+        pace: The delays between the steps of a run.
+        hostname: The name that the server reports.
+        tasks: All tasks that were ever accepted, by identifier, in order of arrival.
+        faults: The faults on demand.
+        requests: The method, and the path with query, of every request, in order of arrival.
         now: The clock.
-        sleep: What waits a number of seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -53,21 +53,21 @@ class State:
         self.sleep = sleep
 
     def enabled_tasks(self) -> List[Task]:
-        """List the tasks that nobody has cancelled, in the order of their arrival."""
+        """List the tasks that were not cancelled, in order of arrival."""
         return [task for task in tuple(self.tasks.values()) if task.enabled]
 
     def tasks_marked(self, mark: Any) -> List[Task]:
         """
-        List the tasks whose ``reference`` contains a mark, in the order of their arrival.
+        List the tasks whose ``reference`` contains a mark, in order of arrival.
 
         Args:
-            mark: Any JSON, such as ``{"run": 7}``; it is contained as in ``GET /tasks?json=``.
+            mark: Any JSON, such as ``{"run": 7}``, compared as in ``GET /tasks?json=``.
         """
         part = {"reference": mark}
         return [task for task in tuple(self.tasks.values()) if contains(task.document, part)]
 
     def forget(self) -> None:
-        """Lose all tasks and their runs, as a server does whose database is gone; to be called while it is stopped."""
+        """Lose all tasks, as a server does whose database was lost; must be called while the server is stopped."""
         self.tasks.clear()
 
     def _document_of(self, task_id: str) -> Optional[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""The tasks and runs that the embedded server keeps, and the news of their changes."""
+"""The tasks and runs of the embedded server, and notifications of their changes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ UPCOMING_STATES = frozenset({"pending", "on-deck", "running", "nonstart"})
 
 
 class News:
-    """Wakes those who wait for something to change; must be used on the server's event loop only."""
+    """Wakes coroutines that wait for a change; must be used on the server's event loop only."""
 
     def __init__(self) -> None:
         self._waiting: List[asyncio.Event] = []
 
     def tell(self) -> None:
-        """Wake everybody, who then look for themselves."""
+        """Wake all that wait, so that they check their conditions."""
         waiting, self._waiting = self._waiting, []
         for event in waiting:
             event.set()
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until the condition holds, but not longer than so many seconds; say whether it does."""
+        """Wait until a condition holds, at most so many seconds, and return whether it does."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not condition():
@@ -53,12 +53,12 @@ class Run:
     One execution of a task.
 
     Attributes:
-        start_time: When it starts, as announced.
-        end_time: When it ends: as announced, and in a run with a result as it was.
-        result: What the lead participant reported, null until known.
-        result_full: What every participant reported.
-        result_merged: The result as the test gave it, not yet signed.
-        is_extra: One of the further runs of a test with several results, which carry nothing but the merged result
+        start_time: The announced start.
+        end_time: The announced end; in a run with a result, the actual one.
+        result: The report of the lead participant, null until known.
+        result_full: The reports of all participants.
+        result_merged: The result of the test, not yet signed.
+        is_extra: Whether it is a further run of a test with several results, which has only the merged result
             (recording h10-run01).
     """
 
@@ -76,24 +76,24 @@ class Run:
 
     @property
     def is_done(self) -> bool:
-        """Whether ``wait-merged`` has an end: a final state and everything known (recordings g33, h16 and h18)."""
+        """Whether ``wait-merged`` ends: the state is final and all results are known (recordings g33, h16 and h18)."""
         return self.state in FINAL_STATES and self.result_merged is not None and self.result_full is not None
 
 
 @dataclass(eq=False)
 class Task:
     """
-    A task that was accepted.
+    An accepted task.
 
     Attributes:
         document: The task as it was posted, without its comments, with its secrets, with the tool in it.
-        duration: How long a run takes at the most.
+        duration: The maximum duration of a run.
         cli: The options of pScheduler's ``task`` command for it, without secrets, unlike recording j21.
         requester: The address that posted it.
         server: The address that it was posted to.
-        runs: Those that can be seen, in the order of their times.
-        runs_made: How many there ever were, those that were deleted included (recording i03).
-        runs_started: How many of them got as far as to start.
+        runs: The visible runs, in order of time.
+        runs_made: The number of runs ever made, including deleted ones (recording i03).
+        runs_started: The number of runs that started.
     """
 
     test: Test
@@ -120,9 +120,9 @@ class Task:
         return spec
 
     def run(self, run_id: str) -> Optional[Run]:
-        """Find a run, None where there is no such one (any more)."""
+        """Return a run, or None if it does not exist (any more)."""
         return next((run for run in self.runs if run.id == run_id), None)
 
     def next_run(self) -> Optional[Run]:
-        """Find the run that comes next or is under way, None where there is none."""
+        """Return the next run or the one under way, or None if there is none."""
         return next((run for run in self.runs if run.state in UNSTARTED_STATES or run.state == "running"), None)

@@ -204,23 +204,23 @@ ELSEWHERE = "192.0.2.254"
 @pytest.mark.parametrize(
     ("test", "spec", "reason"),
     [
-        (IdleTest, {"duration": "PT1S", "host": ELSEWHERE}, f"host {ELSEWHERE} is no address of this machine."),
-        (NoopTest, {"host-node": f"{ELSEWHERE}:443"}, f"host-node {ELSEWHERE}:443 is no address of this machine."),
-        (RttTest, {"dest": "::1", "source": ELSEWHERE}, f"source {ELSEWHERE} is no address of this machine."),
+        (IdleTest, {"duration": "PT1S", "host": ELSEWHERE}, f"host {ELSEWHERE} is not an address of this machine."),
+        (NoopTest, {"host-node": f"{ELSEWHERE}:443"}, f"host-node {ELSEWHERE}:443 is not an address of this machine."),
+        (RttTest, {"dest": "::1", "source": ELSEWHERE}, f"source {ELSEWHERE} is not an address of this machine."),
         (
             ThroughputTest,
             {"dest": ELSEWHERE},
-            f"dest {ELSEWHERE} is no address of this machine, and there is nobody to ask at the other end.",
+            f"dest {ELSEWHERE} is not an address of this machine, and this server does not contact other servers.",
         ),
         (
             LatencyTest,
             {"dest": "224.0.0.1"},
-            "dest 224.0.0.1 is no address of this machine, and there is nobody to ask at the other end.",
+            "dest 224.0.0.1 is not an address of this machine, and this server does not contact other servers.",
         ),
         (
             SimplestreamTest,
             {"dest": "0.0.0.0"},  # noqa: S104 - an address to refuse
-            "dest 0.0.0.0 is no address of this machine, and there is nobody to ask at the other end.",
+            "dest 0.0.0.0 is not an address of this machine, and this server does not contact other servers.",
         ),
         (
             RttTest,
@@ -292,7 +292,7 @@ def test_a_source_that_does_not_resolve_is_refused():
     """Nothing can be sent from an address that is not known."""
     reason = RttTest().unable({"dest": "127.0.0.1", "source": "nosuch.invalid"})
 
-    assert reason == "source nosuch.invalid does not resolve, so it is no name of this machine."
+    assert reason == "source nosuch.invalid does not resolve, so it is not a name of this machine."
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "localhost:443", "[127.0.0.1]:443", socket.gethostname()])
