@@ -1,4 +1,4 @@
-"""The files of examples/cron/, used as cron and systemd use them."""
+"""Use the files of examples/cron/ as cron and systemd do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OUTPUT = re.compile(r"numbers-survive-\d{8}T\d{6}[+-]\d{4}\.json")
 
 @pytest.fixture
 def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the script of the cron example with a `pscheduler-batch` that is this one, on the embedded server."""
+    """Run the script with this `pscheduler-batch` on the embedded server."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     program = bin_folder / "pscheduler-batch"
@@ -49,31 +49,31 @@ def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Where the outputs go."""
+    """The directory for the outputs."""
     folder = tmp_path / "results"
     folder.mkdir()
     return folder
 
 
 def outputs_in(folder):
-    """List the outputs in a folder."""
+    """Return the outputs in a directory."""
     return sorted(path for path in folder.iterdir() if OUTPUT.fullmatch(path.name))
 
 
 def names_in(folder):
-    """List what else is in a folder."""
+    """Return the other files in a directory."""
     return sorted(path.name for path in folder.iterdir() if not OUTPUT.fullmatch(path.name))
 
 
 def make_old(path, days):
-    """Make a file that was written some days ago."""
+    """Create a file with a modification time some days ago."""
     path.write_text("{}", encoding="utf-8")
     then = datetime.now(timezone.utc).timestamp() - days * 24 * 3600
     os.utime(path, (then, then))
 
 
 def test_the_script_keeps_outputs_for_a_week(cron, folder):
-    """It is silent, leaves one output, and removes only outputs of this batch that are a week old."""
+    """The script is silent, leaves one output, and removes only outputs of this batch that are a week old."""
     make_old(folder / "numbers-survive-20200101T001700+0000.json", 8)
     make_old(folder / "numbers-survive-20200103T001700-0100.json", 6)
     for name in ("numbers-survive-notes.json", "numbers-survive-too-20200101T001700+0000.json"):
@@ -96,7 +96,7 @@ def test_the_script_keeps_outputs_for_a_week(cron, folder):
 
 
 def test_the_script_takes_names_as_they_are(cron, tmp_path):
-    """Whatever in them means something to a shell, to find, or to the command; the folder is made."""
+    """Names may contain characters special to a shell, find, or the command; the directory is created."""
     batch = tmp_path / "50% [a]*\\d.json"
     shutil.copy(GOOD, batch)
     folder = tmp_path / "to %Y & back"
@@ -110,7 +110,7 @@ def test_the_script_takes_names_as_they_are(cron, tmp_path):
 
 
 def test_the_script_says_what_failed(cron, tmp_path):
-    """A batch that cannot be read is told on stderr and in the log, with the command's exit status."""
+    """A batch that cannot be read is reported on stderr and in the log, with the exit status of the command."""
     folder = tmp_path / "results"
     done = cron(str(tmp_path / "nothing.json"), str(folder))
     log = (folder / "nothing.log").read_text(encoding="utf-8")
@@ -124,7 +124,7 @@ def test_the_script_says_what_failed(cron, tmp_path):
 
 
 def test_the_script_keeps_a_short_log(cron, tmp_path, folder):
-    """The last thousand lines of it."""
+    """The log keeps the last thousand lines."""
     log = folder / "nothing.log"
     log.write_text("".join(f"{number}\n" for number in range(2000)), encoding="utf-8")
     done = cron(str(tmp_path / "nothing.json"), str(folder))
@@ -136,7 +136,7 @@ def test_the_script_keeps_a_short_log(cron, tmp_path, folder):
 
 
 def test_the_script_does_not_run_a_batch_beside_itself(cron, folder):
-    """While another process has the lock, the batch is left out without a word, and the journal stays."""
+    """While another process has the lock, the batch is skipped silently, and the journal stays."""
     journal = folder / ".numbers-survive.journal"
     journal.write_text("what happened so far\n", encoding="utf-8")
     with (folder / ".numbers-survive.lock").open("wb") as held:
@@ -150,7 +150,7 @@ def test_the_script_does_not_run_a_batch_beside_itself(cron, folder):
 
 
 def test_the_script_goes_on_with_what_a_crash_left(cron, folder):
-    """A batch with a journal and no output is not begun anew: what it had submitted is not submitted again."""
+    """A batch with a journal and no output is resumed: submitted tasks are not submitted again."""
     journal = folder / ".numbers-survive.journal"
     with EmbeddedServer(keep_alive=True) as server:
         host = server.netloc
@@ -167,7 +167,7 @@ def test_the_script_goes_on_with_what_a_crash_left(cron, folder):
 
 
 def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, folder):
-    """A journal that could not be gone on with is for the user to look at."""
+    """A journal that cannot be resumed is kept for the user."""
     journal = folder / ".numbers-survive.journal"
     journal.write_text("this\nis no journal\n", encoding="utf-8")
     done = cron(str(GOOD), str(folder))
@@ -179,7 +179,7 @@ def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, folder):
 
 
 def test_the_script_says_how_it_is_used(cron):
-    """With the status of wrong usage."""
+    """The script exits with the status of wrong usage."""
     done = cron(str(GOOD))
 
     assert done.returncode == 2
@@ -192,7 +192,7 @@ FAILING = '{"jobs": [{"task": {"test": {"type": "idle", "spec": {"duration": "x"
 @pytest.mark.usefixtures("cron")
 @pytest.mark.parametrize(("batch", "status"), [(GOOD.read_text(encoding="utf-8"), 0), (FAILING, 3)])
 def test_the_other_line_of_the_crontab_works(tmp_path, batch, status):
-    """As cron gives it to a shell, without the backslashes before percent signs; there is mail where a run failed."""
+    """The line works as cron passes it to a shell, without backslashes before %; a failed run sends mail."""
     lines = (CRON / "crontab").read_text(encoding="utf-8").splitlines()
     (line,) = [line for line in lines if "pscheduler-batch --" in line]
     command = line.removeprefix("# ").split(maxsplit=5)[5]
@@ -212,7 +212,7 @@ def test_the_other_line_of_the_crontab_works(tmp_path, batch, status):
 
 
 def read_unit(name):
-    """Read a unit of systemd."""
+    """Read a systemd unit."""
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str
     unit.read(CRON / f"pscheduler-batch.{name}", encoding="utf-8")
@@ -220,7 +220,7 @@ def read_unit(name):
 
 
 def test_the_units_are_right_in_themselves():
-    """They have what their kinds need, and name the script and each other."""
+    """The units have the sections that they need, and name the script and each other."""
     service, timer = read_unit("service"), read_unit("timer")
 
     assert service["Service"]["Type"] == "oneshot"
@@ -231,7 +231,7 @@ def test_the_units_are_right_in_themselves():
 
 
 def test_systemd_accepts_the_units(tmp_path):
-    """With the script where they have it."""
+    """The units work with the script at the path that they name."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd here")
     for name in ("service", "timer"):

@@ -1,4 +1,4 @@
-"""Every example through the real command, on the embedded server: examples/ and tests/examples/good/."""
+"""Run every example with the real command on the embedded server: examples/ and tests/examples/good/."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Promise = Callable[[Any], None]
 
 @pytest.fixture(scope="module")
 def outputs(request) -> Iterator[Callable[[Path], Done[str]]]:
-    """Run the examples that were asked for, a few at a time; give what became of one."""
+    """Run the selected examples, a few at a time, and return a function for the outcome of one."""
     wanted = {item.callspec.params["example"] for item in request.session.items if _is_for_an_example(item)}
     with ThreadPoolExecutor(AT_ONCE) as executor:
         running: Dict[Path, Future[Done[str]]] = {path: executor.submit(run, path) for path in sorted(wanted)}
@@ -50,7 +50,7 @@ def _is_for_an_example(item: pytest.Item) -> bool:
 
 
 def environ_of_a_user() -> Dict[str, str]:
-    """Give the environment without what is meant for the command; the embedded server needs no BETA."""
+    """Return the environment without the variables of the command; the embedded server does not need BETA."""
     return {name: value for name, value in os.environ.items() if name != "BETA" and not name.startswith("PSCHEDULER_")}
 
 
@@ -68,7 +68,7 @@ def run(path: Path) -> Done[str]:
 
 
 def without_comments(value: Any) -> Any:
-    """Take the pairs whose names begin with # out of a document."""
+    """Return a document without the pairs whose names begin with #."""
     if isinstance(value, dict):
         return {name: without_comments(item) for name, item in value.items() if not name.startswith("#")}
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def without_comments(value: Any) -> Any:
 
 
 def without_mark(task: Any) -> Any:
-    """Take the mark out of a task, and the reference with it if that has nothing else; if it is an object."""
+    """Return a task without its mark, and without a reference that has nothing else."""
     if not isinstance(task["reference"], dict):
         return task
     reference = {name: value for name, value in task["reference"].items() if name != MARK}
@@ -87,27 +87,27 @@ def without_mark(task: Any) -> Any:
 
 
 def name_of(path: Path) -> str:
-    """Name an example as its promise does."""
+    """Return the name under which the check of an example is registered."""
     return path.stem
 
 
 def runs_of(job: Any) -> List[Any]:
-    """Collect the runs of a job's iterations, in order."""
+    """Return the runs of a job's iterations, in order."""
     return [run for result in job["results"] for run in result["runs"]]
 
 
 def json_of(job: Any) -> List[Any]:
-    """Collect the results of a job's runs as objects, in order."""
+    """Return the JSON results of a job's runs, in order."""
     return [run["application/json"] for run in runs_of(job)]
 
 
 def specs_of(job: Any) -> List[Any]:
-    """Collect the test specifications that were submitted, in order."""
+    """Return the submitted specs, in order."""
     return [result["task"]["test"]["spec"] for result in job["results"]]
 
 
 def duration_of(document: Any) -> timedelta:
-    """Say how long the whole batch took."""
+    """Return the duration of the batch."""
     took = isodate.parse_duration(document["batch"]["duration"])
     assert isinstance(took, timedelta)
     return took
@@ -122,7 +122,7 @@ def promise_rtt(document: Any) -> None:
 
 
 def promise_document_rtt_sweep(document: Any) -> None:
-    """The counts of the document, asked for and measured."""
+    """The counts of the document are requested and measured."""
     (job,) = document["jobs"]
     counts = [5, 10, 15, 20, 25]
     assert [spec["count"] for spec in specs_of(job)] == counts
@@ -149,7 +149,7 @@ def promise_serial_sweep(document: Any) -> None:
 
 
 def promise_parallel_backoff(document: Any) -> None:
-    """Four of two seconds each, half a second apart: longer than all at once, shorter than one after another."""
+    """Four of two seconds each, half a second apart: longer than all at once, shorter than in series."""
     (job,) = document["jobs"]
     assert len(job["results"]) == 4
     assert all("start" not in result["task"]["schedule"] for result in job["results"])
@@ -157,7 +157,7 @@ def promise_parallel_backoff(document: Any) -> None:
 
 
 def promise_synchronized_start(document: Any) -> None:
-    """One start for all, the setup time after the batch began."""
+    """One start for all, the setup time after the start of the batch."""
     (job,) = document["jobs"]
     starts = {result["task"]["schedule"]["start"] for result in job["results"]}
     assert len(job["results"]) == 3
@@ -167,7 +167,7 @@ def promise_synchronized_start(document: Any) -> None:
 
 
 def promise_tests_by_reference(document: Any) -> None:
-    """A test of another kind in each iteration, and the post-transform's note in each task, beside the mark."""
+    """A different test in each iteration, and the note of the post-transform in each task, beside the mark."""
     results = document["jobs"][0]["results"]
     assert [result["task"]["test"]["type"] for result in results] == ["rtt", "trace", "idle"]
     notes = [{"site": "my-desk", "iteration": number} for number in range(3)]
@@ -180,7 +180,7 @@ def promise_continue_if(document: Any) -> None:
 
 
 def promise_iterations_by_transform(document: Any) -> None:
-    """Two hosts, twice each, in turns."""
+    """Two hosts, twice each, alternately."""
     hosts = [spec["dest"] for spec in specs_of(document["jobs"][0])]
     assert hosts == ["127.0.0.1", "localhost"] * 2
 
@@ -197,53 +197,53 @@ def promise_labels_repeat(document: Any) -> None:
 
 
 def promise_task_replaced_whole(document: Any) -> None:
-    """The tasks of the global data, each with the schedule and the mark that a batch gives it."""
+    """The tasks of the global data, each with a schedule and a mark."""
     tasks = [{**task, "schedule": {}} for task in document["global"]["data"]["tasks"]]
     assert [without_mark(result["task"]) for result in document["jobs"][0]["results"]] == tasks
 
 
 def promise_test_filled_from_reference(document: Any) -> None:
-    """The pre-transform fills what is empty and leaves alone what is not."""
+    """The pre-transform fills empty tasks and does not change others."""
     assert [specs_of(job)[0]["duration"] for job in document["jobs"]] == ["PT0.1S", "PT0.2S"]
 
 
 def promise_continue_if_succeeded(document: Any) -> None:
-    """All three jobs are run."""
+    """All three jobs run."""
     assert [len(job["results"]) for job in document["jobs"]] == [1, 1, 1]
 
 
 def promise_archives_contexts_debug(document: Any) -> None:
-    """The task is submitted as it is, but for the mark and the part of the schedule that the batch decides."""
+    """The task is submitted unchanged, except for the mark and the schedule."""
     (job,) = document["jobs"]
     expected = {**job["task"], "schedule": {"slip": "PT5M", "sliprand": False}}
     assert without_mark(job["results"][0]["task"]) == expected
 
 
 def promise_secrets(document: Any) -> None:
-    """The secrets are in the tasks, where they were, and in no result."""
+    """The secrets are in the tasks and in no result."""
     (job,) = document["jobs"]
     assert job["results"][0]["task"]["_key"] == "swordfish-of-the-task"
     assert "swordfish" not in json.dumps(runs_of(job))
 
 
 def promise_disabled_with_mistakes(document: Any) -> None:
-    """Only the last job is run, and the others come out as they went in."""
+    """Only the last job runs, and the others are unchanged in the output."""
     assert [len(job["results"]) for job in document["jobs"]] == [0, 0, 1]
 
 
 def promise_switched_off_pairs(document: Any) -> None:
-    """What is switched off has no effect."""
+    """Disabled pairs have no effect."""
     assert [result["duration"] for result in json_of(document["jobs"][0])] == ["PT0.1S", "PT0.1S"]
 
 
 def promise_array_of_tasks(document: Any) -> None:
-    """Three tasks, in their order, whichever finished first."""
+    """Three tasks in their order, whichever finishes first."""
     results = document["jobs"][0]["results"]
     assert [result["task"]["reference"] for result in results] == ["first-0", "second-1", "third-2"]
 
 
 def promise_numbers_survive(document: Any) -> None:
-    """The very number, in the input and in the task."""
+    """The number is exactly the same in the input and in the task."""
     (job,) = document["jobs"]
     assert job["results"][0]["task"]["reference"]["serial"] == 9007199254740993
 
@@ -257,7 +257,7 @@ PROMISES: Dict[str, Promise] = {
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
 def test_example_succeeds_without_a_word(example, outputs):
-    """The command ends with status 0 and says nothing but warnings."""
+    """The command exits with 0 and prints only warnings."""
     done = outputs(example)
     # What is shown of the input under a warning is indented.
     said = [line for line in done.stderr.splitlines() if not line.startswith(("pscheduler batch: warning: ", " "))]
@@ -278,7 +278,7 @@ def test_output_is_the_input_with_results(example, outputs):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
 def test_every_result_has_its_task_and_all_formats_of_its_runs(example, outputs):
-    """Each result has a whole task and at least one run, each run a success in every format that its test has."""
+    """Each result has a complete task and at least one run that succeeded, in every format of its test."""
     jobs = json.loads(outputs(example).stdout)["jobs"]
     for result in (result for job in jobs for result in job["results"]):
         assert set(result) == {"task", "runs"}
@@ -289,7 +289,7 @@ def test_every_result_has_its_task_and_all_formats_of_its_runs(example, outputs)
 
 
 def check_formats(found: Any, unsupported: Sequence[str]) -> None:
-    """Check that a run has every format but those that pScheduler itself does not have, and says why not."""
+    """Check that a run has every format, except those that pScheduler does not have, for which it gives a reason."""
     errors = found.pop("errors", {})
     assert set(found.pop("run")) == {"href", "state", "start-time", "end-time", "participants"}
     assert set(found) == set(FORMATS)
@@ -306,14 +306,14 @@ def check_formats(found: Any, unsupported: Sequence[str]) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
 def test_example_keeps_its_promise(example, outputs):
-    """What is special about an example can be seen in its output."""
+    """The output shows what the example is about."""
     document = json.loads(outputs(example).stdout)
 
     PROMISES[example.stem](document)
 
 
 def test_every_promise_is_of_an_example():
-    """An example that is renamed or removed takes its promise along, and no two have the same name."""
+    """Every registered check belongs to an example, and no two examples have the same name."""
     names = [path.stem for path in EXAMPLES]
 
     assert not [(one, other) for one, other in combinations(names, 2) if one == other]
@@ -334,7 +334,7 @@ def test_example_says_what_it_shows(example):
 
 
 def test_examples_are_all_listed():
-    """The list in examples/README.md has every example and nothing else."""
+    """examples/README.md lists every example."""
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     missing = [path.name for path in (ROOT / "examples").glob("*.json") if f"]({path.name})" not in listed]
 

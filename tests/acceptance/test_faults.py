@@ -1,4 +1,4 @@
-"""What becomes of a batch when servers and networks fail: every cell of the tables in docs/faults.md."""
+"""The outcome of a batch when servers and networks fail: every cell of the tables in docs/faults.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT = {"ok": 1, "fails": 1, "partly": 1, "as it is": 1, "no task": 0, "canceled
 
 
 def read_tables() -> Iterator[Tuple[str, str, str, str]]:
-    """Read the document: how often, fault, step and what the cell says."""
+    """Read the document: frequency, fault, step and outcome."""
     often = None
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         often = HEADINGS.get(line, None if line.startswith("## ") else often)
@@ -36,7 +36,7 @@ CELLS: Dict[Tuple[str, str, str], str] = {cell[:3]: cell[3] for cell in read_tab
 
 
 def test_no_cell_is_missing_or_empty():
-    """Each fault meets each step, once and for good."""
+    """The tables have each fault at each step, once and for good."""
 
     assert set(CELLS) == {(often, fault, step) for often in (ONCE, FOR_GOOD) for fault in ROWS for step in STEPS}
     assert {word for cell in CELLS.values() for word in cell.split(" or ")} <= set(KEPT)
@@ -44,7 +44,7 @@ def test_no_cell_is_missing_or_empty():
 
 @pytest.mark.parametrize(("often", "fault", "step"), CELLS)
 def test_a_fault_at_a_step_comes_to_what_the_table_says(often, fault, step):
-    """And there is one task of the iteration on the server, or none where it could not be posted."""
+    """The outcome is that of the table, and the server has one task, or none if it could not be posted."""
     ended = rows()[fault].ended[step, often]
     expected = CELLS[often, fault, step].split(" or ")
 
@@ -54,7 +54,7 @@ def test_a_fault_at_a_step_comes_to_what_the_table_says(often, fault, step):
 
 @pytest.mark.parametrize(("often", "fault", "step"), [cell for cell in CELLS if CELLS[cell] in {"fails", "no task"}])
 def test_a_failure_names_its_step(often, fault, step):
-    """So that the user knows where to look."""
+    """The message names the step."""
     said = rows()[fault].ended[step, often].said
 
     # Or the server that came back says that the run came to nothing meanwhile.
@@ -64,14 +64,14 @@ def test_a_failure_names_its_step(often, fault, step):
 @pytest.mark.parametrize("often", [ONCE, FOR_GOOD])
 @pytest.mark.parametrize("fault", ROWS)
 def test_other_iterations_are_not_disturbed(fault, often):
-    """Whatever hits the one beside them."""
+    """A fault of one iteration does not affect the others."""
 
     assert rows()[fault].ended[UNDISTURBED, often].word == "ok"
 
 
 @pytest.fixture
 def server():
-    """A server of the test's own."""
+    """A server for this test."""
     pace = Pace(scheduling=0.02, setup=0.03, cleanup=0.01)
     with EmbeddedServer(tests={"noop": NoopTest()}, pace=pace) as server:
         yield server
@@ -79,7 +79,7 @@ def server():
 
 @pytest.mark.parametrize("pairs", [{"parallel": True, "sync_start": False}, {"parallel": False}])
 def test_every_lost_answer_leaves_exactly_one_task(server, pairs):
-    """Twenty POSTs that are done, and whose answers never come."""
+    """Twenty POSTs succeed on the server, but their responses are lost."""
     server.state.faults.reset("tasks", method="POST", done=True)
 
     ended = run_batch("--assist", server.netloc, "--lead", server.netloc, batch={"jobs": [job(iterations=20, **pairs)]})

@@ -1,4 +1,4 @@
-"""What a batch takes of the machine, as the real command, on a server that takes no time (ADR 42)."""
+"""The resources of a batch with the real command, on a server that takes no time (ADR 42)."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ FILES = 100
 
 @pytest.fixture(scope="module")
 def done():
-    """A batch of parallel iterations, whose results would take 400 MB if they were held."""
+    """A batch of parallel iterations whose results would take 400 MB in memory."""
     with serving(Setting(keep=True, result_bytes=RESULT_BYTES)) as server:
         return run_batch(server, runs_batch(server.hosts, RUNS, parallel=True), RUNS, watch=True)
 
 
 def test_the_size_of_results_does_not_decide_how_much_memory_there_must_be(done):
-    """They are on the disk until they are written."""
+    """Results are on disk until they are written."""
 
     assert done.taken.megabytes < MEGABYTES
 
 
 def test_the_number_of_iterations_does_not_decide_how_many_threads_and_connections_there_are(done):
-    """Nor how many requests go to a host at once (ADR 20)."""
+    """Neither threads nor connections grow with the number of iterations (ADR 20)."""
 
     assert 0 < done.taken.threads <= THREADS
     assert 0 < done.counted.open_at_once <= CONNECTIONS
 
 
 def test_the_number_of_hosts_does_not_decide_whether_results_come_out():
-    """Each keeps its connections open, and together they would be more than may be open at once."""
+    """Hosts keep connections open, and together these would exceed the limit."""
     with serving(Setting(hosts=HOSTS, keep=True)) as server:
         batch = runs_batch(server.hosts, 4 * HOSTS, parallel=True)
         done = run_batch(server, batch, 4 * HOSTS, files=FILES)

@@ -1,4 +1,4 @@
-"""What is built: the source distribution has everything, the wheel what a user needs."""
+"""The source distribution has everything, the wheel what a user needs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ for entry in distribution("pscheduler-batch").entry_points:
 
 
 def files_below(*folders: str) -> set:
-    """List the files of the tree below some folders, as they are named in an archive."""
+    """Return the files below some directories, as they are named in an archive."""
     found = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
     return {path.relative_to(ROOT).as_posix() for path in found if "__pycache__" not in path.parts}
 
 
 @pytest.fixture(scope="session")
 def sdist_names(sdist):
-    """The files of the source distribution, without its folder's name."""
+    """The files of the source distribution, without the name of its directory."""
     with tarfile.open(sdist) as archive:
         return {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
@@ -52,7 +52,7 @@ def metadata(wheel):
 
 @pytest.mark.parametrize("folder", [".ci", "docs", "examples", "man", "plugins", "pscheduler_batch", "tests"])
 def test_the_source_distribution_has_every_file_of_a_folder(folder, sdist_names):
-    """Nothing that is in the tree is left behind, so that tests, documents and packages can be made from it."""
+    """The source distribution has every file that tests, documents and packages need."""
     expected = files_below(folder)
 
     assert expected
@@ -67,21 +67,21 @@ def test_the_source_distribution_has_what_belongs_to_the_project_as_a_whole(name
 
 
 def test_the_wheel_has_every_module_and_schema(wheel_names):
-    """A package or a kind of file that setup.cfg does not name would be missing here."""
+    """The wheel has every package and every kind of file, which setup.cfg must name."""
     plugins = {name.partition("/")[2] for name in files_below("plugins/pscheduler", "plugins/pscheduler_commands")}
 
     assert files_below("pscheduler_batch") | plugins <= wheel_names
 
 
 def test_the_wheel_has_nothing_else_to_import(wheel_names):
-    """Tests and scripts of the project stay out of the user's installation."""
+    """The wheel has no tests and scripts of the project."""
     tops = {name.partition("/")[0] for name in wheel_names if ".dist-info/" not in name and ".data/" not in name}
 
     assert tops == {"pscheduler", "pscheduler_batch", "pscheduler_commands"}
 
 
 def test_the_pscheduler_name_is_a_namespace_package(wheel_names):
-    """A file that makes it a package of its own would hide the real pScheduler library."""
+    """An __init__.py would hide the real pScheduler library."""
     parts = {name for name in wheel_names if name.startswith("pscheduler/")}
 
     assert parts == {"pscheduler/batchprocessor.py"}
@@ -100,27 +100,27 @@ def test_the_pscheduler_name_is_a_namespace_package(wheel_names):
     ],
 )
 def test_the_wheel_installs_the_man_page_and_completion(path, site):
-    """Programs that look below share/ find them after an ordinary installation."""
+    """Man pages and completion are installed in share/."""
     installed = site.folder / path
 
     assert installed.stat().st_size > 0
 
 
 def test_the_licence_goes_along(wheel_names):
-    """The wheel carries the licence's text."""
+    """The wheel has the text of the license."""
     names = {Path(name).name for name in wheel_names if ".dist-info/" in name}
 
     assert "LICENSE" in names
 
 
 def test_the_version_is_the_one_in_the_source(metadata):
-    """The version is written in one place."""
+    """The version is defined in one place."""
 
     assert metadata["Version"] == __version__
 
 
 def test_the_metadata_name_the_project(metadata):
-    """Name, licence and the oldest Python are what users and installers read."""
+    """The metadata has the name, the license and the oldest Python."""
     facts = {key: metadata[key] for key in ("Name", "Requires-Python", "Description-Content-Type")}
 
     assert facts == {
@@ -131,7 +131,7 @@ def test_the_metadata_name_the_project(metadata):
 
 
 def test_only_what_a_batch_needs_is_required(metadata):
-    """What only the embedded server or the tests need is an extra."""
+    """Dependencies of the embedded server and the tests are extras."""
     required = {text.split(">")[0].strip() for text in metadata.get_all("Requires-Dist") if "extra ==" not in text}
 
     assert required == {"click", "httpx", "isodate", "jq", "jsonschema-rs", "python-dateutil", "rich", "tenacity"}
@@ -139,7 +139,7 @@ def test_only_what_a_batch_needs_is_required(metadata):
 
 
 def test_every_entry_point_leads_somewhere(site):
-    """Each name that the metadata promise can be imported from the installed wheel."""
+    """Each name in the metadata can be imported from the installed wheel."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOAD_ALL],
         env=site.environ,
@@ -155,7 +155,7 @@ def test_every_entry_point_leads_somewhere(site):
 
 
 def test_every_measurement_of_the_embedded_server_is_announced():
-    """A module with a measurement that setup.cfg does not name would never be found."""
+    """setup.cfg names every module with a measurement."""
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg")
     announced = settings["options.entry_points"]["pscheduler_batch.embedded_tests"].split("\n")

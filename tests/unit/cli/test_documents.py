@@ -1,4 +1,4 @@
-"""The documents against the code: what they say cannot drift away from what is true."""
+"""Compare the documents with the code."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ NUMBERS = {
 
 
 def read_page(name: str) -> str:
-    """Read a man page as its reader sees words: without the backslashes before hyphens and without fonts."""
+    """Read a man page without fonts and without the backslashes before hyphens."""
     text = (ROOT / "man" / f"{name}.1").read_text(encoding="utf-8")
     return re.sub(r"\\f[A-Z]", "", text.replace(r"\-", "-"))
 
 
 def section_of(page: str, title: str) -> str:
-    """Cut one section out of a man page."""
+    """Return a section of a man page."""
     found = re.search(rf"^\.SH {title}$(.*?)(?=^\.SH |\Z)", page, re.MULTILINE | re.DOTALL)
     assert found is not None, title
     return found[1]
@@ -102,20 +102,20 @@ def tags_of(section: str) -> List[str]:
 
 
 def options_of(command: click.Command) -> Set[str]:
-    """Collect a command's options as they are written, the short ones and --help included."""
+    """Return the options of a command as they are typed, with short options and --help."""
     context = click.Context(command, **command.context_settings)
     options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
     return {name for option in options for name in option.opts}
 
 
 def sources() -> Iterator[Path]:
-    """Go through the Python files of the project, tests apart."""
+    """Iterate over the Python files of the project, without tests."""
     yield from (ROOT / "pscheduler_batch").rglob("*.py")
     yield from (ROOT / "plugins").rglob("*.py")
 
 
 def variables_in(path: Path) -> Set[str]:
-    """Find the environment variables that a module reads: through ``environ``, or named by a constant like ours."""
+    """Return the environment variables that a module reads through ``environ``, or names in a constant."""
     found: Set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args and re.search(r"\benviron\b", ast.unparse(node.func)):
@@ -128,7 +128,7 @@ def variables_in(path: Path) -> Set[str]:
 
 
 def test_variables_are_found_in_code():
-    """The search below finds variables that are read in any of the usual ways."""
+    """The search finds variables that are read in any of the usual ways."""
     module = ROOT / "pscheduler_batch" / "scheduler" / "hosts.py"
 
     assert {"PSCHEDULER_ASSIST", "PSCHEDULER_ASSIST_BIND", "PSCHEDULER_LOCALHOST"} <= variables_in(module)
@@ -145,7 +145,7 @@ def test_man_page_has_an_entry_for_every_option(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_man_page_names_no_option_that_does_not_exist(name):
-    """Whatever looks like a long option is one: in OPTIONS of this command, elsewhere of one of the commands."""
+    """Everything that looks like a long option is one: of this command in OPTIONS, of any command elsewhere."""
     page = read_page(name)
     known = set().union(*(options_of(command) for command in COMMANDS.values()))
     options = set(re.findall(r"(?<![\w-])-[a-zA-Z](?![\w-])", " ".join(tags_of(section_of(page, "OPTIONS")))))
@@ -157,7 +157,7 @@ def test_man_page_names_no_option_that_does_not_exist(name):
 
 
 def test_man_page_says_the_defaults_of_numbers():
-    """The defaults of options that take a number are the code's."""
+    """The defaults of numeric options are those of the code."""
     page = section_of(read_page("pscheduler-batch"), "OPTIONS")
     for option in cli.batch.params:
         if isinstance(option.type, click.IntRange):
@@ -168,7 +168,7 @@ def test_man_page_says_the_defaults_of_numbers():
 
 
 def test_man_page_says_the_defaults_of_durations():
-    """The defaults of options that take a duration are the code's."""
+    """The defaults of durations are those of the code."""
     page = section_of(read_page("pscheduler-batch"), "OPTIONS")
     options = [option for option in cli.batch.params if isinstance(option.type, cli.Duration)]
 
@@ -181,20 +181,20 @@ def test_man_page_says_the_defaults_of_durations():
 
 @pytest.mark.parametrize("pattern", NUMBERS)
 def test_man_page_says_the_numbers_of_the_code(pattern):
-    """Whatever HOW IT RUNS says in numbers is so."""
+    """The numbers in HOW IT RUNS are those of the code."""
     words = " ".join(section_of(read_page("pscheduler-batch"), "HOW IT RUNS").split())
 
     assert [float(number) for number in re.findall(pattern, words)] == [NUMBERS[pattern]]
 
 
 def test_documents_name_the_mark():
-    """The pair of the mark has the same name in the man page and in README.md as in tasks."""
+    """The man page and README.md name the pair of the mark as in tasks."""
     assert f"\n.B {MARK}\n" in section_of(read_page("pscheduler-batch"), "HOW IT RUNS")
     assert f"`{MARK}` pair" in README
 
 
 def test_man_page_has_every_event_of_a_journal():
-    """The man page names what a journal notes."""
+    """The man page names everything that a journal records."""
     code = (ROOT / "pscheduler_batch" / "journal" / "journal.py").read_text(encoding="utf-8")
     events = set(re.findall(r'_note(?:_iteration)?\(\s*"(\w+)"', code))
     described = section_of(read_page("pscheduler-batch"), "HOW IT RUNS").split("The first event is", 1)[1]
@@ -204,7 +204,7 @@ def test_man_page_has_every_event_of_a_journal():
 
 
 def statuses_of_signals() -> Set[int]:
-    """Collect the exit statuses of a batch that a signal ended."""
+    """Return the exit statuses of batches that a signal ended."""
     watches = [SignalWatch() for _ in ENDING]
     for watch, number in zip(watches, ENDING):
         watch.caught = number
@@ -240,7 +240,7 @@ def test_readme_has_the_exit_statuses_of_the_man_page():
 
 
 def contexts() -> Iterator[click.Context]:
-    """Make a context of each command that takes its options from the environment as well."""
+    """Make a context of each command whose options can be set by the environment."""
     for name, command in COMMANDS.items():
         if command.context_settings.get("auto_envvar_prefix"):
             yield command.make_context(name, [], resilient_parsing=True)
@@ -258,7 +258,7 @@ def test_man_page_has_every_environment_variable():
 
 
 def test_man_page_says_which_option_a_variable_sets():
-    """Each variable of an option has the option below it."""
+    """The man page names the option below its variable."""
     page = section_of(read_page("pscheduler-batch"), "ENVIRONMENT")
     context = cli.batch.make_context("batch", [], resilient_parsing=True)
     said = dict(re.findall(rf"^\.TP\n\.B ({OF_OPTIONS}_\w+)\n\.B (--\S+)$", page, re.MULTILINE))
@@ -267,7 +267,7 @@ def test_man_page_says_which_option_a_variable_sets():
 
 
 def test_man_page_says_which_options_no_variable_sets():
-    """Every option of the command is set by a variable, but for those that the man page excepts."""
+    """Every option can be set by a variable, except those that the man page lists."""
     context = cli.batch.make_context("batch", [], resilient_parsing=True)
     settable = {name for option in variables_of(context).values() for name in option.opts}
     page = section_of(read_page("pscheduler-batch"), "OPTIONS")
@@ -282,7 +282,7 @@ def test_man_page_says_which_options_no_variable_sets():
     ("name", "variable"), [(context.info_name, name) for context in contexts() for name in variables_of(context)]
 )
 def test_every_variable_sets_its_option(name, variable, monkeypatch):
-    """Its value arrives, as if it were typed."""
+    """A value from the environment has the same effect as on the command line."""
     monkeypatch.setenv(variable, "")
     context = COMMANDS[name].make_context(name, [], resilient_parsing=True)
     option = variables_of(context)[variable]
@@ -298,7 +298,7 @@ def test_every_variable_sets_its_option(name, variable, monkeypatch):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_completion_offers_every_option(name):
-    """And nothing else, after two hyphens."""
+    """After two hyphens, completion offers all options and nothing else."""
     offered = ShellComplete(COMMANDS[name], {}, name, "_COMPLETE").get_completions([], "--")
 
     assert {item.value for item in offered} == {option for option in options_of(COMMANDS[name]) if option[:2] == "--"}
@@ -324,7 +324,7 @@ def test_sections_of_the_man_page_are_those_of_help():
 
 @pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if isinstance(command, SectionedCommand)])
 def test_sections_of_help_fit_the_screen(name):
-    """Each of them can be read without scrolling, and so can what is above the first one."""
+    """Each section and the text above the first one can be read without scrolling."""
     text = CliRunner().invoke(COMMANDS[name], ["--help"], prog_name=name, terminal_width=SCREEN[1]).output
     parts = [part.splitlines() for part in re.split(r"^(?=\S)", text, flags=re.MULTILINE) if part]
 
@@ -334,7 +334,7 @@ def test_sections_of_help_fit_the_screen(name):
 
 
 def test_readme_and_man_page_name_the_variables_alike():
-    """Both say how the name of a variable is made, with an example that is one."""
+    """README.md, man page and help show an existing variable as an example."""
     variables = set(variables_of(cli.batch.make_context("batch", [], resilient_parsing=True)))
     help_text = cli.batch.get_help(click.Context(cli.batch))
     for text in (README, read_page("pscheduler-batch"), help_text):
@@ -345,14 +345,14 @@ def test_readme_and_man_page_name_the_variables_alike():
 
 
 def test_variables_that_are_read_otherwise_are_read():
-    """The variables that the search for them cannot find are still in use."""
+    """The variables that the search cannot find are still in use."""
     texts = [path.read_text(encoding="utf-8") for path in (*sources(), ROOT / "plugins" / "commands" / "batch")]
 
     assert [name for name, use in READ_OTHERWISE.items() if not any(use in text for text in texts)] == []
 
 
 def test_man_page_has_every_pair_of_the_input():
-    """INPUT names each pair that a batch, a job, a transform or a task may have."""
+    """INPUT names each pair of a batch, a job, a transform and a task."""
     text = section_of(read_page("pscheduler-batch"), "INPUT")
     pairs: Set[str] = set()
     for kind in ("batch-3", "task-5"):
@@ -364,7 +364,7 @@ def test_man_page_has_every_pair_of_the_input():
 
 
 def test_readme_shows_the_help_text():
-    """The help text in README.md is the command's, 80 columns wide."""
+    """The help text in README.md is that of the command, 80 columns wide."""
     shown = re.search(r"^```text\n\$ pscheduler batch --help\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     printed = CliRunner().invoke(cli.batch, ["--help"], prog_name="pscheduler batch", terminal_width=80).output
 
@@ -374,7 +374,7 @@ def test_readme_shows_the_help_text():
 
 @pytest.mark.parametrize("title", ["Try it", "Run the tests"])
 def test_readme_command_is_one_line(title):
-    """The section has one fenced block first, of one line that names files that are there."""
+    """The first fenced block of the section has one line, and the files that it names exist."""
     section = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
     block = re.search(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
@@ -384,14 +384,14 @@ def test_readme_command_is_one_line(title):
 
 
 def test_readme_says_first_what_it_is_for():
-    """The first ten lines say to a newcomer what this does and for whom."""
+    """The first ten lines say what the program does and for whom."""
     beginning = "\n".join(README.splitlines()[:10])
 
     assert [word for word in ("perfSONAR", "pScheduler", "measure", "results") if word not in beginning] == []
 
 
 def test_readme_batches_are_right():
-    """Every batch that README.md shows can be worked out."""
+    """Every batch in README.md can be planned."""
     blocks = re.findall(r"^```json\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     batches = [block for block in blocks if '"jobs"' in block]
 
@@ -400,7 +400,7 @@ def test_readme_batches_are_right():
 
 
 def test_man_page_batch_is_right():
-    """The batch that the man page shows can be worked out, and is the one that it says it is."""
+    """The batch in the man page can be planned and does what the page says."""
     found = re.search(r"^\.EX\n(\{.*?)^\.EE", read_page("pscheduler-batch"), re.MULTILINE | re.DOTALL)
 
     assert found is not None
@@ -409,18 +409,18 @@ def test_man_page_batch_is_right():
 
 
 def python_blocks() -> List[str]:
-    """Cut the Python code out of README.md."""
+    """Return the Python code in README.md."""
     return re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(python_blocks())))
 def test_readme_python_compiles(number):
-    """What README.md shows as Python is Python."""
+    """The Python code in README.md compiles."""
     assert compile(python_blocks()[number], f"README.md, block {number}", "exec") is not None
 
 
 def test_readme_measurement_works():
-    """The measurement that README.md shows can be made by the embedded server."""
+    """The embedded server can run the measurement in README.md."""
     (code,) = [block for block in python_blocks() if "class Dice(Test)" in block]
     names: Dict[str, type] = {}
     exec(code, names)  # noqa: S102 - it is our own
@@ -436,7 +436,7 @@ def test_readme_measurement_works():
 
 
 def test_readme_faults_work():
-    """The batch on an embedded server that README.md shows first has a result, then the failure on demand."""
+    """The batch on an embedded server in README.md has a result first, then the failure on demand."""
     (code,) = [block for block in python_blocks() if "EmbeddedServer()" in block]
     printed: List[str] = []
     exec(code, {"print": printed.append})  # noqa: S102 - it is our own
@@ -446,7 +446,7 @@ def test_readme_faults_work():
 
 
 def test_change_log_is_in_its_form():
-    """Versions from the newest down, each with its date, and under each the kinds of changes of Keep a Changelog."""
+    """The newest version is first, each has its date and the kinds of changes of Keep a Changelog."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
@@ -463,7 +463,7 @@ def test_change_log_is_in_its_form():
 
 
 def test_index_of_decisions_is_complete():
-    """The index lists every record, by number and title, in order, and the numbers have no gap."""
+    """The index lists every record by number and title, and the numbers have no gap."""
     folder = ROOT / "docs" / "adr"
     records = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
     titles = [path.read_text(encoding="utf-8").splitlines()[0] for path in records]
@@ -478,7 +478,7 @@ def test_index_of_decisions_is_complete():
 
 
 def test_records_have_their_parts():
-    """Each record says its context, the decision and the consequences, in this order."""
+    """Each record has a context, a decision and consequences, in this order."""
     for path in sorted((ROOT / "docs" / "adr").glob("0*.md")):
         parts = re.findall(r"^## (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
