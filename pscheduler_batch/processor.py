@@ -1,4 +1,4 @@
-"""The Python face of the batch processor (document, "Invocation from Python"; ADR 4)."""
+"""The Python interface of the batch processor (document, "Invocation from Python"; ADR 4)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ T = TypeVar("T")
 
 class AsyncBatchProcessor:
     """
-    Runs a batch as often as it is called, inside a running event loop.
+    Runs a batch each time it is called, inside a running event loop.
 
-    See :class:`BatchProcessor`, whose twin it is.
+    Like :class:`BatchProcessor`, but asynchronous.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AsyncBatchProcessor:
         Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
 
         Raises:
-            InputError: The batch is wrong.
+            InputError: There are errors in the batch.
         """
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         self.batch: Batch = load_batch(spec, source=source)
@@ -85,7 +85,7 @@ class AsyncBatchProcessor:
         Work out every iteration of every job; nothing is sent.
 
         Raises:
-            InputError: Something in the batch is wrong; all of it is in the error.
+            InputError: There are errors in the batch, all of which are in this one.
         """
         return plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
 
@@ -96,7 +96,7 @@ class AsyncBatchProcessor:
         *,
         watch: Optional[Watch] = None,
     ) -> Dict[str, Any]:
-        """Run the batch; the parameters and what is returned are those of :class:`BatchProcessor`."""
+        """Run the batch, with the parameters and the return value of :class:`BatchProcessor`."""
         plan = self.plan()
         if dry_run:
             return render_plan(self.batch, plan)
@@ -122,15 +122,15 @@ class AsyncBatchProcessor:
         Run a plan.
 
         Args:
-            plan: What :meth:`plan` gave.
-            debug: Is given a line for each thing that happens.
-            only: The one host that everything goes to, whoever the participants are; for the embedded server.
-            signals: Ends the batch in good order when one of them comes; only in the main thread.
+            plan: The return value of :meth:`plan`.
+            debug: Is given each line of the debug log.
+            only: The one host that all requests go to, whatever the participants; for the embedded server.
+            signals: Interrupts the batch when a signal comes; only in the main thread.
             watch: Is given every event, on the event loop; see :mod:`pscheduler_batch.events`.
-            warn: Is given a line for what somebody should know at once; if not given, these go to ``debug``.
+            warn: Is given each warning, a line; if None, these go to ``debug``.
 
         Raises:
-            BatchError: A host that was named is none, or a file of certificates or the journal cannot be used.
+            BatchError: A host is invalid, or the file of certificates or the journal cannot be used.
         """
         session = self._session(plan, debug, watch, warn)
         hosts = find_hosts(self._settings, only=only)
@@ -174,19 +174,19 @@ class AsyncBatchProcessor:
 
     def document(self, outcome: Outcome) -> Dict[str, Any]:
         """
-        Make the output document of an outcome; all of it is in memory then.
+        Make the output document of an outcome, all of it in memory.
 
         Raises:
-            BatchError: The results cannot be read from where they were kept.
+            BatchError: The results cannot be read back.
         """
         return render_document(self.batch, outcome.results.texts(), self.account(outcome))
 
     def document_pieces(self, outcome: Outcome) -> Iterator[str]:
         """
-        Write the text of the same document piece by piece; no more than one result is in memory then.
+        Write the text of the same document piece by piece, with at most one result in memory.
 
         Raises:
-            BatchError: The results cannot be read from where they were kept.
+            BatchError: The results cannot be read back.
         """
         return document_pieces(self.batch, outcome.results.texts(), self.account(outcome))
 
@@ -207,7 +207,7 @@ class AsyncBatchProcessor:
 
 class BatchProcessor:
     """
-    Runs a batch as often as it is called.
+    Runs a batch each time it is called.
 
     >>> processor = BatchProcessor({"jobs": []})
     >>> processor(dry_run=True)
@@ -227,22 +227,23 @@ class BatchProcessor:
         Read a batch; nothing is sent.
 
         Args:
-            spec: The batch: an object as the json module makes them, or JSON text. May hold comments; never changed.
-            assist: The pScheduler host that answers questions; ``PSCHEDULER_ASSIST``, else this host.
-            assist_bind: The address of ours that requests to the assist come from; ``PSCHEDULER_ASSIST_BIND``, else
-                any.
-            lead: The host that runs a task whose first participant is the host that is asked; else this host.
-            bind: The address of ours that requests to leads come from.
-            **options: Keyword-only options of :class:`AsyncBatchProcessor`: ``verify_tls`` and ``ca_file`` (check the
-                servers' certificates), ``max_connections`` (requests at once to any one host), ``max_iterations``
-                (of the whole batch), ``timeout`` (a ``timedelta`` that limits every request), ``mark`` (whether tasks
-                carry a mark, by which one is found again whose POST was not answered), ``cancel`` (whether tasks that
-                are not done are canceled when the batch is canceled), ``journal`` (a file that keeps what has
-                happened) and ``resume`` (whether to go on with it), ``patience`` and ``retry`` (how long to wait for
-                what, and how often to ask again), ``source`` (a name of the batch for messages).
+            spec: The batch: an object as the json module makes them, or JSON text. It may have comments, and is not
+                changed.
+            assist: The pScheduler host that is asked about tests and participants; ``PSCHEDULER_ASSIST``, else this
+                host.
+            assist_bind: The local address for requests to the assist; ``PSCHEDULER_ASSIST_BIND``, else any.
+            lead: The host that runs tasks which name no other; else this host.
+            bind: The local address for requests to leads.
+            **options: The other fields of :class:`~pscheduler_batch.settings.Settings` (``verify_tls``, ``ca_file``,
+                ``max_connections``, ``timeout``), and the keyword-only options of :class:`AsyncBatchProcessor`:
+                ``max_iterations`` (of the whole batch), ``mark`` (whether tasks carry a mark, by which a task is found
+                whose POST was not answered), ``cancel`` (whether unfinished tasks are canceled when the batch is
+                canceled), ``journal`` (a file that records progress) and ``resume`` (whether to resume it),
+                ``patience`` and ``retry`` (time limits for waiting, and how often to retry), ``source`` (the name of
+                the batch in messages).
 
         Raises:
-            InputError: The batch is wrong; all that is wrong is in the error.
+            InputError: There are errors in the batch, all of which are in this one.
         """
         self._processor = AsyncBatchProcessor(spec, assist, assist_bind, lead, bind, **options)
 
@@ -257,25 +258,25 @@ class BatchProcessor:
         Run the batch and wait for its results.
 
         Args:
-            dry_run: Whether only to work out the tasks; then nothing is sent, and ``runs`` are empty.
-            debug: Is given a line for each thing that happens. Values of names that begin with ``_`` are not in them.
-                If it raises anything, there is a warning, it is not called again, and the batch goes on.
-            watch: Is given what happens, as the values of :mod:`pscheduler_batch.events`, while the batch waits for it.
-                Those hold whole tasks, secrets included. If it raises anything, the same happens as with ``debug``.
+            dry_run: Whether only to work out the tasks: nothing is sent, and ``runs`` are empty.
+            debug: Is given each line of the debug log, without the values of names that begin with ``_``. If it
+                raises, there is a warning, it is not called again, and the batch goes on.
+            watch: Is given each event (:mod:`pscheduler_batch.events`), while the batch waits. Events hold whole
+                tasks, secrets included. If it raises, the same happens as with ``debug``.
 
         Returns:
-            The output document (ADR 14): the batch with ``results`` in every job. Iterations that failed are in
-            it, as ``"succeeded": false``, and raise nothing.
+            The output document (ADR 14): the batch with ``results`` in every job. Iterations that failed are in it,
+            with ``"succeeded": false``.
 
         Raises:
-            InputError: A task is wrong after its transforms, or a script failed; nothing was sent.
+            InputError: A task is invalid after its transforms, or a script failed; nothing was sent.
             EndedError: A ``continue-if`` failed; its ``document`` has everything obtained until then.
         """
         return _run_to_end(self._processor(dry_run=dry_run, debug=debug, watch=watch))
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine from code that is not asynchronous, be it inside a running event loop or not."""
+    """Run a coroutine from synchronous code, inside a running event loop or not."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -289,7 +290,7 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
             raised.append(error)
 
-    # A loop cannot wait for itself, so the batch gets one of its own.
+    # A loop cannot wait for itself, so the batch gets its own.
     thread = threading.Thread(target=run, name="pscheduler-batch")
     thread.start()
     thread.join()
@@ -299,7 +300,7 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
-    """Make a callback whose failure does not cost the results of a batch."""
+    """Wrap a callback so that its failure does not end the batch."""
     failed: List[Exception] = []
 
     def call(given: T) -> None:
@@ -307,7 +308,7 @@ def _unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
             return
         try:
             callback(given)
-        except Exception as error:  # noqa: BLE001 - it is somebody else's code
+        except Exception as error:  # noqa: BLE001 - it is code of the caller
             failed.append(error)
             message = f"the {name} callback failed and is not called again: {error!r}"
             warnings.warn(message, RuntimeWarning, stacklevel=2)

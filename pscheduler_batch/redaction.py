@@ -91,9 +91,7 @@ class Redactor:
 
     @cached_property
     def _spellings(self) -> List[str]:
-        """All spellings, the longest first, so that a secret that is part of another leaves nothing of it."""
-        spellings = {spelling for secret in self._secrets for spelling in spellings_of(secret)}
-        return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+        return spellings_of_all(self._secrets)
 
     def text(self, text: str, *, cut: bool = False) -> str:
         """
@@ -182,6 +180,12 @@ def spellings_of(secret: str) -> Set[str]:
     forms |= {"".join(filter(str.isprintable, form)) for form in forms}
     forms |= {" ".join(form.split()) for form in forms}
     return forms - {""}
+
+
+def spellings_of_all(secrets: Iterable[str]) -> List[str]:
+    """List the spellings of secrets, the longest first, so that a secret in another one leaves nothing of it."""
+    spellings = {spelling for secret in secrets for spelling in spellings_of(secret)}
+    return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
 
 def _pattern(spelling: str, *, cut: bool) -> str:

@@ -1,8 +1,7 @@
 """
-What an earlier try of a batch left in its journal.
+Recover the state of an interrupted batch from its journal.
 
-The lines of a journal are read here; they are written, and what they mean is said, in
-:mod:`~pscheduler_batch.journal.journal`.
+The lines of a journal are read here; :mod:`~pscheduler_batch.journal.journal` writes them.
 """
 
 from __future__ import annotations
@@ -10,19 +9,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.journal.interface import IterationHistory, JournalError
+from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, RunResult
+from pscheduler_batch.scheduler.api import run_of
 
 VERSION = 1
 
-# How every line of a journal begins.
+# The first characters of every line of a journal.
 BEGINNING = b'{"event":"'
 
 Key = Tuple[int, int]
 
-# Where a line begins, and how long it is, both in bytes.
+# The offset and the length of a line, in bytes.
 Place = Tuple[int, int]
 
 Event = Dict[str, Any]
@@ -31,15 +32,15 @@ Event = Dict[str, Any]
 @dataclass
 class JournalHistory:
     """
-    What is known of a batch from an earlier try.
+    What earlier tries of a batch recorded.
 
     Attributes:
-        start: When the batch began.
-        job_starts: When each job that has begun did, by its number.
-        job_iterations: How many iterations each of them has.
-        iterations: Where in the journal the lines are that say what is known of iterations, by the numbers of job and
-            iteration; the results in them may be too large to be in memory together.
-        end: When the batch was carried through; None where it was not.
+        start: When the batch started.
+        job_starts: When each job that has started did, by its number.
+        job_iterations: The number of iterations of each of them.
+        iterations: The places of the lines about each iteration, by the numbers of job and iteration; the results in
+            these lines may be too large to be in memory together.
+        end: When the batch was completed; None if it was not.
     """
 
     start: datetime
@@ -51,65 +52,67 @@ class JournalHistory:
 
 def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[JournalHistory], int]:
     """
-    Read a journal; no more than one line of it is in memory at a time.
+    Read a journal, with at most one line of it in memory.
 
     Args:
-        lines: The lines with their ends. What a crash has torn can only be the last one: it is without its end, or
-            has pages in it that never got to the disk. That is dropped.
-        digest: Which batch the journal must be of.
+        lines: The lines with their line ends. Only the last one can be torn by a crash: it has no line end, or has
+            pages that never reached the disk. It is dropped.
+        digest: The digest of the batch that the journal must belong to.
         path: The name of the file, for messages.
 
     Returns:
-        The past, None where there is not one whole line; and how many bytes the whole lines take.
+        The history, None without a single whole line; and the length of the whole lines in bytes.
 
     Raises:
-        JournalError: The file is something else, is the journal of another batch, or was changed by somebody.
+        JournalError: The file is not a journal, belongs to another batch, or was changed.
     """
-    past: Optional[JournalHistory] = None
+    history: Optional[JournalHistory] = None
     length = 0
     for number, line in enumerate(lines, 1):
         event = _event_of(line)
         if event is None or not line.endswith(b"\n"):
             if next(lines, None) is None and _may_be_torn(line):
                 break
-            raise JournalError(f"{path} is no journal, or is damaged: line {number} cannot be read")
+            raise JournalError(f"{path} is not a journal, or is damaged: line {number} cannot be read")
         try:
-            if past is None:
-                past = _begin(event, digest, path)
+            if history is None:
+                history = _start(event, digest, path)
             else:
-                _add(past, event, (length, len(line)))
+                _add(history, event, (length, len(line)))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise JournalError(f"{path} is damaged: line {number} is no event: {error!r}") from error
+            raise JournalError(f"{path} is damaged: line {number} is not an event: {error!r}") from error
         length += len(line)
-    return past, length
+    return history, length
 
 
 def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
     """
-    Say what is known of an iteration.
+    Return what was recorded of an iteration.
 
     Args:
-        lines: Those that :class:`Past` has the places of.
+        lines: The lines at the places that a :class:`JournalHistory` has.
 
     Raises:
-        ArithmeticError, AttributeError, KeyError, TypeError, ValueError: They are not what they were.
+        ArithmeticError, AttributeError, KeyError, TypeError, ValueError: The lines have changed.
     """
-    past = IterationHistory()
+    history = IterationHistory()
     for line in lines:
         event = json.loads(line)
-        past = _added(past, event["event"], event)
-    return past
+        history = _added(history, event["event"], event)
+    return history
 
 
-def _begin(head: Event, digest: str, path: str) -> JournalHistory:
+def _start(head: Event, digest: str, path: str) -> JournalHistory:
     if head.get("event") != "batch":
-        raise JournalError(f"{path} is no journal of a batch")
+        raise JournalError(f"{path} is not the journal of a batch")
     if head.get("version") != VERSION:
-        raise JournalError(f"{path} is a journal of version {head.get('version')}; this program knows {VERSION}")
+        raise JournalError(
+            f"{path} is a journal of version {head.get('version')}; this program reads version {VERSION}"
+        )
     if head.get("digest") != digest:
         raise JournalError(
-            f"{path} is the journal of another batch, or of other options: it is of {head.get('digest')}, "
-            f"and this is {digest}"
+            f"{path} is the journal of another batch or of other options: it belongs to {head.get('digest')}, "
+            f"this batch is {digest}"
         )
     return JournalHistory(parse_timestamp(head["start"]))
 
@@ -123,25 +126,25 @@ def _event_of(line: bytes) -> Optional[Event]:
 
 
 def _may_be_torn(line: bytes) -> bool:
-    """Say whether a line may be what a crash left of one of ours; disks give pages of zeros for what they never got."""
+    """Return whether a crash may have torn one of our lines; a disk has zeros for pages that never reached it."""
     start = line[: len(BEGINNING)]
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(past: JournalHistory, event: Event, place: Place) -> None:
+def _add(history: JournalHistory, event: Event, place: Place) -> None:
     kind = event["event"]
     if kind == "job":
-        past.job_starts[event["job"]] = parse_timestamp(event["start"])
-        past.job_iterations[event["job"]] = int(event["iterations"])
+        history.job_starts[event["job"]] = parse_timestamp(event["start"])
+        history.job_iterations[event["job"]] = int(event["iterations"])
     elif kind == "end":
-        past.end = parse_timestamp(event["end"])
+        history.end = parse_timestamp(event["end"])
     else:
         key = (event["job"], event["iteration"])
-        # Only to see that it can be: what is wrong with a journal is said before anything is sent.
+        # Only to see whether it can be: errors in a journal are reported before anything is sent.
         _added(IterationHistory(), kind, event)
-        # What was before these two does not count any more.
-        before = () if kind in {"posting", "canceled"} else past.iterations.get(key, ())
-        past.iterations[key] = (*before, place)
+        # These two make all earlier lines obsolete.
+        before = () if kind in {"posting", "canceled"} else history.iterations.get(key, ())
+        history.iterations[key] = (*before, place)
 
 
 def _added(before: IterationHistory, kind: str, event: Event) -> IterationHistory:
@@ -160,3 +163,62 @@ def _added(before: IterationHistory, kind: str, event: Event) -> IterationHistor
     if kind == "result":
         return replace(before, result=event["result"], check=event["check"])
     raise ValueError(f"unknown event {kind!r}")
+
+
+def record_result(result: IterationResult) -> Dict[str, Any]:
+    """
+    Write everything obtained of an iteration, except its task, as JSON.
+
+    >>> from pscheduler_batch.model import Iteration
+    >>> iteration = Iteration(0, 0, "rtt/0", timedelta(0), {})
+    >>> result = IterationResult(iteration, failure=Failure("no", "posting the task", "https://ps.example.net/"))
+    >>> restore_result(iteration, record_result(result)) == result
+    True
+    """
+    return {
+        "href": result.task_href,
+        "runs": [
+            {
+                "document": run.run.document,
+                "formats": dict(run.formats),
+                "failures": {media_type: _record_failure(failure) for media_type, failure in run.failures.items()},
+            }
+            for run in result.runs
+        ],
+        "failure": None if result.failure is None else _record_failure(result.failure),
+        "late": None if result.late is None else result.late.total_seconds(),
+    }
+
+
+def restore_result(iteration: Iteration, record: Mapping[str, Any]) -> IterationResult:
+    """
+    Read a result that :func:`record_result` wrote.
+
+    Args:
+        iteration: The iteration, with the task that was submitted.
+        record: What was written.
+
+    Raises:
+        SchedulerError: A run in it is not a run.
+    """
+    return IterationResult(
+        iteration,
+        task_href=record["href"],
+        runs=tuple(_restore_run(run) for run in record["runs"]),
+        failure=_restore_failure(record["failure"]),
+        late=None if record["late"] is None else timedelta(seconds=record["late"]),
+    )
+
+
+def _restore_run(record: Mapping[str, Any]) -> RunResult:
+    failures = {media_type: Failure(**failure) for media_type, failure in record["failures"].items()}
+    run = run_of(record["document"], doing="reading the journal", url="the journal")
+    return RunResult(run, record["formats"], failures)
+
+
+def _record_failure(failure: Failure) -> Dict[str, str]:
+    return {"message": failure.message, "doing": failure.doing, "url": failure.url}
+
+
+def _restore_failure(record: JSON) -> Optional[Failure]:
+    return None if record is None else Failure(**record)

@@ -1,4 +1,4 @@
-"""What the runner and the submitter need of a journal, without the file: the protocol, and what one remembers."""
+"""What the runner and the submitter need of a journal, without the file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class JournalError(BatchError):
 @dataclass(frozen=True)
 class IterationHistory:
     """
-    What is known of one iteration from an earlier try.
+    What an earlier try recorded of one iteration; None where it recorded nothing.
 
     Attributes:
-        task: The task that was about to be posted; None where none was.
-        lead: Where to.
-        mark: Its mark; None where it had none.
+        task: The task that was about to be posted.
+        lead: The host to which.
+        mark: The mark of the task.
         posting_at: When it was about to be posted.
-        task_href: Where the task is; None where no answer is known.
-        run_href: Where its first run is; None where none was seen.
+        task_href: The URL of the task, if there was an answer.
+        run_href: The URL of its first run.
         late: By how much it missed its synchronized start.
-        canceling: Whether the task was about to be canceled, and it is not known whether it was.
-        result: What became of it, as it was recorded; None where it was not done.
-        check: Of the secrets that were taken out of task and result; None where there were none.
+        canceling: Whether the task was about to be canceled; whether it was is not known.
+        result: The result, in the form of the journal.
+        check: A check of the secrets that were taken out of task and result.
     """
 
     task: JSON = None
@@ -44,99 +44,96 @@ class IterationHistory:
     check: Optional[str] = None
 
 
-_NOTHING = IterationHistory()
+NO_HISTORY = IterationHistory()
 
 
 class Journal(Protocol):
-    """What is told each step before it is taken."""
+    """Is told each step before it is taken."""
 
     @property
     def error(self) -> Optional[JournalError]:
-        """Why something could not be noted; None where everything was."""
+        """Why something could not be recorded; None if everything was."""
 
     def start_of_batch(self, now: datetime) -> datetime:
-        """Say when the batch began; now, if this is the first try."""
+        """Return when the batch started: now, if this is the first try."""
 
     def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:
-        """Say when a job began; now, if this is the first try."""
+        """Return when a job started: now, if this is the first try."""
 
-    def past_of(self, iteration: Iteration) -> IterationHistory:
-        """Say what is known of an iteration from an earlier try."""
+    def history_of(self, iteration: Iteration) -> IterationHistory:
+        """Return what an earlier try recorded of an iteration."""
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:
-        """Give the result that an iteration had in an earlier try."""
+        """Return the result of an iteration in an earlier try."""
 
     def goes_on_after(self, job: int) -> Optional[bool]:
-        """Say whether the batch went on after a job in an earlier try; None where it is not known."""
+        """Return whether the batch went on after a job in an earlier try; None if that is not known."""
 
     def end_of_batch(self, now: datetime) -> datetime:
-        """Say when the batch was carried through; now, if it was not before."""
+        """Return when the batch was completed: now, if it was not before."""
 
     def note_posting(self, iteration: Iteration, lead: str, mark: Optional[str]) -> None:
-        """Note that a task is about to be posted."""
+        """Record that a task is about to be posted."""
 
     def note_posted(self, iteration: Iteration, task_href: str, late: Optional[timedelta]) -> None:
-        """Note where a posted task is."""
+        """Record the URL of a posted task."""
 
     def note_run(self, iteration: Iteration, run_href: str) -> None:
-        """Note where the first run of a task is."""
+        """Record the URL of the first run of a task."""
 
     def note_canceling(self, iteration: Iteration) -> None:
-        """Note that the task of an iteration is about to be canceled."""
+        """Record that the task of an iteration is about to be canceled."""
 
     def note_canceled(self, iteration: Iteration) -> None:
-        """Note that the task of an iteration was canceled, so that the iteration is as if it had never been."""
+        """Record that the task of an iteration was canceled; a resumed batch then runs it from the start."""
 
     def note_result(self, result: IterationResult) -> None:
-        """Note what became of an iteration."""
+        """Record the result of an iteration."""
 
 
 class NoJournal:
-    """The record of a batch that keeps none."""
+    """The journal of a batch that keeps none: it records nothing, and knows of no earlier try."""
 
-    @property
-    def error(self) -> Optional[JournalError]:
-        """Say that nothing failed."""
-        return None
+    error: Optional[JournalError] = None
 
     def start_of_batch(self, now: datetime) -> datetime:
-        """Say that it begins now."""
+        """Return now."""
         return now
 
     def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:  # noqa: ARG002
-        """Say that it begins now."""
+        """Return now."""
         return now
 
-    def past_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002
-        """Know nothing."""
-        return _NOTHING
+    def history_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002
+        """Return an empty history."""
+        return NO_HISTORY
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:  # noqa: ARG002
-        """Know nothing."""
+        """Return None."""
         return None
 
     def goes_on_after(self, job: int) -> Optional[bool]:  # noqa: ARG002
-        """Know nothing."""
+        """Return None."""
         return None
 
     def end_of_batch(self, now: datetime) -> datetime:
-        """Say that it ends now."""
+        """Return now."""
         return now
 
     def note_posting(self, iteration: Iteration, lead: str, mark: Optional[str]) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def note_posted(self, iteration: Iteration, task_href: str, late: Optional[timedelta]) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def note_run(self, iteration: Iteration, run_href: str) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def note_canceling(self, iteration: Iteration) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def note_canceled(self, iteration: Iteration) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def note_result(self, result: IterationResult) -> None:
-        """Forget it."""
+        """Do nothing."""

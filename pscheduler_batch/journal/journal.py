@@ -1,9 +1,9 @@
 """
-What has happened so far, on the disk before the step that it allows.
+The file of a journal: each step is on the disk before it is taken.
 
-A journal is a file of JSON lines. The first one says which batch it is of; each of the others is an event of one
-iteration, or the begin of a job. Whoever resumes a batch reads it as a past. A line that a crash has torn is the last
-one, and is dropped. No secret is ever in it: see :mod:`~pscheduler_batch.journal.sealing`.
+A journal is a file of JSON lines, readable for its owner only. The first line names the batch; each of the others is
+an event of one iteration, or the start of a job. To resume a batch, they are read as a history. A line torn by a crash
+is the last one, and is dropped. The file never contains a secret: see :mod:`~pscheduler_batch.journal.sealing`.
 """
 
 from __future__ import annotations
@@ -15,70 +15,78 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import BinaryIO, Callable, Mapping, Optional
+from typing import BinaryIO, Callable, Iterator, List, Mapping, Optional
 
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.iso8601 import format_timestamp
-from pscheduler_batch.journal.file import open_locked, read_line, read_lines, require_empty, sync_folder
-from pscheduler_batch.journal.history import VERSION, JournalHistory, history_of_lines, read_history
-from pscheduler_batch.journal.interface import _NOTHING, IterationHistory, JournalError
-from pscheduler_batch.journal.result_records import record_result, restore_result
+from pscheduler_batch.journal.history import (
+    VERSION,
+    JournalHistory,
+    history_of_lines,
+    read_history,
+    record_result,
+    restore_result,
+)
+from pscheduler_batch.journal.interface import NO_HISTORY, IterationHistory, JournalError
+from pscheduler_batch.journal.lock import open_locked
 from pscheduler_batch.journal.sealing import Seal, is_sealed
 from pscheduler_batch.model import JSON, Iteration, IterationResult
+from pscheduler_batch.text import printable
 
-# What the failure of an iteration says it was doing that could not be run because of the journal.
+# The step at which an iteration failed that could not be run because of the journal.
 DOING = "keeping the journal"
 
 
 def digest_of(document: JSON, options: Mapping[str, JSON]) -> str:
     """
-    Say in a short text which batch this is: its document without comments, and the options that shape what is run.
+    Return a digest of a batch: of its document without comments, and the options that affect what is run.
 
-    Secrets do not count, as a short one could be found by trying; that they are the same is seen task by task.
+    Secrets are left out, as a short one could be found by trying; whether they are the same is checked task by task.
 
     >>> digest_of({"jobs": []}, {}) == digest_of({"jobs": []}, {"lead": "ps.example.net"})
     False
     """
-    # Not sorted: in what order names stand can matter to a script.
+    # Not sorted: the order of names can matter to a script.
     text = json.dumps([Seal(document).close(document), dict(sorted(options.items()))])
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 class FileJournal:
-    """A journal that is being written, locked against every other process until it is closed or the process ends."""
+    """A journal in a file, locked against every other process until it is closed or the process ends."""
 
-    def __init__(self, stream: BinaryIO, path: str, past: JournalHistory, now: Callable[[], datetime]) -> None:
+    def __init__(self, stream: BinaryIO, path: str, history: JournalHistory, now: Callable[[], datetime]) -> None:
         self._stream = stream
         self._path = path
-        self._past = past
+        self._history = history
         self._now = now
         self._error: Optional[JournalError] = None
         self._is_whole = True
 
     @property
     def error(self) -> Optional[JournalError]:
-        """The first reason why something could not be noted; what was noted before and after can be relied on."""
+        """The first error that kept something from being recorded; what was recorded before and after is valid."""
         return self._error
 
     @classmethod
     def begin(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
         """
-        Begin a new journal.
+        Start a new journal.
 
         Args:
             path: A file that does not exist, or is empty.
-            digest: Which batch it is of.
-            now: The clock; the batch begins now.
+            digest: The digest of the batch.
+            now: The clock; the batch starts now.
 
         Raises:
-            JournalError: The file cannot be made, is in use, or holds something.
+            LockError: The file cannot be created, or is in use.
+            JournalError: It is not empty, or cannot be written.
         """
-        stream = open_locked(path, os.O_RDWR | os.O_CREAT)
+        stream = open_locked(path, os.O_RDWR | os.O_CREAT, "the journal")
         journal = cls(stream, path, JournalHistory(now()), now)
         try:
-            require_empty(stream, path)
-            journal._note_begin(digest)
-            sync_folder(path)
+            _require_empty(stream, path)
+            journal._note_start(digest)
+            _sync_directory(path)
         except BaseException:
             stream.close()
             raise
@@ -87,118 +95,119 @@ class FileJournal:
     @classmethod
     def resume(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
         """
-        Go on with a journal.
+        Resume a journal.
 
         Args:
             path: The file.
-            digest: Which batch it must be of.
+            digest: The digest of the batch that it must belong to.
             now: The clock.
 
         Raises:
-            JournalError: The file cannot be read, is in use, is no journal, or is of another batch.
+            LockError: The file cannot be opened, or is in use.
+            JournalError: The file cannot be read, is not a journal, or belongs to another batch.
         """
-        stream = open_locked(path, os.O_RDWR)
+        stream = open_locked(path, os.O_RDWR, "the journal")
         try:
-            past, length = read_history(read_lines(stream, path), digest, path)
-            journal = cls(stream, path, past or JournalHistory(now()), now)
+            history, length = read_history(_read_lines(stream, path), digest, path)
+            journal = cls(stream, path, history or JournalHistory(now()), now)
             journal._drop_torn(length)
-            if past is None:
-                journal._note_begin(digest)
-                sync_folder(path)
+            if history is None:
+                journal._note_start(digest)
+                _sync_directory(path)
         except BaseException:
             stream.close()
             raise
         return journal
 
     def close(self) -> None:
-        """Close the file and let others have it."""
+        """Close the file, which releases the lock."""
         self._stream.close()
 
-    def start_of_batch(self, now: datetime) -> datetime:  # noqa: ARG002 - it began when the journal did
-        """Say when the batch began."""
-        return self._past.start
+    def start_of_batch(self, now: datetime) -> datetime:  # noqa: ARG002 - it started with the journal
+        """Return when the batch started."""
+        return self._history.start
 
     def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:
         """
-        Say when a job began, and note it if it begins now.
+        Return when a job started, and record it if it starts now.
 
         Raises:
-            JournalError: It could not be noted, or had another number of iterations when it was.
+            JournalError: It could not be recorded, or was recorded with another number of iterations.
         """
-        past = self._past
-        if job not in past.job_starts:
+        history = self._history
+        if job not in history.job_starts:
             self._note("job", job=job, iterations=iterations, start=format_timestamp(now))
-            past.job_starts[job], past.job_iterations[job] = now, iterations
-        if past.job_iterations[job] != iterations:
+            history.job_starts[job], history.job_iterations[job] = now, iterations
+        before = history.job_iterations[job]
+        if before != iterations:
             raise JournalError(
-                f"job {job} had {past.job_iterations[job]:,} iterations when {self._path} was begun, and its scripts "
-                f"make {iterations:,} of it now; what it has cannot be gone on with"
+                f"job {job} had {before:,} iterations when {self._path} was started, and its scripts now make "
+                f"{iterations:,}; it cannot be resumed"
             )
-        return past.job_starts[job]
+        return history.job_starts[job]
 
     def goes_on_after(self, job: int) -> Optional[bool]:
-        """Say whether the batch went on after a job: another one has begun, or it was carried through without."""
-        if any(number > job for number in self._past.job_starts):
+        """Return whether the batch went on after a job: another one has started, or it was completed without one."""
+        if any(number > job for number in self._history.job_starts):
             return True
-        return None if self._past.end is None else False
+        return None if self._history.end is None else False
 
     def end_of_batch(self, now: datetime) -> datetime:
-        """Say when the batch was carried through, and note it if that is now; else whoever resumes asks again."""
-        if self._past.end is None and self._error is None:
+        """Return when the batch was completed, and record it if that is now."""
+        if self._history.end is None and self._error is None:
             with suppress(JournalError):
                 self._note("end", end=format_timestamp(now))
-            self._past.end = now
-        return self._past.end or now
+            self._history.end = now
+        return self._history.end or now
 
-    def past_of(self, iteration: Iteration) -> IterationHistory:
+    def history_of(self, iteration: Iteration) -> IterationHistory:
         """
-        Say what is known of an iteration from an earlier try.
+        Return what an earlier try recorded of an iteration.
 
         Raises:
-            JournalError: The secrets of its task are not what they were.
+            JournalError: The secrets of its task have changed.
         """
-        places = self._past.iterations.get((iteration.job, iteration.number))
+        places = self._history.iterations.get((iteration.job, iteration.number))
         if places is None:
-            return _NOTHING
+            return NO_HISTORY
         try:
-            lines = [read_line(self._stream, self._path, *place) for place in places]
-            past = history_of_lines(lines)
+            lines = [_read_line(self._stream, self._path, *place) for place in places]
+            history = history_of_lines(lines)
         except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(iteration, error) from error
         seal = Seal(iteration.task, iteration.given)
-        if past.check is not None and past.check != seal.check:
-            reason = f"the secrets of {iteration.label} are not what they were when {self._path} was written"
-            raise JournalError(reason)
+        if history.check is not None and history.check != seal.check:
+            raise JournalError(f"the secrets of {iteration.label} have changed since {self._path} was written")
         if not any(map(is_sealed, lines)):
-            return past
+            return history
         try:
-            return replace(past, task=seal.open(past.task), result=seal.open(past.result))
+            return replace(history, task=seal.open(history.task), result=seal.open(history.result))
         except (IndexError, RecursionError) as error:
             raise self._damaged(iteration, error) from error
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:
         """
-        Give the result that an iteration had in an earlier try; None where it was not done.
+        Return the result of an iteration in an earlier try; None if it was not completed.
 
         Raises:
-            JournalError: The secrets of its task are not what they were.
+            JournalError: The secrets of its task have changed.
         """
-        past = self.past_of(iteration)
-        if past.result is None:
+        history = self.history_of(iteration)
+        if history.result is None:
             return None
-        if past.task is not None:
-            iteration = replace(iteration, task=past.task)
+        if history.task is not None:
+            iteration = replace(iteration, task=history.task)
         try:
-            return restore_result(iteration, past.result)
+            return restore_result(iteration, history.result)
         except (ArithmeticError, AttributeError, KeyError, SchedulerError, TypeError) as error:
             raise self._damaged(iteration, error) from error
 
     def note_posting(self, iteration: Iteration, lead: str, mark: Optional[str]) -> None:
         """
-        Note that a task is about to be posted.
+        Record that a task is about to be posted.
 
         Raises:
-            JournalError: It could not be noted, and so must not be posted.
+            JournalError: It could not be recorded, so the task must not be posted.
         """
         seal = Seal(iteration.task, iteration.given)
         try:
@@ -208,56 +217,56 @@ class FileJournal:
             raise JournalError(f"the task of {iteration.label} is nested too deeply for a journal") from error
 
     def note_posted(self, iteration: Iteration, task_href: str, late: Optional[timedelta]) -> None:
-        """Note where a posted task is; the mark finds it again if that cannot be noted."""
+        """Record the URL of a posted task; without it, the mark finds the task again."""
         with suppress(JournalError):
             self._note_iteration(
                 "posted", iteration, href=task_href, late=None if late is None else late.total_seconds()
             )
 
     def note_run(self, iteration: Iteration, run_href: str) -> None:
-        """Note where the first run of a task is; if that cannot be noted, it can be asked for again."""
+        """Record the URL of the first run of a task; without it, the server is asked again."""
         with suppress(JournalError):
             self._note_iteration("run", iteration, href=run_href)
 
     def note_canceling(self, iteration: Iteration) -> None:
-        """Note that the task of an iteration is about to be canceled; it is canceled even if that cannot be noted."""
+        """Record that a task is about to be canceled; it is canceled even if that cannot be recorded."""
         with suppress(JournalError):
             self._note_iteration("canceling", iteration)
 
     def note_canceled(self, iteration: Iteration) -> None:
-        """Note that the task of an iteration was canceled; whoever resumes finds that out in any case."""
+        """Record that a task was canceled; without it, a resumed batch asks the server."""
         with suppress(JournalError):
             self._note_iteration("canceled", iteration)
 
     def note_result(self, result: IterationResult) -> None:
         """
-        Note what became of an iteration; if that cannot be noted, it can be fetched again.
+        Record the result of an iteration; without it, a resumed batch fetches the result again.
 
-        One that was not run because of the journal is to be run by whoever resumes.
+        An iteration that failed because of the journal is run again when the batch is resumed.
         """
         if result.failure is not None and result.failure.doing == DOING:
             return
         seal = Seal(result.iteration.task, result.iteration.given)
-        # A result nested too deeply to be written is fetched again as well.
+        # A result nested too deeply to be written is fetched again, too.
         with suppress(JournalError, RecursionError):
             sealed = seal.close(record_result(result))
             self._note_iteration("result", result.iteration, result=sealed, check=seal.check)
 
-    def _note_begin(self, digest: str) -> None:
-        self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._past.start))
+    def _note_start(self, digest: str) -> None:
+        self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._history.start))
 
     def _note_iteration(self, event: str, iteration: Iteration, **facts: JSON) -> None:
         self._note(event, job=iteration.job, iteration=iteration.number, **facts)
 
     def _note(self, event: str, **facts: JSON) -> None:
-        """Write an event, and return when it is on the disk."""
+        """Write an event; it is on the disk when this returns."""
         line = json.dumps({"event": event, "at": format_timestamp(self._now()), **facts}, separators=(",", ":"))
         try:
             end = self._stream.tell()
             try:
                 self._write(line.encode() + b"\n")
             except OSError:
-                # Half a line must not stand before the next one.
+                # Part of a line must not precede the next one.
                 self._is_whole = False
                 self._drop_behind(end)
                 self._is_whole = True
@@ -269,7 +278,7 @@ class FileJournal:
 
     def _write(self, line: bytes) -> None:
         if not self._is_whole:
-            raise OSError(errno.EIO, "what was written before could not be taken back")
+            raise OSError(errno.EIO, "a partly written line could not be removed")
         left = memoryview(line)
         while left:
             left = left[self._stream.write(left) :]
@@ -280,11 +289,55 @@ class FileJournal:
         self._stream.truncate()
 
     def _drop_torn(self, end: int) -> None:
-        """Drop what a crash has torn, so that the next line is a line of its own."""
+        """Drop a line torn by a crash, so that the next event is on a line of its own."""
         try:
             self._drop_behind(end)
         except OSError as error:
             raise JournalError(f"cannot write the journal {self._path}: {error.strerror}") from error
 
     def _damaged(self, iteration: Iteration, error: Exception) -> JournalError:
-        return JournalError(f"{self._path} is damaged: what it has of {iteration.label} cannot be used: {error!r}")
+        return JournalError(f"{self._path} is damaged: its entries for {iteration.label} cannot be used: {error!r}")
+
+
+def _require_empty(stream: BinaryIO, path: str) -> None:
+    if os.fstat(stream.fileno()).st_size:
+        raise JournalError(f"{path} is not empty; resume it with --resume {path}, or name another file")
+
+
+def _read_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
+    try:
+        # The file itself is unbuffered; a lock is shared by all descriptors of an open file.
+        with os.fdopen(os.dup(stream.fileno()), "rb") as lines:
+            yield from lines
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_line(stream: BinaryIO, path: str, offset: int, length: int) -> bytes:
+    """Read a line again; the position for writing stays as it is."""
+    parts: List[bytes] = []
+    try:
+        while length:
+            part = os.pread(stream.fileno(), length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return b"".join(parts)
+
+
+def _unreadable(path: str, error: OSError) -> JournalError:
+    return JournalError(f"cannot read the journal {printable(path)}: {error.strerror}")
+
+
+def _sync_directory(path: str) -> None:
+    """Make the entry of a new file in its directory survive a crash, where that is possible."""
+    with suppress(OSError):
+        directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

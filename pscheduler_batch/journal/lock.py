@@ -1,9 +1,9 @@
 """
-Files that one process at a time may use.
+Files for one process at a time: ``--lock`` and the journal.
 
-The lock is the kernel's (flock), so it ends with its holder, however that comes to its end, and a file that is left
-behind locks nothing. Such a file is never removed: somebody else may just have opened it, and the next one would then
-make, and lock, another file of the same name.
+The lock is the kernel's (flock), so it ends with its holder, however that ends, and a file left behind locks nothing.
+The file is never removed: another process may just have opened it, and the next one would then create, and lock,
+another file of the same name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import BinaryIO, Callable, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 
-# A note is one short line; more in a lock file is somebody else's.
+# A note is one short line; anything longer in a lock file is not ours.
 _NOTE_SIZE = 100
 _NOTE = re.compile(rb"([0-9]{1,10}) ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+[+-][0-9:]+)\n")
 
@@ -33,8 +33,8 @@ class BusyError(LockError):
 
     Attributes:
         path: The file.
-        holder: The process that has it, by its number; None where that is not known.
-        since: When it got it; None where that is not known.
+        holder: The number of that process, if known.
+        since: When it took the lock, if known.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
     Open a file for this process alone, until it is closed or the process ends.
 
     Args:
-        path: An ordinary file; a new one is made readable for its owner only.
+        path: A regular file; a new one is readable for its owner only.
         flags: As of :func:`os.open`; they must allow reading and writing.
-        what: What messages call the file, such as "the journal".
+        what: The name of the file in messages, such as "the journal".
 
     Raises:
         BusyError: Another process has it.
-        LockError: It cannot be opened, or is something else than a file.
+        LockError: It cannot be opened, or is not a regular file.
     """
     try:
         number = os.open(path, flags | os.O_CLOEXEC, 0o600)
@@ -82,15 +82,15 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
 
 def _require_regular_file(stream: BinaryIO, path: str, what: str) -> None:
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        raise LockError(f"cannot use {path} as {what}: it is no ordinary file")
+        raise LockError(f"cannot use {path} as {what}: it is not a regular file")
 
 
 class Lock:
     """
-    A lock that one batch at a time has; a context manager.
+    A lock for one batch at a time; a context manager.
 
-    Who has it, and since when, is noted in the file while it is held, for the message to the one who comes second. A
-    file with something else in it, such as one that other programs use as a lock too, is left as it is.
+    While it is held, the file has a note of who holds it since when, for the message of a second batch. A file with
+    other content, such as one that other programs lock as well, is left as it is.
     """
 
     def __init__(self, path: str, *, now: Optional[Callable[[], datetime]] = None) -> None:
@@ -98,8 +98,8 @@ class Lock:
         Name the lock.
 
         Args:
-            path: The file; it is made where it is missing, its folder is not.
-            now: Gives the time, with its time zone; None is this machine's clock.
+            path: The file, which is created if it does not exist; its directory is not.
+            now: Returns the time, with its time zone; None is this machine's clock.
         """
         self._path = path
         self._now = now or _local_time
@@ -107,10 +107,10 @@ class Lock:
 
     def __enter__(self) -> Lock:  # noqa: PYI034 - not made for subclasses
         """
-        Take the lock, without waiting for it.
+        Take the lock without waiting for it.
 
         Raises:
-            BusyError: Another process has it; the text says which, and since when, where that is known.
+            BusyError: Another process has it; the text says which, and since when, if known.
             LockError: The file cannot be used.
         """
         try:
@@ -120,20 +120,20 @@ class Lock:
                 _who_has_it(self._path, error), self._path, holder=error.holder, since=error.since
             ) from error
         self._stream = stream
-        # A disk that is full keeps nobody from locking.
+        # A full disk does not prevent locking.
         with suppress(OSError):
             _write_note(stream, self._now())
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         stream, self._stream = self._stream, None
         if stream is None:
             return
         with suppress(OSError):
             if _NOTE.fullmatch(_contents(stream)):
                 os.ftruncate(stream.fileno(), 0)
-        # A child that was forked meanwhile would keep the lock if the file were only closed.
+        # A child forked meanwhile would keep the lock if the file were only closed.
         with suppress(OSError):
             fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
         stream.close()
@@ -154,13 +154,13 @@ def _write_note(stream: BinaryIO, now: datetime) -> None:
 
 
 def _read_note(stream: BinaryIO) -> Tuple[Optional[int], Optional[datetime]]:
-    """Read who has a lock; nothing where nothing is noted, or what is noted is of a process that is no more."""
+    """Read who holds a lock; (None, None) without a note, or if the process in it no longer exists."""
     try:
         found = _NOTE.fullmatch(_contents(stream))
         if found is None:
             return None, None
         holder = int(found[1])
-        # The note of one that was killed stays, and another program may lock the file without one of its own.
+        # The note of a killed process stays, and another program may lock the file without a note.
         with suppress(PermissionError):
             os.kill(holder, 0)
         return holder, datetime.fromisoformat(found[2].decode("ascii"))

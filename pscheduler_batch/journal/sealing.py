@@ -1,9 +1,9 @@
 """
-Writing down what belongs to a task without its secrets, in a way that can be undone by whoever has the task.
+Take the secrets of a task out of JSON values, such that they can be restored with the task at hand.
 
-A journal must not hold the values of names that begin with ``_`` (ADR 18), yet what it holds must come back as it
-was. So each secret is replaced by its number among the secrets of the task, which comes from the input again. The
-numbers depend on what the secrets are, not on where in the task they stand.
+A journal must not contain the values of names that begin with ``_`` (ADR 18), yet its content must be restored
+unchanged. So each secret is replaced by its number among the secrets of the task, which is read from the input again.
+The numbers depend on the secrets only, not on their places in the task.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from functools import lru_cache
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON
-from pscheduler_batch.redaction import find_secrets, spellings_of
+from pscheduler_batch.redaction import find_secrets, spellings_of_all
 
-# Characters of the private use area stand around a number; where the text has one itself, it is written as "e".
+# Characters of the private use area enclose a number; if the text itself has one, it is written as "e".
 _OPEN, _CLOSE = "\ue000", "\ue001"
-# How JSON writes the first of these.
+# The first of these in JSON.
 _ESCAPED = "\\ue000"
 _SEALED = re.compile(f"{_OPEN}([nv]?[0-9]+|e){_CLOSE}")
 
@@ -40,7 +40,7 @@ class Seal:
 
         Args:
             task: The task.
-            given: What else may hold secrets that are in the task, in whatever places.
+            given: Other values with secrets which may be anywhere in the task.
         """
         self._texts, self._text_numbers, self._find = _finding(frozenset(find_secrets([task, given])))
         hidden = {_text_of(value): value for value in _hidden_values(task)}
@@ -50,9 +50,9 @@ class Seal:
     @property
     def check(self) -> Optional[str]:
         """
-        A few digits that are others if the secrets are; None where there are no secrets.
+        Two digits that change, most likely, if the secrets do; None without secrets.
 
-        They are too few to find a secret by, even one that is in a list of words: of those, one in 256 has them.
+        They are too few to find a secret by, even one from a list of words: one word in 256 has the same digits.
         """
         if not self._values and not self._texts:
             return None
@@ -63,7 +63,7 @@ class Seal:
         """
         Take the secrets out of a JSON value.
 
-        A secret that is not of this task, such as one of the server's own, becomes null.
+        A secret that is not in this task, such as one of the server's own, becomes null.
         """
         if not self._texts and not self._values and _is_plain(json.dumps(value)):
             return value
@@ -85,10 +85,10 @@ class Seal:
 
     def open(self, value: JSON) -> JSON:
         """
-        Put the secrets back.
+        Restore the secrets.
 
         Raises:
-            IndexError: There are fewer secrets than there were.
+            IndexError: There are fewer secrets than before.
         """
         if isinstance(value, str):
             whole = _SEALED.fullmatch(value)
@@ -101,7 +101,7 @@ class Seal:
 
     def _close_text(self, match: re.Match[str]) -> str:
         text = match.group()
-        # A secret may be that very character.
+        # That character may itself be a secret.
         number = self._text_numbers.get(text)
         return f"{_OPEN}{'e' if number is None else number}{_CLOSE}"
 
@@ -110,7 +110,7 @@ class Seal:
         return _OPEN if number == "e" else self._texts[int(number)]
 
     def _close_number(self, value: float) -> JSON:
-        """Replace a number that is a secret; a server may quote it without its name."""
+        """Replace a secret number; a server may quote it without its name."""
         number = self._text_numbers.get(json.dumps(value))
         return value if number is None else f"{_OPEN}n{number}{_CLOSE}"
 
@@ -128,17 +128,15 @@ class Seal:
 
 @lru_cache(maxsize=64)
 def _finding(secrets: FrozenSet[str]) -> Tuple[List[str], Dict[str, int], re.Pattern[str]]:
-    """Number the forms of secrets, and make what finds them; those of a job's transforms can be many."""
-    forms = {form for secret in secrets for form in spellings_of(secret)}
-    # The longest first, so that a secret that is part of another one leaves nothing of it.
-    texts = sorted(forms, key=lambda form: (-len(form), form))
+    """Number the spellings of secrets, and compile a pattern of them; the transforms of a job may have many."""
+    texts = spellings_of_all(secrets)
     find = re.compile("|".join([*map(re.escape, texts), _OPEN]))
     return texts, {text: number for number, text in enumerate(texts)}, find
 
 
 def is_sealed(text: bytes) -> bool:
     r"""
-    Say whether there may be something in a JSON text for :meth:`Seal.open` to open.
+    Return whether a JSON text may have something in it for :meth:`Seal.open` to restore.
 
     >>> is_sealed(b'{"key": "\\ue000v0\\ue001"}'), is_sealed(b'{"key": "abc"}')
     (True, False)
@@ -147,7 +145,7 @@ def is_sealed(text: bytes) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether a JSON text surely needs no seal where the task has no secrets; to go through it takes longer."""
+    """Return whether a JSON text needs no sealing if the task has no secrets; a complete search takes longer."""
     return '"_' not in text and _ESCAPED not in text
 
 

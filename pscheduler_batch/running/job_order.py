@@ -1,34 +1,30 @@
-"""How the iterations of a job follow each other: side by side, or one after another."""
+"""The order of the iterations of a job: in parallel, or one after another."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Callable, Coroutine, Iterable, List
 
-# Is called when all that an iteration has still to do is to fetch what it measured.
+# Is called when only the results of an iteration are still to be fetched.
 Measured = Callable[[], None]
 
-# Runs an iteration; raises only what is to end the job.
+# Runs an iteration; raises only what ends the job.
 Run = Callable[[Measured], Coroutine[Any, Any, None]]
 
 
-def tell_nobody() -> None:
-    """Be told that an iteration is measured, where nobody waits for that."""
-
-
-async def side_by_side(iterations: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run iterations all at once."""
-    # All of them are waited for, come what may: what is to be canceled is known when the last one has ended.
+async def in_parallel(iterations: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run iterations in parallel."""
+    # Wait for all of them, whatever they raise: what to cancel is known only when the last one has ended.
     for raised in await asyncio.gather(*map(asyncio.ensure_future, iterations), return_exceptions=True):
         if raised is not None:
             raise raised
 
 
-async def by_turns(iterations: Iterable[Run]) -> None:
+async def in_turn(iterations: Iterable[Run]) -> None:
     """
-    Run iterations one after another; what one has measured is fetched while the next one is submitted.
+    Run iterations one after another; the results of each are fetched while the next one is submitted.
 
-    No more than one is behind.
+    At most one is behind.
     """
     running: List[asyncio.Future[None]] = []
     try:
@@ -44,12 +40,12 @@ async def by_turns(iterations: Iterable[Run]) -> None:
             left.cancel()
         raise
     finally:
-        # As above; what was measured is fetched even where a bug ends the batch.
+        # As above; results are fetched even if a bug ends the batch.
         await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _until_measured(run: Run) -> asyncio.Future[None]:
-    """Begin to run an iteration, and wait until its results are all that is still to come."""
+    """Start an iteration, and wait until only its results are still to be fetched."""
     measured = asyncio.Event()
     running = asyncio.ensure_future(run(measured.set))
     running.add_done_callback(lambda _: measured.set())
@@ -60,6 +56,6 @@ async def _until_measured(run: Run) -> asyncio.Future[None]:
         await asyncio.gather(running, return_exceptions=True)
         raise
     if running.done():
-        # No other one is begun after a bug.
+        # A bug raises here, and no other iteration is started.
         await running
     return running

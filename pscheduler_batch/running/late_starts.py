@@ -1,9 +1,9 @@
 """
-Synchronized starts that are missed: said as soon as it can be foreseen, and in the end, with what would have helped.
+Warnings of synchronized starts that are missed: as soon as that is foreseeable, and at the end, with the remedy.
 
-A server takes seconds to accept a task, and longer when several come at once, so a job of many iterations can miss its
-own start (ADR 10). How long it really takes shows only when the first tasks are in; what is said before anything
-is sent rests on what idle servers were seen to need (:func:`pscheduler_batch.planning.timeline.setup_problems`).
+A server takes seconds to accept a task, and longer if several arrive at once, so a job of many iterations can miss its
+own start (ADR 10). How long it takes is known only when the first tasks are accepted; warnings before anything is sent
+rest on measurements of idle servers (:func:`pscheduler_batch.planning.timeline.setup_problems`).
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from pscheduler_batch.text import label_words, shorten, time_words
 
 NONE = timedelta(0)
 
-# Of how many answers an average is made; servers become slower, and quicker again.
+# The number of answers in an average; servers become slower, and faster again.
 LATEST = 8
 
 
 class LateStarts:
-    """Watches a batch, and warns where tasks are not in by their synchronized start; one object for each run of it."""
+    """Watches one run of a batch, and warns if tasks are not accepted before their synchronized start."""
 
     def __init__(self, warn: Callable[[str], None], *, at_once: int) -> None:
         """
         Prepare to watch.
 
         Args:
-            warn: Is given each warning, a line without a name of the program before it, fit for a terminal.
-            at_once: How many requests go to any one host at once (ADR 20).
+            warn: Is given each warning, a line fit for a terminal.
+            at_once: The maximum number of concurrent requests per host (ADR 20).
         """
         self._warn = warn
         self._at_once = at_once
@@ -50,11 +50,11 @@ class LateStarts:
         self._interrupted = False
 
     def watch(self, event: Event) -> None:
-        """Take an event in; be a :data:`pscheduler_batch.events.Watch`."""
+        """Take an event."""
         if isinstance(event, JobBegan):
             self._job = None if event.plan.start is None else _Job(event, event.plan.start, self._at_once)
         elif isinstance(event, Interrupted):
-            # What is late from now on is so because of that.
+            # Tasks that are late from now on are late because of that.
             self._interrupted = True
         elif self._job is not None and not self._interrupted:
             warning = self._job.note(event)
@@ -63,27 +63,27 @@ class LateStarts:
 
 
 class _Job:
-    """One job with a synchronized start, from its begin to its end."""
+    """One job with a synchronized start."""
 
     def __init__(self, began: JobBegan, start: datetime, at_once: int) -> None:
         self._job = began.plan.job
         self._start = start
         self._count = len(began.plan.iterations)
-        # What a crash made late, no setup-time would have made punctual.
-        self._began_before = synchronized_start(began.at, self._job, self._count) != start
+        # No setup-time prevents delays by a crash.
+        self._started_before = synchronized_start(began.at, self._job, self._count) != start
         self._at_once = at_once
         self._hosts: Dict[str, _Host] = {}
         self._host_of: Dict[int, _Host] = {}
         self._entered = 0
-        # Those of which it is not known yet where they go, and when the last of them is to leave because of a backoff.
+        # The tasks whose hosts are not known yet, and when the backoff of the last one ends.
         self._unknown: Set[int] = {iteration.number for iteration in began.plan.iterations}
         self._last_leaves = began.at
-        # Nobody needs to be told that what is past will not be met.
+        # A start in the past needs no warning.
         self._foreseen = start < began.at
         self._late: List[Tuple[timedelta, str]] = []
 
     def note(self, event: Event) -> Optional[str]:
-        """Take an event in, and give what is to be said about it."""
+        """Take an event, and return the warning that it gives rise to."""
         if isinstance(event, IterationMoved):
             return self._move(event)
         if isinstance(event, IterationEnded):
@@ -111,14 +111,14 @@ class _Job:
         host = self._hosts.get(name)
         if host is None:
             host = self._hosts[name] = _Host(name, self._at_once)
-        # A resumed batch may look for a task at one host and then post it at another.
+        # A resumed batch may look for a task at one host and then post it to another.
         self._leave(number, at, accepted=False)
         self._host_of[number] = host
         self._entered += 1
         host.enter(number, at)
 
     def _leave(self, number: int, at: datetime, *, accepted: bool) -> Optional[_Host]:
-        """Note that a task is in, or that nothing comes of it; give its host, None where it never went to any."""
+        """Note that a task is accepted or has failed, and return the host that it went to."""
         self._unknown.discard(number)
         host = self._host_of.pop(number, None)
         if host is not None:
@@ -126,7 +126,7 @@ class _Job:
         return host
 
     def _foresee(self, host: _Host, moved: IterationMoved) -> Optional[str]:
-        """Estimate when the last task is in at a host, and give the words for it if that is too late."""
+        """Estimate when a host accepts its last task, and return a warning if that is too late."""
         others = self._others(host)
         needed = host.needs(moved.at, others)
         if needed is None:
@@ -135,47 +135,47 @@ class _Job:
         if others:
             left = max(left, self._last_leaves - moved.at + typical)
         late = moved.at + left - self._start
-        # The fewer answers there were, the less is known of the others: of one, they may take half as long.
+        # The fewer answers, the less certain is the estimate: after one, the others may take half as long.
         if late * (host.accepted + 1) <= left:
             return None
         self._foreseen = True
         return (
-            f'job "{shorten(self._job.label)}": not all its tasks will be in by their start at '
+            f'job "{shorten(self._job.label)}": not all tasks will be accepted before the synchronized start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "
-            f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s for each, {self._at_once} at a "
-            f"time; the last one will be in about {max(late.total_seconds(), 1):,.0f} s late"
+            f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s per task, {self._at_once} at a "
+            f"time; the last one will be about {max(late.total_seconds(), 1):,.0f} s late"
         )
 
     def _others(self, host: _Host) -> int:
-        """Guess how many of the tasks whose hosts nobody knows yet go to a host: the same share as of the others."""
+        """Estimate how many of the tasks whose hosts are unknown go to a host: the same share as of the others."""
         return round(len(self._unknown) * host.entered / self._entered)
 
     def _describe_end(self) -> str:
         (least, _), (most, label), number = min(self._late), max(self._late), len(self._late)
         start = time_words(self._start)
         if number == 1:
-            words = f"the task of {label_words(label)} was in only {_range(least, most)} s after its start at {start}"
+            words = f"the task of {label_words(label)} was accepted {_range(least, most)} s after its start at {start}"
         else:
             words = (
-                f'{number:,} of the {self._count:,} tasks of "{shorten(self._job.label)}" were in only after their '
-                f"start at {start}, {_range(least, most)} s late, {label_words(label)} the latest"
+                f'{number:,} of {self._count:,} tasks of "{shorten(self._job.label)}" were accepted after their '
+                f"start at {start}, {_range(least, most)} s late, {label_words(label)} last"
             )
-        if self._began_before:
-            return f"At {self._job.where}: {words}; the job was begun in an earlier try"
+        if self._started_before:
+            return f"At {self._job.where}: {words}; the job was started by an earlier try"
         enough = enough_setup_time(self._job.setup_time + most)
-        return f'At {self._job.where}/setup-time: {words}; "{enough}" would have done'
+        return f'At {self._job.where}/setup-time: {words}; "{enough}" would have been enough'
 
 
 class _Host:
     """
-    The tasks of a job that go to one host, so many at once, in their order.
+    The tasks of a job that go to one host, a limited number at a time, in order.
 
-    An event says when a task is ready to leave; it leaves when there is a slot.
+    An event says when a task is ready to be sent; it is sent when there is a slot.
 
     Attributes:
         name: The host.
-        entered: How many tasks there were.
-        accepted: How many the host has accepted.
+        entered: The number of tasks so far.
+        accepted: The number of tasks that the host has accepted.
     """
 
     def __init__(self, name: str, at_once: int) -> None:
@@ -189,11 +189,11 @@ class _Host:
 
     @property
     def left(self) -> int:
-        """How many tasks are not in."""
+        """The number of tasks that are not accepted yet."""
         return len(self._queued) + len(self._under_way)
 
     def enter(self, number: int, at: datetime) -> None:
-        """Note that the task of an iteration is ready to leave."""
+        """Note that the task of an iteration is ready to be sent."""
         self.entered += 1
         if len(self._under_way) < self._at_once:
             self._under_way[number] = at
@@ -201,7 +201,7 @@ class _Host:
             self._queued[number] = None
 
     def leave(self, number: int, at: datetime, *, accepted: bool) -> None:
-        """Note that a task is in, or that nothing comes of it."""
+        """Note that a task is accepted, or has failed."""
         left = self._under_way.pop(number, None)
         if left is None:
             self._queued.pop(number)
@@ -214,28 +214,28 @@ class _Host:
 
     def needs(self, now: datetime, others: int) -> Optional[Tuple[timedelta, timedelta]]:
         """
-        Estimate how long it takes until the last task is in.
+        Estimate how long it takes until the last task is accepted.
 
         Args:
             now: The time.
-            others: How many more will come.
+            others: The number of tasks still to come.
 
         Returns:
-            How long the host takes for each, and for all that are left together; None where nothing is left, or nobody
-            knows.
+            How long the host takes for one task, and for all that are left; None if none are left, or before the first
+            answer.
         """
         queued = len(self._queued) + others
         if not self._took or not (queued or self._under_way):
             return None
         typical = self._typical(now)
-        # When each slot is free; tasks take slots by turns. Where none is queued, the last slot is what counts.
+        # When each slot is free; tasks take slots in turn. If none is queued, the last slot counts.
         free = sorted(max(typical - (now - left), NONE) for left in self._under_way.values())
         free = [NONE] * (self._at_once - len(free)) + free
         rounds, slot = divmod(queued - 1, self._at_once)
         return typical, free[slot] + (rounds + 1) * typical
 
     def _typical(self, now: datetime) -> timedelta:
-        """Average the latest answers, and what is under way for longer than these: it will take no less."""
+        """Average the latest answers, and the requests under way for longer than these, which will not take less."""
         took = list(self._took)
         mean = sum(took, NONE) / len(took)
         took += [now - left for left in self._under_way.values() if now - left > mean]
@@ -249,7 +249,7 @@ def _range(least: timedelta, most: timedelta) -> str:
 
 def _seconds(span: timedelta) -> str:
     """
-    Write seconds of which there may be few or many.
+    Write a number of seconds with two digits or more.
 
     >>> _seconds(timedelta(seconds=0.31)), _seconds(timedelta(seconds=6.21)), _seconds(timedelta(seconds=1234.5))
     ('0.3', '6.2', '1,234')

@@ -1,8 +1,7 @@
 """
-The job loop: jobs one after another, their iterations serially or side by side, and continue-if between them.
+The job loop: jobs one after another, their iterations serially or in parallel, and continue-if between them.
 
-Waiting for a delay, interruption and what an earlier try left are dealt with here; how one iteration is run belongs to
-the submitter.
+Delays, interruption and resuming are handled here; the submitter runs a single iteration.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
-from pscheduler_batch.running.job_order import Measured, by_turns, side_by_side, tell_nobody
+from pscheduler_batch.running.job_order import Measured, in_parallel, in_turn
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError
 from pscheduler_batch.scheduler.api import is_final
 from pscheduler_batch.session import Session
@@ -52,43 +51,43 @@ from pscheduler_batch.transforms.script import ScriptError
 
 T = TypeVar("T")
 
-# Says whether the batch goes on after a job, given its results as JSON texts.
+# Returns whether the batch goes on after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
 
-# How long canceling tasks may take when a batch is interrupted: people, and machines that go down, wait for it.
+# The time limit for canceling tasks when a batch is interrupted: users, and machines that shut down, wait for it.
 CANCEL_SECONDS = 5.0
 
-# A cancellation can be lost on its way (before Python 3.12), so it is repeated.
+# A cancellation can get lost (before Python 3.12), so it is repeated.
 CUT_AGAIN_SECONDS = 0.5
 
 
 class Submits(Protocol):
-    """What runs iterations; see :class:`pscheduler_batch.running.submitter.Submitter`."""
+    """Runs iterations; see :class:`pscheduler_batch.running.submitter.Submitter`."""
 
     async def submit(
         self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Measured
     ) -> IterationResult:
-        """Run one iteration; say when only what it measured is still to be fetched."""
+        """Run one iteration, and call ``measured`` when only its results are still to be fetched."""
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
-        """Cancel what is left of iterations on the servers."""
+        """Cancel the tasks of iterations."""
 
     def fate_of(self, iteration: Iteration) -> str:
-        """Say in words what became of the task of an iteration."""
+        """Return what happened to the task of an iteration, such as "its task was canceled"."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """
-    What became of a batch.
+    The outcome of a batch.
 
     Attributes:
         results: The results of every iteration of the jobs that were run.
-        start: When the batch began.
+        start: When the batch started.
         end: When it ended.
-        error: Why it ended before its time, where a ``continue-if`` failed or the journal could not be kept.
-        interruption: Why it ended before its time, where it was interrupted.
-        bugs: Exceptions that should never have happened; the iterations they hit are failures.
+        error: Why it ended early, if a ``continue-if`` failed or the journal could not be written.
+        interruption: Why it was interrupted, if it was.
+        bugs: Exceptions that should never happen; the iterations that they hit are failures.
     """
 
     results: ResultStore
@@ -105,7 +104,7 @@ class Outcome:
 
 
 def iteration_succeeded(result: IterationResult) -> bool:
-    """Say whether an iteration went well: nothing failed, and each of its runs has a result that says so."""
+    """Return whether nothing failed in an iteration, and each of its runs has a result that says so."""
     return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
 
 
@@ -145,9 +144,9 @@ class Runner:
 
     def interrupt(self, reason: str) -> None:
         """
-        End the batch before its time: nothing more is submitted, and what is under way is cut short.
+        Interrupt the batch: submit nothing more, and cancel what is under way.
 
-        To be called on the event loop; :meth:`run` then returns with everything obtained so far.
+        Call this on the event loop; :meth:`run` then returns with everything obtained so far.
 
         Args:
             reason: Such as "interrupted by SIGINT".
@@ -166,15 +165,15 @@ class Runner:
 
     async def run(self, batch: Batch, plan: Plan, judge: Judge) -> Outcome:
         """
-        Run a batch from its first job to its last one.
+        Run a batch.
 
         Args:
             batch: The batch.
-            plan: The same, worked out.
-            judge: Says whether the batch goes on after a job.
+            plan: Its plan.
+            judge: Returns whether the batch goes on after a job.
 
         Raises:
-            asyncio.CancelledError: The program that runs this ended it; tasks that were not done are canceled then too.
+            asyncio.CancelledError: This was canceled; unfinished tasks are then canceled as well.
         """
         now = self._clock.now()
         start = self._journal.start_of_batch(now)
@@ -187,9 +186,9 @@ class Runner:
             raise
         except BatchError as failure:
             error = failure
-        except Exception as bug:  # noqa: BLE001 - what goes wrong between iterations takes no results along either
+        except Exception as bug:  # noqa: BLE001 - a bug between iterations must not cost results either
             self._bugs.append(bug)
-            # Its own words may be secret; they are where its traceback is.
+            # Its message may hold secrets; the traceback is printed without them.
             error = BatchError(f"this is a bug in pscheduler-batch, which ended the batch: {type(bug).__name__}")
         await self._cancel_what_is_left()
         self._keep_fates()
@@ -199,8 +198,8 @@ class Runner:
             if error is None and not self._bugs:
                 end = self._journal.end_of_batch(end)
         outcome = Outcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
-        said = self._interruption if error is None else str(error)
-        self._emit(BatchEnded(self._clock.now(), outcome.succeeded, said))
+        reason = self._interruption if error is None else str(error)
+        self._emit(BatchEnded(self._clock.now(), outcome.succeeded, reason))
         return outcome
 
     async def _run_jobs(self, batch: Batch, plan: Plan, judge: Judge) -> None:
@@ -219,7 +218,7 @@ class Runner:
             return False
         known = self._journal.goes_on_after(job.number)
         if known is not None:
-            # What was judged in an earlier try stays so, even where a script looks at the clock.
+            # The decision of an earlier try stands, even if a script depends on the time.
             return known
         asking = asyncio.ensure_future(judge(job, self._results.of_job(job.number)))
         try:
@@ -234,7 +233,7 @@ class Runner:
         return goes_on is True and self._interruption is None
 
     async def _until_cut(self, task: asyncio.Future[T]) -> Optional[T]:
-        """Wait for something that an interruption cuts short; then it is None."""
+        """Wait for something; None if it was interrupted."""
         self._under_way.add(task)
         try:
             return await task
@@ -248,24 +247,24 @@ class Runner:
     async def _run_job(self, job_plan: JobPlan) -> None:
         count = len(job_plan.iterations)
         now = self._clock.now()
-        began = self._journal.start_of_job(job_plan.job.number, count, now)
-        begun = begin_job(job_plan, began)
-        self._emit(JobBegan(now, begun))
-        self._debug(describe_job(begun))
-        if begun.job.parallel:
-            await side_by_side(self._run_iteration(item, began, begun.start) for item in begun.iterations)
+        start = self._journal.start_of_job(job_plan.job.number, count, now)
+        started = begin_job(job_plan, start)
+        self._emit(JobBegan(now, started))
+        self._debug(describe_job(started))
+        if started.job.parallel:
+            await in_parallel(self._run_iteration(item, start, started.start) for item in started.iterations)
         else:
-            await by_turns(partial(self._run_iteration, item, began, None) for item in begun.iterations)
+            await in_turn(partial(self._run_iteration, item, start, None) for item in started.iterations)
 
     async def _run_iteration(
-        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured = tell_nobody
+        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured = lambda: None
     ) -> None:
-        """Run an iteration in a task of its own, and keep what became of it."""
-        result = self._keep(await self._run_guarded(iteration, began, start, measured))
+        """Run an iteration in a task of its own, and keep its result."""
+        result = self._keep(await self._run_guarded(iteration, job_start, start, measured))
         self._emit(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
 
     async def _run_guarded(
-        self, iteration: Iteration, began: datetime, start: Optional[datetime], measured: Measured
+        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured
     ) -> IterationResult:
         if self._interruption is not None:
             return self._interrupted(IterationResult(iteration))
@@ -277,7 +276,7 @@ class Runner:
             if known is not None:
                 self._debug(f"{iteration.label}: done in an earlier try")
                 return known
-            await self._wait_out(iteration, began)
+            await self._wait_out(iteration, job_start)
             result = await self._submitter.submit(iteration, start, measured=measured)
             self._journal.note_result(result)
         except asyncio.CancelledError as cut:
@@ -292,14 +291,14 @@ class Runner:
             result = self._broken_down(broken.result, broken.__cause__ or broken)
             if broken.submitted:
                 self._cut_short[iteration.job, iteration.number] = result
-        except Exception as bug:  # noqa: BLE001 - one iteration never takes its siblings' results along
+        except Exception as bug:  # noqa: BLE001 - one iteration must not cost the results of others
             return self._broken_down(result, bug)
         finally:
             self._under_way.discard(task)
         return result
 
     def _keep(self, result: IterationResult) -> IterationResult:
-        """Keep a result, or what there is to say where it cannot be written; give what was kept."""
+        """Keep a result, or a failure if it cannot be written, and return what was kept."""
         try:
             self._results.keep(result, succeeded=iteration_succeeded(result))
         except RecursionError:
@@ -312,14 +311,14 @@ class Runner:
         return result
 
     def _broken_down(self, result: IterationResult, bug: BaseException) -> IterationResult:
-        """Say of an iteration that a bug came in its way; what had been obtained stays."""
+        """Record a bug, and add a failure to what was obtained of an iteration."""
         self._bugs.append(bug)
         message = f"this is a bug in pscheduler-batch: {type(bug).__name__}: {bug}"
         return replace(result, failure=Failure(message, "running the iteration", ""))
 
-    async def _wait_out(self, iteration: Iteration, began: datetime) -> None:
+    async def _wait_out(self, iteration: Iteration, job_start: datetime) -> None:
         now = self._clock.now()
-        delay = iteration.delay - (now - began)
+        delay = iteration.delay - (now - job_start)
         if delay > timedelta(0):
             self._emit(IterationMoved(now, iteration, WAITING, start=now + delay))
             await self._clock.sleep(delay.total_seconds())
@@ -334,7 +333,7 @@ class Runner:
             return
         left = [result for result in self._cut_short.values() if not _is_measured(result)]
         canceling = asyncio.ensure_future(self._submitter.cancel(left))
-        # Not by wait_for: whatever becomes of the rest, the output is not held up.
+        # Not wait_for: the output does not wait for requests that do not end.
         await asyncio.wait([canceling], timeout=CANCEL_SECONDS)
         if not canceling.done():
             canceling.cancel()
@@ -344,7 +343,7 @@ class Runner:
             self._bugs.append(bug)
 
     def _keep_fates(self) -> None:
-        """Say of the iterations that were cut short what became of their tasks."""
+        """Add to the failures of interrupted iterations what happened to their tasks."""
         for result in self._cut_short.values():
             if _is_measured(result):
                 continue
@@ -356,5 +355,5 @@ class Runner:
 
 
 def _is_measured(result: IterationResult) -> bool:
-    """Say whether the task of an iteration has come to its end, so that there is nothing left to cancel."""
+    """Return whether the task of an iteration is completed, so that there is nothing to cancel."""
     return bool(result.runs) and all(is_final(run.run) for run in result.runs)

@@ -1,4 +1,4 @@
-"""Signals that end a batch before its time."""
+"""Signals that interrupt a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
-# SIGHUP is what a batch gets whose terminal or connection goes away.
+# SIGHUP comes when the terminal or the connection is closed.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Handlers = Dict[signal.Signals, Any]
@@ -21,7 +21,7 @@ class SignalWatch:
     Turns the first signal into an interruption; the second one ends the process at once.
 
     Attributes:
-        caught: The signal that came; None where none did.
+        caught: The signal that came, if any.
     """
 
     def __init__(self) -> None:
@@ -29,16 +29,16 @@ class SignalWatch:
 
     @property
     def exit_status(self) -> int:
-        """The exit status for the signal that came: 130 for SIGINT, 143 for the others (ADR 17)."""
+        """The exit status after the signal: 130 for SIGINT, 143 for the others (ADR 17)."""
         return 128 + (signal.SIGINT if self.caught == signal.SIGINT else signal.SIGTERM)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
         """
-        Keep the first signal from ending the process, for as long as there is something to save.
+        Keep the first signal from ending the process while there is something to save.
 
-        Signals that are ignored, such as SIGHUP under nohup, stay so. Does nothing but in the main thread, as signals
-        come nowhere else.
+        Signals that are ignored, such as SIGHUP under nohup, stay ignored. Does nothing except in the main thread, the
+        only one that signals reach.
         """
         before = _handlers()
 
@@ -56,10 +56,10 @@ class SignalWatch:
     @contextmanager
     def watching(self, interrupt: Callable[[str], None]) -> Iterator[None]:
         """
-        Turn the first signal into an interruption, on the running event loop; where and which as in :meth:`holding`.
+        Turn the first signal into an interruption on the running event loop; the restrictions of :meth:`holding` hold.
 
         Args:
-            interrupt: Is given the reason, such as "interrupted by SIGINT"; at once where a signal came before.
+            interrupt: Is given the reason, such as "interrupted by SIGINT"; at once if a signal came before.
         """
         if self.caught is not None:
             interrupt(self._reason)
@@ -69,7 +69,7 @@ class SignalWatch:
         before = _handlers()
 
         def come(number: int, _frame: Optional[FrameType]) -> None:
-            # The second one ends the process even where the loop is stuck, such as in writing to a terminal that waits.
+            # The second one ends the process even if the loop is stuck, for example in writing to a stopped terminal.
             self._note(number, before)
             loop.call_soon_threadsafe(interrupt, self._reason)
 
@@ -77,7 +77,7 @@ class SignalWatch:
             for number in before:
                 signal.signal(number, come)
             if self.caught is not None:
-                # It came while this was being prepared, to whoever watched before.
+                # It came during this preparation, to the previous handler.
                 self._note(self.caught, before)
                 interrupt(self._reason)
             try:
@@ -91,20 +91,20 @@ class SignalWatch:
         return f"interrupted by {'nothing' if self.caught is None else self.caught.name}"
 
     def _note(self, number: int, watched: Iterable[signal.Signals]) -> None:
-        """Note the first signal, and let the second one end the process."""
+        """Record the first signal, and let the second one end the process."""
         self.caught = signal.Signals(number)
         for other in watched:
-            # Not left to the system yet: one that has come already would be dropped by Python, with a traceback.
+            # Not SIG_DFL: Python would drop a signal that is already pending, with a traceback.
             signal.signal(other, _die_of)
 
 
 @contextmanager
 def _waking(loop: asyncio.AbstractEventLoop, watched: Handlers) -> Iterator[None]:
     """
-    Let a signal wake a loop that waits, so that Python gets to run what is to be done about it.
+    Let a signal wake a waiting loop, so that Python runs the signal's handler.
 
-    The loop's own way of watching for signals gives them back to the system for a moment when it ends, and one that
-    comes just then would take the results along.
+    The loop's own signal handling restores the defaults for a moment when it ends, and a signal at that moment would
+    end the process without its results.
     """
     if not watched:
         yield
@@ -128,7 +128,7 @@ def _die_of(number: int, _frame: Optional[FrameType]) -> None:
 
 
 def _handlers() -> Handlers:
-    """Give those signals that can be watched for, with what happens to them now."""
+    """Return the signals that can be watched for, with their present handlers."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in ENDING}
@@ -137,6 +137,6 @@ def _handlers() -> Handlers:
 
 def _restore(handlers: Handlers) -> None:
     for number, handler in handlers.items():
-        # None is what somebody's C code has put there; Python cannot put it back.
+        # None is a handler installed by C code, which Python cannot restore.
         if handler is not None:
             signal.signal(number, handler)

@@ -1,8 +1,8 @@
 """
 One iteration from its task to its results.
 
-Follows the API step by step: lead, POST, first run, the run until it is done, its results. What goes wrong on the way
-is a :class:`~pscheduler_batch.model.Failure` beside everything obtained before.
+The steps of the API: find the lead, POST the task, find the first run, wait for it, fetch its results. An error on the
+way is a :class:`~pscheduler_batch.model.Failure` beside everything obtained before.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from pscheduler_batch.scheduler.tasks import marked_task
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 
-# What may become of the task of an iteration that was cut short.
+# What happened to the task of an interrupted iteration.
 CANCELED = "its task was canceled"
 NEVER_POSTED = "its task was never posted"
-MAY_GO_ON = "its task may go on on its server"
+MAY_GO_ON = "its task may still run on its server"
 
 
 class BrokenDownError(Exception):
     """
-    A bug came in the way of an iteration; which, is the cause of the error.
+    An iteration that was ended by a bug, which is the cause of this error.
 
     Attributes:
-        result: What had been obtained of it.
+        result: What had been obtained.
         submitted: Whether its task may be on a server.
     """
 
@@ -52,7 +52,7 @@ class BrokenDownError(Exception):
 
 
 def new_mark() -> str:
-    """Make a mark that no other task has."""
+    """Return a unique mark for a task."""
     return str(uuid.uuid4())
 
 
@@ -61,7 +61,7 @@ class CutShortError(asyncio.CancelledError):
     An iteration that was canceled before it was done.
 
     Attributes:
-        result: What had been obtained of it.
+        result: What had been obtained.
         submitted: Whether its task may be on a server.
     """
 
@@ -73,7 +73,7 @@ class CutShortError(asyncio.CancelledError):
 
 @dataclass
 class _Progress:
-    """What has been obtained so far of one iteration, and who watches it."""
+    """What has been obtained of one iteration so far."""
 
     result: IterationResult
     asker: SchedulerClient
@@ -85,20 +85,20 @@ class _Progress:
         self.result = replace(self.result, **obtained)  # type: ignore[arg-type]
 
     def posted(self, task_href: str, start: Optional[datetime]) -> Posted:
-        """Say what was posted; a task that was late for its start begins some time after the POST, like any other."""
+        """Describe the posted task; one that missed its start is scheduled after the POST, like any other."""
         start = start if self.result.late is None else None
         return Posted(task_href, self.result.iteration.task, self.posted_at, start)
 
     def move(
         self, state: str, host: Optional[str], *, start: Optional[datetime] = None, end: Optional[datetime] = None
     ) -> None:
-        """Tell of a state without a run."""
+        """Report a state without a run."""
         self.session.emit(
             IterationMoved(self.session.clock.now(), self.result.iteration, state, host, start=start, end=end)
         )
 
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
-        """Tell of a run and its state, or what is done with it; its times are by the server's clock."""
+        """Report the state of a run, or another state; its times are by the server's clock."""
         offset = self.asker.offset(run.href)
         start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
         at, host = self.session.clock.now(), host_of(run.href)
@@ -146,20 +146,20 @@ class Submitter:
         self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Callable[[], None] = lambda: None
     ) -> IterationResult:
         """
-        Run one iteration, or what is left of it from an earlier try.
+        Run one iteration, or the rest of it after an earlier try.
 
         Args:
-            iteration: What to run.
-            start: The synchronized start of its job, where there is one.
-            measured: Is called when its run is over and only what it measured is still to be fetched. Of several
-                results, some runs may not be over by then, and it is not called.
+            iteration: The iteration.
+            start: The synchronized start of its job, if there is one.
+            measured: Is called when its run is over and only its results are still to be fetched; not if there are
+                several results, as some of the runs may not be over by then.
 
         Returns:
-            What became of it; what goes wrong with servers is in there and never raised.
+            Everything obtained, including the failure where a server failed.
 
         Raises:
-            CutShortError: It was canceled; what had been obtained is in the error.
-            BrokenDownError: There is a bug; what had been obtained is in the error.
+            CutShortError: It was canceled; the error has what had been obtained.
+            BrokenDownError: There is a bug; the error has what had been obtained.
         """
         progress = _Progress(IterationResult(iteration), self._asker, self._session)
         try:
@@ -178,38 +178,38 @@ class Submitter:
     async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:
         iteration = progress.result.iteration
         label = iteration.label
-        past = self._journal.past_of(iteration)
-        if past.task is None:
+        history = self._journal.history_of(iteration)
+        if history.task is None:
             task_href = await self._post(start, progress)
         else:
-            # What an earlier try submitted is what counts, whatever the scripts would make of it today.
-            progress.keep(iteration=replace(iteration, task=past.task), late=past.late)
+            # The task that an earlier try submitted counts, whatever the scripts make of it now.
+            progress.keep(iteration=replace(iteration, task=history.task), late=history.late)
             progress.submitted = True
-            task_href = past.task_href or await self._post_again(past, start, progress)
-            # It may be there, so an interruption has something to cancel from here on.
+            task_href = history.task_href or await self._post_again(history, start, progress)
+            # It may exist, so an interruption has something to cancel from here on.
             progress.keep(task_href=task_href)
-            if past.canceling and not await self._is_kept(task_href):
-                # It was canceled because the batch was interrupted, and is to be run now.
+            if history.canceling and not await self._is_kept(task_href):
+                # It was canceled because the batch was interrupted, so it is run now.
                 self._journal.note_canceled(iteration)
                 progress.submitted = False
                 progress.keep(iteration=iteration, late=None, task_href=None)
                 task_href = await self._post(start, progress)
-                past = IterationHistory()
+                history = IterationHistory()
         progress.keep(task_href=task_href)
         posted = progress.posted(task_href, start)
         progress.move(POSTED, host_of(task_href), start=start, end=self._first_runs.foreseen_end(posted))
-        run = await self._first_runs.find(posted, past.run_href)
+        run = await self._first_runs.find(posted, history.run_href)
         self._first_runs.learn(posted, run)
         self._journal.note_run(progress.result.iteration, run.href)
         progress.keep(runs=(RunResult(run, {}),))
         self._debug(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}, {run.state}")
         progress.move_with(run)
 
-        def seen(now_as: Run) -> None:
+        def report_state(now_as: Run) -> None:
             progress.keep(runs=(RunResult(now_as, {}),))
             self._debug(f"{label}: {now_as.state}")
 
-        run = await self._fetcher.wait(run, seen, progress.move_with)
+        run = await self._fetcher.wait(run, report_state, progress.move_with)
         self._first_runs.learn(posted, run)
         progress.move_with(run, FETCHING)
         if run.result_merged is not None:
@@ -219,7 +219,7 @@ class Submitter:
         self._debug(f"{label}: done")
 
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:
-        """Post a task that was never posted; what could be posted is on record before it is."""
+        """Post a task for the first time; the journal has it before."""
         iteration = progress.result.iteration
         progress.move(ASKING, self._asker.hosts.assist)
         lead = await self._leads.find_lead(iteration.task)
@@ -240,7 +240,7 @@ class Submitter:
         return task_href
 
     def _note_posted(self, task_href: str, at: datetime, start: Optional[datetime], progress: _Progress) -> None:
-        """Note where a task is that was posted at some time, and whether that was too late (ADR 10)."""
+        """Record where a task is, and whether it was posted too late (ADR 10)."""
         iteration = progress.result.iteration
         progress.posted_at = at
         if start is not None and at > start:
@@ -249,26 +249,26 @@ class Submitter:
             self._debug(f"{iteration.label}: posted {seconds:.1f} s after its synchronized start")
         self._journal.note_posted(iteration, task_href, progress.result.late)
 
-    async def _post_again(self, past: IterationHistory, start: Optional[datetime], progress: _Progress) -> str:
-        """Find the task of a POST that an earlier try did not live to see answered, or else post it."""
+    async def _post_again(self, history: IterationHistory, start: Optional[datetime], progress: _Progress) -> str:
+        """Find the task of a POST whose answer an earlier try did not get, or else post it."""
         iteration = progress.result.iteration
-        if past.mark is None or past.lead is None:
+        if history.mark is None or history.lead is None:
             reason = (
-                "an earlier try ended while it was posting this task, and without a mark it cannot be found out "
-                "whether it arrived; it is not posted again"
+                "an earlier try ended while it was posting this task, and without a mark there is no way to find out "
+                "whether the task arrived; it is not posted again"
             )
-            raise UnscheduledError(reason, doing="posting the task", url=past.lead or "the lead")
-        self._debug(f"{iteration.label}: looking on {past.lead} for the task with the mark {past.mark}")
-        progress.move(POSTING, past.lead)
-        # It was noted before it had its turn, and may have been sent until that try ended, which may be just now.
+            raise UnscheduledError(reason, doing="posting the task", url=history.lead or "the lead")
+        self._debug(f"{iteration.label}: looking on {history.lead} for the task with the mark {history.mark}")
+        progress.move(POSTING, history.lead)
+        # It was recorded before its turn, and may have been sent until that try ended, perhaps just now.
         now = self._session.clock.now()
-        task_href = await self._poster.post(past.lead, iteration, past.mark, lost_at=now)
-        at = past.posting_at if task_href in self._poster.found else None
+        task_href = await self._poster.post(history.lead, iteration, history.mark, lost_at=now)
+        at = history.posting_at if task_href in self._poster.found else None
         self._note_posted(task_href, at or self._session.clock.now(), start, progress)
         return task_href
 
     async def _is_kept(self, task_href: str) -> bool:
-        """Say whether a task that was about to be canceled is still there and enabled."""
+        """Return whether a task that was about to be canceled still exists and is enabled."""
         try:
             await self._first_runs.demand_task(task_href)
         except UnscheduledError:
@@ -277,9 +277,7 @@ class Submitter:
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
         """
-        Cancel the tasks of iterations that were cut short, all at once; the caller limits the time.
-
-        Whatever could not be canceled is told.
+        Cancel the tasks of interrupted iterations, in parallel; the caller limits the time.
 
         Args:
             cut_short: What had been obtained of them.
@@ -313,11 +311,11 @@ class Submitter:
         self._fates[iteration.job, iteration.number] = fate
 
     def fate_of(self, iteration: Iteration) -> str:
-        """Say what became of the task of an iteration that was cut short."""
+        """Return what happened to the task of an interrupted iteration."""
         return self._fates.get((iteration.job, iteration.number), MAY_GO_ON)
 
     async def aclose(self) -> None:
-        """End what is under way that nobody waits for any more."""
+        """Cancel the requests that nothing waits for any more."""
         await self._leads.aclose()
         answers = [posting.answer for posting in self._poster.abandoned]
         for answer in answers:
@@ -326,7 +324,7 @@ class Submitter:
 
 
 def _by_our_clock(time: Optional[datetime], offset: timedelta) -> Optional[datetime]:
-    """Give a time of a server's as our clock shows it; None where there is none, or the calendar does not have it."""
+    """Convert a time from a server's clock to ours; None without one, or if it is out of range."""
     try:
         return None if time is None else time - offset
     except OverflowError:

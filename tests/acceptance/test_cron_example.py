@@ -173,7 +173,7 @@ def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, folder):
     done = cron(str(GOOD), str(folder))
 
     assert done.returncode == 1
-    assert "is no journal" in done.stderr
+    assert "is not a journal" in done.stderr
     assert journal.exists()
     assert outputs_in(folder) == []
 

@@ -217,7 +217,7 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
 
     assert fates == {
         "its task was canceled": 3,
-        "its task may go on on its server": 8,
+        "its task may still run on its server": 8,
         "its task was never posted": 9,
     }
     assert (left(server), len(server.state.tasks)) == (0, 3)
@@ -262,7 +262,7 @@ def test_a_server_that_hangs_holds_nobody_up(server, there):
 
     assert ended.status == 130
     assert ended.results[1][0]["error"] == (
-        "interrupted by SIGINT before it was done; its task may go on on its server"
+        "interrupted by SIGINT before it was done; its task may still run on its server"
     )
     assert running.seconds < 7
 
@@ -274,7 +274,7 @@ def test_tasks_may_be_left_running(server, there):
         running.signal(signal.SIGINT)
         ended = running.end()
 
-    assert ended.results[0][0]["error"].endswith("; its task may go on on its server")
+    assert ended.results[0][0]["error"].endswith("; its task may still run on its server")
     assert left(server) == 1
     assert "DELETE" not in [method for method, _ in server.state.requests]
 

@@ -15,12 +15,13 @@ POST_SECONDS = 0.3
 SLOW = {"jobs": [job("slow", parallel=True, iterations=COUNT, setup_time="PT0.1S")]}
 
 FORESEEN = re.compile(
-    r'job "slow": not all its tasks will be in by their start at \S+: [0-9]+ of 40 are still to be submitted to '
-    r"127\.0\.0\.1:[0-9]+, which takes [0-9.]+ s for each, 8 at a time; the last one will be in about [0-9]+ s late"
+    r'job "slow": not all tasks will be accepted before the synchronized start at \S+: [0-9]+ of 40 are still to '
+    r"be submitted to 127\.0\.0\.1:[0-9]+, which takes [0-9.]+ s per task, 8 at a time; "
+    r"the last one will be about [0-9]+ s late"
 )
 STATED = re.compile(
-    r'At /jobs/0/setup-time: ([0-9]+) of the 40 tasks of "slow" were in only after their start at \S+, '
-    r'[0-9.]+ to ([0-9.]+) s late, slow/[0-9]+ the latest; "PT[0-9MS]+" would have done'
+    r'At /jobs/0/setup-time: ([0-9]+) of 40 tasks of "slow" were accepted after their start at \S+, '
+    r'[0-9.]+ to ([0-9.]+) s late, slow/[0-9]+ last; "PT[0-9MS]+" would have been enough'
 )
 
 

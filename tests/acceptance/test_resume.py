@@ -258,7 +258,7 @@ class TestCommand:
 
         for other in others:
             assert (other.status, other.stdout) == (1, "")
-            assert "is the journal of another batch, or of other options" in other.stderr
+            assert "is the journal of another batch or of other options" in other.stderr
             assert other.stderr.count("sha256:") == 2
 
     def test_a_journal_with_something_in_it_is_refused(self, write):

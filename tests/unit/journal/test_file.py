@@ -13,6 +13,7 @@ import pytest
 
 from pscheduler_batch.journal.interface import IterationHistory, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
+from pscheduler_batch.journal.lock import LockError
 from pscheduler_batch.model import IterationResult, RunResult
 from pscheduler_batch.scheduler.api import run_of
 from tests.support.journals import HREF, LATER, LEAD, NOON, begin, contents, failed, iteration, resume, write_history
@@ -29,7 +30,7 @@ def test_a_journal_is_not_begun_in_a_file_with_something_in_it(path):
     """The message says what to do, and the file stays as it is."""
     write_history(path)
     before = contents(path)
-    with pytest.raises(JournalError, match="is not empty; go on with it by --resume"):
+    with pytest.raises(JournalError, match="is not empty; resume it with --resume"):
         begin(path)
 
     assert contents(path) == before
@@ -48,7 +49,7 @@ def test_a_journal_may_be_begun_in_an_empty_file(path):
 def test_a_journal_that_cannot_be_opened_is_an_error(tmp_path, opening, name):
     """A folder, a folder that is not there, no name at all."""
 
-    with pytest.raises(JournalError, match="cannot open the journal"):
+    with pytest.raises(LockError, match="cannot open the journal"):
         opening(str(tmp_path / name) if name else "")
 
 
@@ -57,13 +58,13 @@ def test_a_device_is_no_place_for_a_journal(opening, path):
     """What is written there cannot be read again."""
     os.mkfifo(path)
     for place in (path, "/dev/null"):
-        with pytest.raises(JournalError, match="it is no ordinary file"):
+        with pytest.raises(LockError, match="it is not a regular file"):
             opening(place)
 
 
 def test_a_missing_journal_cannot_be_resumed(path):
     """Nor is it made."""
-    with pytest.raises(JournalError, match="No such file"):
+    with pytest.raises(LockError, match="No such file"):
         resume(path)
 
     assert not os.path.exists(path)
@@ -73,7 +74,7 @@ def test_a_missing_journal_cannot_be_resumed(path):
 def test_two_never_use_one_journal_at_a_time(path, opening):
     """The second one is refused, until the first one is done."""
     first = begin(path)
-    with pytest.raises(JournalError, match="in use by another process"):
+    with pytest.raises(LockError, match="in use by another process"):
         opening(path)
     first.close()
 
@@ -129,8 +130,8 @@ def test_what_was_done_goes_on_without_a_note(path):
     resumed = resume(path)
 
     assert journal.error is not None
-    assert resumed.past_of(iteration()).task_href is None
-    assert resumed.past_of(iteration(1)).mark == "m1"
+    assert resumed.history_of(iteration()).task_href is None
+    assert resumed.history_of(iteration(1)).mark == "m1"
 
 
 def test_a_batch_whose_journal_has_gaps_is_not_noted_as_ended(path):
@@ -162,7 +163,7 @@ def test_nothing_is_written_behind_half_a_line(path, monkeypatch):
         journal.note_posting(iteration(), LEAD, "m")
     half = contents(path)
     monkeypatch.undo()
-    with pytest.raises(JournalError, match="could not be taken back"):
+    with pytest.raises(JournalError, match="could not be removed"):
         journal.note_posting(iteration(1), LEAD, "m1")
 
     assert half.startswith(before)
@@ -216,5 +217,5 @@ def test_a_batch_without_a_journal_knows_nothing():
     record.note_result(failed(iteration()))
 
     assert record.start_of_batch(LATER) == record.start_of_job(0, 1, LATER) == record.end_of_batch(LATER) == LATER
-    assert record.past_of(iteration()) == IterationHistory()
+    assert record.history_of(iteration()) == IterationHistory()
     assert (record.result_of(iteration()), record.goes_on_after(0), record.error) == (None, None, None)

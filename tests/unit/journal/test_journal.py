@@ -31,23 +31,23 @@ from tests.support.journals import (
 
 def known(journal):
     """Say all that a resumed journal knows."""
-    pasts = [journal.past_of(iteration(number)) for number in range(3)]
+    histories = [journal.history_of(iteration(number)) for number in range(3)]
     results = [journal.result_of(iteration(number)) for number in range(3)]
-    return pasts, results, [journal.goes_on_after(number) for number in range(2)]
+    return histories, results, [journal.goes_on_after(number) for number in range(2)]
 
 
 def test_what_was_noted_is_known_after_a_resume(path):
     """With its secrets, and what was canceled is as if it had never been."""
     write_history(path)
     journal = resume(path)
-    pasts, results, goes_on = known(journal)
+    histories, results, goes_on = known(journal)
     posted = IterationHistory(iteration(0).task, LEAD, "m0", NOON, HREF, f"{HREF}/runs/1", timedelta(seconds=1.5))
 
-    assert replace(pasts[0], result=None, check=None) == posted
+    assert replace(histories[0], result=None, check=None) == posted
     assert results == [failed(iteration(0), "used swordfish0"), None, None]
     assert replace(results[0], late=None) == results[0]
-    assert pasts[1] == IterationHistory()
-    assert (pasts[2].task, pasts[2].task_href, pasts[2].canceling) == (iteration(2).task, None, True)
+    assert histories[1] == IterationHistory()
+    assert (histories[2].task, histories[2].task_href, histories[2].canceling) == (iteration(2).task, None, True)
     assert journal.start_of_batch(LATER) == NOON
     assert journal.start_of_job(1, 1, LATER) == NOON + timedelta(seconds=5)
     assert goes_on == [True, False]
@@ -63,7 +63,7 @@ def test_no_secret_is_in_a_journal(path):
 
 
 def test_a_journal_cut_at_any_byte_is_what_it_was_before_the_torn_line(path, monkeypatch):
-    """Never an error, never another past; and what is noted then is read by whoever comes next."""
+    """Never an error, never another history; and what is noted then is read by whoever comes next."""
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     write_history(path)
     whole = contents(path)
@@ -74,14 +74,14 @@ def test_a_journal_cut_at_any_byte_is_what_it_was_before_the_torn_line(path, mon
             stream.write(whole[:cut])
         journal = resume(path)
         complete = max((end for end in ends if end <= cut), default=0)
-        found = expected.setdefault(complete, copy.deepcopy(journal._past))
+        found = expected.setdefault(complete, copy.deepcopy(journal._history))
 
-        assert journal._past == found, cut
+        assert journal._history == found, cut
         journal.start_of_job(7, 3, NOON)
         journal.close()
         assert contents(path).startswith(whole[:complete])
         again = resume(path)
-        assert again._past == replace(
+        assert again._history == replace(
             found, job_starts={**found.job_starts, 7: NOON}, job_iterations={**found.job_iterations, 7: 3}
         )
         assert cut not in ends or len(known(again)) == 3
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(path, content):
     """Such as the batch itself, named by mistake."""
     with open(path, "wb") as stream:
         stream.write(content)
-    with pytest.raises(JournalError, match="no journal"):
+    with pytest.raises(JournalError, match=r"not (a|the) journal"):
         resume(path)
 
     assert contents(path) == content
@@ -168,7 +168,7 @@ def test_a_damaged_result_is_an_error_and_no_bug(path, record):
     journal._note("result", job=0, iteration=0, result=record, check=None)
     journal.close()
 
-    with pytest.raises(JournalError, match="damaged: what it has of a/0"):
+    with pytest.raises(JournalError, match="damaged: its entries for a/0"):
         resume(path).result_of(iteration())
 
 
@@ -194,7 +194,7 @@ def test_a_journal_of_another_version_is_refused(path):
     with open(path, "wb") as stream:
         stream.write(changed)
 
-    with pytest.raises(JournalError, match="version 2; this program knows 1"):
+    with pytest.raises(JournalError, match="version 2; this program reads version 1"):
         resume(path)
 
 
@@ -219,8 +219,8 @@ def test_other_secrets_than_before_are_an_error(path):
     write_history(path)
     other = replace(iteration(), task={**iteration().task, "_key": "other"})
 
-    with pytest.raises(JournalError, match="the secrets of a/0 are not what they were"):
-        resume(path).past_of(other)
+    with pytest.raises(JournalError, match="the secrets of a/0 have changed"):
+        resume(path).history_of(other)
 
 
 def test_a_job_that_has_become_another_is_refused(tmp_path):
@@ -231,7 +231,7 @@ def test_a_job_that_has_become_another_is_refused(tmp_path):
     journal.close()
     journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
 
-    with pytest.raises(JournalError, match=r"job 0 had 3 iterations .* make 4 of it now"):
+    with pytest.raises(JournalError, match=r"job 0 had 3 iterations .* now make 4; it cannot be resumed"):
         journal.start_of_job(0, 4, LATER)
     journal.close()
 
@@ -247,12 +247,12 @@ def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
     journal.close()
     journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
 
-    assert journal.past_of(iteration).run_href == "https://ps.example.net/t/runs/1"
+    assert journal.history_of(iteration).run_href == "https://ps.example.net/t/runs/1"
     journal.close()
 
 
 def test_results_are_read_when_they_are_wanted(path):
-    """All of them together may be too large to be in memory, so a past has only their places."""
+    """All of them together may be too large to be in memory, so a history has only their places."""
     journal = begin(path)
     for number in range(20):
         journal.note_posting(iteration(number), LEAD, f"m{number}")
@@ -261,7 +261,7 @@ def test_results_are_read_when_they_are_wanted(path):
     journal = resume(path)
     found = [journal.result_of(iteration(number)).failure.message[100_000:] for number in (3, 19, 3, 0)]
 
-    assert len(pickle.dumps(journal._past)) < 5000
+    assert len(pickle.dumps(journal._history)) < 5000
     assert found == ["3", "19", "3", "0"]
 
 
@@ -275,7 +275,7 @@ def test_what_is_noted_comes_behind_what_was_read_again(path):
     journal.close()
 
     assert contents(path).startswith(whole)
-    assert resume(path).past_of(iteration(5)).mark == "m5"
+    assert resume(path).history_of(iteration(5)).mark == "m5"
 
 
 def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(path):
@@ -284,5 +284,5 @@ def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(pat
     journal = resume(path)
     os.truncate(path, 300)
 
-    with pytest.raises(JournalError, match="damaged: what it has of a/0"):
+    with pytest.raises(JournalError, match="damaged: its entries for a/0"):
         journal.result_of(iteration(0))

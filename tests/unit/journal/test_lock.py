@@ -190,7 +190,7 @@ def test_a_device_is_no_lock_file(path, make):
     """Nor does anybody wait for one."""
     make(path)
 
-    with pytest.raises(LockError, match="as the lock file: it is no ordinary file"), Lock(path):
+    with pytest.raises(LockError, match="as the lock file: it is not a regular file"), Lock(path):
         pytest.fail("there is nothing to lock")
 
 

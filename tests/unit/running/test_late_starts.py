@@ -131,8 +131,8 @@ def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
 
     assert at == 6.2
     assert words == (
-        f'job "a": not all its tasks will be in by their start at {START}: 49 of 50 are still to be submitted to '
-        "ps.example.net, which takes 6.2 s for each, 8 at a time; the last one will be in about 28 s late"
+        f'job "a": not all tasks will be accepted before the synchronized start at {START}: 49 of 50 are still to '
+        "be submitted to ps.example.net, which takes 6.2 s per task, 8 at a time; the last one will be about 28 s late"
     )
 
 
@@ -142,8 +142,8 @@ def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
 
     assert at == ENDS
     assert words == (
-        f'At /jobs/0/setup-time: 34 of the 50 tasks of "a" were in only after their start at {START}, 3.6 to 28.4 s '
-        'late, a/49 the latest; "PT1M" would have done'
+        f'At /jobs/0/setup-time: 34 of 50 tasks of "a" were accepted after their start at {START}, 3.6 to 28.4 s '
+        'late, a/49 last; "PT1M" would have been enough'
     )
 
 
@@ -160,7 +160,8 @@ def test_a_single_late_task_is_named():
     said = said_of(*Servers(5, lambda number: 17.5 if number == 3 else 1.0).events())
 
     assert said[-1][1] == (
-        f'At /jobs/0/setup-time: the task of a/3 was in only 2.5 s after its start at {START}; "PT35S" would have done'
+        f"At /jobs/0/setup-time: the task of a/3 was accepted 2.5 s after its start at {START}; "
+        '"PT35S" would have been enough'
     )
 
 
@@ -201,7 +202,7 @@ def test_tasks_that_were_refused_do_not_make_a_server_quick():
     servers = Servers(50, lambda number: 0.01 if number < 20 else 6.2, refused=tuple(range(20)))
     ((_, words),) = early(said_of(*servers.events()))
 
-    assert "29 of 50 are still to be submitted to ps.example.net, which takes 6.2 s for each" in words
+    assert "29 of 50 are still to be submitted to ps.example.net, which takes 6.2 s per task" in words
 
 
 def test_only_the_host_that_is_slow_is_named():
@@ -213,7 +214,7 @@ def test_only_the_host_that_is_slow_is_named():
     )
     ((at, words),) = early(said_of(*servers.events()))
 
-    assert "9 of 10 are still to be submitted to slow.example.net, which takes 12.0 s for each" in words
+    assert "9 of 10 are still to be submitted to slow.example.net, which takes 12.0 s per task" in words
     assert (at, servers.latest) == (12.0, 9.0)
 
 
@@ -273,8 +274,8 @@ def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
     ((_, words),) = said_of(*ended)
 
     assert words == (
-        'At /jobs/0: 20 of the 20 tasks of "a" were in only after their start at 2026-03-01T12:02:00+00:00, 480.0 s '
-        "late, a/9 the latest; the job was begun in an earlier try"
+        'At /jobs/0: 20 of 20 tasks of "a" were accepted after their start at 2026-03-01T12:02:00+00:00, 480.0 s '
+        "late, a/9 last; the job was started by an earlier try"
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from pscheduler_batch.errors import SchedulerError
-from pscheduler_batch.journal.result_records import record_result, restore_result
+from pscheduler_batch.journal.history import record_result, restore_result
 from pscheduler_batch.model import Failure, Iteration, IterationResult, RunResult
 from pscheduler_batch.output.document import render_result
 from pscheduler_batch.scheduler.api import run_of
