@@ -45,16 +45,16 @@ class CsvReport:
     CR and LF, and no cell holds a line end.
     """
 
-    def render(self, account: BatchReport) -> str:
+    def render(self, report: BatchReport) -> str:
         """Write the lines, the names of the columns first."""
         names = [*COLUMNS]
         # Dictionaries, as they keep the order in which columns are first met.
-        figures = dict.fromkeys(_figure_column(figure) for row in account.rows for figure in row.figures)
-        varied = dict.fromkeys(where for row in account.rows for where in row.varied)
+        figures = dict.fromkeys(_figure_column(figure) for row in report.rows for figure in row.figures)
+        varied = dict.fromkeys(where for row in report.rows for where in row.varied)
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\r\n")
         writer.writerow([*names, *figures, *(_cell(where) for where in varied)])
-        for row in account.rows:
+        for row in report.rows:
             found = {_figure_column(figure): _plain(figure.value) for figure in row.figures}
             given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
             writer.writerow([*_fixed_cells(row), *(found.get(name, "") for name in figures), *given])

@@ -69,28 +69,28 @@ class _Iteration:
 
 def report_of(document: JSONObject) -> BatchReport:
     """
-    Make the account of a batch of its output document.
+    Make the report of a batch of its output document.
 
     Args:
         document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
     """
     results = {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
-    return _account(document, results, lambda _: True)
+    return _report(document, results, lambda _: True)
 
 
 def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
     """
-    Make the account of a batch whose results are too large to be in memory together.
+    Make the report of a batch whose results are too large to be in memory together.
 
     Args:
         document: The output document, without results.
         texts: The results of each job as JSON, by its number; there is no more than one in memory at a time.
         whole: Those whose task, text, HTML and JSON are to be in the rows, by the numbers of job and iteration.
     """
-    return _account(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
+    return _report(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
 
 
-def _account(
+def _report(
     document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
 ) -> BatchReport:
     batch = _object(document.get("batch"))

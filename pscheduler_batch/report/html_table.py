@@ -1,4 +1,4 @@
-"""The table of a job's runs in a page: which columns it has, and what is in them."""
+"""The table of a job's runs in the HTML report: its columns and cells."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NOTHING = "\u2013"
 
 
 @dataclass(frozen=True)
-class Cell:
+class HtmlCell:
     """
-    What one column says of one run.
+    What a table shows of one run in one column.
 
     Attributes:
-        text: What is shown.
-        unit: What is shown after it, less prominently.
-        order: By what the column is sorted: a number where the column is numeric; empty comes last.
+        text: The text.
+        unit: What follows it, less prominent.
+        order: The key for sorting: a number where the column is numeric; empty keys come last.
     """
 
     text: str
@@ -33,53 +33,53 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class HtmlColumn:
     """
-    A column of the table.
+    A column of a table.
 
     Attributes:
         title: Its heading.
-        hint: More about it; may be empty.
-        numeric: Whether it is sorted as numbers, and set flush right.
-        cell: Gives what it says of a run.
+        hint: Its tooltip; may be empty.
+        numeric: Whether it is sorted as numbers and aligned right.
+        cell: Makes the cell of a run.
     """
 
     title: str
     hint: str
     numeric: bool
-    cell: Callable[[Row], Cell]
+    cell: Callable[[Row], HtmlCell]
 
 
-def columns_of(rows: Sequence[Row]) -> Tuple[Column, ...]:
+def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
     """
     Choose the columns for the runs of a job.
 
-    Hosts have columns only where they differ from run to run; see :func:`same_of` for the others. Without figures there
-    is a column with what is known of the result.
+    Hosts have columns only where they differ between runs; see :func:`same_of` for the others. Without figures there
+    is a column with the headline of the result.
     """
     chosen = [*_varied(rows), *_figures(rows)]
     if not any(row.figures for row in rows):
-        chosen.append(Column("Result", "", numeric=False, cell=lambda row: _words(row.headline)))
+        chosen.append(HtmlColumn("Result", "", numeric=False, cell=lambda row: _words(row.headline)))
     if same_of(rows, "lead") is None and not _is_varied(rows, "lead"):
-        chosen.append(Column("Lead", "The host that ran the task", numeric=False, cell=lambda row: _words(row.lead)))
+        chosen.append(HtmlColumn("Lead", "Host that ran the task", numeric=False, cell=lambda row: _words(row.lead)))
     if same_of(rows, "destination") is None and not _is_varied(rows, "destination"):
-        chosen.append(Column("Destination", "", numeric=False, cell=lambda row: _words(row.destination)))
-    chosen.append(Column("Start", "", numeric=True, cell=lambda row: _time(row.start)))
+        chosen.append(HtmlColumn("Destination", "", numeric=False, cell=lambda row: _words(row.destination)))
+    chosen.append(HtmlColumn("Start", "", numeric=True, cell=lambda row: _time(row.start)))
     if any(row.planned is not None for row in rows):
-        hint = "How long after its planned start the run began"
-        chosen.append(Column("After plan", hint, numeric=True, cell=_after_plan))
-    chosen.append(Column("Duration", "", numeric=True, cell=_duration))
+        hint = "How long after its planned start the run started"
+        chosen.append(HtmlColumn("After plan", hint, numeric=True, cell=_after_plan))
+    chosen.append(HtmlColumn("Duration", "", numeric=True, cell=_duration))
     return tuple(chosen)
 
 
 def same_of(rows: Sequence[Row], attribute: str) -> Optional[str]:
-    """Give what all runs of a job have in common, such as their lead; None where they differ."""
+    """Return what all runs of a job have in common, such as their lead; None where they differ."""
     values = {str(getattr(row, attribute)) for row in rows}
     return values.pop() if len(values) == 1 else None
 
 
 def _is_varied(rows: Sequence[Row], attribute: str) -> bool:
-    """Say whether a column of what the transform varied shows the same already."""
+    """Return whether a column of what the transform varied already shows the same."""
     return any(all(row.varied.get(where) == getattr(row, attribute) for row in rows) for where in _pointers(rows))
 
 
@@ -87,11 +87,11 @@ def _pointers(rows: Sequence[Row]) -> Sequence[str]:
     return list(dict.fromkeys(pointer for row in rows for pointer in row.varied))[:_MOST_VARIED]
 
 
-def _varied(rows: Sequence[Row]) -> Sequence[Column]:
+def _varied(rows: Sequence[Row]) -> Sequence[HtmlColumn]:
     pointers = _pointers(rows)
     names = [pointer.rsplit("/", 1)[-1] for pointer in pointers]
     return [
-        Column(
+        HtmlColumn(
             one_line(name if names.count(name) == 1 else pointer, 40),
             one_line(pointer, 200),
             _numeric(rows, pointer),
@@ -105,59 +105,59 @@ def _numeric(rows: Sequence[Row], pointer: str) -> bool:
     return all(is_number(row.varied[pointer]) for row in rows if pointer in row.varied)
 
 
-def _value(pointer: str) -> Callable[[Row], Cell]:
-    def cell(row: Row) -> Cell:
+def _value(pointer: str) -> Callable[[Row], HtmlCell]:
+    def cell(row: Row) -> HtmlCell:
         if pointer not in row.varied:
-            return Cell(_NOTHING)
+            return HtmlCell(_NOTHING)
         value = row.varied[pointer]
         text = one_line(value, 80) if isinstance(value, str) else show(value)
-        return Cell(text, order=text)
+        return HtmlCell(text, order=text)
 
     return cell
 
 
-def _figures(rows: Sequence[Row]) -> Sequence[Column]:
+def _figures(rows: Sequence[Row]) -> Sequence[HtmlColumn]:
     titles: Dict[str, str] = {}
     for row in rows:
         titles.update({figure.name: figure.title for figure in row.figures if figure.name not in titles})
-    return [Column(titles[name], "", numeric=True, cell=_figure(name)) for name in list(titles)[:_MOST_FIGURES]]
+    return [HtmlColumn(titles[name], "", numeric=True, cell=_figure(name)) for name in list(titles)[:_MOST_FIGURES]]
 
 
-def _figure(name: str) -> Callable[[Row], Cell]:
-    def cell(row: Row) -> Cell:
+def _figure(name: str) -> Callable[[Row], HtmlCell]:
+    def cell(row: Row) -> HtmlCell:
         figure = next((figure for figure in row.figures if figure.name == name), None)
         if figure is None:
-            return Cell(_NOTHING)
+            return HtmlCell(_NOTHING)
         if not is_number(figure.value):
-            return Cell(str(figure.value), figure.unit)
+            return HtmlCell(str(figure.value), figure.unit)
         number, space, unit = figure_words(figure).rpartition(" ")
-        return Cell(number, unit, str(figure.value)) if space else Cell(unit, order=str(figure.value))
+        return HtmlCell(number, unit, str(figure.value)) if space else HtmlCell(unit, order=str(figure.value))
 
     return cell
 
 
-def _words(text: str) -> Cell:
+def _words(text: str) -> HtmlCell:
     shown = one_line(text, 200)
-    return Cell(shown or _NOTHING, order=shown.lower())
+    return HtmlCell(shown or _NOTHING, order=shown.lower())
 
 
-def _time(when: Optional[datetime]) -> Cell:
-    return Cell(_NOTHING) if when is None else Cell(time_of_day(when), order=_seconds_since_epoch(when))
+def _time(when: Optional[datetime]) -> HtmlCell:
+    return HtmlCell(_NOTHING) if when is None else HtmlCell(time_of_day(when), order=_seconds_since_epoch(when))
 
 
 def _seconds_since_epoch(when: datetime) -> str:
     return str((when - datetime(1970, 1, 1, tzinfo=when.tzinfo)).total_seconds())
 
 
-def _after_plan(row: Row) -> Cell:
+def _after_plan(row: Row) -> HtmlCell:
     delay = delay_of(row)
     return (
-        Cell(_NOTHING)
+        HtmlCell(_NOTHING)
         if delay is None
-        else Cell(short_duration(delay.total_seconds()), order=str(delay.total_seconds()))
+        else HtmlCell(short_duration(delay.total_seconds()), order=str(delay.total_seconds()))
     )
 
 
-def _duration(row: Row) -> Cell:
+def _duration(row: Row) -> HtmlCell:
     length = row.duration
-    return Cell(_NOTHING) if length is None else Cell(duration_words(row), order=str(length.total_seconds()))
+    return HtmlCell(_NOTHING) if length is None else HtmlCell(duration_words(row), order=str(length.total_seconds()))

@@ -27,19 +27,19 @@ _NAME = "pscheduler-batch"
 class JunitReport:
     """A suite for every job that was run, one for each that was not, and one for the batch where it broke off."""
 
-    def render(self, account: BatchReport) -> str:
+    def render(self, report: BatchReport) -> str:
         """Write the document."""
         root = ET.Element("testsuites", name=_NAME)
-        for _, rows in groupby(account.rows, key=lambda row: row.job):
+        for _, rows in groupby(report.rows, key=lambda row: row.job):
             root.append(_suite_of_job(list(rows)))
-        for label in account.unrun:
+        for label in report.unrun:
             case = _case(label, label)
             _add(case, "skipped", message="the job was not run")
             root.append(_suite(label, [case], None))
-        if account.error is not None:
+        if report.error is not None:
             case = _case(_NAME, "carried through")
-            _add(case, "error", account.error, message=account.error, type="ended")
-            root.append(_suite(_NAME, [case], account.start))
+            _add(case, "error", report.error, message=report.error, type="ended")
+            root.append(_suite(_NAME, [case], report.start))
         for name in ("tests", "failures", "errors", "skipped"):
             root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
         root.set("time", _seconds(float(suite.get("time", 0)) for suite in root))

@@ -19,10 +19,10 @@ class FormatError(BatchError):
     """A format whose library is missing, or a file name whose ending does not stand for a format."""
 
 
-class Report(Protocol):
+class ReportWriter(Protocol):
     """What writes reports in one format."""
 
-    def render(self, account: BatchReport) -> str:
+    def render(self, report: BatchReport) -> str:
         """Write a whole report."""
         ...
 
@@ -65,13 +65,13 @@ def require_format(name: str) -> None:
         )
 
 
-def render_report(name: str, account: BatchReport) -> bytes:
+def render_report(name: str, report: BatchReport) -> bytes:
     """
     Write a report as it stands in a file.
 
     Args:
         name: One of :data:`FORMATS`.
-        account: The results of the batch.
+        report: The results of the batch.
 
     Returns:
         UTF-8, with a question mark for each unpaired surrogate.
@@ -81,5 +81,5 @@ def render_report(name: str, account: BatchReport) -> bytes:
     """
     require_format(name)
     module, class_name = FORMATS[name].path.split(":")
-    report: Report = getattr(import_module(module), class_name)()
-    return report.render(account).encode("utf-8", "replace")
+    writer: ReportWriter = getattr(import_module(module), class_name)()
+    return writer.render(report).encode("utf-8", "replace")

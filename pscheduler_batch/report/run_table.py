@@ -65,18 +65,18 @@ def failure_lines(failed: Sequence[Row]) -> List[Text]:
     return lines
 
 
-def totals_line(account: BatchReport) -> str:
+def totals_line(report: BatchReport) -> str:
     """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
-    count, failed = len(account.rows), len(account.failed)
+    count, failed = len(report.rows), len(report.failed)
     said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
     parts = [said if count else "no runs"]
-    if account.start is not None and account.end is not None and account.end >= account.start:
-        parts.append(short_duration(round((account.end - account.start).total_seconds(), 1)))
-    if account.unrun:
-        names = ", ".join(one_line(label, WIDEST) for label in account.unrun[:NAMED])
-        more = f" and {len(account.unrun) - NAMED:,} more" if len(account.unrun) > NAMED else ""
+    if report.start is not None and report.end is not None and report.end >= report.start:
+        parts.append(short_duration(round((report.end - report.start).total_seconds(), 1)))
+    if report.unrun:
+        names = ", ".join(one_line(label, WIDEST) for label in report.unrun[:NAMED])
+        more = f" and {len(report.unrun) - NAMED:,} more" if len(report.unrun) > NAMED else ""
         parts.append(f"not run: {names}{more}")
-    if account.error is not None:
+    if report.error is not None:
         parts.append("the batch ended early")
     return "; ".join(parts)
 

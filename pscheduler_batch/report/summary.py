@@ -38,7 +38,7 @@ def print_summary(
     Write the summary of a batch.
 
     Args:
-        of: Its output document, or its account where that has been made already.
+        of: Its output document, or its report where that has been made already.
         stream: Where to; None, which is what Python has for a stream that is closed, is nowhere. That it cannot be
             written to is no error, as there is no place left to say so.
         environ: The environment: COLUMNS is the width, and NO_COLOR and TERM say whether there are colors.
@@ -47,9 +47,9 @@ def print_summary(
     """
     if stream is None:
         return
-    account = of if isinstance(of, BatchReport) else report_of(of)
+    report = of if isinstance(of, BatchReport) else report_of(of)
     text = summary_of(
-        account,
+        report,
         width=width_of(stream, environ) if width is None else width,
         color=has_colors(stream, environ) if color is None else color,
     )
@@ -58,26 +58,26 @@ def print_summary(
         stream.flush()
 
 
-def summary_of(account: BatchReport, *, width: int, color: bool = False) -> str:
+def summary_of(report: BatchReport, *, width: int, color: bool = False) -> str:
     """
     Make the text of a summary.
 
     Args:
-        account: What became of the batch.
+        report: What became of the batch.
         width: How many characters a line has.
         color: Whether there are colors.
     """
     width = min(max(width, 1), GREATEST_WIDTH)
     parts: List[Text] = []
-    if len(account.rows) <= MANY:
-        parts += table_lines(row_columns(account.rows), width) if account.rows else []
+    if len(report.rows) <= MANY:
+        parts += table_lines(row_columns(report.rows), width) if report.rows else []
     else:
-        jobs = [list(rows) for _, rows in groupby(account.rows, key=lambda row: row.job)]
+        jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
         shown = _most_telling(jobs)
         parts += table_lines(job_columns(shown), width)
         parts += [Text(f"and {len(jobs) - len(shown):,} more jobs")] if len(jobs) > len(shown) else []
-    parts += failure_lines(account.failed)
-    return render_lines([*parts, Text(totals_line(account))], width, color=color)
+    parts += failure_lines(report.failed)
+    return render_lines([*parts, Text(totals_line(report))], width, color=color)
 
 
 def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:

@@ -26,12 +26,12 @@ class TextReport:
         """
         self._width = width
 
-    def render(self, account: BatchReport) -> str:
+    def render(self, report: BatchReport) -> str:
         """Write the report, without colors."""
         parts: List[Text] = []
-        if account.rows:
-            parts += [*table_lines(row_columns(account.rows), self._width), Text()]
-        parts += [*failure_lines(account.failed), *([Text()] if account.failed else [])]
-        if account.error is not None:
-            parts += [Text(one_line(account.error)), Text()]
-        return render_lines([*parts, Text(totals_line(account))], self._width)
+        if report.rows:
+            parts += [*table_lines(row_columns(report.rows), self._width), Text()]
+        parts += [*failure_lines(report.failed), *([Text()] if report.failed else [])]
+        if report.error is not None:
+            parts += [Text(one_line(report.error)), Text()]
+        return render_lines([*parts, Text(totals_line(report))], self._width)

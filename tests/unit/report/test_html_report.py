@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from pscheduler_batch.errors import BatchError
 from pscheduler_batch.report.document_rows import report_of
-from pscheduler_batch.report.html_report import HtmlReport, MissingLibraryError, verdict_of
+from pscheduler_batch.report.html_page import verdict_of
+from pscheduler_batch.report.html_report import HtmlReport
 from tests.support.depth import DEEP
 from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
@@ -82,7 +81,7 @@ def page_of(document, **options):
         (output(job(result(failed_run()))), "The only run failed"),
         (output(job(result(failed_run()), result(failed_run()))), "All 2 runs failed"),
         (output(), "Nothing was run"),
-        (output(job(result(run())), batch={"error": "the assist is gone"}), "The batch was not carried through"),
+        (output(job(result(run())), batch={"error": "the assist is gone"}), "The batch was not completed"),
     ],
 )
 def test_the_verdict_comes_first(document, words):
@@ -269,15 +268,6 @@ def test_times_are_in_the_zone_of_the_batch():
     document = output(job(result(run(RTT, start_time="2026-03-01T14:00:07+02:00"))))
 
     assert "2026-03-01 12:00:07+00:00" in page_of(document).text
-
-
-def test_without_jinja_it_says_what_to_install(monkeypatch):
-    """The report is an extra."""
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'pscheduler-batch\[report\]'") as raised:
-        HtmlReport().render(report_of(SWEEP))
-
-    assert isinstance(raised.value, BatchError)
 
 
 def test_an_output_of_an_older_version_has_a_page():
