@@ -1,4 +1,4 @@
-"""The report for spreadsheets and data frames: CSV (RFC 4180), a line for every run."""
+"""The report for spreadsheets and data frames: CSV (RFC 4180), one line per run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport, Figure, Row
 
-# The columns that are always there, in this order; figures and what varies between iterations follow.
+# The columns that are always present; figures and what varies between iterations follow.
 COLUMNS = (
     "job",
     "iteration",
@@ -31,24 +31,24 @@ COLUMNS = (
     "headline",
     "reason",
 )
-# A spreadsheet takes a cell that begins so for a formula and works it out.
+# Spreadsheets evaluate a cell that begins so as a formula.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# Up to here, every whole number is written exactly without an exponent.
+# Up to this number, every integer is exact.
 _EXACT = 2**53
 
 
 class CsvReport:
     """
-    A line for every run, and for every iteration that has none.
+    One line for every run, and for every iteration without a run.
 
-    Numbers are in full. A text that a spreadsheet would take for a formula has an apostrophe before it. Lines end with
-    CR and LF, and no cell holds a line end.
+    Numbers are not rounded. A text that a spreadsheet would evaluate as a formula is preceded by an apostrophe. Lines
+    end with CR and LF, and no cell contains a line end.
     """
 
     def render(self, report: BatchReport) -> str:
-        """Write the lines, the names of the columns first."""
+        """Write the names of the columns and the lines."""
         names = [*COLUMNS]
-        # Dictionaries, as they keep the order in which columns are first met.
+        # Dictionaries, as they keep the order of first appearance.
         figures = dict.fromkeys(_figure_column(figure) for row in report.rows for figure in row.figures)
         varied = dict.fromkeys(where for row in report.rows for where in row.varied)
         stream = io.StringIO()
@@ -97,7 +97,7 @@ def _value(value: JSON) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write a number in full; a whole one without a point."""
+    """Write a number without rounding, and an integer without a decimal point."""
     return str(int(value)) if float(value).is_integer() and abs(value) < _EXACT else repr(float(value))
 
 

@@ -1,9 +1,9 @@
 """
-An output document to the rows of a report.
+Convert an output document to the rows of a report.
 
-The document is one of ours (ADR 14), of this version or an older one without the ``run`` pair, or one of the batch
-processor that perfSONAR ships, whose results have the same three formats and nothing else. Its structure has been
-checked by :mod:`~pscheduler_batch.report.output_reader` where it came from outside.
+The document comes from this program (ADR 14), perhaps from an older version without the ``run`` pair, or from the batch
+processor that perfSONAR ships, whose results have the same three formats and nothing else. Documents from files have
+been checked by :mod:`~pscheduler_batch.report.output_reader` before.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from pscheduler_batch.scheduler.tasks import destination_of
 
 _FAILED = "failed"
 _FINISHED = "finished"
-_NO_REASON = "the result does not say why"
+_NO_REASON = "no reason given in the result"
 _NO_RUN = "there was no run"
-# Times and durations are shorter.
+# No time or duration is longer.
 _LONGEST_TEXT = 64
-# It stands in every row of some reports, so a longer one, times the number of runs, would take a gigabyte.
+# A label is in every row of some reports: a longer one, times the number of runs, would take a gigabyte.
 _LONGEST_LABEL = 200
 
 Value = TypeVar("Value", datetime, timedelta)
@@ -48,7 +48,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Iteration:
-    """What the rows of one iteration have in common; ``shown`` is the task without its secrets."""
+    """What the rows of one iteration have in common; ``shown`` is the task without secrets."""
 
     job: _Job
     number: int
@@ -69,7 +69,7 @@ class _Iteration:
 
 def report_of(document: JSONObject) -> BatchReport:
     """
-    Make the report of a batch of its output document.
+    Convert the output document of a batch to its report.
 
     Args:
         document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
@@ -80,12 +80,12 @@ def report_of(document: JSONObject) -> BatchReport:
 
 def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
     """
-    Make the report of a batch whose results are too large to be in memory together.
+    Make the report of a batch whose results do not fit into memory together.
 
     Args:
         document: The output document, without results.
-        texts: The results of each job as JSON, by its number; there is no more than one in memory at a time.
-        whole: Those whose task, text, HTML and JSON are to be in the rows, by the numbers of job and iteration.
+        texts: The results of each job as JSON, by its number; one at a time is in memory.
+        whole: The iterations whose task, text, HTML and JSON the rows contain, by the numbers of job and iteration.
     """
     return _report(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
 
@@ -135,7 +135,7 @@ def _rows_of_job(
 
 
 class _Tasks:
-    """Many tasks, kept as texts, which take a tenth of the memory."""
+    """Many tasks, stored as JSON, which takes a tenth of the memory."""
 
     def __init__(self) -> None:
         self._texts: List[str] = []
@@ -154,7 +154,7 @@ class _Tasks:
 
 
 class _Hiders:
-    """Keeps what hides each set of secrets, as most iterations of a batch have the same."""
+    """Caches the redactor of a set of secrets, as most iterations of a batch have the same set."""
 
     def __init__(self) -> None:
         self._made: Dict[Any, Redactor] = {}
@@ -162,7 +162,7 @@ class _Hiders:
     def of(self, secrets: AbstractSet[str]) -> Redactor:
         key = frozenset(secrets)
         if key not in self._made:
-            # Where every iteration has secrets of its own, the last one is enough.
+            # Where every iteration has secrets of its own, earlier ones are not needed again.
             self._made = {key: Redactor(key)}
         return self._made[key]
 
@@ -172,7 +172,7 @@ def _rows(iteration: _Iteration) -> List[Row]:
     if not runs:
         return [_row(iteration, None, {}, iteration.error or _NO_RUN)]
     succeeded = [_object(run.get("application/json")).get("succeeded") is True for run in runs]
-    # Where no run failed, but the iteration did, there is no other place for why.
+    # If the iteration failed although no run did, its error is given with every run.
     also = iteration.result.get("succeeded") is False and all(succeeded)
     rows: List[Row] = []
     for number, run in enumerate(runs):
@@ -222,10 +222,10 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
 
 def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:
     """
-    Find out why a run failed.
+    Return why a run failed.
 
-    The error of an iteration holds everything that went wrong in it (ADR 15), so it is right where there is but
-    one run; of several, each is asked for its own reason first.
+    The error of an iteration covers everything that went wrong in it (ADR 15), so it is preferred for a single run;
+    of several runs, each has its own reason first.
     """
     said = _text(_object(run.get("application/json")).get("error")).strip()
     known = [iteration.error, said] if alone else [said, iteration.error]
@@ -238,7 +238,7 @@ def _state(about: JSONObject, result: JSON) -> str:
 
 
 def _lead(about: JSONObject) -> str:
-    """Say which host a run was asked for at; else the first of its participants."""
+    """Return the host that served a run; if unknown, the first participant."""
     try:
         host = host_of(_text(about.get("href")))
     except ValueError:
@@ -266,7 +266,7 @@ def _rendered(run: JSONObject, media_type: str, hider: Redactor) -> Optional[str
 
 
 def _read(parse: Callable[[str], Value], value: Any) -> Optional[Value]:
-    """Read a time or a duration; None where it is none, as what a server says about it cannot be mended here."""
+    """Parse a time or a duration from a server; None if it is invalid."""
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return None
     try:

@@ -1,10 +1,9 @@
 """
-The figures of a test that people look at first, and the same in a few words.
+The headline of a result: the most important figures of each test, and the same in a few words.
 
-What a result looks like is said by pScheduler's own description of each test, and can be seen in the recordings of real
-servers. Still a result is a stranger's: whatever is not as it should be is left out, and a test that is not known has
-no figures. Only results that say that they succeeded are looked at; the time that a failed query took until it was
-given up is no measurement.
+The form of results follows pScheduler's own description of each test and the recordings of real servers. Results come
+from outside, though: what is malformed is left out, and an unknown test has no figures. Only results that say that they
+succeeded are read; the time until a failed query was given up is not a measurement.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from pscheduler_batch.report.formatting import BITS, MILLISECONDS, figure_words,
 from pscheduler_batch.report.rows import Figure
 from pscheduler_batch.text import number_words, short_duration
 
-# What a result of latency counts its packets in, where the task does not say: seconds, pScheduler's own default.
+# The width of the buckets of a latency result in seconds, where the task does not say: pScheduler's default.
 _BUCKET_WIDTH = 0.001
-# No duration is longer than this; what is, is not read at all.
+# No duration is longer; longer text is not parsed.
 _LONGEST_TEXT = 64
 _KILO = 1000
 _SUCCEEDED = "succeeded"
@@ -31,11 +30,11 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True)
 class Headline:
     """
-    What a result says in short.
+    A result in short.
 
     Attributes:
-        figures: The most important one first; empty for tests that are not known.
-        words: The same for people; empty where there is nothing to say.
+        figures: The figures, the most important one first; empty for unknown tests.
+        words: The same in words; empty where there is nothing to say.
     """
 
     figures: Tuple[Figure, ...] = ()
@@ -44,7 +43,7 @@ class Headline:
 
 def headline_of(test: str, spec: JSON, result: JSON) -> Headline:
     """
-    Find the headline of a result.
+    Return the headline of a result.
 
     >>> headline_of("dns", {}, {"succeeded": True, "time": "PT0.0042S"}).words
     '4.2 ms'
@@ -116,12 +115,12 @@ def _trace(result: Object, _: Object) -> Headline:
     several = f" on {len(paths)} paths" if len(paths) > 1 else ""
     silent = any(path and not _object(path[-1]).get("ip") for path in paths)
     return _headline(
-        [_figure("hops", "Hops", lengths[-1])], hops + several, "no answer from the last" if silent else ""
+        [_figure("hops", "Hops", lengths[-1])], hops + several, "no answer from the last hop" if silent else ""
     )
 
 
 def _http(result: Object, _: Object) -> Headline:
-    time = _figure("http-time", "Answer time", _milliseconds(result.get("time")), MILLISECONDS)
+    time = _figure("http-time", "Response time", _milliseconds(result.get("time")), MILLISECONDS)
     status = result.get("status")
     return _headline(
         [time],
@@ -142,7 +141,7 @@ def _simplestream(result: Object, _: Object) -> Headline:
     return _headline(
         [_figure("stream-time", "Time until received", seconds, "s")],
         "" if seconds is None else f"received after {short_duration(seconds)}",
-        "not what was sent" if changed else "",
+        "received data differ" if changed else "",
     )
 
 
@@ -158,7 +157,7 @@ def _mtu(result: Object, _: Object) -> Headline:
 
 
 def _timed(name: str, title: str) -> Callable[[Object, Object], Headline]:
-    """Make the function for a test of whose result only the time counts."""
+    """Make the function for a test whose only figure is a time."""
 
     def find(result: Object, _: Object) -> Headline:
         time = _figure(name, title, _milliseconds(result.get("time")), MILLISECONDS)
@@ -167,12 +166,12 @@ def _timed(name: str, title: str) -> Callable[[Object, Object], Headline]:
     return find
 
 
-# By the type of the test; ``noop`` and all others only say that they succeeded.
+# By type of test. Of ``noop`` and all others, the headline only says that they succeeded.
 HEADLINES: Dict[str, Callable[[Object, Object], Headline]] = {
     "clock": _clock,
-    "dhcp": _timed("dhcp-time", "Answer time"),
+    "dhcp": _timed("dhcp-time", "Response time"),
     "disk-to-disk": _timed("copy-time", "Time to copy"),
-    "dns": _timed("dns-time", "Answer time"),
+    "dns": _timed("dns-time", "Response time"),
     "http": _http,
     "idle": _idle,
     "idlebgm": _idle,
@@ -213,12 +212,12 @@ def _seconds(value: Any) -> Optional[float]:
 
 def _milliseconds(value: Any) -> Optional[float]:
     seconds = _seconds(value)
-    # Rounded to the nanosecond, so that 0.000042 s is 0.042 ms and not 0.041999999999999996.
+    # Rounded to nanoseconds, so that 0.000042 s is 0.042 ms and not 0.041999999999999996.
     return None if seconds is None else round(seconds * _KILO, 6)
 
 
 def _loss(name: str, lost: Any, sent: Any, share: Any = None) -> Optional[Figure]:
-    """Work out the loss in percent of what was counted; else of the share that the result gives, 1.0 being all."""
+    """Compute the loss in percent from counts, or else from the fraction in the result."""
     if is_number(lost) and is_number(sent) and sent > 0:
         share = float(lost) / float(sent)
     return _figure(name, "Loss", share * 100, "%") if is_number(share) else None

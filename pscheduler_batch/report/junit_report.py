@@ -1,9 +1,9 @@
 """
-The report for CI systems: JUnit XML, in which a batch is a number of test suites.
+The report for CI systems: JUnit XML.
 
-A job is a suite, and a run a case in it. A run that failed is a failure, an iteration that never had a run an error,
-and a job that was not run a case that was skipped. There is no standard; elements, attributes and their order are those
-that the schemas of Jenkins, Ant and Maven have in common, but for the properties of cases, which newer ones have.
+A job is a test suite, and a run a test case in it. A failed run is a failure, an iteration without a run an error, and
+a job that was not run a skipped case. There is no standard: elements, attributes and their order are those that the
+schemas of Jenkins, Ant and Maven have in common, plus the properties of cases, which only newer schemas have.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from xml.etree import ElementTree as ET
 from pscheduler_batch.report.formatting import block, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
 
-# CI systems show a message in one line, and keep all output of all cases in memory.
+# CI systems show a message in one line, and hold the output of all cases in memory.
 _LONGEST_MESSAGE = 1000
 _LONGEST_OUTPUT = 100_000
-_LEFT_OUT = "(left out: all results of this batch together are too large for a report)"
+_LEFT_OUT = "(left out: the results of this batch are too large for a report)"
 _NAME = "pscheduler-batch"
 
 
 class JunitReport:
-    """A suite for every job that was run, one for each that was not, and one for the batch where it broke off."""
+    """One suite for every job, run or not, and one for the batch if it ended early."""
 
     def render(self, report: BatchReport) -> str:
         """Write the document."""
@@ -37,7 +37,7 @@ class JunitReport:
             _add(case, "skipped", message="the job was not run")
             root.append(_suite(label, [case], None))
         if report.error is not None:
-            case = _case(_NAME, "carried through")
+            case = _case(_NAME, "completed")
             _add(case, "error", report.error, message=report.error, type="ended")
             root.append(_suite(_NAME, [case], report.start))
         for name in ("tests", "failures", "errors", "skipped"):
@@ -101,7 +101,7 @@ def _add(case: ET.Element, tag: str, text: str = "", **attributes: str) -> None:
     for name, value in attributes.items():
         element.set(name, one_line(value, _LONGEST_MESSAGE))
     cut = len(text) - _LONGEST_OUTPUT
-    element.text = block(text if cut <= 0 else f"{text[:_LONGEST_OUTPUT]}\n… and {cut:,} more characters") or None
+    element.text = block(text if cut <= 0 else f"{text[:_LONGEST_OUTPUT]}\n… {cut:,} more characters") or None
 
 
 def _seconds(spans: Iterable[float]) -> str:
@@ -109,8 +109,8 @@ def _seconds(spans: Iterable[float]) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
-    """Write a time in UTC, without an offset and a fraction, which some schemas forbid."""
-    # At the edge of the calendar there is no such time, and an hour more or less does not matter.
+    """Write a time in UTC without offset and fraction, which some schemas forbid."""
+    # At the edge of the calendar the conversion fails, and the offset does not matter.
     with suppress(OverflowError):
         moment = moment.astimezone(timezone.utc)
     return moment.replace(tzinfo=None, microsecond=0).isoformat()

@@ -1,8 +1,8 @@
 """
-Bytes to an output document that a report can be made of, or an error that says what they are instead.
+Read the output document of a batch from a file, or report what the file is instead.
 
-People give a report whatever file they have: the batch itself, its journal, the output of a dry run, the output of
-another program, a file that a full disk has cut off. Each is told apart, so that the message can say what to do.
+The file may be anything: the batch itself, its journal, the output of a dry run or of another program, or a file cut
+off by a full disk. The message tells which, so that the user knows what to do.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pscheduler_batch.journal.history import BEGINNING
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import show
 
-# A word, a number or an escape that has only begun, at the end of a file.
+# An incomplete word, number or escape at the end of a file.
 _TORN_WORD = re.compile(rb"(?:[\s:,\[](?:tr?u?|fa?l?s?|nu?l?|-?[0-9.]*[.eE+-]+)|\\u?[0-9a-fA-F]{0,4})\Z")
 _LONGEST_WORD = 50
-# How many wrong places are named; the others are counted.
+# How many errors are reported; the others are counted.
 _NAMED = 5
 _KINDS: Tuple[Tuple[type, str], ...] = (
     (dict, "an object"),
@@ -32,7 +32,7 @@ _KINDS: Tuple[Tuple[type, str], ...] = (
 
 class ReportError(BatchError):
     """
-    What a report should be made of is no output of a batch.
+    The file given for a report is not the output of a batch.
 
     Attributes:
         source: The name of the file.
@@ -51,30 +51,30 @@ def read_output(data: bytes, *, source: str) -> Dict[str, Any]:
 
     Args:
         data: The file: UTF-8, with or without a byte-order mark.
-        source: What messages call it.
+        source: Its name in messages.
 
     Returns:
-        A document in whose jobs, results and runs everything that a report relies on is of the right type.
+        A document in which everything that a report relies on has the right type.
 
     Raises:
-        ReportError: It is something else.
+        ReportError: The file is something else.
     """
     if data.lstrip().startswith(BEGINNING):
         raise ReportError(
-            source, "this is the journal of a batch, not its output; pscheduler batch --resume gives the output"
+            source, "this is the journal of a batch, not its output; pscheduler batch --resume prints the output"
         )
     document = _parse(data, source)
     if not isinstance(document, dict):
         raise ReportError(
-            source, f"expected the output of a batch, which is one JSON object, and found {_kind(document)}"
+            source, f"expected the output of a batch, which is a JSON object, but found {_kind(document)}"
         )
     if "jobs" not in document:
-        raise ReportError(source, 'this is no output of a batch: it has no "jobs"')
+        raise ReportError(source, 'this is not the output of a batch: "jobs" is missing')
     problems = list(_problems(document))
     if problems:
         named = [str(Problem(pointer(path), reason)) for path, reason in problems[:_NAMED]]
         more = len(problems) - len(named)
-        raise ReportError(source, "\n".join([*named, *([f"and {more} more places like these"] if more else [])]))
+        raise ReportError(source, "\n".join([*named, *([f"and {more} more errors"] if more else [])]))
     _require_results(document, source)
     return document
 
@@ -87,10 +87,8 @@ def _parse(data: bytes, source: str) -> Any:
         if _is_torn(data, problem):
             text = data.decode("utf-8-sig", "replace").rstrip()
             line, column = line_and_column(text, len(text))
-            raise ReportError(
-                source, f"this was not written to its end: it ends in line {line}, column {column}"
-            ) from None
-        # What is expected is said about batches there; all that comes before is right here as well.
+            raise ReportError(source, f"this output is incomplete: it ends at line {line}, column {column}") from None
+        # The rest of the reason describes a batch, not an output.
         reason = problem.reason.split("; expected a batch", maxsplit=1)[0]
         place = "" if problem.line is None else f"line {problem.line}, column {problem.column}: "
         excerpt = "\n".join([place + reason.split("\n", maxsplit=1)[0], *reason.split("\n")[1:]])
@@ -98,7 +96,7 @@ def _parse(data: bytes, source: str) -> Any:
 
 
 def _is_torn(data: bytes, problem: Problem) -> bool:
-    """Say whether the file is the beginning of an object, and what is wrong with it is that it ends."""
+    """Return whether the file is the start of an object that was cut off."""
     text = data.removeprefix(b"\xef\xbb\xbf").strip()
     if not text.startswith(b"{"):
         return False
@@ -141,19 +139,19 @@ def _problems_of_result(result: Any, path: Path) -> Iterator[Tuple[Path, str]]:
 
 
 def _require_results(document: Mapping[str, Any], source: str) -> None:
-    """Refuse what has the shape of an output, but nothing in it that ever happened."""
+    """Refuse a document with the shape of an output but without any results."""
     if "batch" in document:
         return
     jobs: List[Mapping[str, Any]] = document["jobs"]
     results = [result for job in jobs for result in job.get("results", [])]
     if not any("results" in job for job in jobs):
-        raise ReportError(source, "this batch was never run: none of its jobs has results")
+        raise ReportError(source, "this batch has not been run: none of its jobs has results")
     if not any(result["runs"] or "error" in result for result in results):
-        raise ReportError(source, "this batch was never run: there is no run in it, as in what a dry run prints")
+        raise ReportError(source, "this batch has not been run: there are no runs in it, as in the output of --dry-run")
 
 
 def _expected(what: str, found: Any) -> str:
-    # Long values say nothing more than their type does.
+    # A long value says no more than its type.
     return f"expected {what}, found {_kind(found) if isinstance(found, (dict, list)) else show(found)}"
 
 

@@ -1,4 +1,4 @@
-"""What the plots of a report show: when the runs were and how their figures went, as numbers for a plotting library."""
+"""The plots of the HTML report, as numbers for a plotting library: timelines of runs, and curves of their figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pscheduler_batch.report.formatting import is_number, one_line, time_of_day
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import list_names, short_duration
 
-# The distances between the marks of a time line, in seconds.
+# The distances between the ticks of a timeline, in seconds.
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MARKS = 8
 _SHORT = 40
@@ -21,14 +21,14 @@ _FEWEST_POINTS = 2
 @dataclass(frozen=True)
 class Bar:
     """
-    A run in a time line.
+    A run in a timeline.
 
     Attributes:
-        lane: Its line, from 0.
-        start: In seconds from the time line's beginning.
-        end: In seconds as well; the start where it is not known.
-        succeeded: Whether it did.
-        note: Which run it is, and when it was, in words.
+        lane: Its lane, from 0.
+        start: Its start, in seconds from the origin of the timeline.
+        end: Its end, in seconds from the origin; the start where the end is not known.
+        succeeded: Whether the run succeeded.
+        note: The tooltip: the name of the run and its times.
     """
 
     lane: int
@@ -44,13 +44,13 @@ class TimeLine:
     When runs were planned to start, started and ended.
 
     Attributes:
-        axis: What a lane is, such as "iteration".
+        axis: What a lane stands for, such as "iteration".
         lanes: The name of each lane.
         bars: The runs.
-        planned: Lane and planned start, in seconds from the beginning, where a start was planned.
-        origin: The beginning in words.
-        step: The seconds between two marks.
-        end: The last mark, in seconds.
+        planned: Lane and planned start, in seconds from the origin, where a start was planned.
+        origin: The time at which the timeline starts, in words.
+        step: The seconds between two ticks.
+        end: The last tick, in seconds.
     """
 
     axis: str
@@ -68,8 +68,8 @@ class Line:
     One figure in a plot.
 
     Attributes:
-        title: What it is called.
-        values: The number at each place; None where there is none.
+        title: Its name in the legend.
+        values: The value at each place; None where there is none.
     """
 
     title: str
@@ -79,12 +79,12 @@ class Line:
 @dataclass(frozen=True)
 class Plot:
     """
-    Figures of one unit over the iterations of a job, or over the number that its transform varied.
+    Figures with one unit, by iteration or by the number that the transform of the job varied.
 
     Attributes:
         title: What it shows.
-        unit: Of all its lines.
-        axis: What the places are.
+        unit: The unit of all its lines.
+        axis: What a place stands for.
         places: The names of the runs, or numbers in ascending order.
         linear: Whether the places are numbers.
         lines: The figures.
@@ -99,24 +99,24 @@ class Plot:
 
 
 def run_names(rows: Sequence[Row]) -> Tuple[str, ...]:
-    """Name the runs of a job: by their iterations, and by their own numbers where an iteration has several."""
+    """Name the runs of a job by iteration, and by run where an iteration has several."""
     several = any(row.run for row in rows)
     return tuple(f"{r.iteration}.{r.run}" if several and r.run is not None else str(r.iteration) for r in rows)
 
 
 def time_line_of(rows: Sequence[Row]) -> Optional[TimeLine]:
     """
-    Lay out the runs of one job, a lane for each.
+    Lay out the runs of one job, one lane for each.
 
     Returns:
-        None where no run says when it started.
+        None where no start is known.
     """
     names = run_names(rows)
     return _time_line("iteration", names, [(lane, f"run {names[lane]}", row) for lane, row in enumerate(rows)])
 
 
 def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
-    """Lay out the runs of all jobs, a lane for each job; None where no run says when it started."""
+    """Lay out the runs of all jobs, one lane for each job; None where no start is known."""
     placed = [
         (lane, f"{one_line(row.job_label, _SHORT)}, run {name}", row)
         for lane, rows in enumerate(jobs)
@@ -127,9 +127,9 @@ def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
 
 def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
     """
-    Choose what to plot of a job: figures of one unit together, over the iterations and over the number that varied.
+    Choose the plots of a job: figures with the same unit together, by iteration and by the number that varied.
 
-    Counts have no unit, so each has a plot of its own. What has fewer than two points is no plot.
+    Counts have no unit, so each has a plot of its own. Nothing is plotted with fewer than two points.
     """
     names = run_names(rows)
     varied = varied_number(rows)
@@ -139,7 +139,7 @@ def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
         if not any(sum(value is not None for value in each.values) >= _FEWEST_POINTS for each in plot.lines):
             continue
         plots.append(plot)
-        # What stays the same needs no second plot.
+        # Constant figures need no second plot.
         if varied is not None and any(len(set(each.values)) > 1 for each in plot.lines):
             pointer, numbers = varied
             plots.append(_over(plot, one_line(pointer.rsplit("/", 1)[-1], _SHORT), numbers))
@@ -151,10 +151,10 @@ def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
 
 def varied_number(rows: Sequence[Row]) -> Optional[Tuple[str, Tuple[float, ...]]]:
     """
-    Find the one number in the tasks of a job that its transform varied.
+    Return the one number in the tasks of a job that its transform varied.
 
     Returns:
-        Its JSON pointer and its value in each row; None where it is no number in all, or where several numbers vary.
+        Its JSON pointer and its value in each row; None where it is not a number in all rows, or several numbers vary.
     """
     found: Dict[str, List[float]] = {}
     for row in rows:
@@ -170,18 +170,18 @@ def varied_number(rows: Sequence[Row]) -> Optional[Tuple[str, Tuple[float, ...]]
 
 def delay_of(row: Row) -> Optional[timedelta]:
     """
-    Say how long after its planned start a run began.
+    Return how long after its planned start a run started.
 
     Returns:
-        None where one of them is not known, and for all but the first run of an iteration: the start of a task with
-        several results is the first one's.
+        None where one of them is not known, and for all but the first run of an iteration: the planned start is that
+        of the first run.
     """
     return None if row.run or row.start is None or row.planned is None else row.start - row.planned
 
 
 def skew_words(rows: Sequence[Row]) -> Optional[str]:
     """
-    Say how well the starts of a job kept to the plan (ADR 10).
+    Write how far the starts of a job were from the planned start (ADR 10).
 
     Returns:
         None where no start was planned, or none is known.
@@ -194,14 +194,14 @@ def skew_words(rows: Sequence[Row]) -> Optional[str]:
     when = first if first == last else f"{first} to {last}"
     words = f"{who} started {when} after the planned start"
     if not any(delays):
-        words = f"{who} started exactly when planned"
+        words = f"{who} started exactly as planned"
     elif len(delays) > 1:
         starts = [row.start for row in rows if delay_of(row) is not None and row.start is not None]
-        words += f"; the first and the last start are {_span(max(starts) - min(starts))} apart"
+        words += f"; the first and the last start were {_span(max(starts) - min(starts))} apart"
     late = [row.late for row in rows if row.late is not None and not row.run]
     if late:
         tasks = "1 task was" if len(late) == 1 else f"{len(late)} tasks were"
-        words += f". {tasks} submitted after that start, by up to {_span(max(late))}"
+        words += f". {tasks} submitted after the planned start, by up to {_span(max(late))}"
     return words + "."
 
 
@@ -242,7 +242,7 @@ def _plot(rows: Sequence[Row], titles: Mapping[str, str], names: Tuple[str, ...]
 
 
 def _groups(rows: Sequence[Row]) -> List[Mapping[str, str]]:
-    """Put figures together that have a unit in common, as name and title."""
+    """Group figures by unit, as names and titles."""
     groups: Dict[Tuple[str, str], Dict[str, str]] = {}
     for row in rows:
         for figure in row.figures:
@@ -252,7 +252,7 @@ def _groups(rows: Sequence[Row]) -> List[Mapping[str, str]]:
 
 def _title(titles: Mapping[str, str]) -> Tuple[str, Tuple[str, ...]]:
     """
-    Give the title of a plot and of its lines; the words that all figures end with are the plot's alone.
+    Return the title of a plot and of its lines; words that all figures end with are only in the title of the plot.
 
     >>> _title({"rtt-mean": "Mean round trip", "rtt-min": "Shortest round trip"})
     ('Round trip', ('Mean', 'Shortest'))
@@ -272,20 +272,20 @@ def _value(row: Row, name: str) -> Optional[float]:
 
 
 def _delays(rows: Sequence[Row], names: Sequence[str]) -> Optional[Plot]:
-    """Plot how long after its planned start each iteration began; None where few say so, or none was late."""
+    """Plot how long after its planned start each iteration started; None with too few points, or only zeros."""
     known = [(name, delay_of(row)) for name, row in zip(names, rows) if not row.run]
     delays = [delay for _, delay in known if delay is not None]
     if len(delays) < _FEWEST_POINTS or not any(delays):
         return None
     second = timedelta(seconds=1)
     unit, size = ("s", second) if max(map(abs, delays)) >= second else ("ms", second / 1000)
-    title = "Start after the planned one"
+    title = "Delay after planned start"
     line = Line(title, tuple(None if delay is None else round(delay / size, 3) for _, delay in known))
     return Plot(title, unit, "iteration", tuple(name for name, _ in known), linear=False, lines=(line,))
 
 
 def _over(plot: Plot, axis: str, numbers: Sequence[float]) -> Plot:
-    """Plot the same lines over a number."""
+    """Plot the same lines by a number."""
     order = sorted(range(len(numbers)), key=lambda place: numbers[place])
     lines = tuple(Line(each.title, tuple(each.values[place] for place in order)) for each in plot.lines)
     return Plot(plot.title, plot.unit, axis, tuple(numbers[place] for place in order), linear=True, lines=lines)

@@ -1,8 +1,8 @@
 """
-The values that a report is made of: a row for every run, and for every iteration that has none.
+The values that a report is made of: a row for every run, and for every iteration without a run.
 
-They are made from the output document alone (ADR 14), so that a batch that has just ended and an output that was
-saved a year ago give the same report.
+They are made from the output document alone (ADR 35), so that a batch that has just ended and an output that was saved
+a year ago give the same report.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
 
-# Of the tasks, texts, HTML and JSON of all runs together; a browser still opens that at once.
+# The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
 MOST_CHARACTERS = 20_000_000
 
 
 @dataclass(frozen=True)
 class Figure:
     """
-    One number that a measurement gave.
+    One number from a measurement.
 
     Attributes:
-        name: What it is in a column of CSV, such as "rtt-mean".
-        title: What it is called for people, such as "Mean round trip".
+        name: Its name in CSV, such as "rtt-mean".
+        title: Its name for people, such as "Mean round trip".
         value: The number, in the unit.
-        unit: Such as "ms", "bit/s", "%"; empty where it is a count.
+        unit: Its unit, such as "ms", "bit/s" or "%"; empty for a count.
     """
 
     name: str
@@ -38,33 +38,33 @@ class Figure:
 @dataclass(frozen=True)
 class Row:
     """
-    A run, or an iteration that has none.
+    A run, or an iteration without a run.
 
     Attributes:
         job: The number of the job, from 0.
         job_label: The job's label, cut where it is very long, or "job-N".
         iteration: The number of the iteration in its job, from 0.
-        run: The number of the run in its iteration, from 0; None where there is none.
+        run: The number of the run in its iteration, from 0; None without a run.
         test: The type of the test.
-        lead: The host that ran the task, where that is known.
-        destination: What was measured to, where the task says so.
-        state: The run's state in pScheduler's words; "failed" where there is no run.
-        succeeded: Whether the run gave a result that says so, and nothing else went wrong with its iteration.
-        figures: The headline figures of the test, the most important one first; empty for tests that are not known.
-        headline: The same in a few words for people, such as "0.31/0.40/0.52 ms, loss 0 %"; never empty: where there
-            are no figures, "succeeded", or nothing else than the state.
+        lead: The host that ran the task, where known.
+        destination: The destination of the measurement, where the task names one.
+        state: The state of the run in pScheduler's words; "failed" without a run.
+        succeeded: Whether the result of the run says so, and nothing else went wrong with its iteration.
+        figures: The headline figures of the test, the most important one first; empty for unknown tests.
+        headline: The same in a few words, such as "0.31/0.40/0.52 ms, loss 0 %"; without figures, "succeeded" or the
+            state; never empty.
         reason: Why it failed.
-        planned: When it should have started, where the batch synchronized the start.
-        start: When it started.
-        end: When it ended.
-        late: By how much the task was submitted after its synchronized start.
+        planned: The planned start, where the batch synchronized the start.
+        start: The start of the run.
+        end: The end of the run.
+        late: How long after its planned start the task was submitted.
         task: What was submitted, with the values of names that begin with "_" hidden (ADR 18).
-        varied: What differs between the tasks of the iterations of a job, as JSON pointers and values, where it is one
-            number or text each, such as {"/test/spec/length": 512}.
-        text: The result as text, as the server made it.
-        html: The result as HTML, as the server made it: not to be trusted.
+        varied: The simple values that differ between the tasks of the job, by JSON pointer, such as
+            {"/test/spec/length": 512}.
+        text: The result as text, rendered by the server.
+        html: The result as HTML, rendered by the server: not to be trusted.
         result: The result as JSON, secrets hidden.
-        whole: Whether task, text, HTML and JSON are here; they are left out where all of a batch would be too large.
+        whole: Whether task, text, HTML and JSON are present; they are left out where a batch would be too large.
     """
 
     job: int
@@ -92,12 +92,12 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What messages call the iteration."""
+        """The name of the iteration in messages."""
         return f"{self.job_label}/{self.iteration}"
 
     @property
     def duration(self) -> Optional[timedelta]:
-        """How long the run took; None where a server does not know, or says that it ended before it started."""
+        """The duration of the run; None where its times are unknown or in the wrong order."""
         if self.start is None or self.end is None or self.end < self.start:
             return None
         return self.end - self.start
@@ -106,14 +106,14 @@ class Row:
 @dataclass(frozen=True)
 class BatchReport:
     """
-    What became of a whole batch.
+    The results of a whole batch.
 
     Attributes:
-        rows: In the order of jobs, iterations and runs.
-        start: When the batch began; None in an output that does not say.
+        rows: The rows, in the order of jobs, iterations and runs.
+        start: When the batch started; None in an output that does not say.
         end: When it ended.
-        error: Why it ended before its time.
-        unrun: The labels of the jobs that were not run, disabled ones and those never reached.
+        error: Why it ended early, if it did.
+        unrun: The labels of the jobs that were not run: disabled ones and those never reached.
     """
 
     rows: Tuple[Row, ...]

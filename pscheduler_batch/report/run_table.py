@@ -25,7 +25,7 @@ FAILED_STYLE = "bold red"
 
 
 def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
-    """Make the columns of a table that has a line for every run."""
+    """Make the columns of a table with a line for every run."""
     several = {(row.job, row.iteration) for row in rows if row.run}
     styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
     labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
@@ -39,7 +39,7 @@ def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
 
 
 def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
-    """Make the columns of a table that has a line for every job."""
+    """Make the columns of a table with a line for every job."""
     failed = [sum(not row.succeeded for row in rows) for rows in jobs]
     return (
         Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),

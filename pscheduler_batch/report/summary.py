@@ -1,8 +1,7 @@
 """
-The summary at the end of a batch, for whoever sits at the terminal.
+The summary on the terminal at the end of a batch.
 
-A small batch has a line for every run, a large one a line for every job; in both, why runs failed can be read in full.
-Whether a summary is wanted at all is decided elsewhere.
+A small batch has a line for every run, a large one a line for every job; both give the reasons for failures in full.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from pscheduler_batch.report.run_table import failure_lines, job_columns, row_co
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, width_of
 from pscheduler_batch.terminal.table import render_lines, table_lines
 
-# With more runs or jobs than this, each one is not shown any more.
+# With more runs, only jobs are shown; with more jobs, not all of them.
 MANY = 50
-# What stands for characters that a terminal does not have.
+# What replaces characters that a terminal does not have.
 _SIMPLER = str.maketrans({"→": "->", "…": "~"})
 
 
@@ -38,12 +37,12 @@ def print_summary(
     Write the summary of a batch.
 
     Args:
-        of: Its output document, or its report where that has been made already.
-        stream: Where to; None, which is what Python has for a stream that is closed, is nowhere. That it cannot be
-            written to is no error, as there is no place left to say so.
-        environ: The environment: COLUMNS is the width, and NO_COLOR and TERM say whether there are colors.
-        width: How many characters a line has; if not given, as many as the terminal has.
-        color: Whether there are colors; if not given, where the stream is a terminal that has them.
+        of: Its output document, or its report if that exists already.
+        stream: Where to write; None, which Python has for a closed stream, is ignored, and so is a stream that
+            cannot be written to, as there is no place left to report that.
+        environ: The environment: COLUMNS sets the width, NO_COLOR and TERM turn colors off.
+        width: The most characters in a line; if not given, the width of the terminal.
+        color: Whether to use colors; if not given, on terminals that have them.
     """
     if stream is None:
         return
@@ -60,12 +59,12 @@ def print_summary(
 
 def summary_of(report: BatchReport, *, width: int, color: bool = False) -> str:
     """
-    Make the text of a summary.
+    Write a summary as text.
 
     Args:
-        report: What became of the batch.
-        width: How many characters a line has.
-        color: Whether there are colors.
+        report: The results of the batch.
+        width: The most characters in a line.
+        color: Whether to use colors.
     """
     width = min(max(width, 1), GREATEST_WIDTH)
     parts: List[Text] = []
@@ -81,7 +80,7 @@ def summary_of(report: BatchReport, *, width: int, color: bool = False) -> str:
 
 
 def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
-    """Choose as many jobs as can be shown, those with failures first, and keep their order."""
+    """Choose the jobs to show, preferring those with failures, in their order."""
     if len(jobs) <= MANY:
         return list(jobs)
     order = sorted(range(len(jobs)), key=lambda number: all(row.succeeded for row in jobs[number]))
@@ -89,7 +88,7 @@ def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
 
 
 def _written_with(text: str, stream: TextIO) -> str:
-    """Write a text in the characters that a stream has."""
+    """Replace the characters that a stream cannot take."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

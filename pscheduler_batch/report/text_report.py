@@ -1,4 +1,4 @@
-"""The report as plain text: every run in a table, why some failed, and how many did."""
+"""The report as plain text: a table of all runs, the reasons for failures, and the totals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WIDTH = 120
 
 
 class TextReport:
-    """A table with a line for every run, for a file or a mail."""
+    """The report for a file or a mail."""
 
     def __init__(self, width: int = WIDTH) -> None:
         """
-        Choose the form.
+        Set the width.
 
         Args:
-            width: How many characters a line has at most.
+            width: The most characters in a line.
         """
         self._width = width
 

@@ -112,10 +112,10 @@ def test_options_from_the_environment(tmp_path):
     ("given", "said"),
     [
         (b"", "standard input: the input is empty"),
-        (b'{"jobs": [', "standard input: this was not written to its end: it ends in line 1, column 11"),
+        (b'{"jobs": [', "standard input: this output is incomplete: it ends at line 1, column 11"),
         (b'{"jobs": [5]}', "standard input: At /jobs/0: expected an object, found 5"),
-        ({"jobs": [job()]}, "standard input: this batch was never run: none of its jobs has results"),
-        ({"hits": []}, 'standard input: this is no output of a batch: it has no "jobs"'),
+        ({"jobs": [job()]}, "standard input: this batch has not been run: none of its jobs has results"),
+        ({"hits": []}, 'standard input: this is not the output of a batch: "jobs" is missing'),
     ],
 )
 def test_what_is_no_output_is_said(tmp_path, given, said):

@@ -176,7 +176,7 @@ def test_filtering(browser, page_of):
 
     assert by_words == (["2"], "1 of 3 runs")
     assert by_state == ["0", "1"]
-    assert browser.texts(".nothing") == ["No run of this job is as the filter asks."]
+    assert browser.texts(".nothing") == ["No run of this job matches the filter."]
 
 
 def test_of_a_job_without_the_runs_that_are_looked_for_only_its_name_stays(browser, page_of):
@@ -192,7 +192,7 @@ def test_of_a_job_without_the_runs_that_are_looked_for_only_its_name_stays(brows
     words.send_keys(" ")
     browser.wait_for(f"return (() => {{{width}}})() === arguments[0]", before[1])
 
-    assert hidden == (["good", "rtt"], [], ["No run of this job is as the filter asks."])
+    assert hidden == (["good", "rtt"], [], ["No run of this job matches the filter."])
     assert (browser.chart(1), browser.run(width), len(browser.texts(seen))) == before
 
 

@@ -1,4 +1,4 @@
-// The page works without this; it adds the plots, sorting and filtering, and the frames for HTML that servers made.
+// The page works without this script, which adds plots, sorting, filtering and frames for the HTML of servers.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -11,7 +11,7 @@
 
   const drawings = JSON.parse(byId("drawings").textContent);
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
-  // For counts, for what was asked for, and for the marks of scales, of which no two may look the same.
+  // For counts, for values that were requested, and for the ticks of axes, no two of which may look the same.
   const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 });
   const prefixes = ["", "k", "M", "G", "T", "P"];
 
@@ -58,11 +58,11 @@
     };
   }
 
-  // A scale takes half of a drawing at most, and cuts what is longer at its front.
+  // An axis takes at most half of a drawing, and would cut longer labels at their start.
   function shortened(label, { ctx, width }) {
     ctx.save();
     ctx.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
-    // Of characters, as half of one is none.
+    // Characters, not UTF-16 code units.
     const characters = [...label];
     let shown = label;
     while (characters.length && ctx.measureText(shown).width > 0.4 * width) {
@@ -85,9 +85,9 @@
       borderRadius: 2,
       borderSkipped: false,
       maxBarThickness: 18,
-      // With so many lanes that each is a line of less, none would be seen.
+      // With very many lanes, bars as high as a lane would be too thin to see.
       barThickness: drawing.lanes.length > 150 ? 3 : undefined,
-      // Where bars overlap, failed ones are on top, and the marks of planned starts above all.
+      // Where bars overlap, failed ones are on top, and the marks of planned starts above them.
       order: succeeded ? 2 : 1,
     });
     const planned = {
@@ -123,9 +123,9 @@
     const points = (line) => drawing.linear ? line.values.map((y, place) => ({ x: drawing.places[place], y })) : line.values;
     const numbers = drawing.lines.flatMap((line) => line.values.filter((value) => value !== null));
     const [lowest, highest] = numbers.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    // From zero, unless that would press everything together; where nothing happens, nothing should seem to.
+    // From zero, unless the lines would be pressed together; a constant must look constant.
     const range = lowest >= 0 && (lowest <= highest / 2 || lowest === highest) ? { min: 0, suggestedMax: highest * 1.1 || 1 } : { grace: "5%" };
-    // A line joins numbers that have one value each.
+    // A line only joins points at different places.
     const joined = !drawing.linear || new Set(drawing.places).size === drawing.places.length;
     return {
       type: "line",
@@ -169,14 +169,14 @@
   }
 
   const canvases = all("canvas[data-drawing]");
-  // Before anything is drawn, so that nothing moves while somebody reads.
+  // Before anything is drawn, so that the page does not move while it is read.
   for (const canvas of canvases) {
     const { kind, lanes } = drawings[canvas.dataset.drawing];
     if (kind === "time-line") canvas.parentElement.style.height = `${Math.min(90 + 24 * Math.max(lanes.length, 3), 620)}px`;
   }
   const redraw = () => canvases.filter((canvas) => Chart.getChart(canvas)).forEach(draw);
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-  // Each is drawn when it is about to be seen, as a batch may have hundreds.
+  // Each is drawn shortly before it becomes visible, as a batch may have hundreds.
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting) {
@@ -196,17 +196,17 @@
     redraw();
   });
 
-  // What a server made of a result ------------------------------------------------------------------------------------
+  // The HTML of servers ------------------------------------------------------------------------------------
 
   let pages;
-  // They could do nothing in the frame but make the browser complain, or connect to somewhere in advance.
+  // In the frame, they could only make the browser complain or connect in advance.
   const idle = "script, link, meta, base, iframe, frame, frameset, object, embed";
 
   function show(place) {
     pages ??= JSON.parse(byId("pages").textContent);
     const page = new DOMParser().parseFromString(pages[place.dataset.page], "text/html");
     all(idle, page).forEach((element) => element.remove());
-    // Links lead nowhere from the frame, but a browser connects as soon as one is pressed.
+    // Links do not work in the frame, but a browser connects as soon as one is pressed.
     const leading = ["href", "xlink:href", "ping", "action", "formaction"];
     all("*", page).forEach((element) => leading.forEach((name) => element.removeAttribute(name)));
     const frame = document.createElement("iframe");
@@ -245,7 +245,7 @@
       return { body, order: numeric ? Number(order) : order, none: order === "" };
     });
     const compare = numeric ? (a, b) => a.order - b.order : (a, b) => a.order.localeCompare(b.order, "en", { numeric: true });
-    // What has no value comes last either way.
+    // Empty values come last in both directions.
     keyed.sort((a, b) => a.none - b.none || (ascending ? compare(a, b) : compare(b, a)));
     all("th[aria-sort]", table.tHead).forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
@@ -253,7 +253,7 @@
     limit(table.closest(".job"));
   }
 
-  // Shows so many rows of a long table; what is hidden otherwise does not count.
+  // Shows the first rows of a long table; rows that the filter hides do not count.
   function limit(job, more = 0) {
     const rest = job.querySelector(".rest");
     if (!rest) return;
@@ -308,7 +308,7 @@
   }
   for (const body of bodies) {
     const name = body.querySelector("th");
-    const toggle = button(name, `Run ${name.textContent}, more about it`);
+    const toggle = button(name, `Run ${name.textContent}, details`);
     toggle.setAttribute("aria-expanded", "false");
     toggle.addEventListener("click", () => open(body, toggle.getAttribute("aria-expanded") !== "true"));
   }

@@ -147,7 +147,7 @@ def test_a_result_that_does_not_say_that_it_succeeded_has_failed(given):
     row = only_row(older(output(job(result(run(given))))))
 
     assert (row.succeeded, row.state, row.headline) == (False, "failed", "failed")
-    assert row.reason == "the result does not say why"
+    assert row.reason == "no reason given in the result"
 
 
 def test_outputs_without_the_run_pair():

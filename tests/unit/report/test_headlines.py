@@ -143,7 +143,7 @@ def test_a_latency_test_that_lost_all():
     [
         ([[{"ip": "192.0.2.1"}]], "1 hop"),
         ([[{"ip": "192.0.2.1"}, {}, {"ip": "192.0.2.9"}]], "3 hops"),
-        ([[{"ip": "192.0.2.1"}, {}]], "2 hops, no answer from the last"),
+        ([[{"ip": "192.0.2.1"}, {}]], "2 hops, no answer from the last hop"),
         ([[{"ip": "a"}] * 5, [{"ip": "a"}] * 7, [{"ip": "a"}] * 6], "5 to 7 hops on 3 paths"),
         ([[{"ip": "a"}] * 5, [{"ip": "a"}] * 5], "5 hops on 2 paths"),
         ([], "succeeded"),
@@ -167,7 +167,7 @@ def test_trace(paths, said):
         (
             "simplestream",
             {"sent": "a", "received": "b", "elapsed-time": "PT1S"},
-            "received after 1 s, not what was sent",
+            "received after 1 s, received data differ",
         ),
         ("idle", {"duration": "PT5S"}, "slept 5 s"),
         ("idleex", {"duration": "PT5S"}, "slept 5 s"),

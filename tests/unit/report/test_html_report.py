@@ -120,7 +120,7 @@ def test_runs_that_failed_for_the_same_reason_are_listed_together():
     """As one cause makes many fail; in the order in which they did, each job named once."""
     same = [result(failed_run("no route")) for _ in range(2)]
     page = page_of(output(job(*same, result(failed_run("other")), label="a"), job(*same, label="b")))
-    listed = " ".join(page.text.split("What failed")[1].split("Jobs\n")[0].split())
+    listed = " ".join(page.text.split("Failures")[1].split("Jobs\n")[0].split())
 
     assert listed == "a, run 0, run 1, b, run 0, run 1 failed no route a, run 2 failed other"
 
@@ -132,7 +132,7 @@ def test_not_all_failed_runs_are_listed():
 
     assert len([found for found in page.attributes("a") if found["href"].startswith("#run-")]) == 12
     assert "and 49 more" in page.text
-    assert "And 1 more reason: " in reasons.text
+    assert "And 1 more reason. " in reasons.text
 
 
 def test_jobs_that_were_not_run_are_named():
@@ -250,7 +250,7 @@ def test_what_is_too_much_is_left_out_and_said():
     assert len(page.attributes("tbody")) == 10
     assert "of 9 runs are left out" in page.text
     assert page.text.count("of this run are left out") == 9
-    assert "of this run are left out" not in page.text.split("More about run 9")[1]
+    assert "of this run are left out" not in page.text.split("Details of run 9")[1]
 
 
 def test_numbers_that_are_none_are_no_points():

@@ -132,4 +132,4 @@ def test_output_without_an_end_is_cut():
     given["text/plain"] = "x" * 1_000_000
     text = tree_of(output(job(result(given)))).findtext(".//system-out")
 
-    assert text == "x" * 100_000 + "\n… and 900,000 more characters"
+    assert text == "x" * 100_000 + "\n… 900,000 more characters"

@@ -38,7 +38,7 @@ def test_an_output_that_was_not_written_to_its_end(whole):
     said = [refusal(whole[:length]) for length in torn]
 
     assert said == [
-        f"out.json: this was not written to its end: it ends in line {text.count(NEWLINE) + 1}, "
+        f"out.json: this output is incomplete: it ends at line {text.count(NEWLINE) + 1}, "
         f"column {len(text) - text.rfind(NEWLINE)}"
         for text in torn.values()
     ]
@@ -51,21 +51,21 @@ def test_an_output_that_was_not_written_to_its_end(whole):
         (b" \n", "the input holds nothing but white space"),
         (b"\x7fELF\0\0\0\0", "the input is binary, not text"),
         (json.dumps(DOCUMENT).encode("utf-16"), "the input is UTF-16; save it as UTF-8"),
-        (b"[]", "expected the output of a batch, which is one JSON object, and found an array"),
-        (b"5", "expected the output of a batch, which is one JSON object, and found a number"),
-        (b"true", "expected the output of a batch, which is one JSON object, and found a truth value"),
-        (b"null", "expected the output of a batch, which is one JSON object, and found null"),
-        (b'"x"', "expected the output of a batch, which is one JSON object, and found a text"),
-        (b'{"results": []}', 'this is no output of a batch: it has no "jobs"'),
-        (b'{"jobs": [{"task": {}}]}', "this batch was never run: none of its jobs has results"),
-        (b'{"jobs": []}', "this batch was never run: none of its jobs has results"),
+        (b"[]", "expected the output of a batch, which is a JSON object, but found an array"),
+        (b"5", "expected the output of a batch, which is a JSON object, but found a number"),
+        (b"true", "expected the output of a batch, which is a JSON object, but found a truth value"),
+        (b"null", "expected the output of a batch, which is a JSON object, but found null"),
+        (b'"x"', "expected the output of a batch, which is a JSON object, but found a text"),
+        (b'{"results": []}', 'this is not the output of a batch: "jobs" is missing'),
+        (b'{"jobs": [{"task": {}}]}', "this batch has not been run: none of its jobs has results"),
+        (b'{"jobs": []}', "this batch has not been run: none of its jobs has results"),
         (
             b'{"jobs": [{"results": [{"task": {}, "runs": []}]}]}',
-            "this batch was never run: there is no run in it, as in what a dry run prints",
+            "this batch has not been run: there are no runs in it, as in the output of --dry-run",
         ),
         (
             b'{"event":"batch","version":1}\n{"event":"job"}\n',
-            "this is the journal of a batch, not its output; pscheduler batch --resume gives the output",
+            "this is the journal of a batch, not its output; pscheduler batch --resume prints the output",
         ),
     ],
 )
@@ -113,7 +113,7 @@ def test_many_wrong_places_are_not_all_named():
     lines = refusal(json.dumps({"jobs": [5] * 1000}).encode()).split("\n")
 
     assert len(lines) == 6
-    assert lines[-1] == "out.json: and 995 more places like these"
+    assert lines[-1] == "out.json: and 995 more errors"
 
 
 def test_what_is_nested_without_an_end_is_refused():

@@ -159,12 +159,12 @@ def test_only_one_number_that_varies_is_plotted_over(specs):
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        ((0, 0), "The 2 iterations started exactly when planned."),
+        ((0, 0), "The 2 iterations started exactly as planned."),
         (
             (0.25, 2),
             (
                 "The 2 iterations started 250 ms to 2 s after the planned start; "
-                "the first and the last start are 1.75 s apart."
+                "the first and the last start were 1.75 s apart."
             ),
         ),
         ((1.5,), "The run started 1.5 s after the planned start."),
@@ -180,7 +180,7 @@ def test_late_submissions_are_said():
     """A task that could only be posted after its start was posted all the same (ADR 10)."""
     rows = rows_of(at(3, planned=PLANNED, late="PT2.5S"), at(0, planned=PLANNED), parallel=True)
 
-    assert skew_words(rows).endswith("1 task was submitted after that start, by up to 2.5 s.")
+    assert skew_words(rows).endswith("1 task was submitted after the planned start, by up to 2.5 s.")
 
 
 def test_without_a_plan_there_is_no_skew():
@@ -203,4 +203,4 @@ def test_starts_that_kept_to_the_plan_need_no_plot():
     """That they did is said in words."""
     rows = rows_of(at(0, planned=PLANNED), at(0, planned=PLANNED), parallel=True)
 
-    assert "Start after the planned one" not in [plot.title for plot in plots_of(rows)]
+    assert "Delay after planned start" not in [plot.title for plot in plots_of(rows)]
