@@ -30,12 +30,12 @@ OUTPUT = re.compile(r"numbers-survive-\d{8}T\d{6}[+-]\d{4}\.json")
 @pytest.fixture
 def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the script with this `pscheduler-batch` on the embedded server."""
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    program = bin_folder / "pscheduler-batch"
+    bin_directory = tmp_path / "bin"
+    bin_directory.mkdir()
+    program = bin_directory / "pscheduler-batch"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pscheduler_batch "$@"\n', encoding="utf-8")
     program.chmod(0o755)
-    environ = {**environment(BETA=""), "PATH": f"{bin_folder}:/usr/bin:/bin"}
+    environ = {**environment(BETA=""), "PATH": f"{bin_directory}:/usr/bin:/bin"}
     del environ["HOME"]  # A service has none.
 
     def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,21 +48,21 @@ def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def directory(tmp_path) -> Path:
     """The directory for the outputs."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    return folder
+    directory = tmp_path / "results"
+    directory.mkdir()
+    return directory
 
 
-def outputs_in(folder):
+def outputs_in(directory):
     """Return the outputs in a directory."""
-    return sorted(path for path in folder.iterdir() if OUTPUT.fullmatch(path.name))
+    return sorted(path for path in directory.iterdir() if OUTPUT.fullmatch(path.name))
 
 
-def names_in(folder):
+def names_in(directory):
     """Return the other files in a directory."""
-    return sorted(path.name for path in folder.iterdir() if not OUTPUT.fullmatch(path.name))
+    return sorted(path.name for path in directory.iterdir() if not OUTPUT.fullmatch(path.name))
 
 
 def make_old(path, days):
@@ -72,26 +72,26 @@ def make_old(path, days):
     os.utime(path, (then, then))
 
 
-def test_the_script_keeps_outputs_for_a_week(cron, folder):
+def test_the_script_keeps_outputs_for_a_week(cron, directory):
     """The script is silent, leaves one output, and removes only outputs of this batch that are a week old."""
-    make_old(folder / "numbers-survive-20200101T001700+0000.json", 8)
-    make_old(folder / "numbers-survive-20200103T001700-0100.json", 6)
+    make_old(directory / "numbers-survive-20200101T001700+0000.json", 8)
+    make_old(directory / "numbers-survive-20200103T001700-0100.json", 6)
     for name in ("numbers-survive-notes.json", "numbers-survive-too-20200101T001700+0000.json"):
-        make_old(folder / name, 8)
-    done = cron(str(GOOD), str(folder), "--embedded")
-    kept, new = outputs_in(folder)
+        make_old(directory / name, 8)
+    done = cron(str(GOOD), str(directory), "--embedded")
+    kept, new = outputs_in(directory)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert kept.name == "numbers-survive-20200103T001700-0100.json"
     assert json.loads(new.read_text(encoding="utf-8"))["jobs"][0]["results"]
-    assert names_in(folder) == [
+    assert names_in(directory) == [
         ".numbers-survive.lock",
         "numbers-survive-notes.json",
         "numbers-survive-too-20200101T001700+0000.json",
         "numbers-survive.log",
     ]
     assert re.fullmatch(
-        r"\d{4}-\d\d-\d\dT[\d:]{8}[+-]\d{4} status 0\n", (folder / "numbers-survive.log").read_text(encoding="utf-8")
+        r"\d{4}-\d\d-\d\dT[\d:]{8}[+-]\d{4} status 0\n", (directory / "numbers-survive.log").read_text(encoding="utf-8")
     )
 
 
@@ -99,9 +99,9 @@ def test_the_script_takes_names_as_they_are(cron, tmp_path):
     """Names may contain characters special to a shell, find, or the command; the directory is created."""
     batch = tmp_path / "50% [a]*\\d.json"
     shutil.copy(GOOD, batch)
-    folder = tmp_path / "to %Y & back"
-    done = cron(str(batch), str(folder), "--embedded")
-    names = sorted(path.name for path in folder.iterdir())
+    directory = tmp_path / "to %Y & back"
+    done = cron(str(batch), str(directory), "--embedded")
+    names = sorted(path.name for path in directory.iterdir())
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert names[0] == f".{batch.stem}.lock"
@@ -111,23 +111,23 @@ def test_the_script_takes_names_as_they_are(cron, tmp_path):
 
 def test_the_script_says_what_failed(cron, tmp_path):
     """A batch that cannot be read is reported on stderr and in the log, with the exit status of the command."""
-    folder = tmp_path / "results"
-    done = cron(str(tmp_path / "nothing.json"), str(folder))
-    log = (folder / "nothing.log").read_text(encoding="utf-8")
+    directory = tmp_path / "results"
+    done = cron(str(tmp_path / "nothing.json"), str(directory))
+    log = (directory / "nothing.log").read_text(encoding="utf-8")
 
     assert done.returncode == 1
     assert "cannot read" in done.stderr
     assert "ended with status 1" in done.stderr
     assert log.splitlines()[0].endswith(" status 1")
     assert log.endswith(done.stderr)
-    assert sorted(path.name for path in folder.iterdir()) == [".nothing.lock", "nothing.log"]
+    assert sorted(path.name for path in directory.iterdir()) == [".nothing.lock", "nothing.log"]
 
 
-def test_the_script_keeps_a_short_log(cron, tmp_path, folder):
+def test_the_script_keeps_a_short_log(cron, tmp_path, directory):
     """The log keeps the last thousand lines."""
-    log = folder / "nothing.log"
+    log = directory / "nothing.log"
     log.write_text("".join(f"{number}\n" for number in range(2000)), encoding="utf-8")
-    done = cron(str(tmp_path / "nothing.json"), str(folder))
+    done = cron(str(tmp_path / "nothing.json"), str(directory))
     lines = log.read_text(encoding="utf-8").splitlines()
 
     assert len(lines) == 1000
@@ -135,30 +135,30 @@ def test_the_script_keeps_a_short_log(cron, tmp_path, folder):
     assert lines[-1] == done.stderr.splitlines()[-1]
 
 
-def test_the_script_does_not_run_a_batch_beside_itself(cron, folder):
+def test_the_script_does_not_run_a_batch_beside_itself(cron, directory):
     """While another process has the lock, the batch is skipped silently, and the journal stays."""
-    journal = folder / ".numbers-survive.journal"
+    journal = directory / ".numbers-survive.journal"
     journal.write_text("what happened so far\n", encoding="utf-8")
-    with (folder / ".numbers-survive.lock").open("wb") as held:
+    with (directory / ".numbers-survive.lock").open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = cron(str(GOOD), str(folder))
+        done = cron(str(GOOD), str(directory))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert outputs_in(folder) == []
+    assert outputs_in(directory) == []
     assert journal.read_text(encoding="utf-8") == "what happened so far\n"
-    assert "left out" in (folder / "numbers-survive.log").read_text(encoding="utf-8")
+    assert "skipped" in (directory / "numbers-survive.log").read_text(encoding="utf-8")
 
 
-def test_the_script_goes_on_with_what_a_crash_left(cron, folder):
+def test_the_script_goes_on_with_what_a_crash_left(cron, directory):
     """A batch with a journal and no output is resumed: submitted tasks are not submitted again."""
-    journal = folder / ".numbers-survive.journal"
+    journal = directory / ".numbers-survive.journal"
     with EmbeddedServer(keep_alive=True) as server:
         host = server.netloc
         BatchProcessor(GOOD.read_text(encoding="utf-8"), host, lead=host, journal=str(journal))()
         submitted = list(server.state.tasks)
-        done = cron(str(GOOD), str(folder), "--assist", host, "--lead", host)
+        done = cron(str(GOOD), str(directory), "--assist", host, "--lead", host)
         afterwards = list(server.state.tasks)
-    (output,) = outputs_in(folder)
+    (output,) = outputs_in(directory)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (len(submitted), afterwards) == (1, submitted)
@@ -166,16 +166,16 @@ def test_the_script_goes_on_with_what_a_crash_left(cron, folder):
     assert json.loads(output.read_text(encoding="utf-8"))["jobs"][0]["results"][0]["runs"]
 
 
-def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, folder):
+def test_the_script_keeps_the_journal_of_a_batch_without_output(cron, directory):
     """A journal that cannot be resumed is kept for the user."""
-    journal = folder / ".numbers-survive.journal"
+    journal = directory / ".numbers-survive.journal"
     journal.write_text("this\nis no journal\n", encoding="utf-8")
-    done = cron(str(GOOD), str(folder))
+    done = cron(str(GOOD), str(directory))
 
     assert done.returncode == 1
     assert "is not a journal" in done.stderr
     assert journal.exists()
-    assert outputs_in(folder) == []
+    assert outputs_in(directory) == []
 
 
 def test_the_script_says_how_it_is_used(cron):
