@@ -59,7 +59,9 @@ def test_the_source_distribution_has_every_file_of_a_folder(folder, sdist_names)
     assert expected <= sdist_names
 
 
-@pytest.mark.parametrize("name", ["CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py"])
+@pytest.mark.parametrize(
+    "name", ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py"]
+)
 def test_the_source_distribution_has_what_belongs_to_the_project_as_a_whole(name, sdist_names):
     """The files at the top are there."""
 
