@@ -52,7 +52,7 @@ def parse_duration(text: str) -> timedelta:
 
         return cast("timedelta", parse(text))
     except (ArithmeticError, ValueError) as error:
-        raise ValueError("is longer than can be reckoned with") from error
+        raise ValueError("is too long") from error
 
 
 def parse_span(text: str) -> timedelta:
@@ -70,9 +70,9 @@ def parse_span(text: str) -> timedelta:
         try:
             return timedelta(seconds=float(text))
         except OverflowError as error:
-            raise ValueError("is longer than can be reckoned with") from error
+            raise ValueError("is too long") from error
     if re.fullmatch(r"-\s*[0-9.]+", text):
-        raise ValueError("is negative, and a duration cannot be")
+        raise ValueError("is negative")
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -100,7 +100,7 @@ def parse_timestamp(text: str) -> datetime:
     '2026-03-01T12:00:00+00:00'
 
     Raises:
-        ValueError: It is something else, or does not say its time zone. The text of the error is the reason alone.
+        ValueError: It is something else, or has no time zone. The text of the error is the reason alone.
     """
     from dateutil.parser import isoparse  # noqa: PLC0415 - see the docstring of the module
 
@@ -109,7 +109,7 @@ def parse_timestamp(text: str) -> datetime:
     except (ArithmeticError, ValueError) as error:
         raise ValueError("is not an ISO 8601 timestamp such as 2026-03-01T12:00:00Z") from error
     if moment.utcoffset() is None:
-        raise ValueError("does not say its time zone; add Z, or an offset such as +02:00")
+        raise ValueError("has no time zone; add Z or an offset such as +02:00")
     return moment
 
 
@@ -129,12 +129,12 @@ def _why_not_a_duration(text: str) -> str:
     if not text.strip():
         return f"is empty; expected {_EXAMPLE}"
     if re.match("-P|P.*-[0-9]", text):
-        return "is negative, and a duration cannot be"
+        return "is negative"
     if _UNFIXED.fullmatch(text):
-        unfixed = "has years or months, and these have no fixed length; use weeks, days, hours, minutes or seconds"
-        return f"{unfixed}, the minutes behind a T: PT1M" if "M" in text.partition("T")[0] else unfixed
+        unfixed = "has years or months; these have no fixed length, so use weeks, days, hours, minutes or seconds"
+        return f"{unfixed} (one minute is PT1M)" if "M" in text.partition("T")[0] else unfixed
     if text in ("P", "PT"):
-        return f"does not say how long; expected {_EXAMPLE}"
+        return f"is incomplete; expected {_EXAMPLE}"
     if _FIXED.fullmatch(text.strip().upper()):
         return f"is not {_EXAMPLE}; write it as {text.strip().upper()}"
     return f"is not {_EXAMPLE}"

@@ -19,22 +19,22 @@ _STRING = r'"(?:[^"\\]|\\.)*"'
 _REASONS = {
     "Expecting property name": "expected a name in double quotes",
     "Expecting ':'": "expected a colon between the name and its value",
-    "Expecting ','": "expected a comma or a closing bracket; perhaps a comma or a double quote is missing before this",
-    "Expecting value": "expected a value: a string in double quotes, a number, true, false, null, [ or {",
-    "Unterminated string": "the string that begins here has no closing double quote",
-    "Invalid control character": "a string goes on over the end of a line, or has a tab in it; write \\n or \\t",
-    "Invalid \\escape": "a backslash in a string must be written twice",
+    "Expecting ','": "expected a comma or a closing bracket; a comma or a double quote may be missing before it",
+    "Expecting value": "expected a value: an object, an array, a string in double quotes, a number, true, false, null",
+    "Unterminated string": "the string that starts here has no closing double quote",
+    "Invalid control character": "line break or tab in a string; write \\n or \\t",
+    "Invalid \\escape": "invalid escape in a string; write a backslash as \\\\",
     "Invalid \\u": "\\u must be followed by four hexadecimal digits",
-    "Extra data": "expected the end: the one JSON object of a batch is closed before this",
+    "Extra data": "unexpected text after the end of the JSON document",
 }
 # What people bring along from other languages, by how the wrong place looks.
 _HINTS = (
-    ("//|/\\*|#", 'JSON has no such comments; write a pair whose name begins with #, such as "#": "…"'),
-    ("'", "strings and names are written in double quotes, not single ones"),
-    (r"(True|False|None)\b", "true, false and null are written in small letters"),
-    (r"[A-Za-z_][\w-]*\s*[:=]", "names are written in double quotes"),
+    ("//|/\\*|#", 'JSON has no comments; use a pair whose name begins with #, such as "#": "…"'),
+    ("'", "use double quotes for strings and names, not single quotes"),
+    (r"(True|False|None)\b", "true, false and null are lowercase"),
+    (r"[A-Za-z_][\w-]*\s*[:=]", "names must be in double quotes"),
 )
-_TRAILING_COMMA = "a comma with nothing behind it before the closing bracket; take it out"
+_TRAILING_COMMA = "trailing comma before the closing bracket"
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ def _refuse_bytes(data: bytes, error: UnicodeDecodeError) -> NoReturn:
         raise _SyntaxProblem(f"the input is binary, not text; {_EXPECTED}") from None
     line, column = line_and_column(before, len(before))
     byte = f"0x{data[error.start]:02x}"
-    raise _SyntaxProblem(f"the byte {byte} is not UTF-8; save the input as UTF-8", line, column) from None
+    raise _SyntaxProblem(f"byte {byte} is not valid UTF-8; save the input as UTF-8", line, column) from None
 
 
 def _load(text: str) -> Tuple[Any, bool]:
     if not text.strip():
-        what = "holds nothing but white space" if text else "is empty"
+        what = "contains only white space" if text else "is empty"
         raise _SyntaxProblem(f"the input {what}; {_EXPECTED}")
     shrunk: List[bool] = []
 
@@ -152,7 +152,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> _SyntaxProblem:
 
     reason, offset = _reason(text, error)
     line, column = line_and_column(text, offset)
-    return _SyntaxProblem(f"this is not JSON: {reason}\n{broken_excerpt(text, offset)}", line, column)
+    return _SyntaxProblem(f"not JSON: {reason}\n{broken_excerpt(text, offset)}", line, column)
 
 
 def _reason(text: str, error: json.JSONDecodeError) -> Tuple[str, int]:
@@ -163,11 +163,11 @@ def _reason(text: str, error: json.JSONDecodeError) -> Tuple[str, int]:
     if error.msg.startswith("Illegal trailing comma"):
         return _TRAILING_COMMA, offset
     if not rest.strip():
-        return f"the input ends here, {_what_is_open(text)}", len(text.rstrip())
+        return f"the input ends here, but {_what_is_open(text)}", len(text.rstrip())
     if rest.startswith(("}", "]")) and before.endswith(","):
         return _TRAILING_COMMA, len(before) - 1
     if rest.startswith(("}", "]")) and error.msg.startswith("Expecting ','"):
-        return f"{rest[0]} closes nothing here, {_what_is_open(text[:offset])}", offset
+        return f"unexpected {rest[0]}: {_what_is_open(text[:offset])}", offset
     hints = [hint for pattern, hint in _HINTS if re.match(pattern, rest)]
     if hints:
         return hints[0], offset
@@ -183,7 +183,7 @@ def _what_is_open(text: str) -> str:
         elif match.group() in ("}", "]") and opened:
             opened.pop()
     if not opened:
-        return "where something must follow"
+        return "the document is incomplete"
     bracket, offset = opened[-1]
     line, column = line_and_column(text, offset)
-    return f"but the {bracket} of line {line}, column {column} is still open"
+    return f"the {bracket} at line {line}, column {column} is not closed"

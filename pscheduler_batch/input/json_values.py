@@ -17,7 +17,7 @@ from pscheduler_batch.text import HIDDEN
 
 # The validator stops at 255 levels and the interpreter's own limit varies; no batch that means something comes near.
 MAX_DEPTH = 200
-TOO_DEEP = f"nested too deep: objects and arrays may be {MAX_DEPTH} levels deep at most"
+TOO_DEEP = f"nested too deeply: at most {MAX_DEPTH} levels of objects and arrays are allowed"
 # Python neither reads nor writes longer whole numbers (sys.get_int_max_str_digits); 14,280 bits are 4,299 digits.
 MAX_DIGITS = 4300
 _MAX_BITS = 14280
@@ -98,7 +98,7 @@ def _copy_object(value: Mapping[Any, Any], path: Path, findings: List[Finding]) 
     copy: Dict[str, Any] = {}
     for name, item in value.items():
         if not isinstance(name, str):
-            reason = f"found a name that is a Python {type(name).__name__}, and in JSON every name is a string"
+            reason = f"found a name of the Python type {type(name).__name__}; in JSON every name is a string"
             findings.append(Finding((*path, str(name)), reason, at_name=True))
         elif not name.startswith("#"):
             if not name.isascii():
@@ -121,12 +121,12 @@ def _copy_scalar(value: Any, path: Path, findings: List[Finding]) -> Any:
     if isinstance(value, str):
         _check_text(value, path, findings)
         return str(value)
-    _refuse(path, f"found a Python {type(value).__name__}, which JSON cannot hold", findings)
+    _refuse(path, f"found a Python {type(value).__name__}, which cannot be written as JSON", findings)
     return None
 
 
 def _refuse(path: Path, reason: str, findings: List[Finding]) -> None:
-    shown = f"found {HIDDEN}, which JSON cannot hold" if is_secret(path) else reason
+    shown = f"found {HIDDEN}, which cannot be written as JSON" if is_secret(path) else reason
     findings.append(Finding(path, shown))
 
 
@@ -135,14 +135,14 @@ def _check_text(text: str, path: Path, findings: List[Finding]) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
-        _refuse(path, f"found {half} without the other half of its pair, which is no character", findings)
+        _refuse(path, f"invalid character: unpaired surrogate {half}", findings)
 
 
 def _why_not_finite(value: float) -> str:
     if value != value:  # noqa: PLR0124 - only NaN is not equal to itself
-        return "found NaN, which JSON does not have; expected a number, or null for none"
+        return "found NaN, which is not JSON; use a number or null"
     sign = "-" if value < 0 else ""
-    return f"found {sign}Infinity, which JSON does not have, or a number too large to hold"
+    return f"found {sign}Infinity, which is not JSON, or a number that is too large"
 
 
 def _check_depth(path: Path) -> None:

@@ -199,13 +199,14 @@ def _strange_things(batch: Batch) -> List[Finding]:
 def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
     path: Path = ("jobs", job.number)
     if job.task_is_array and "iterations" in pairs and pairs["iterations"] != len(job.tasks):
-        reason = f"{show(pairs['iterations'])} is replaced by {len(job.tasks)}, the length of the array of tasks"
+        count = len(job.tasks)
+        reason = f"{show(pairs['iterations'])} is ignored: the array of tasks sets the number of iterations, {count}"
         yield Finding((*path, "iterations"), reason)
     if job.sync_start and job.backoff and "sync-start" not in pairs and job.iterations != 1:
         yield Finding(
             (*path, "backoff"),
-            "the iterations of this parallel job start together, so the backoff spaces their submissions, not their "
-            'starts; "sync-start": false spaces the starts',
+            "the iterations of this parallel job start at the same time, so backoff delays only their submission; "
+            'set "sync-start": false to delay their starts',
         )
 
 
@@ -215,6 +216,6 @@ def _duplicate_warnings(text: str) -> List[Problem]:
     for duplicate in find_duplicates(text):
         first, second = lines.place(duplicate.first), lines.extent(text, duplicate.second)
         name = shorten(str(duplicate.path[-1]))
-        reason = f'"{name}" was already at line {first[0]}, column {first[1]}; the last one counts'
+        reason = f'"{name}" occurs twice, first at line {first[0]}, column {first[1]}; the last one is used'
         warnings.append(Problem(pointer(duplicate.path), reason, *second[:2], end_column=second[2]))
     return warnings

@@ -8,7 +8,6 @@ The rules are in the JSON Schema files in ``schemas/``; each part of them has a 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
@@ -24,7 +23,7 @@ from pscheduler_batch.text import closest, list_names, shorten, show
 # What only the output of a batch has (ADR 14): how deep, and its name.
 _OUTPUT_PAIRS = {(0, "batch"), (2, "results")}
 _OUTPUT_HINT = (
-    "this is the output of an earlier batch; to run it again, take the results out first: "
+    "this is the output of an earlier batch; to run it again, remove the results first: "
     "jq 'del(.batch, .jobs[].results)'"
 )
 
@@ -75,8 +74,6 @@ def _is_number(value: Any) -> bool:
 def _why_not_a_version(declared: Any, kind: str) -> str:
     versions = VERSIONS[kind]
     expected = f"expected a version of the {kind} format from 1 to {versions[-1]}"
-    if _is_number(declared) and declared > versions[-1]:
-        return f"found {show(declared)}, and the highest is {versions[-1]}; {expected}"
     return f"found {show(declared)}, {expected}{_unquoted(declared, ['integer'])}"
 
 
@@ -125,9 +122,9 @@ class _Later:
             # A value may be wrong there for another reason; a name is either known or not.
             wrong = violation.key in keys or (not violation.name and violation.path in {path for path, _, _ in keys})
             if not wrong:
-                or_later = " or more" if version < VERSIONS[self._kind][-1] else ""
-                declared = f"it has {self._version}" if "schema" in self._document else "without one it is 1"
-                return f'needs "schema": {version}{or_later} in the {self._kind}; {declared}'
+                or_later = " or higher" if version < VERSIONS[self._kind][-1] else ""
+                declared = f"it has {self._version}" if "schema" in self._document else "the default is 1"
+                return f'requires "schema": {version}{or_later} in the {self._kind}; {declared}'
         return None
 
     def _keys_of(self, version: int) -> FrozenSet[Tuple[Path, str, str]]:
@@ -143,9 +140,7 @@ def _to_finding(violation: Violation, document: Any, later: _Later) -> Finding:
     if violation.keyword == "dependentSchemas":
         return Finding((*path, name), f'"{name}" {node["description"]}', at_name=True)
     if violation.keyword == "required":
-        meaning = _description(node["properties"][name])
-        holder = re.sub("^an? ", "this ", node["title"])
-        return Finding(path, f'"{name}" is missing from {holder}: {meaning}')
+        return Finding(path, f'required pair "{name}" is missing')
     needed = later.needed(violation) if isinstance(document, Mapping) else None
     if violation.keyword == "additionalProperties":
         reason = f'"{shorten(name)}" {needed}' if needed else _why_unknown(name, node)
@@ -163,10 +158,10 @@ def _why_wrong(value: Any, path: Path, node: Schema) -> str:
         if isinstance(value, str):
             return f"found {show(value, path)}, which {_why_not_a_duration(value)}"
         if _is_number(value) and value >= 0:
-            return f'found {show(value, path)}, {expected}; {show(value)} seconds are "PT{show(value)}S"'
+            return f'found {show(value, path)}, {expected}; {show(value)} seconds is "PT{show(value)}S"'
     hint = _unquoted(value, types)
     if isinstance(value, list) and not path:
-        hint = "; perhaps this array is what belongs in its jobs" if node.get("title") == "a batch" else ""
+        hint = '; an array of jobs belongs in the pair "jobs"' if node.get("title") == "a batch" else ""
     return f"found {show(value, path)}, {expected}{hint}"
 
 
@@ -175,7 +170,7 @@ def _why_not_a_duration(text: str) -> str:
         parse_duration(text)
     except ValueError as error:
         return str(error)
-    return "is not written in the usual way"
+    return "is not in the usual form"
 
 
 def _unquoted(value: Any, types: Sequence[str]) -> str:
@@ -189,7 +184,7 @@ def _unquoted(value: Any, types: Sequence[str]) -> str:
     fits = ("boolean" in types and isinstance(inside, bool)) or (
         _is_number(inside) and not {"integer", "number"}.isdisjoint(types)
     )
-    return "; drop the quotes" if fits else ""
+    return "; remove the quotes" if fits else ""
 
 
 def _why_unknown(name: str, node: Schema) -> str:
@@ -223,11 +218,6 @@ def _homes() -> Dict[str, List[str]]:
                 if node["title"] not in titles:
                     titles.append(node["title"])
     return homes
-
-
-def _description(node: Schema) -> str:
-    text: str = node["description"]
-    return text[0].lower() + text[1:].rstrip(".")
 
 
 def _value_at(document: Any, path: Path) -> Any:

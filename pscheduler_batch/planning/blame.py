@@ -63,14 +63,12 @@ def blame(problem: Problem, course: TaskHistory) -> Problem:
         first -= 1
     if first > 0:
         by = course.transforms[first - 1].where
-        return _changed(problem, course, first, f"{by} made it so")
+        return _changed(problem, course, first, f"introduced by {by}")
     last = max((step for step in range(1, len(course.values)) if _differs(problem, course, step)), default=0)
     if last:
         by = course.transforms[last - 1].where
-        return _changed(
-            problem, course, last, f"it was so before the transforms, and {by}, which changed this, left it so"
-        )
-    return _told(problem, course, "it is so in the input, and no transform changed it")
+        return _changed(problem, course, last, f"already wrong in the input; {by} changed this value without fixing it")
+    return _told(problem, course, "already wrong in the input; no transform changed it")
 
 
 def _is_so(problem: Problem, value: JSON) -> bool:

@@ -113,7 +113,7 @@ def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
     """Tell what is known when too many scripts had to be ended."""
     last = ended[-1]
     rest = replace(
-        last, reason=f"{last.reason}; as {len(ended)} scripts had to be ended, the others were not looked at"
+        last, reason=f"{last.reason}; {len(ended)} scripts had to be stopped, so the others were not checked"
     )
     problems = locate_problems([*ended[:-1], rest], batch.text)
     return {"problems": [asdict(problem) for problem in problems], "iterations": 0, "questions": []}

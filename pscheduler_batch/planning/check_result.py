@@ -86,10 +86,9 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     jobs = () if checked.batch is None else checked.batch.jobs
     disabled = sum(1 for job in jobs if not job.enabled)
     counts = _count(len(jobs), "job") + (f" ({disabled:,} of them disabled)" if disabled else "")
-    right = "everything is right, and the servers agree" if asked else "everything is right"
+    right = "no errors, servers included" if asked else "no errors"
     if checked.warnings:
-        right = f"nothing is wrong, but there {'is' if len(checked.warnings) == 1 else 'are'} "
-        right += _count(len(checked.warnings), "warning")
+        right = f"no errors, {_count(len(checked.warnings), 'warning')}"
     return f"{checked.source}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
 
 

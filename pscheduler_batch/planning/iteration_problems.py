@@ -19,7 +19,7 @@ MOST_REASONS = 3
 _PLACES = 50
 
 # What is said of the iterations that are wrong in more ways than are told.
-FURTHER = "this is wrong in yet other ways"
+FURTHER = "further problems here"
 
 
 class IterationProblems:
@@ -85,5 +85,5 @@ def name_iterations(label: str, numbers: Sequence[int]) -> str:
         numbers: Their numbers, in ascending order; one at least.
     """
     others = len(numbers) - 1
-    more = "" if not others else f" and {others:,} more" if others > 1 else " and one more"
-    return f'iteration {numbers[0]}{more} of "{shorten(label)}"'
+    more = f" and {others:,} more" if others else ""
+    return f'iteration {numbers[0]} of "{shorten(label)}"{more}'

@@ -199,10 +199,10 @@ class _Planning:
             return None
         self.total += count
         if self.total > self.max_iterations:
-            many = f"{count:,} iteration{'s make' if count != 1 else ' makes'} {self.total:,} for the batch so far"
+            many = f"{self.total:,} up to this job" if count < _UNREADABLE else "10^18 or more"
             reason = (
-                f"{many if count < _UNREADABLE else 'there would be 10^18 iterations or more'}; "
-                f"at most {self.max_iterations:,} are allowed (raise the limit with --max-iterations if you mean it)"
+                f"too many iterations: {many}, and at most {self.max_iterations:,} are allowed; "
+                "raise the limit with --max-iterations"
             )
             self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))
             self.total -= count
@@ -214,7 +214,7 @@ class _Planning:
         waits["setup-time"] = job.setup_time / LONGEST_WAIT if job.sync_start else 0.0
         too_long = [name for name, wait in waits.items() if wait > 1]
         for name in too_long:
-            reason = f"this makes {count:,} iterations wait for longer than {LONGEST_WAIT.days:,} days"
+            reason = f"this would make {count:,} iterations wait for more than {LONGEST_WAIT.days:,} days"
             self.problems.append(Problem(f"{job.where}/{name}", reason))
         return not too_long
 
@@ -281,8 +281,8 @@ class _Planning:
         for number, became in changed_numbers(large, after):
             changed = redact(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
             reason = (
-                f"the transforms changed the number {changed}; "
-                "jq cannot hold whole numbers above 2^53 (write it as a string)"
+                f"the transforms changed the number {changed}: "
+                "numbers in jq are exact up to 2^53 only; write it as a string"
             )
             self.warnings[Problem(job.where, reason, severity=WARNING)] = None
 

@@ -70,7 +70,7 @@ async def check_on_servers(questions: Sequence[DistinctTest], exchange: Requeste
     try:
         known = await assist.tests()
     except SchedulerError as error:
-        return [Problem("/", f"the assist {hosts.assist} cannot be asked: {_words(error)}{_hint(hosts)}")]
+        return [Problem("/", f"cannot ask the assist {hosts.assist}: {_words(error)}{_hint(hosts)}")]
     answers = await _each(questions, lambda question: assist.ask(question, known), exchange.max_connections)
     problems = [problem for answer in answers for problem in answer.problems]
     return sum_up([*problems, *await _ask_participants(questions, answers, exchange, hosts)])
@@ -111,7 +111,7 @@ class _Assist:
         try:
             invalid = await self._judge(question)
         except SchedulerError as error:
-            reason = f"whether the specification is valid could not be found out: {_words(error, question.spec)}"
+            reason = f"could not check whether the specification is valid: {_words(error, question.spec)}"
             invalid = [ServerProblem(question, "/test/spec", reason, WARNING)]
         if any(problem.severity == ERROR for problem in invalid):
             return _Answer(tuple(invalid))
@@ -119,7 +119,7 @@ class _Assist:
             lead, others = await self._participants(question)
         except SchedulerError as error:
             # A run asks in the same way, so it would come to nothing.
-            reason = f"who takes part in the test could not be found out: {_words(error, question.spec)}"
+            reason = f"could not find out who takes part in the test: {_words(error, question.spec)}"
             return _Answer((*invalid, ServerProblem(question, "/test", reason)))
         return _Answer(tuple(invalid), lead, others)
 
@@ -131,7 +131,7 @@ class _Assist:
         named = [shorten(name) for name in sorted(known)]
         more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
         return (
-            f"{reason}; its tests are {list_names([*named[:_NAMED], *more])}" if named else f"{reason}, nor any other"
+            f"{reason}; its tests are {list_names([*named[:_NAMED], *more])}" if named else f"{reason}; it has no tests"
         )
 
     async def _judge(self, question: DistinctTest) -> List[ServerProblem]:
@@ -144,7 +144,7 @@ class _Assist:
         if valid is not False:
             raise ReplyError("did not say whether it is valid", doing=doing, url=shown(url))
         said = value.get("error")
-        words = _quote(said if isinstance(said, str) and said.strip() else "it did not say why", question.spec)
+        words = _quote(said if isinstance(said, str) and said.strip() else "no reason given", question.spec)
         match = _PLACE.fullmatch(words)
         inside = match is not None and match[1] != "/" and _is_in(question.spec, match[1])
         suffix, words = (match[1], match[2]) if match is not None and inside else ("", words)
@@ -182,12 +182,12 @@ async def _ask_participants(
     for question, answer in zip(questions, answers):
         if answer.lead in silent:
             unnamed = answer.lead == hosts.lead and not hosts.lead_named
-            hint = "; that is this host: name a --lead that runs pScheduler" if unnamed else ""
-            reason = f"{shorten(answer.lead)}, which would lead the test, is not there: {silent[answer.lead]}{hint}"
+            hint = "; that is this host: give a --lead that runs pScheduler" if unnamed else ""
+            reason = f"{shorten(answer.lead)}, which would lead the test, cannot be used: {silent[answer.lead]}{hint}"
             problems.append(ServerProblem(question, "/test", reason))
         for other in answer.others:
             if other in silent:
-                reason = f"{shorten(other)}, which takes part in the test, is not there for this host: {silent[other]}"
+                reason = f"{shorten(other)}, which takes part in the test, cannot be reached from here: {silent[other]}"
                 problems.append(ServerProblem(question, "/test", reason, WARNING))
     return problems
 
@@ -226,7 +226,7 @@ def _quote(text: str, spec: JSON) -> str:
 
 def _hint(hosts: Hosts) -> str:
     this_host = hosts.assist == hosts.lead and not hosts.lead_named and hosts.only is None
-    return "; that is this host: name an --assist and a --lead that run pScheduler" if this_host else ""
+    return "; that is this host: give an --assist and a --lead that run pScheduler" if this_host else ""
 
 
 async def _each(items: Sequence[Item], work: Callable[[Item], Awaitable[Answer]], at_once: int) -> List[Answer]:

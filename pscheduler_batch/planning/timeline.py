@@ -233,9 +233,10 @@ def _late_words(times: JobTimes, allowance: ServerDelays) -> str:
     enough = enough_setup_time(job.setup_time + (accepted - given))
     late = sum(iteration.late for iteration in times.iterations)
     return (
-        f"a server needs {_seconds(allowance.posting)} s or more to accept a task, so it has the last of these "
-        f"{count:,} after {_seconds(accepted)} s at the earliest, and they are all to start after {_seconds(given)} s; "
-        f'expect {late:,} of them to start late, or write a longer setup-time, such as "{enough}"'
+        "not all tasks will be accepted before the synchronized start: a server needs "
+        f"{_seconds(allowance.posting)} s or more to accept a task, so the last of these {count:,} is accepted after "
+        f"{_seconds(accepted)} s at the earliest, and they start after {_seconds(given)} s; "
+        f'expect {late:,} of them to start late, or set a longer setup-time, such as "{enough}"'
     )
 
 

@@ -44,7 +44,7 @@ class ContinueIf:
         try:
             return await self._ask(job.continue_if, results)
         except MemoryError as error:
-            raise ScriptError("there is not enough memory for the results that the script is to judge") from error
+            raise ScriptError("not enough memory for the results that the script reads") from error
 
     async def _ask(self, script: Transform, results: Iterable[str]) -> bool:
         # jq needs them all at once; put together as texts, they take the least.

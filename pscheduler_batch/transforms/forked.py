@@ -79,9 +79,9 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Opt
         answer: Dict[str, Any] = json.loads(reply)
     except ValueError:
         if running is None:
-            message = f"the process that ran the scripts ended without a word, by {_way_it_died(status)}"
+            message = f"the process that ran the scripts ended without a reply ({_way_it_died(status)})"
             raise RuntimeError(message) from None
-        raise ScriptEndedError(f"the script brought jq down, by {_way_it_died(status)}", running) from None
+        raise ScriptEndedError(f"jq crashed while running the script ({_way_it_died(status)})", running) from None
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     value: Dict[str, Any] = answer["value"]
@@ -119,14 +119,12 @@ class _Watch:
             self._memory = _memory_of(pid)
             return
         self._took += min(passed, _LATE)
-        verb = "compiled" if running.job < 0 else "done"
+        state = "being compiled" if running.job < 0 else "running"
         if self._took > self._limit:
-            raise ScriptEndedError(f"the script was not {verb} after {self._limit:g} s, which is the limit", running)
+            raise ScriptEndedError(f"the script was still {state} after {self._limit:g} s, the limit", running)
         if _memory_of(pid) - self._memory > self._most_memory:
             taken = f"{self._most_memory / (1 << 20):,.0f} MiB"
-            raise ScriptEndedError(
-                f"the script was not {verb} when it had taken {taken} of memory, which is the limit", running
-            )
+            raise ScriptEndedError(f"the script was still {state} when it used {taken} of memory, the limit", running)
 
 
 class _Child:

@@ -119,7 +119,7 @@ def _reply(request: Dict[str, Any], text: str) -> bytes:
     except RecursionError:
         reply = {"error": TOO_DEEP}
     except MemoryError:
-        reply = {"error": "there is not enough memory for the script"}
+        reply = {"error": "not enough memory for the script"}
     except Exception as error:  # noqa: BLE001 - a bug, which is to be seen where the parent is
         reply = {"bug": describe_bug(error)}
     return json.dumps(reply).encode()

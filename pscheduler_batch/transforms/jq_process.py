@@ -110,7 +110,7 @@ class JqProcess:
             try:
                 self._child = _Child()
             except OSError as error:
-                raise ScriptError(f"there is no process to run the script in: {error}") from error
+                raise ScriptError(f"cannot start a process for the script: {error}") from error
         return self._child
 
 
@@ -168,7 +168,7 @@ class _Child:
             await self._in_thread(self._await_ready)
         timer = None
         if limit is not None:
-            late = f"the script was not done after {limit.total_seconds():g} s, which is the limit, so it was ended"
+            late = f"the script was still running after {limit.total_seconds():g} s, the limit"
             timer = asyncio.get_running_loop().call_later(limit.total_seconds(), self.kill, late)
         try:
             return await self._in_thread(lambda: self._ask(request()))
@@ -184,8 +184,8 @@ class _Child:
             stdin.flush()
             read_frame(stdout)
         except (EOFError, OSError) as error:
-            why = self._killed_for or f"it ended at once, by {self._way_it_died()}"
-            raise ScriptError(f"there is no process to run the script in: {why}") from error
+            why = self._killed_for or f"it ended at once ({self._way_it_died()})"
+            raise ScriptError(f"cannot start a process for the script: {why}") from error
         self._ready = True
 
     def _ask(self, request: Tuple[bytes, bytes]) -> Dict[str, Any]:
@@ -195,7 +195,8 @@ class _Child:
                 write_frame(stdin, frame)
             reply = read_frame(stdout)
         except (EOFError, OSError) as error:
-            raise ScriptError(self._killed_for or f"the script brought jq down, by {self._way_it_died()}") from error
+            why = self._killed_for or f"jq crashed while running the script ({self._way_it_died()})"
+            raise ScriptError(why) from error
         try:
             answer: Dict[str, Any] = json.loads(reply)
         except RecursionError as error:

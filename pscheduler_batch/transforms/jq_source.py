@@ -164,8 +164,8 @@ def _require_shallow(name: str, text: str, folders: Tuple[str, ...]) -> None:
     for inner in imported_modules(text):
         if _imports_anything(_read_module(inner, folders)[1]):
             message = (
-                f'the module "{name}" imports "{inner}", which has imports of its own; jq cannot be trusted with that, '
-                "so put the two into one"
+                f'the module "{name}" imports "{inner}", which has imports of its own; jq may crash on that, '
+                "so merge the two modules"
             )
             raise ImportsError(message)
 

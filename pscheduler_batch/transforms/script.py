@@ -31,7 +31,7 @@ SHOWN = 100
 # What jq says of `input` where there is no more.
 NO_INPUT = "break"
 
-TOO_DEEP = "what the script gave is nested too deeply"
+TOO_DEEP = "the script returned a value that is nested too deeply"
 
 # How many scripts become one program at most, and of how many characters: to find its script, a run has to look at
 # those before it, and jq must be able to jump over them.
@@ -66,7 +66,7 @@ class Script:
         """
         if "\0" in transform.script:
             # jq would take it for the end of the script.
-            raise ScriptError("the script does not compile: it has a NUL character (\\u0000) in it")
+            raise ScriptError("the script does not compile: it contains a NUL character (\\u0000)")
         self._transform = transform
         self._folders = folders
         self._prefix = prefix
@@ -128,16 +128,16 @@ class Script:
             values = list(islice(self._start(text), 2))
         except ValueError as error:
             if str(error) == NO_INPUT and re.search(r"\binputs?\b", self._transform.script):
-                raise ScriptError("the script failed: there is no more input than `.`, so `input` fails") from error
+                raise ScriptError("the script failed: `.` is its only input, so `input` fails") from error
             said = printable(" ".join(self.conceal(str(error), text).split("\n")))
             raise ScriptError(f"the script failed: {said}") from error
         except MemoryError as error:
-            raise ScriptError("there is not enough memory for the script") from error
+            raise ScriptError("not enough memory for the script") from error
         if len(values) != 1:
             gave = "more than one value" if values else "nothing"
             halted = not values and re.search(r"\bhalt(_error)?\b", self._transform.script)
-            hint = f" (`{halted[0]}` gives nothing; what `error` is given is told)" if halted else ""
-            raise ScriptError(f"the script gave {gave}; exactly one value must come out{hint}")
+            hint = f" (`{halted[0]}` returns nothing; use `error` to report a message)" if halted else ""
+            raise ScriptError(f"the script returned {gave}; it must return exactly one value{hint}")
         return values[0]
 
     def conceal(self, message: str, text: str) -> str:
@@ -160,15 +160,16 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
     Make the error for a value that came out of a script, but cannot be used.
 
     >>> str(refusal("no", {}, expected="true or false"))
-    'the script gave "no", not true or false'
+    'the script returned "no", expected true or false'
 
     Args:
         value: What came out.
         known: All that the script was given, the secrets of which are not shown (ADR 18).
         expected: What would have been right.
     """
-    shown = redact(json.dumps(value), known)
-    return ScriptError(f"the script gave {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}, not {expected}")
+    text = redact(json.dumps(value), known)
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return ScriptError(f"the script returned {shown}, expected {expected}")
 
 
 def uses_global(script: str) -> bool:

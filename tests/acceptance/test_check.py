@@ -31,7 +31,7 @@ def test_a_right_batch_is_said_to_be_right():
     ended = check(batch={"jobs": [job(), job(iterations=16)]})
 
     assert (ended.status, ended.stderr) == (0, "")
-    assert ended.stdout == "standard input: 2 jobs, 17 iterations: everything is right\n"
+    assert ended.stdout == "standard input: 2 jobs, 17 iterations: no errors\n"
 
 
 @pytest.mark.parametrize("name", ["names-misspelt", "transforms-that-break-tasks", "quote-never-closed"])
@@ -94,7 +94,7 @@ def test_a_script_without_an_end_is_named():
 
     assert ended.status == 1
     assert 'error: /jobs/0/task-transform, iteration 0 of "x": ' in ended.stderr
-    assert "the script was not done after 1 s, which is the limit" in ended.stderr
+    assert "the script was still running after 1 s, the limit" in ended.stderr
     assert "error: /jobs/1/task/tool" in ended.stderr
 
 
@@ -157,7 +157,7 @@ def test_servers_that_agree_are_mentioned(there):
     ended = run_batch("--check-server", *there, batch={"jobs": [job()]}, BETA="")
 
     assert (ended.status, ended.stderr) == (0, "")
-    assert ended.stdout.endswith(": everything is right, and the servers agree\n")
+    assert ended.stdout.endswith(": no errors, servers included\n")
 
 
 def test_an_assist_that_is_not_there_is_an_error():
@@ -165,4 +165,4 @@ def test_an_assist_that_is_not_there_is_an_error():
     ended = run_batch("--check-server", *NOWHERE, batch={"jobs": [job()]}, BETA="")
 
     assert (ended.status, ended.stdout) == (1, "")
-    assert "the assist 127.0.0.1:1 cannot be asked: " in ended.stderr
+    assert "cannot ask the assist 127.0.0.1:1: " in ended.stderr

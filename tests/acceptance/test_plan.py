@@ -71,7 +71,7 @@ def test_a_plan_warns_of_a_backoff_that_does_not_space_the_starts():
     """ADR 10."""
     ended = run_batch("--plan", batch={"jobs": [job(iterations=2, parallel=True, backoff="PT1M")]}, BETA="")
 
-    assert '"sync-start": false spaces the starts' in ended.stderr
+    assert 'set "sync-start": false to delay their starts' in ended.stderr
 
 
 @pytest.mark.parametrize("width", [20, 200])

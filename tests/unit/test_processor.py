@@ -312,7 +312,7 @@ def test_continue_if_that_fails_raises_with_the_document(server):
     with pytest.raises(EndedError) as caught:
         BatchProcessor({"schema": 2, "jobs": [job, job]}, clock=CLOCK)()
 
-    assert 'At /jobs/0/continue-if, after "a": the script gave 3, not true or false' in str(caught.value)
+    assert 'At /jobs/0/continue-if, after "a": the script returned 3, expected true or false' in str(caught.value)
     assert isinstance(caught.value.__cause__, TransformError)
     assert [len(item["results"]) for item in caught.value.document["jobs"]] == [1, 0]
     assert "continue-if" in caught.value.document["batch"]["error"]

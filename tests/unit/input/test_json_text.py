@@ -39,7 +39,7 @@ def test_a_line_without_an_end_of_json_ends_at_its_last_character():
     problem = problem_of('{"jobs": [\n  {"task": {}},\n\n')
 
     assert (problem.line, problem.column) == (2, 16)
-    assert "the [ of line 1, column 10 is still open" in problem.reason
+    assert "the [ at line 1, column 10 is not closed" in problem.reason
 
 
 def test_control_characters_are_not_shown():

@@ -59,13 +59,13 @@ def test_there_is_no_text_to_point_into():
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ({1, 2}, "found a Python set, which JSON cannot hold"),
-        (b"bytes", "found a Python bytes, which JSON cannot hold"),
-        (object(), "found a Python object, which JSON cannot hold"),
-        (1j, "found a Python complex, which JSON cannot hold"),
-        (float("nan"), "found NaN, which JSON does not have; expected a number, or null for none"),
-        (float("inf"), "found Infinity, which JSON does not have, or a number too large to hold"),
-        ("\ud800", "found \\ud800 without the other half of its pair, which is no character"),
+        ({1, 2}, "found a Python set, which cannot be written as JSON"),
+        (b"bytes", "found a Python bytes, which cannot be written as JSON"),
+        (object(), "found a Python object, which cannot be written as JSON"),
+        (1j, "found a Python complex, which cannot be written as JSON"),
+        (float("nan"), "found NaN, which is not JSON; use a number or null"),
+        (float("inf"), "found Infinity, which is not JSON, or a number that is too large"),
+        ("\ud800", "invalid character: unpaired surrogate \\ud800"),
         (10**5000, "found a whole number of more than 4299 digits, which is too long"),
     ],
     ids=["set", "bytes", "object", "complex", "nan", "infinity", "surrogate", "long"],
@@ -79,7 +79,7 @@ def test_what_json_cannot_hold_is_refused_with_its_place(value, reason):
 def test_a_secret_that_json_cannot_hold_is_not_described(value):
     """Not even in part."""
     assert problems_of({"jobs": [{"task": {"_key": value}}]}) == [
-        ("/jobs/0/task/_key", "found (hidden), which JSON cannot hold")
+        ("/jobs/0/task/_key", "found (hidden), which cannot be written as JSON")
     ]
 
 
@@ -89,13 +89,13 @@ def test_names_must_be_strings(name, where):
     kind = type(name).__name__
 
     assert problems_of({"jobs": [{"task": {name: 1}}]}) == [
-        (where, f"found a name that is a Python {kind}, and in JSON every name is a string")
+        (where, f"found a name of the Python type {kind}; in JSON every name is a string")
     ]
 
 
 def test_a_name_with_half_a_character_is_refused():
     """The place is the object, as such a name cannot be written."""
-    reason = "found \\ud800 without the other half of its pair, which is no character"
+    reason = "invalid character: unpaired surrogate \\ud800"
 
     assert problems_of({"jobs": [{"task": {"\ud800": 1}}]}) == [("/jobs/0/task", reason)]
     assert problems_of('{"jobs": [{"task": {"\\ud800": 1}}]}') == [("/jobs/0/task", reason)]
@@ -107,7 +107,7 @@ def test_an_object_that_holds_itself_is_refused():
     given["jobs"] = [given, given]
 
     assert problems_of(given) == [
-        ("/jobs/0/jobs", "nested too deep: objects and arrays may be 200 levels deep at most")
+        ("/jobs/0/jobs", "nested too deeply: at most 200 levels of objects and arrays are allowed")
     ]
 
 
@@ -125,7 +125,7 @@ def test_depth_is_limited_everywhere_alike(depth):
     text = '{"jobs": ' + "[" * depth + "]" * depth + "}"
     reasons = [reason for _, reason in problems_of(text)]
 
-    assert ("nested too deep" in reasons[0]) == (depth > 199)
+    assert ("nested too deeply" in reasons[0]) == (depth > 199)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_text_and_bytes_are_read_with_and_without_a_byte_order_mark(data):
         (b"\x1f\x8b\x08\x00\x00", "the input is binary, not text; expected a batch as one JSON object"),
         (b"", "the input is empty; expected a batch as one JSON object"),
         (b"\xef\xbb\xbf", "the input is empty; expected a batch as one JSON object"),
-        (" \n", "the input holds nothing but white space; expected a batch as one JSON object"),
+        (" \n", "the input contains only white space; expected a batch as one JSON object"),
     ],
 )
 def test_what_is_no_text_is_refused_by_its_kind(data, reason):

@@ -10,8 +10,8 @@ from pscheduler_batch.errors import InputError
 from pscheduler_batch.input.loader import load_batch
 
 SPACED = (
-    "the iterations of this parallel job start together, so the backoff spaces their submissions, not their starts; "
-    '"sync-start": false spaces the starts'
+    "the iterations of this parallel job start at the same time, so backoff delays only their submission; "
+    'set "sync-start": false to delay their starts'
 )
 
 
@@ -60,7 +60,7 @@ def test_a_backoff_that_is_meant_so_or_does_nothing_is_not_told(pairs):
 def test_iterations_beside_an_array_of_another_length_are_told():
     """The array wins, and whoever wrote the number learns it."""
     assert warnings_of({"task": [{}, {}], "iterations": 3}) == (
-        "At /jobs/0/iterations (line 9, column 21): 3 is replaced by 2, the length of the array of tasks",
+        "At /jobs/0/iterations (line 9, column 21): 3 is ignored: the array of tasks sets the number of iterations, 2",
     )
 
 
@@ -82,8 +82,8 @@ def test_a_repeated_name_is_told_with_both_places():
     assert batch.jobs[0].label == "b"
     assert batch.jobs[0].tasks == ({"x": 2},)
     assert texts_of(batch) == (
-        'At /jobs/0/label (line 3, column 1): "label" was already at line 2, column 18; the last one counts',
-        'At /jobs/0/task/x (line 3, column 32): "x" was already at line 3, column 24; the last one counts',
+        'At /jobs/0/label (line 3, column 1): "label" occurs twice, first at line 2, column 18; the last one is used',
+        'At /jobs/0/task/x (line 3, column 32): "x" occurs twice, first at line 3, column 24; the last one is used',
     )
 
 

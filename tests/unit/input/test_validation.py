@@ -67,26 +67,29 @@ def test_a_test_is_enough_for_a_task():
 def test_a_pair_of_a_later_schema_says_which_one_to_write(name, schema):
     """One below it is not enough."""
     task = task_of(schema - 1, **{name: ADDED[schema][name]})
-    more = " or more" if schema < 5 else ""
+    more = " or higher" if schema < 5 else ""
 
-    assert told(task) == [f'At /{name}: "{name}" needs "schema": {schema}{more} in the task; it has {schema - 1}']
+    assert told(task) == [f'At /{name}: "{name}" requires "schema": {schema}{more} in the task; it has {schema - 1}']
 
 
 def test_a_pair_of_a_later_schema_in_a_task_without_schema():
     """Most tasks say none, and it then is 1."""
     assert told({"test": TEST, "debug": True}) == [
-        'At /debug: "debug" needs "schema": 4 or more in the task; without one it is 1'
+        'At /debug: "debug" requires "schema": 4 or higher in the task; the default is 1'
     ]
 
 
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"schedule": {"repeat-cron": "* * * * *"}}, '/schedule/repeat-cron: "repeat-cron" needs "schema": 2 in'),
-        ({"archives": [{"archiver": "x", "data": 1, "runs": "all"}]}, '/archives/0/runs: "runs" needs "schema": 2 or'),
+        ({"schedule": {"repeat-cron": "* * * * *"}}, '/schedule/repeat-cron: "repeat-cron" requires "schema": 2 in'),
+        (
+            {"archives": [{"archiver": "x", "data": 1, "runs": "all"}]},
+            '/archives/0/runs: "runs" requires "schema": 2',
+        ),
         (
             {"archives": [{"schema": 2, "archiver": "x", "data": 1, "label": "a"}]},
-            '/archives/0/label: "label" needs "schema": 3 in',
+            '/archives/0/label: "label" requires "schema": 3 in',
         ),
     ],
 )
@@ -111,9 +114,9 @@ def test_a_part_with_the_schema_it_needs_is_right(pairs):
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
-        (6, "found 6, and the highest is 5; expected a version of the task format from 1 to 5"),
+        (6, "found 6, expected a version of the task format from 1 to 5"),
         (0, "found 0, expected a version of the task format from 1 to 5"),
-        ("2", 'found "2", expected a version of the task format from 1 to 5; drop the quotes'),
+        ("2", 'found "2", expected a version of the task format from 1 to 5; remove the quotes'),
         (True, "found true, expected a version of the task format from 1 to 5"),
         (None, "found null, expected a version of the task format from 1 to 5"),
         ([1], "found [1], expected a version of the task format from 1 to 5"),
@@ -130,8 +133,8 @@ def test_an_unknown_schema_is_refused(schema, message):
         (5, ["At /: found 5, expected a task as an object with `test`"]),
         (None, ["At /: found null, expected a task as an object with `test`"]),
         ([{"test": TEST}], ['At /: found [{"test": {"type": "rtt", "spec": "…"}}], expected a task']),
-        ({}, ['At /: "test" is missing from this task: what is measured']),
-        ({"test": {}}, ['At /test: "type" is missing from `test`', 'At /test: "spec" is missing from `test`']),
+        ({}, ['At /: required pair "test" is missing']),
+        ({"test": {}}, ['At /test: required pair "spec" is missing', 'At /test: required pair "type" is missing']),
         ({"test": {"type": 5, "spec": {}}}, ["At /test/type: found 5, expected a string"]),
         ({"test": {"type": "x", "spce": {}}}, ['At /test/spce: `test` has no pair "spce"; did you mean "spec"?']),
         ({"test": TEST, "iterations": 5}, ['At /iterations: a task has no pair "iterations"; it belongs in a job']),

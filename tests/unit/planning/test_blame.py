@@ -39,7 +39,7 @@ def test_the_first_after_which_it_stayed_wrong_is_to_blame(scripts, blamed):
     """What another one had put right again does not count."""
     problem = next(problem for problem in problems_of(TASK, **scripts) if problem.change.transform == blamed)
 
-    assert problem.reason.endswith(f"({blamed} made it so)")
+    assert problem.reason.endswith(f"(introduced by {blamed})")
 
 
 def test_what_was_wrong_in_the_input_is_blamed_on_nobody_who_did_not_touch_it():
@@ -47,14 +47,14 @@ def test_what_was_wrong_in_the_input_is_blamed_on_nobody_who_did_not_touch_it():
     (problem,) = problems_of({**TASK, "tool": 5}, own=".reference = 1")
 
     assert problem.change is None
-    assert problem.reason.endswith("(it is so in the input, and no transform changed it)")
+    assert problem.reason.endswith("(already wrong in the input; no transform changed it)")
 
 
 def test_a_task_that_was_to_be_completed_is_blamed_on_the_last_that_worked_on_it():
     """It may be incomplete before."""
     (problem,) = problems_of({"test": {"type": "rtt"}}, pre=".test.x = 1", own=".test |= del(.x)")
 
-    assert problem.reason.endswith(f"(it was so before the transforms, and {OWN}, which changed this, left it so)")
+    assert problem.reason.endswith(f"(already wrong in the input; {OWN} changed this value without fixing it)")
     assert (problem.change.before, problem.change.after) == (
         '{"test": {"type": "rtt", "x": 1}}',
         '{"test": {"type": "rtt"}}',
@@ -131,9 +131,9 @@ def test_iterations_that_are_wrong_in_many_ways_are_told_in_a_few_lines():
         'iteration 0 of "x"',
         'iteration 1 of "x"',
         'iteration 2 of "x"',
-        'iteration 3 and 996 more of "x"',
+        'iteration 3 of "x" and 996 more',
     ]
-    assert problems[-1].reason == "this is wrong in yet other ways"
+    assert problems[-1].reason == "further problems here"
 
 
 def test_iterations_that_are_wrong_in_many_places_are_told_in_a_few_lines():
@@ -141,7 +141,7 @@ def test_iterations_that_are_wrong_in_many_places_are_told_in_a_few_lines():
     problems = problems_of(TASK, own='.["x\\($iteration)"] = 1', iterations=200)
 
     assert len(problems) == 51
-    assert (problems[-1].where, problems[-1].during) == ("/jobs/0/task", 'iteration 50 and 149 more of "x"')
+    assert (problems[-1].where, problems[-1].during) == ("/jobs/0/task", 'iteration 50 of "x" and 149 more')
 
 
 def test_a_label_is_written_so_that_no_terminal_obeys_it():

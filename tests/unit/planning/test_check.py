@@ -51,13 +51,13 @@ def test_a_right_batch_is_said_to_be_right_in_a_line():
 
     assert checked.valid
     assert render_text(checked) == ""
-    assert render_summary(checked) == "a.json: 3 jobs (1 of them disabled), 17 iterations: everything is right"
+    assert render_summary(checked) == "a.json: 3 jobs (1 of them disabled), 17 iterations: no errors"
 
 
 def test_one_of_each_is_said_in_the_singular():
     """As people speak."""
-    assert render_summary(check({})) == "a.json: 1 job, 1 iteration: everything is right"
-    assert render_summary(check({}), asked=True).endswith("everything is right, and the servers agree")
+    assert render_summary(check({})) == "a.json: 1 job, 1 iteration: no errors"
+    assert render_summary(check({}), asked=True).endswith("no errors, servers included")
 
 
 def test_warnings_do_not_make_a_batch_wrong():
@@ -65,7 +65,7 @@ def test_warnings_do_not_make_a_batch_wrong():
     checked = check({"iterations": 2, "parallel": True, "backoff": "PT1M"})
 
     assert checked.valid
-    assert render_summary(checked).endswith(": nothing is wrong, but there is 1 warning")
+    assert render_summary(checked).endswith(": no errors, 1 warning")
     assert render_text(checked).startswith("a.json:1:142: warning: /jobs/0/backoff: ")
 
 
@@ -127,7 +127,7 @@ def test_a_script_without_an_end_is_named_and_the_rest_is_checked(job, where, du
     first, *rest = checked.errors
 
     assert (first.where, first.during) == (where, during)
-    assert first.reason == "the script was not done after 1 s, which is the limit"
+    assert first.reason == "the script was still running after 1 s, the limit"
     assert [problem.where for problem in rest] == ["/jobs/1/task/tool", "/jobs/2/task/tool"]
 
 
@@ -143,7 +143,7 @@ def test_what_was_found_before_a_script_without_an_end_is_told():
     checked = check({"iterations": 9, **own(f"if $iteration == 5 then {ENDLESS} else .tool = 5 end")})
 
     assert [problem.during for problem in checked.errors] == [
-        'iteration 0 and 4 more of "job-0"',
+        'iteration 0 of "job-0" and 4 more',
         'iteration 5 of "job-0"',
     ]
 
@@ -153,7 +153,7 @@ def test_after_some_scripts_without_an_end_no_more_are_tried():
     checked = check(*[own(ENDLESS)] * 9, limit=timedelta(seconds=0.4))
 
     assert wheres(checked) == [f"/jobs/{number}/task-transform" for number in range(5)]
-    assert checked.errors[-1].reason.endswith("as 5 scripts had to be ended, the others were not looked at")
+    assert checked.errors[-1].reason.endswith("5 scripts had to be stopped, so the others were not checked")
     assert checked.errors[-1].line == 1
 
 
@@ -189,7 +189,7 @@ def test_programs_get_all_of_it_as_json():
         "line": 1,
         "column": error["column"],
         "end_column": error["column"] + len('".tool = 5"'),
-        "message": "found 5, expected a string (/jobs/0/task-transform made it so)",
+        "message": "found 5, expected a string (introduced by /jobs/0/task-transform)",
         "during": 'iteration 0 of "x"',
         "transform": "/jobs/0/task-transform",
         "part": "/",

@@ -42,7 +42,7 @@ def test_iterations_from_a_script_that_are_wrong_are_told():
 
     assert (problem.where, problem.reason) == (
         "/jobs/0/iterations",
-        "the script gave 0, not a whole number of 1 or more",
+        "the script returned 0, expected a whole number of 1 or more",
     )
 
 
@@ -55,7 +55,7 @@ def test_a_billion_iterations_are_refused_at_once():
 
     assert calls < 1_000
     assert problem.where == "/jobs/0/iterations"
-    assert "1,000,000,000 iterations" in problem.reason
+    assert "1,000,000,000 up to this job" in problem.reason
     assert "--max-iterations" in problem.reason
 
 
@@ -107,7 +107,7 @@ def test_a_task_that_a_transform_made_wrong_is_told_with_its_iteration():
     )
 
     assert problem.where == "/jobs/0/task/test/type"
-    assert problem.reason.endswith("(/jobs/0/task-transform made it so)")
+    assert problem.reason.endswith("(introduced by /jobs/0/task-transform)")
     assert problem.during == 'iteration 1 of "x"'
 
 
@@ -115,8 +115,8 @@ def test_a_task_that_a_transform_made_wrong_is_told_with_its_iteration():
     ("condition", "during"),
     [
         ("$iteration == 4999", 'iteration 4999 of "x"'),
-        ("$iteration >= 4998", 'iteration 4998 and one more of "x"'),
-        ("$iteration > 0", 'iteration 1 and 4,998 more of "x"'),
+        ("$iteration >= 4998", 'iteration 4998 of "x" and 1 more'),
+        ("$iteration > 0", 'iteration 1 of "x" and 4,998 more'),
     ],
 )
 def test_iterations_that_fail_alike_are_one_problem(condition, during):

@@ -150,7 +150,7 @@ def test_a_refusal_that_names_no_place_is_told_of_the_whole_specification(error)
 def test_a_refusal_without_a_reason_is_a_refusal(answer):
     """There is nothing more to tell."""
     assert lines_of(ask(Servers(**{"assist/is-valid": said(answer)}), {})) == [
-        "error /jobs/0/task/test/spec: the assist assist refuses this: it did not say why"
+        "error /jobs/0/task/test/spec: the assist assist refuses this: no reason given"
     ]
 
 
@@ -163,9 +163,7 @@ def test_what_could_not_be_found_out_is_a_warning(answer):
     checked = ask(servers, {})
 
     assert checked.valid
-    assert next(p.reason for p in checked.warnings).startswith(
-        "whether the specification is valid could not be found out: "
-    )
+    assert next(p.reason for p in checked.warnings).startswith("could not check whether the specification is valid: ")
     assert ("GET", "lead/hostname", "192.0.2.2") in servers.requests
 
 
@@ -177,8 +175,8 @@ def test_a_specification_that_is_too_long_for_a_question_is_told_so():
     checked = ask(Servers(**{"assist/is-valid": TOO_LONG, "assist/participants": TOO_LONG}), {})
 
     assert lines_of(checked) == [
-        f"error /jobs/0/task/test: who takes part in the test could not be found out: {LONG}",
-        f"warning /jobs/0/task/test/spec: whether the specification is valid could not be found out: {LONG}",
+        f"error /jobs/0/task/test: could not find out who takes part in the test: {LONG}",
+        f"warning /jobs/0/task/test/spec: could not check whether the specification is valid: {LONG}",
     ]
 
 
@@ -199,7 +197,7 @@ def test_a_lead_that_is_not_there_is_told_wherever_it_would_lead():
     checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
 
     assert lines_of(checked) == [
-        f"error /jobs/{number}/task/test: gone, which would lead the test, is not there: cannot reach "
+        f"error /jobs/{number}/task/test: gone, which would lead the test, cannot be used: cannot reach "
         "https://gone/pscheduler/hostname: no such host"
         for number in range(2)
     ]
@@ -219,7 +217,7 @@ def test_a_lead_that_nobody_named_is_told_to_be_named():
     hosts = Hosts("assist", "here", lead_named=False)
     (problem,) = ask(Servers(), {}, hosts=hosts).errors
 
-    assert problem.reason.endswith("; that is this host: name a --lead that runs pScheduler")
+    assert problem.reason.endswith("; that is this host: give a --lead that runs pScheduler")
 
 
 def test_the_assist_is_not_asked_whether_it_is_there():
@@ -245,7 +243,7 @@ def test_an_assist_that_is_not_there_is_told_once():
     checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
 
     assert lines_of(checked) == [
-        "error /: the assist assist cannot be asked: cannot reach https://assist/pscheduler/tests: no such host"
+        "error /: cannot ask the assist assist: cannot reach https://assist/pscheduler/tests: no such host"
     ]
     assert len(servers.requests) == 1
 
@@ -255,7 +253,7 @@ def test_an_assist_that_is_no_pscheduler_is_told(answer):
     """Some other web server may answer there."""
     (problem,) = ask(Servers(**{"assist/tests": answer}), {}).problems
 
-    assert problem.reason.startswith("the assist assist cannot be asked: ")
+    assert problem.reason.startswith("cannot ask the assist assist: ")
 
 
 def test_an_assist_that_nobody_named_is_told_to_be_named():
@@ -263,7 +261,7 @@ def test_an_assist_that_nobody_named_is_told_to_be_named():
     hosts = Hosts("here", "here", lead_named=False)
     (problem,) = ask(Servers(), {}, hosts=hosts).problems
 
-    assert problem.reason.endswith("; that is this host: name an --assist and a --lead that run pScheduler")
+    assert problem.reason.endswith("; that is this host: give an --assist and a --lead that run pScheduler")
 
 
 def test_what_transforms_have_made_of_a_test_is_shown():
@@ -355,6 +353,4 @@ def test_a_real_server_agrees(pscheduler):
     """And that is said."""
     checked = ask_embedded(pscheduler, {"type": "idle", "spec": {"duration": "PT1S"}})
 
-    assert (
-        render_summary(checked, asked=True) == "a.json: 1 job, 1 iteration: everything is right, and the servers agree"
-    )
+    assert render_summary(checked, asked=True) == "a.json: 1 job, 1 iteration: no errors, servers included"

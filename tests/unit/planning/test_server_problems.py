@@ -24,7 +24,7 @@ def test_what_is_wrong_alike_is_told_once():
     problems = [ServerProblem(question, "/test/spec", "bad") for question in questions(999, among=1000)]
 
     assert told(problems)[0].partition(" (the first ")[::2] == (
-        '/jobs/0/task/test/spec, iteration 0 and 998 more of "x": bad',
+        '/jobs/0/task/test/spec, iteration 0 of "x" and 998 more: bad',
         'after the transforms: {"type": "rtt", "spec": {"count": 0}})',
     )
     assert len(told(problems)) == 1
@@ -43,10 +43,10 @@ def test_of_many_reasons_a_few_are_told():
     said = told(problems)
 
     assert [line.partition(" (the first")[0] for line in said] == [
-        '/jobs/0/task/test, iteration 0 and 9 more of "x": bad 0',
-        '/jobs/0/task/test, iteration 1 and 9 more of "x": bad 1',
-        '/jobs/0/task/test, iteration 2 and 9 more of "x": bad 2',
-        '/jobs/0/task/test, iteration 3 and 19 more of "x": this is wrong in yet other ways',
+        '/jobs/0/task/test, iteration 0 of "x" and 9 more: bad 0',
+        '/jobs/0/task/test, iteration 1 of "x" and 9 more: bad 1',
+        '/jobs/0/task/test, iteration 2 of "x" and 9 more: bad 2',
+        '/jobs/0/task/test, iteration 3 of "x" and 19 more: further problems here',
     ]
 
 

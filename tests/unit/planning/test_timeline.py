@@ -196,8 +196,9 @@ def test_a_setup_time_that_is_too_short_is_warned_of():
     (message,) = messages({}, {"iterations": 8, "parallel": True})
 
     assert message == (
-        "At /jobs/1/setup-time: a server needs 2 s or more to accept a task, so it has the last of these 8 after 16 s "
-        "at the earliest, and they are all to start after 15 s; expect 1 of them to start late, or write a longer "
+        "At /jobs/1/setup-time: not all tasks will be accepted before the synchronized start: a server needs "
+        "2 s or more to accept a task, so the last of these 8 is accepted after 16 s "
+        "at the earliest, and they start after 15 s; expect 1 of them to start late, or set a longer "
         'setup-time, such as "PT35S"'
     )
 

@@ -48,7 +48,7 @@ def test_an_output_that_was_not_written_to_its_end(whole):
     ("data", "said"),
     [
         (b"", "the input is empty"),
-        (b" \n", "the input holds nothing but white space"),
+        (b" \n", "the input contains only white space"),
         (b"\x7fELF\0\0\0\0", "the input is binary, not text"),
         (json.dumps(DOCUMENT).encode("utf-16"), "the input is UTF-16; save it as UTF-8"),
         (b"[]", "expected the output of a batch, which is a JSON object, but found an array"),
@@ -79,7 +79,7 @@ def test_what_is_no_json_has_its_place():
     """And the line, on which it is shown."""
     lines = refusal(b'{"jobs": [}').split("\n")
 
-    assert lines[0].startswith("out.json: line 1, column 11: this is not JSON: expected a value")
+    assert lines[0].startswith("out.json: line 1, column 11: not JSON: expected a value")
     assert lines[1:] == ['out.json:     {"jobs": [}', "out.json:               ^"]
 
 
@@ -119,7 +119,7 @@ def test_many_wrong_places_are_not_all_named():
 def test_what_is_nested_without_an_end_is_refused():
     """It is no crash."""
 
-    assert "nested too deep" in refusal(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    assert "nested too deeply" in refusal(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
 def test_a_batch_without_jobs_that_was_run_is_an_output():

@@ -43,7 +43,12 @@ def test_continue_if_false_ends_the_batch_in_good_order():
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("null", "not true or false"), ("empty", "nothing"), ('error("why")', "why"), ('"true"', "not true or false")],
+    [
+        ("null", "expected true or false"),
+        ("empty", "nothing"),
+        ('error("why")', "why"),
+        ('"true"', "expected true or false"),
+    ],
 )
 def test_continue_if_that_fails_ends_the_batch(script, said):
     """With everything obtained until then (ADR 16)."""

@@ -73,11 +73,11 @@ def test_a_job_without_one_goes_on_without_a_process():
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("null", "the script gave null, not true or false"),
-        ('"true"', 'the script gave "true", not true or false'),
-        ("1", "the script gave 1, not true or false"),
-        ("empty", "the script gave nothing; exactly one value must come out"),
-        ("true, true", "the script gave more than one value; exactly one value must come out"),
+        ("null", "the script returned null, expected true or false"),
+        ('"true"', 'the script returned "true", expected true or false'),
+        ("1", "the script returned 1, expected true or false"),
+        ("empty", "the script returned nothing; it must return exactly one value"),
+        ("true, true", "the script returned more than one value; it must return exactly one value"),
         ('error("why")', "the script failed: why"),
     ],
 )

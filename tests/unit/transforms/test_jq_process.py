@@ -220,7 +220,7 @@ def test_a_script_that_is_not_done_in_time_is_ended():
             await process.run(Transform("/x", ENDLESS), None, "1", limit=timedelta(seconds=0.05))
         return str(caught.value), await process.run(Transform("/x", "2"), None, "1", limit=timedelta(minutes=5))
 
-    assert with_process(use) == ("the script was not done after 0.05 s, which is the limit, so it was ended", 2)
+    assert with_process(use) == ("the script was still running after 0.05 s, the limit", 2)
 
 
 @LINUX_ONLY
@@ -235,7 +235,7 @@ def test_a_child_that_dies_is_a_failure_of_the_script(number):
             await task
         return str(caught.value), await process.run(Transform("/x", "2"), None, "1")
 
-    assert with_process(use) == (f"the script brought jq down, by {number.name}", 2)
+    assert with_process(use) == (f"jq crashed while running the script ({number.name})", 2)
 
 
 def test_a_child_that_died_between_two_scripts_is_replaced():
@@ -385,14 +385,14 @@ def test_no_process_is_a_failure_of_the_script(monkeypatch):
     """So what a batch has obtained until then is kept."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
-    assert "there is no process to run the script in: [Errno 2]" in failure_of("1")
+    assert "cannot start a process for the script: [Errno 2]" in failure_of("1")
 
 
 def test_a_process_that_ends_at_once_is_no_fault_of_jq(monkeypatch):
     """Such as one that does not find its modules."""
     monkeypatch.setattr(jq_process, "_BOOT", "raise SystemExit(3)")
 
-    assert failure_of("1") == "there is no process to run the script in: it ended at once, by exit status 3"
+    assert failure_of("1") == "cannot start a process for the script: it ended at once (exit status 3)"
 
 
 def test_a_bug_in_the_child_shows_its_place_but_no_values(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.transforms.pipeline import StepError, Transforms, scripts_of
-from pscheduler_batch.transforms.script import ScriptError
+from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 from tests.support.depth import FOR_JQ, beyond_json
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
@@ -142,7 +142,7 @@ def test_large_global_data_does_not_slow_an_iteration():
 def test_exactly_one_value_must_come_out(script, gave):
     """A script without an end is stopped at its second value."""
 
-    assert failure_of(script) == f"the script gave {gave}; exactly one value must come out"
+    assert failure_of(script) == f"the script returned {gave}; it must return exactly one value"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_exactly_one_value_must_come_out(script, gave):
 def test_the_last_transform_must_give_an_object(script, gave):
     """Only an object can be a task."""
 
-    assert failure_of(script) == f"the script gave {gave}, not a task, which is an object"
+    assert failure_of(script) == f"the script returned {gave}, expected a task, which is an object"
 
 
 def test_only_the_last_transform_must_give_an_object():
@@ -204,7 +204,7 @@ def test_a_failure_names_the_step():
 def test_what_is_nested_too_deeply_is_a_failure_like_any_other():
     """It could neither be posted nor written."""
 
-    assert failure_of(f"reduce range({FOR_JQ}) as $i ({{}}; {{a: .}})") == "what the script gave is nested too deeply"
+    assert failure_of(f"reduce range({FOR_JQ}) as $i ({{}}; {{a: .}})") == TOO_DEEP
 
 
 SECRET = "correct-horse-battery-staple-and-more"
@@ -255,7 +255,7 @@ def test_iterations_must_be_a_whole_number_of_one_or_more(script):
     """The message says what the script gave."""
     job, transforms = make_job(iterations={"script": script})
 
-    with pytest.raises(ScriptError, match=r"^the script gave .*, not a whole number of 1 or more$"):
+    with pytest.raises(ScriptError, match=r"^the script returned .*, expected a whole number of 1 or more$"):
         transforms.count_iterations(job)
 
 
@@ -286,9 +286,12 @@ def test_a_batch_without_scripts_is_known(job, scripts):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("input", "the script failed: there is no more input than `.`, so `input` fails"),
-        ('"why" | halt_error', "the script gave nothing; exactly one value must come out (`halt_error` gives nothing"),
-        ("halt", "the script gave nothing; exactly one value must come out (`halt` gives nothing"),
+        ("input", "the script failed: `.` is its only input, so `input` fails"),
+        (
+            '"why" | halt_error',
+            "the script returned nothing; it must return exactly one value (`halt_error` returns",
+        ),
+        ("halt", "the script returned nothing; it must return exactly one value (`halt` returns nothing"),
     ],
 )
 def test_what_makes_sense_only_where_jq_is_a_command_is_explained(script, said):

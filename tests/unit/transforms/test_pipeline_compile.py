@@ -94,7 +94,7 @@ def test_the_end_of_a_script_that_lacks_something_is_its_own_end():
 def test_a_script_with_a_nul_in_it_does_not_compile():
     """Silently, jq would leave out what is behind it."""
 
-    assert complaint_of(".a\0 | foo") == "the script does not compile: it has a NUL character (\\u0000) in it"
+    assert complaint_of(".a\0 | foo") == "the script does not compile: it contains a NUL character (\\u0000)"
 
 
 def test_each_script_that_does_not_compile_is_told_with_its_place():

@@ -143,10 +143,10 @@ def test_a_script_means_the_same_beside_others(own, out):
     ("script", "reason"),
     [
         ("error($global._key)", "the script failed: (hidden)"),
-        ("empty, ($global | empty)", "the script gave nothing; exactly one value must come out"),
-        ("repeat($global)", "the script gave more than one value; exactly one value must come out"),
-        ("$global._key", 'the script gave "(hidden)", not a task, which is an object'),
-        ("$global.n + 10", "the script gave 17, not a task, which is an object"),
+        ("empty, ($global | empty)", "the script returned nothing; it must return exactly one value"),
+        ("repeat($global)", "the script returned more than one value; it must return exactly one value"),
+        ("$global._key", 'the script returned "(hidden)", expected a task, which is an object'),
+        ("$global.n + 10", "the script returned 17, expected a task, which is an object"),
     ],
 )
 def test_what_is_wrong_with_one_is_told_of_that_one(script, reason):
@@ -217,4 +217,4 @@ def test_a_count_that_is_none_hides_what_is_secret():
     with pytest.raises(ScriptError) as caught:
         made.count_iterations(batch.jobs[0])
 
-    assert str(caught.value) == 'the script gave "(hidden)", not a whole number of 1 or more'
+    assert str(caught.value) == 'the script returned "(hidden)", expected a whole number of 1 or more'
