@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from typing import Any, List, Mapping, Optional
 
 from pscheduler_batch.events import BatchBegan, IterationEnded, IterationMoved, JobBegan, JobEnded
@@ -11,14 +10,9 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Plan, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import after
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-secret"}
-
-
-def after(seconds: float) -> datetime:
-    """Give a time."""
-    return NOON + timedelta(seconds=seconds)
 
 
 def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
-from datetime import datetime, timedelta, timezone
-from itertools import count
+from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
@@ -19,11 +16,10 @@ from pscheduler_batch.running.runner import Judge, Outcome, Runner
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import VirtualClock
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
 RUNNING = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"state": "running"})
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-ROUNDS = 10
 
 
 def make_run(text: str = "", *, succeeded: bool = True) -> RunResult:
@@ -33,47 +29,11 @@ def make_run(text: str = "", *, succeeded: bool = True) -> RunResult:
     return RunResult(run, {"application/json": merged, "text/plain": text})
 
 
-class FakeTime:
-    """A clock whose sleepers are woken in order of time, as soon as nothing else can go on."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-        self._sleepers: List[Tuple[datetime, int, asyncio.Future[None]]] = []
-        self._order = count()
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for a runner."""
-        return Clock(now=lambda: self.time, sleep=self.sleep)
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been since the beginning."""
-        return (self.time - NOON).total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, without taking time."""
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
-        heapq.heappush(self._sleepers, (self.time + timedelta(seconds=seconds), next(self._order), woken))
-        if len(self._sleepers) == 1:
-            loop.call_soon(self._advance, ROUNDS)
-        await woken
-
-    def _advance(self, rounds: int) -> None:
-        # The others get some rounds to begin sleeping as well.
-        if not rounds:
-            self.time, _, woken = heapq.heappop(self._sleepers)
-            woken.set_result(None)
-        if self._sleepers:
-            asyncio.get_running_loop().call_soon(self._advance, rounds - 1 if rounds else ROUNDS)
-
-
 class FakeServer:
     """Runs iterations: each takes a time, and then succeeds unless told otherwise."""
 
     def __init__(self, *durations: float) -> None:
-        self.time = FakeTime()
+        self.time = VirtualClock()
         self.durations = durations or (1.0,)
         self.fetching = 0.0
         self.events: List[Tuple[float, str, str]] = []

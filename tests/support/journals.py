@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import Failure, Iteration, IterationResult
+from tests.support.clock import NOON
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 LATER = NOON + timedelta(hours=1)
 DIGEST = digest_of({"jobs": []}, {})
 HREF = "https://ps.example.net/pscheduler/tasks/1"

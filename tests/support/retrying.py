@@ -3,57 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-from datetime import datetime, timedelta, timezone
-from itertools import count
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryingExchange, RetryPolicy
+from tests.support.clock import VirtualClock
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 URL = "https://ps.example.net/pscheduler/x?secret=1"
 OK = Reply(200, {}, b"ok")
 # Without chance: every pause is as long as it may be.
 LONGEST = RetryPolicy(draw=lambda: 1.0)
-
-
-class Time:
-    """A time in which whoever sleeps is woken in order, at once, when nobody has anything else to do."""
-
-    def __init__(self):
-        self.passed = 0.0
-        self.slept = []
-        self._sleepers = []
-        self._numbers = count()
-
-    def now(self):
-        """Tell the time."""
-        return NOON + timedelta(seconds=self.passed)
-
-    async def sleep(self, seconds):
-        """Sleep, and be remembered for it."""
-        self.slept.append(round(seconds, 3))
-        await self.pass_by(seconds)
-
-    async def pass_by(self, seconds):
-        """Wait until so many seconds have gone by."""
-        woken = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.passed + seconds, next(self._numbers), woken))
-        await woken
-
-    async def run(self, coroutine):
-        """Run something to its end, waking sleepers whenever everything stands still."""
-        task = asyncio.ensure_future(coroutine)
-        while not task.done():
-            for _ in range(50):
-                await asyncio.sleep(0)
-            if self._sleepers and not task.done():
-                self.passed, _, woken = heapq.heappop(self._sleepers)
-                if not woken.done():
-                    woken.set_result(None)
-        return task.result()
 
 
 class Network:
@@ -75,7 +34,7 @@ class Network:
 
     async def request(self, method, url, **given):
         """Make a request that ends as it was told to."""
-        self.requests.append((self.time.passed, method, url, given))
+        self.requests.append((self.time.seconds, method, url, given))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -108,12 +67,12 @@ class World:
     """A time, a network in it, and a retrying exchange over that."""
 
     def __init__(self, *ways, policy=LONGEST, takes=0.0, max_connections=8):
-        self.time = Time()
+        self.time = VirtualClock()
         self.network = Network(self.time, *ways, takes=takes, max_connections=max_connections)
         self.told = []
         self.watched = []
         self.exchange = RetryingExchange(
-            self.network, Clock(self.time.now, self.time.sleep), self.told.append, policy, watch=self.watched.append
+            self.network, self.time.clock, self.told.append, policy, watch=self.watched.append
         )
 
     async def outcome(self, method="GET", url=URL, **given):
@@ -125,7 +84,7 @@ class World:
 
     def run(self, coroutine):
         """Run something to its end in this world's time."""
-        return asyncio.run(self.time.run(coroutine))
+        return asyncio.run(coroutine)
 
     def ask(self, method="GET", url=URL, **given):
         """Make a request; give its reply or the error."""

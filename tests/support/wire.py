@@ -13,7 +13,7 @@ import asyncio
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
@@ -22,7 +22,6 @@ from urllib.parse import unquote
 import httpx
 import respx
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.model import Iteration, IterationResult
@@ -31,50 +30,18 @@ from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
+from tests.support.clock import VirtualClock
 
 REPLIES = Path(__file__).parents[1] / "replies"
 CASES = sorted(folder.name for folder in REPLIES.iterdir())  # Each may be run with submit().
 
 HOST = "ps.example.net"
 ROOT = f"https://{HOST}/pscheduler"
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 IDLE = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
 
 ONE_HOST = Hosts(HOST, HOST, lead_named=True)
 
 NAN = "NOT-A-NUMBER"  # In files for what Python servers write, although it is no JSON.
-
-
-class VirtualClock:
-    """A clock that stands still until somebody waits."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-        self.slept: List[float] = []
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been since the beginning."""
-        return (self.time - NOON).total_seconds()
-
-    def now(self) -> datetime:
-        """Tell the time."""
-        return self.time
-
-    def tick(self, seconds: float) -> None:
-        """Let time go by."""
-        self.time += timedelta(seconds=seconds)
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time go by as soon as the others have had their turn."""
-        self.slept.append(seconds)
-        self.tick(seconds)
-        await asyncio.sleep(0)
-
-    @property
-    def clock(self) -> Clock:
-        """Be what the code under test waits by."""
-        return Clock(self.now, self.sleep)
 
 
 @dataclass
@@ -136,8 +103,7 @@ class Wire:
             raise self.broken[known].pop(0)
         replies = self.changed.get(known) or self._replies.get(known, [{"status": 404, "text": "Resource not found."}])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
-        self.clock.tick(reply.get("takes", 0))
-        await asyncio.sleep(0)
+        await self.clock.pass_by(reply.get("takes", 0))
         return httpx.Response(
             reply.get("status", 200),
             content=self._body(reply, known.partition(" ")[2]),

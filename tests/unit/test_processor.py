@@ -7,7 +7,6 @@ import copy
 import importlib
 import json
 import threading
-from datetime import datetime, timezone
 from typing import Any, Dict, List
 
 import httpx
@@ -17,10 +16,10 @@ import respx
 from pscheduler_batch import AsyncBatchProcessor, BatchError, BatchProcessor, EndedError, InputError, TransformError
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import RequestHeldUp
+from tests.support.clock import NOON
 
 HOST = "ps.example.net"
 ROOT = f"https://{HOST}/pscheduler"
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-secret"}
 BATCH: Dict[str, Any] = {
     "#": "a comment",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, List
 
@@ -13,9 +12,9 @@ import pscheduler_batch
 from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.session import Session
+from tests.support.clock import NOON
 
 PACKAGE = Path(pscheduler_batch.__file__).parent
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 # Only these write to the standard streams.
 WRITERS = {"output/console.py", "output/destination.py", "terminal/live_view.py", "terminal/progress.py"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
 from pscheduler_batch.embedded.scheduling.scheduler import Scheduler, next_start
 from pscheduler_batch.embedded.scheduling.state import State
+from tests.support.clock import NOON
 from tests.support.embedded_bench import Nap
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
 GROUP = "pscheduler_batch.embedded_tests"
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dns.flags
@@ -21,8 +21,7 @@ from pscheduler_batch.embedded.tests.dns import DnsTest
 from pscheduler_batch.embedded.tests.http import HttpTest
 from pscheduler_batch.embedded.tests.simplestream import SimplestreamTest
 from pscheduler_batch.iso8601 import parse_duration
-
-NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
+from tests.support.clock import NOON
 
 
 def outcomes(test, spec):

@@ -13,7 +13,8 @@ from pscheduler_batch.http.request_slots import Purpose
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
-from tests.support.retrying import NOON, OK, URL, World, lost, refused
+from tests.support.clock import NOON
+from tests.support.retrying import OK, URL, World, lost, refused
 
 # A year that no calendar has.
 NEVER = "Sun, 01 Mar 99999999999999 12:00:00 GMT"

@@ -9,13 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
-from datetime import datetime, timezone
 
 import pytest
 
 from pscheduler_batch.journal.lock import BusyError, Lock, LockError
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+from tests.support.clock import NOON
 
 # Takes a lock, says so, and waits to be ended.
 HOLDER = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any, Iterator, List, Optional
 
 import pytest
@@ -23,9 +23,9 @@ from pscheduler_batch.output.document import (
 )
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import NOON
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 GOOD = {"application/json": {"succeeded": True}, "text/plain": "Slept.", "text/html": "<p>Slept.</p>"}
 DESCRIBED = {
     "href": "https://ps/t/runs/1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any, Dict, List, Union
 
 import pytest
@@ -20,10 +20,10 @@ from pscheduler_batch.planning.planner import (
     synchronized_start,
 )
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import NOON
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
 POSTED = {**TASK, "schedule": {}}
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 def make_plan(batch: Union[str, Dict[str, Any]], limit: int = DEFAULT_MAX_ITERATIONS) -> Plan:

@@ -18,9 +18,9 @@ from pscheduler_batch.report.formatting import (
     time_of_day,
 )
 from pscheduler_batch.report.rows import Figure
+from tests.support.clock import NOON
 from tests.support.output_documents import HOSTILE
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 EAST = timezone(timedelta(hours=5, minutes=30))
 
 

@@ -15,7 +15,8 @@ from pscheduler_batch.planning.planner import begin_job
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.session import Session
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 
 HOST = "ps.example.net"
 START = "2026-03-01T12:00:15+00:00"

@@ -9,7 +9,8 @@ import pytest
 
 from pscheduler_batch.model import Failure, Iteration, IterationResult
 from pscheduler_batch.running.runner import iteration_succeeded
-from tests.support.iterating import NOON, TASK, FakeServer, labels, make_run, run
+from tests.support.clock import NOON
+from tests.support.iterating import TASK, FakeServer, labels, make_run, run
 
 
 def test_serial_iterations_run_one_after_another():

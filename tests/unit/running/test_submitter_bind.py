@@ -12,7 +12,8 @@ from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
-from tests.support.wire import HOST, IDLE, VirtualClock
+from tests.support.clock import VirtualClock
+from tests.support.wire import HOST, IDLE
 
 
 class Exchange:

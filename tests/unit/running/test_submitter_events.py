@@ -10,7 +10,8 @@ import pytest
 from pscheduler_batch.events import IterationMoved
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import BrokenDownError
-from tests.support.wire import CASES, HOST, IDLE, NOON, submit_all
+from tests.support.clock import NOON
+from tests.support.wire import CASES, HOST, IDLE, submit_all
 
 
 def moves(server, *, start=None) -> List[IterationMoved]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pscheduler_batch.output.document import render_result
-from tests.support.wire import NOON, submit
+from tests.support.clock import NOON
+from tests.support.wire import submit
 
 
 def test_a_task_posted_after_its_synchronized_start_says_by_how_much(wire):

@@ -11,7 +11,8 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.participants import LeadFinder
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from tests.support.wire import IDLE, NOON, ONE_HOST
+from tests.support.clock import NOON
+from tests.support.wire import IDLE, ONE_HOST
 
 
 class Silent:

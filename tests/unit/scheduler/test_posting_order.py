@@ -11,14 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryingExchange
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
-from tests.support.retrying import NOON, Time
+from tests.support.clock import NOON, VirtualClock
 
 ASSIST = "assist.example.net"
 START = 600.0
@@ -38,7 +37,7 @@ class Asked(NamedTuple):
 class Servers:
     """Hosts that need half a second for a look-up and three for a task, and make no runs."""
 
-    def __init__(self, time: Time, lead_of: Callable[[int], str], takes: Callable[[str], float]) -> None:
+    def __init__(self, time: VirtualClock, lead_of: Callable[[int], str], takes: Callable[[str], float]) -> None:
         self.max_connections = 8
         self.asked: List[Asked] = []
         self.most_at_once: Counter[str] = Counter()
@@ -57,7 +56,7 @@ class Servers:
         elif content is not None:
             spec = json.loads(content)["test"]["spec"]
         number = None if spec is None else spec["number"]
-        self.asked.append(Asked(self._time.passed, host, method, number))
+        self.asked.append(Asked(self._time.seconds, host, method, number))
         self._at_once[host] += 1
         self.most_at_once[host] = max(self.most_at_once[host], self._at_once[host])
         await self._time.pass_by(LOOK_UP if looks_up else self._takes(host))
@@ -88,9 +87,9 @@ def run(
         lead_of: Who leads the task with a number.
         takes: Says how many seconds a host needs for a task.
     """
-    time = Time()
+    time = VirtualClock()
     servers = Servers(time, lead_of, takes)
-    clock = Clock(time.now, time.sleep)
+    clock = time.clock
     exchange = RetryingExchange(servers, clock, [].append)
     submitter = Submitter(exchange, Hosts(ASSIST, ASSIST, lead_named=True), Session(clock), new_mark=None)
     tasks = [{"test": {"type": "idle", "spec": {"number": n % different}}, "schedule": {}} for n in range(count)]
@@ -100,7 +99,7 @@ def run(
         await asyncio.gather(*(submitter.submit(item, NOON + timedelta(seconds=START)) for item in iterations))
         await submitter.aclose()
 
-    asyncio.run(time.run(main()))
+    asyncio.run(main())
     return servers
 
 

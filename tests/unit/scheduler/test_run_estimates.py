@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 
 from pscheduler_batch.model import Run
 from pscheduler_batch.scheduler.first_run import LONGEST, SOONEST, Posted, RunEstimates
+from tests.support.clock import NOON
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NO_TIME = timedelta(0)
 HREF = "https://ps.example.net/pscheduler/tasks/5f1c"
 

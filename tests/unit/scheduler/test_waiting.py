@@ -12,7 +12,7 @@ import pytest
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.model import Run
 from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits, server_offset
-from tests.support.wire import NOON, VirtualClock
+from tests.support.clock import NOON, VirtualClock
 
 RUN = Run(
     "https://ps.example.net/r",

@@ -10,7 +10,8 @@ import pytest
 from pscheduler_batch.events import BatchEnded, Interrupted
 from pscheduler_batch.terminal.event_words import countdown_words, describe_event, state_now
 from pscheduler_batch.text import REASON_CUT_AT
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 
 BATCH = Happenings({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
 TIME = "2026-03-01T12:00"

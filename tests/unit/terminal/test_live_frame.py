@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 
 SIZES = [(1, 1), (7, 2), (20, 24), (39, 10), (40, 4), (59, 24), (80, 24), (200, 100)]
 TERMINAL = {"TERM": "xterm-256color"}

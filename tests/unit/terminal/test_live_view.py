@@ -11,7 +11,8 @@ import pytest
 
 from pscheduler_batch.events import Interrupted
 from pscheduler_batch.terminal.live_view import ENDING, LiveView
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 from tests.support.terminal import visible
 
 BATCH = Happenings({"iterations": 3})

@@ -15,9 +15,9 @@ from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.terminal.plan_view import plan_text
 from pscheduler_batch.terminal.task_diff import difference_lines
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import NOON
 from tests.support.planning import idle, plan_jobs
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.json"))
 WIDTHS = [1, 12, 20, 40, 80, 200]
 RTT = {"test": {"type": "rtt", "spec": {"dest": "www.example.net"}}}

@@ -10,7 +10,8 @@ import pytest
 
 from pscheduler_batch.events import BatchEnded, Interrupted
 from pscheduler_batch.terminal.progress import open_progress
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 from tests.support.terminal import visible
 
 BATCH = Happenings({"iterations": 2})

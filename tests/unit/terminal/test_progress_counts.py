@@ -8,7 +8,8 @@ from typing import Any, Optional
 import pytest
 
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
-from tests.support.happenings import Happenings, after
+from tests.support.clock import after
+from tests.support.happenings import Happenings
 
 
 def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
