@@ -1,1 +1,1 @@
-"""What is typed: the three commands, their options, and which room does what was asked for."""
+"""The three commands: their options, and what each mode of ``pscheduler batch`` does."""

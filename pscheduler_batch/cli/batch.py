@@ -1,16 +1,15 @@
 """
-The ``batch`` command: what it takes on the command line and from the environment.
+The ``batch`` command: its options on the command line and in the environment.
 
-The decorated function makes an :class:`~pscheduler_batch.cli.options.Options`, and
-:func:`~pscheduler_batch.cli.execute.execute` does what they say. Nothing is imported
-here that ``--help`` does not need.
+:func:`~pscheduler_batch.cli.execute.execute` does what they ask for. Only what ``--help`` needs is imported here.
 """
 
 from __future__ import annotations
 
 import gc
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from importlib import import_module
+from typing import Any, Dict, Optional, Tuple
 
 import click
 
@@ -23,21 +22,19 @@ from pscheduler_batch.cli.option_sections import (
     option,
     settle,
 )
+from pscheduler_batch.iso8601 import parse_span
 from pscheduler_batch.report.formats import FORMATS, USUAL_ENDINGS
 
-if TYPE_CHECKING:
-    from pscheduler_batch.cli.options import Options
-
-LOOKING = "Looking before it runs"
-RUNNING = "Running"
+CHECKING = "Check and preview"
+RUNNING = "Run"
 RESULTS = "Results"
 HOSTS = "Hosts"
-WATCHING = "Watching"
+LOGGING = "Progress and logging"
 
-# The variables of the command batch-report begin like those of this one.
+# Variables of the other commands have the same prefix.
 OTHER_VARIABLES = ("PSCHEDULER_BATCH_REPORT_", "PSCHEDULER_BATCH_SERVER_")
 
-# What does something else than running the batch; one of them at a time, --check-server with --check at most.
+# Options that do something other than run the batch exclude each other, except --check and --check-server.
 _MODES = ("check", "check_server", "plan", "dry_run", "schema")
 _FOR_RUNNING_ONLY = ("output", "report", "journal", "resume", "lock")
 _CANNOT_GO_TOGETHER = (
@@ -54,20 +51,18 @@ _FORMATS_OF_CHECKS = ("text", "json")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A duration on the command line: ISO 8601 as everywhere in pScheduler, or plain seconds."""
+    """A duration on the command line: ISO 8601, or a number of seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> timedelta:
-        """Read one."""
-        from pscheduler_batch.iso8601 import parse_span  # noqa: PLC0415
-
+        """Parse a duration."""
         try:
             span = parse_span(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
         if not span:
-            self.fail(f"{value!r} is no time at all", param, ctx)
+            self.fail(f"{value!r} is not a positive duration", param, ctx)
         return span
 
 
@@ -81,28 +76,38 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     },
 )
 @click.argument("input_file", metavar="[INPUT-FILE]", default="-", type=click.Path())
-@option("--check", section=LOOKING, is_flag=True, help="Say all that is wrong with the batch, and run nothing.")
-@option("--check-server", section=LOOKING, is_flag=True, help="Check it, and ask the assist about its tests as well.")
+@option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
+@option(
+    "--check-server", section=CHECKING, is_flag=True, help="Check the batch and ask the servers about its tests, too."
+)
 @option(
     "--check-limit",
-    section=LOOKING,
+    section=CHECKING,
     metavar="DURATION",
     type=Duration(),
     default="PT10S",
     show_default=True,
-    help="How long any script may take while the batch is checked.",
+    help="Time limit for each script during a check.",
 )
-@option("--plan", section=LOOKING, is_flag=True, help="Show what will be run when, as a table and a time line.")
-@option("--dry-run", "--dry", section=LOOKING, is_flag=True, help="Print every task, without results; send nothing.")
-@option("--diff", section=LOOKING, is_flag=True, help="With --dry-run: print what the transforms change instead.")
+@option("--plan", section=CHECKING, is_flag=True, help="Show what would run when, as a table and a time line.")
+@option(
+    "--dry-run",
+    "--dry",
+    section=CHECKING,
+    is_flag=True,
+    help="Print the batch with every task, without results; submit nothing.",
+)
+@option("--diff", section=CHECKING, is_flag=True, help="With --dry-run, print what the transforms change instead.")
 @option(
     "--schema",
-    section=LOOKING,
+    section=CHECKING,
     is_flag=True,
     allow_from_autoenv=False,
     help="Print the JSON Schema of a batch, for editors.",
 )
-@option("--embedded", section=RUNNING, is_flag=True, help="Run the batch on a pScheduler server of its own.")
+@option(
+    "--embedded", section=RUNNING, is_flag=True, help="Run the batch on an embedded pScheduler server on this machine."
+)
 @option(
     "--max-iterations",
     section=RUNNING,
@@ -110,7 +115,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=click.IntRange(min=1),
     default=100_000,
     show_default=True,
-    help="How many iterations a batch may have altogether.",
+    help="Maximum number of iterations in a batch.",
 )
 @option(
     "--result-wait",
@@ -119,14 +124,29 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=Duration(),
     default="PT5M",
     show_default=True,
-    help="How long after its announced end to wait for the result of a run.",
+    help="How long to wait for a result after the scheduled end of its run.",
 )
-@option("--no-mark", section=RUNNING, is_flag=True, help="Leave tasks without the mark that finds a lost one again.")
-@option("--no-cancel", section=RUNNING, is_flag=True, help="Leave tasks running when the batch is interrupted.")
-@option("--journal", section=RUNNING, metavar="FILE", type=click.Path(), help="Keep in FILE, a new one, what happens.")
-@option("--resume", section=RUNNING, metavar="FILE", type=click.Path(), help="Go on with the batch that FILE tells of.")
 @option(
-    "--lock", section=RUNNING, metavar="FILE", type=click.Path(), help="Let only one batch with FILE run at a time."
+    "--no-mark",
+    section=RUNNING,
+    is_flag=True,
+    help="Do not mark tasks; a task whose submission was not answered can then not be found again.",
+)
+@option("--no-cancel", section=RUNNING, is_flag=True, help="Do not cancel tasks when the batch is interrupted.")
+@option(
+    "--journal",
+    section=RUNNING,
+    metavar="FILE",
+    type=click.Path(),
+    help="Record progress in FILE, a new journal, for --resume.",
+)
+@option("--resume", section=RUNNING, metavar="FILE", type=click.Path(), help="Resume the batch recorded in FILE.")
+@option(
+    "--lock",
+    section=RUNNING,
+    metavar="FILE",
+    type=click.Path(),
+    help="Run only one batch with this lock file at a time.",
 )
 @option(
     "--if-locked",
@@ -134,43 +154,47 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=click.Choice(["fail", "skip"]),
     default="fail",
     show_default=True,
-    help="If another batch runs: fail, or skip this one quietly.",
+    help="What to do if another batch holds the lock: fail, or skip this batch silently.",
 )
-@option("-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, whole.")
+@option(
+    "-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, atomically."
+)
 @option(
     "--report",
     section=RESULTS,
     metavar="FILE",
     type=click.Path(),
     multiple=True,
-    help=f"Write a report for people to FILE as well ({USUAL_ENDINGS}); may be repeated.",
+    help=f"Also write a report to FILE ({USUAL_ENDINGS}); may be repeated.",
 )
 @option(
     "--format",
     section=RESULTS,
     type=click.Choice([*FORMATS, "json"]),
-    help="The form of reports, whatever their names; with --check, text or json.",
+    help="Format of the reports, whatever their names; with --check, text or json.",
 )
-@option("--no-summary", section=RESULTS, is_flag=True, help="Print no summary at the end.")
-@option("--exit-zero", section=RESULTS, is_flag=True, help="Exit 0 even if runs failed.")
+@option("--no-summary", section=RESULTS, is_flag=True, help="Do not print a summary at the end.")
+@option("--exit-zero", section=RESULTS, is_flag=True, help="Exit with status 0 even if runs failed.")
 @option(
     "--assist",
     section=HOSTS,
     metavar="HOST",
     shell_complete=complete_host,
-    help="The pScheduler host that answers questions.  [default: this host]",
+    help="Host that is asked about tests and participants.  [default: this host]",
 )
-@option("--assist-bind", section=HOSTS, metavar="ADDRESS", help="Send requests to the assist from this address.")
+@option("--assist-bind", section=HOSTS, metavar="ADDRESS", help="Local address for requests to the assist.")
 @option(
     "--lead",
     section=HOSTS,
     metavar="HOST",
     shell_complete=complete_host,
-    help="The host for tasks that name none to run them.  [default: this host]",
+    help="Host that runs tasks which name none.  [default: this host]",
 )
-@option("--bind", section=HOSTS, metavar="ADDRESS", help="Send requests to the hosts that run tasks from this address.")
-@option("--verify-tls", section=HOSTS, is_flag=True, help="Check certificates, which most servers sign themselves.")
-@option("--ca-file", section=HOSTS, metavar="FILE", type=click.Path(), help="Check certificates against those in FILE.")
+@option("--bind", section=HOSTS, metavar="ADDRESS", help="Local address for requests to the hosts that run tasks.")
+@option("--verify-tls", section=HOSTS, is_flag=True, help="Verify certificates; most servers have self-signed ones.")
+@option(
+    "--ca-file", section=HOSTS, metavar="FILE", type=click.Path(), help="Verify certificates against those in FILE."
+)
 @option(
     "--max-connections",
     section=HOSTS,
@@ -178,7 +202,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=click.IntRange(1, 1000),
     default=8,
     show_default=True,
-    help="How many requests go to any one host at once.",
+    help="Maximum number of concurrent requests per host.",
 )
 @option(
     "--timeout",
@@ -187,64 +211,60 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=Duration(),
     default="PT2M",
     show_default=True,
-    help="How long any request may take.",
+    help="Time limit for each request.",
 )
-@option("-q", "--quiet", section=WATCHING, is_flag=True, help="Say nothing but errors.")
-@option("-v", "--verbose", section=WATCHING, is_flag=True, help="Say a line for each thing that happens.")
-@option("--debug", section=WATCHING, is_flag=True, help="Say on the standard error what is going on, in detail.")
+@option("-q", "--quiet", section=LOGGING, is_flag=True, help="Print errors only.")
+@option("-v", "--verbose", section=LOGGING, is_flag=True, help="Log one line per event.")
+@option("--debug", section=LOGGING, is_flag=True, help="Log every step in detail.")
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch(context: click.Context, /, **given: Any) -> None:
     """
-    Run the pScheduler tasks of a batch and print it again with their results.
+    Run the pScheduler tasks of a batch and print the batch with their results.
 
-    INPUT-FILE holds the batch, in JSON; "-" or nothing is the standard input.
+    INPUT-FILE contains the batch in JSON. Without it, or if it is "-", read the standard input.
 
-    The environment variable BETA must be set, to any value, for anything that submits tasks to pScheduler. Each option
-    can be set by a variable as well, such as PSCHEDULER_BATCH_ASSIST.
+    Submitting tasks to pScheduler requires the environment variable BETA, set to any value. Every option can also be
+    set by an environment variable, such as PSCHEDULER_BATCH_ASSIST for --assist.
     """
-    from pscheduler_batch.cli.execute import execute  # noqa: PLC0415
+    settled = _settle(context, given)
+    # Nothing of this is needed by --help.
+    context.exit(import_module("pscheduler_batch.cli.execute").execute(settled))
 
-    context.exit(execute(_make_options(context, given)))
 
-
-def _make_options(context: click.Context, given: Dict[str, Any]) -> Options:
+def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
     """
-    See that the options make sense together.
+    Return the options without those of the environment that do not apply.
 
     Raises:
-        click.UsageError: They do not.
+        click.UsageError: They contradict each other.
     """
-    from pscheduler_batch.cli.options import Options  # noqa: PLC0415
-
     settled = _without_idle_defaults(context, settle(context, given, _CANNOT_GO_TOGETHER))
-    options = Options.from_names(settled)
-    if options.diff and not options.dry_run:
-        raise click.UsageError("--diff goes with --dry-run", context)
-    if options.format is not None:
-        forms = _forms_of(settled)
-        if not forms:
-            raise click.UsageError("--format goes with --report or --check", context)
-        if options.format not in forms:
-            raise click.UsageError(f"--format {options.format} cannot be had here, only {', '.join(forms)}", context)
-    if not options.quiet:
+    if settled["diff"] and not settled["dry_run"]:
+        raise click.UsageError("--diff requires --dry-run", context)
+    form, forms = settled["format"], _formats_for(settled)
+    if form is not None and not forms:
+        raise click.UsageError("--format requires --report or --check", context)
+    if form is not None and form not in forms:
+        *most, last = forms
+        raise click.UsageError(f"--format {form} is not available here; choose {', '.join(most)} or {last}", context)
+    if not settled["quiet"]:
         for message in misspelt_variables(context, other=OTHER_VARIABLES):
             click.echo(f"{context.command_path}: warning: {message}", err=True)
-    return options
+    return settled
 
 
 def _without_idle_defaults(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
-    """Leave out what the environment says about something that was not asked for this time."""
+    """Drop options of the environment that apply only with another option, if that one is not given."""
     settled = dict(given)
     if not given["dry_run"] and is_from_environment(context, "diff"):
         settled["diff"] = False
-    if given["format"] not in _forms_of(given) and is_from_environment(context, "format"):
+    if given["format"] not in _formats_for(given) and is_from_environment(context, "format"):
         settled["format"] = None
     return settled
 
 
-def _forms_of(given: Dict[str, Any]) -> Tuple[str, ...]:
-    """Say which forms that which was asked for can have."""
+def _formats_for(given: Dict[str, Any]) -> Tuple[str, ...]:
     if given["check"] or given["check_server"]:
         return _FORMATS_OF_CHECKS
     return tuple(FORMATS) if given["report"] else ()

@@ -1,4 +1,4 @@
-"""The ``batch-server`` command: the embedded server on its own."""
+"""The ``batch-server`` command: run the embedded server until it is interrupted."""
 
 from __future__ import annotations
 
@@ -7,36 +7,32 @@ import sys
 import click
 
 from pscheduler_batch._version import __version__
+from pscheduler_batch.cli.embedded_server import load_server
+from pscheduler_batch.cli.exit_status import FAILED
+from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.output.console import print_error
 
 
 @click.command("batch-server", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The loopback address to listen on."
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Loopback address to listen on."
 )
-@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="The port.  [default: a free one]")
-@click.option("--real-pace", is_flag=True, help="Take as long to set up a run as real servers do, some ten seconds.")
-@click.option("--keep-alive", is_flag=True, help="Keep connections open; stock servers close each.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: a free one]"
+)
+@click.option("--real-pace", is_flag=True, help="Set up runs as slowly as real servers, in about ten seconds.")
+@click.option("--keep-alive", is_flag=True, help="Keep connections open; real servers close them after each reply.")
 @click.version_option(__version__, prog_name="pscheduler-batch")
 def batch_server(host: str, port: int, *, real_pace: bool, keep_alive: bool) -> None:
     """
-    Run a small pScheduler server on this machine, for trying batches and the API.
+    Run a small pScheduler server on this machine, to try batches and the API.
 
-    It really measures what can be measured from here, over HTTPS with a certificate of its own, until it is
-    interrupted. Its URL is the first line of the standard output.
+    It really measures what can be measured from this machine, and speaks HTTPS with a self-signed certificate. Its URL
+    is the first line of the standard output. It runs until it is interrupted.
     """
     try:
-        from pscheduler_batch.embedded.pace import Pace  # noqa: PLC0415
-        from pscheduler_batch.embedded.server import serve  # noqa: PLC0415
-    except ImportError as error:
-        click.echo(
-            f"pscheduler batch-server: a package that it needs is not installed ({error.name}); "
-            "install them with: pip install 'pscheduler-batch[embedded]'",
-            err=True,
-        )
-        sys.exit(1)
-    try:
-        serve(host, port, Pace.real() if real_pace else Pace(), keep_alive, click.echo)
+        load_server().serve(host, port, Pace.real() if real_pace else Pace(), keep_alive, click.echo)
     except BatchError as error:
-        click.echo(f"pscheduler batch-server: {error}", err=True)
-        sys.exit(1)
+        print_error(str(error), program="pscheduler batch-server")
+        sys.exit(FAILED)

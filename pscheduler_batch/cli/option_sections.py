@@ -1,8 +1,7 @@
 """
-What our commands add to click's: help in sections, and options that the environment can set.
+Options in sections of the help text, which the environment can also set.
 
-A user of click, beside the commands themselves. Options say their section where they are declared. What was typed comes
-before what the environment says, and messages about a value from there name the variable.
+The command line overrides the environment, and a message about a value from the environment names the variable.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Opt
 import click
 from click.core import ParameterSource
 
-# Where --help and --version are, which declare no section; always the last one.
+# The last section, of options that declare none: --help and --version.
 OTHER = "Other"
 
-_COLUMN = 24  # The width of the first column; an option that is wider has its text below it.
+_COLUMN = 24  # The width of the first column; the text of a longer option is on the next line.
 _WIDTH = 80  # Of help texts where there is no terminal.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -35,7 +34,7 @@ class SectionedOption(click.Option):
         super().__init__(*declarations, **settings)
 
     def get_error_hint(self, ctx: Optional[click.Context]) -> str:  # type: ignore[override,unused-ignore]
-        """Name the option, and the variable where the value is from the environment."""
+        """Return the option for messages, with the variable if the value is from the environment."""
         hint = " / ".join(repr(name) for name in self.opts)
         if ctx is not None and self.name is not None and is_from_environment(ctx, self.name):
             return f"{hint} (from the environment variable {variable_of(ctx, self.name)})"
@@ -48,7 +47,7 @@ def option(*declarations: str, section: str, **settings: Any) -> Callable[[_Func
 
     Args:
         declarations: Its names.
-        section: The section of the help text it is in; sections come in the order in which they are first named.
+        section: Its section of the help text; sections are in the order of their first option.
         settings: As of :class:`click.Option`.
     """
     return click.option(*declarations, cls=SectionedOption, section=section, **settings)
@@ -58,8 +57,8 @@ class SectionedCommand(click.Command):
     """
     A command whose help text has its options in sections.
 
-    With ``auto_envvar_prefix`` among its ``context_settings`` each option can be set by a variable, apart from those
-    that do something else instead of the command, such as ``--help``.
+    With ``auto_envvar_prefix`` in its ``context_settings``, each option can be set by a variable, except those that
+    replace the command, such as ``--help``.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -68,7 +67,7 @@ class SectionedCommand(click.Command):
             _close_to_environment(parameter)
 
     def get_help_option(self, ctx: click.Context) -> Optional[click.Option]:
-        """Give the option ``--help``, which no variable sets."""
+        """Return the option ``--help``, which no variable sets."""
         found = super().get_help_option(ctx)
         if found is not None:
             _close_to_environment(found)
@@ -81,7 +80,7 @@ class SectionedCommand(click.Command):
         return super().get_help(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, a section after the other, all with the same columns."""
+        """Write the options by section, all with the same column width."""
         sections = self.sections(ctx)
         records = {title: [_record_of(found, ctx) for found in options] for title, options in sections.items()}
         names = [name for rows in records.values() for name, _ in rows]
@@ -91,7 +90,7 @@ class SectionedCommand(click.Command):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows], col_max=_COLUMN)
 
     def sections(self, ctx: click.Context) -> Dict[str, List[click.Option]]:
-        """Give the options that the help text shows, by the titles of the sections, in its order."""
+        """Return the options of the help text by section, in its order."""
         found: Dict[str, List[click.Option]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option) and parameter.get_help_record(ctx) is not None:
@@ -102,7 +101,7 @@ class SectionedCommand(click.Command):
 
 def variable_of(context: click.Context, name: str) -> str:
     """
-    Name the environment variable that sets an option.
+    Return the environment variable that sets an option.
 
     Args:
         context: Of a command that has an ``auto_envvar_prefix``.
@@ -112,30 +111,30 @@ def variable_of(context: click.Context, name: str) -> str:
 
 
 def variables_of(context: click.Context) -> Mapping[str, click.Option]:
-    """Give the options of a command that the environment can set, by the names of their variables."""
+    """Return the options of a command that the environment can set, by variable."""
     options = [found for found in context.command.get_params(context) if isinstance(found, click.Option)]
     return {variable_of(context, found.name): found for found in options if found.name and found.allow_from_autoenv}
 
 
 def is_from_environment(context: click.Context, name: str) -> bool:
-    """Say whether an option has its value from the environment; ``name`` is its name as a parameter."""
+    """Return whether an option has its value from the environment; ``name`` is its name as a parameter."""
     return context.get_parameter_source(name) is ParameterSource.ENVIRONMENT
 
 
 def settle(context: click.Context, given: Mapping[str, Any], pairs: Iterable[Tuple[str, str]]) -> Dict[str, Any]:
     """
-    See that no two options are given that cannot go together; what was typed comes before the environment.
+    Resolve options that exclude each other; the command line overrides the environment.
 
     Args:
-        context: Of the command, which knows where each value came from.
+        context: Of the command.
         given: The values by the names of their parameters.
-        pairs: Which two cannot go together, each by its name as a parameter.
+        pairs: Two parameters that exclude each other, by name.
 
     Returns:
-        The values, with those from the environment that had to give way as if they had never been set.
+        The values; a variable that was overridden has its default.
 
     Raises:
-        click.UsageError: Two that cannot go together were both typed, or are both in the environment.
+        click.UsageError: Two that exclude each other are both on the command line, or both in the environment.
     """
     clashes = [pair for pair in pairs if all(given[name] and _is_set(context, name) for name in pair)]
     gone = set()
@@ -156,12 +155,12 @@ def misspelt_variables(
     context: click.Context, environ: Mapping[str, str] = os.environ, *, other: Collection[str] = ()
 ) -> Tuple[str, ...]:
     """
-    Find variables that set nothing, though they are nearly named like one that sets an option.
+    Find variables that set no option, but whose names are similar to one that does.
 
     Args:
         context: Of a command that has an ``auto_envvar_prefix``.
         environ: The environment.
-        other: How the names of variables begin that belong to somebody else.
+        other: Prefixes of variables that belong to other programs.
 
     Returns:
         A message about each.
@@ -177,7 +176,7 @@ def misspelt_variables(
     messages = []
     for name in unknown:
         near = get_close_matches(name[len(prefix) :], [found[len(prefix) :] for found in known], 1, 0.8)
-        messages += [f"{name} sets nothing; did you mean {prefix}{found}?" for found in near]
+        messages += [f"{name} sets no option; did you mean {prefix}{found}?" for found in near]
     return tuple(messages)
 
 
@@ -203,22 +202,22 @@ def _record_of(found: click.Option, context: click.Context) -> Tuple[str, str]:
 
 
 def _is_set(context: click.Context, name: str) -> bool:
-    """Say whether somebody set an option, be it to its default."""
+    """Return whether an option was set, even to its default."""
     return context.get_parameter_source(name) in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 
 
 def _written(context: click.Context, name: str) -> str:
-    """Write an option as it is typed, by its longest name."""
+    """Return the longest name of an option."""
     names = [max(found.opts, key=len) for found in context.command.params if found.name == name]
     return names[0]
 
 
 def _cannot(one: str, other: str) -> str:
-    return f"{other} cannot go with {one}"
+    return f"{other} cannot be combined with {one}"
 
 
 def _default_of(context: click.Context, name: str) -> Any:
-    """Work out what an option is if nobody sets it, as this version of click does."""
+    """Return the value of an option that is not set, as this version of click determines it."""
     settings: Dict[str, Any] = {"auto_envvar_prefix": None, "resilient_parsing": True}
     untouched = context.command.make_context(context.info_name, [], **settings)
     return untouched.params[name]

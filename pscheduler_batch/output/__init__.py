@@ -1,1 +1,1 @@
-"""What comes out: the output document, its files, and messages on standard error."""
+"""The output: the document with results, the files it is written to, and messages on the standard error."""

@@ -1,4 +1,4 @@
-"""Where output documents and reports go: the standard output, or a file that is whole or absent (ADR 18)."""
+"""Where documents and reports are written: the standard output, or a file that is replaced atomically (ADR 18)."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pscheduler_batch.output.console import forget_what_is_left
 
 
 class OutputError(BatchError):
-    """A document or a report could not be written where it should go."""
+    """A document or a report cannot be written."""
 
 
 class Destination:
     """
     A place for one document or report; a context manager.
 
-    That a file can be made beside the one that will be replaced is tried out when the batch begins, before anything is
-    sent; it is made, and takes its place in one step, when what goes there is complete.
+    Whether a file can be created beside the one to replace is tested before anything is submitted. The real one is
+    created, and replaces the old one atomically, when its content is complete.
     """
 
     def __init__(self, path: Optional[str], *, holds: str = "results") -> None:
         """
-        Name the place.
+        Choose the place.
 
         Args:
             path: The file to replace; None is the standard output.
-            holds: What messages call that which is written.
+            holds: What is written, in messages.
         """
         self._holds = holds
         self._path = None if path is None else os.path.realpath(path)
@@ -44,17 +44,17 @@ class Destination:
         Prepare to write.
 
         Raises:
-            OutputError: A file can not be made there.
+            OutputError: A file cannot be created there.
         """
         if self._path is None or self._shown is None:
             return self
         try:
-            # Of the path as it was given: what /dev/stdout leads to may have no path of its own.
+            # Of the path as given: the target of /dev/stdout may not have a path.
             mode = os.stat(self._shown).st_mode if os.path.exists(self._shown) else None
             if mode is not None and stat.S_ISDIR(mode):
-                raise OutputError(f"cannot write {self._shown}: it is a folder")
+                raise OutputError(f"cannot write {self._shown}: it is a directory")
             if mode is not None and not stat.S_ISREG(mode):
-                # A device or a pipe is written to as it is; there is nothing to replace.
+                # A device or a pipe is written to directly.
                 self._device = open(self._shown, "wb")
             else:
                 with _signals_waiting(), _new_file(self._path):
@@ -66,20 +66,20 @@ class Destination:
     def __exit__(self, *_: object) -> None:
         """Close what was opened."""
         if self._device is not None:
-            # What could not be written was said when it was written.
+            # Errors were reported when it was written.
             with suppress(OSError):
                 self._device.close()
 
     def write(self, pieces: Callable[[], Iterable[str]]) -> None:
         """
-        Write the output document; if the file cannot take it, to the standard output, so that nothing is lost.
+        Write the output document; if this fails, write it to the standard output, so that nothing is lost.
 
         Args:
-            pieces: Gives the text of the document, which is ASCII, piece by piece; called once more if it is needed
-                for the standard output as well, as it may be too large to be held.
+            pieces: Yields the ASCII text of the document; called again for the standard output, as the text may be too
+                large for memory.
 
         Raises:
-            OutputError: It could not be written where it should go.
+            OutputError: It could not be written to its place.
         """
         try:
             self._put(piece.encode("ascii") for piece in pieces())
@@ -88,15 +88,15 @@ class Destination:
                 self._put_on_stdout(piece.encode("ascii") for piece in pieces())
             except OutputError as other:
                 raise OutputError(f"{self._cannot(error)}\n{other}") from error
-            reason = f"{self._cannot(error)}; the results are on the standard output instead"
+            reason = f"{self._cannot(error)}; the results were written to the standard output instead"
             raise OutputError(reason) from error
 
     def write_bytes(self, data: bytes) -> None:
         """
-        Write something that can be made again, such as a report; the file takes it whole or stays as it is.
+        Write a report, or anything else that can be made again; if this fails, an old file stays unchanged.
 
         Raises:
-            OutputError: It could not be written where it should go; it is nowhere else then.
+            OutputError: It could not be written.
         """
         try:
             self._put([data])
@@ -121,7 +121,7 @@ class Destination:
 
 @contextmanager
 def _signals_waiting() -> Iterator[None]:
-    """Let signals wait, for a moment, so that none ends the process before what is to be cleaned up has been."""
+    """Delay signals until temporary files are removed."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         yield
@@ -131,10 +131,10 @@ def _signals_waiting() -> Iterator[None]:
 
 @contextmanager
 def _new_file(path: str) -> Iterator[Tuple[BinaryIO, str]]:
-    """Make a file beside another one, give it with its name, and see that it does not stay under that name."""
-    import tempfile  # noqa: PLC0415 - it takes time to import, and most outputs go to the standard output
+    """Create a temporary file beside another one; yield it with its name."""
+    import tempfile  # noqa: PLC0415 - 7 ms, and most outputs go to the standard output
 
-    # Only the user may read it: tasks can hold secrets. A file that was there keeps its permissions.
+    # Readable by its owner only, as tasks can contain secrets. A file that is replaced keeps its permissions.
     number, name = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
     try:
         with os.fdopen(number, "wb") as stream:
@@ -152,18 +152,18 @@ def _replace_file(path: str, pieces: Iterable[bytes]) -> None:
         stream.flush()
         os.fsync(stream.fileno())
         os.replace(name, path)
-    # The file is in its place; a folder that cannot be read, or synchronized, does not change that.
+    # The file has been replaced, even if the directory cannot be read or synchronized.
     with suppress(OSError):
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        directory = os.open(os.path.dirname(path), os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(directory)
         finally:
-            os.close(folder)
+            os.close(directory)
 
 
 def print_text(text: str) -> None:
     """
-    Write text for people on the standard output, in the characters that it has.
+    Print text on the standard output in its encoding.
 
     Raises:
         OutputError: It could not be written.
@@ -181,25 +181,25 @@ def _write_stdout(pieces: Iterable[bytes], holds: str) -> None:
             stream.writelines(pieces)
             stream.flush()
     except OSError as error:
-        # Python would try to flush it once more when it exits, and complain.
+        # Python would flush it again at exit, and complain.
         forget_what_is_left(sys.stdout)
         raise OutputError(f"{where}: {error.strerror}") from error
 
 
 @contextmanager
 def _standard_output() -> Iterator[BinaryIO]:
-    """Give the standard output as something that takes all that it is given, whenever a signal comes."""
+    """Return the standard output as a stream that writes everything, even if signals arrive."""
     stream: BinaryIO = sys.stdout.buffer
     if isinstance(stream, io.FileIO):
-        # Without a buffer (python -u, PYTHONUNBUFFERED) a write that a signal interrupts takes a part, and no more.
+        # Without a buffer (python -u, PYTHONUNBUFFERED), a write that a signal interrupts is partial.
         stream = io.BufferedWriter(io.FileIO(stream.fileno(), "wb", closefd=False))
     try:
         number, blocking = stream.fileno(), os.get_blocking(stream.fileno())
     except io.UnsupportedOperation:
-        # What a program has put in its place.
+        # Replaced by a program.
         yield stream
         return
-    # Whoever shares it may have made it refuse what a slow reader cannot take yet.
+    # A process that shares it may have made it non-blocking, which fails with a slow reader.
     os.set_blocking(number, True)
     try:
         yield stream

@@ -1,4 +1,4 @@
-"""The output document: the input with what came out of it (document, "Output"; ADR 14)."""
+"""The output document: the input with the results of its jobs (document, "Output"; ADR 14)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
 
-# What the output keeps of a server's description of a run, beside its results.
+# The pairs of a server's description of a run that are in the output.
 DESCRIPTION = ("href", "state", "start-time", "end-time", "participants")
 
 # The texts of the results of each job that was run, by its number.
@@ -25,11 +25,11 @@ _ENCODER = json.JSONEncoder(indent=2)
 
 def render_result(result: IterationResult) -> Dict[str, Any]:
     """
-    Write what became of an iteration.
+    Render the result of an iteration.
 
     Returns:
-        An object with ``task`` and ``runs``; also ``late`` (a duration) where the task missed its synchronized start,
-        and ``"succeeded": false`` with ``error`` where something failed.
+        An object with ``task`` and ``runs``; also ``late`` (a duration) if the task missed its synchronized start,
+        and ``"succeeded": false`` with ``error`` if something failed.
     """
     rendered: Dict[str, Any] = {
         "task": result.iteration.task,
@@ -46,14 +46,14 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
 
 def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     """
-    Write one run in its three formats.
+    Render a run in its three formats.
 
-    A format that could not be had is null, and why is under ``errors``. A run that gave no result at all has its state
-    and the reason as ``application/json``. Under ``run`` is when and where it was, in the server's own words.
+    A format that could not be fetched is null, with the reason under ``errors``. A run without any result has its state
+    and the reason as ``application/json``. The time and place of the run, from the server, are under ``run``.
 
     Args:
         run: The run.
-        result: What it belongs to; says why there is no result where the run itself does not.
+        result: The result that it belongs to, with the reason for a missing result if the run has none.
     """
     rendered: Dict[str, Any] = {JSON_FORMAT: run.formats.get(JSON_FORMAT)}
     if rendered[JSON_FORMAT] is None:
@@ -73,9 +73,9 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
 
 def error_of(result: IterationResult) -> Optional[str]:
     """
-    Say in a text what went wrong with an iteration; None where all went well (ADR 15).
+    Return what failed in an iteration, or None (ADR 15).
 
-    What servers say goes without the secrets of the task.
+    Texts of servers are without the secrets of the task.
     """
     said: List[str] = []
     if result.failure is not None:
@@ -94,7 +94,7 @@ def error_of(result: IterationResult) -> Optional[str]:
 
 def result_text(result: IterationResult) -> str:
     """
-    Write what became of an iteration as JSON, indented as in the output document, but from the first column on.
+    Return the result of an iteration as JSON, indented as in the output document, but from the first column.
 
     Raises:
         RecursionError: Something in it is nested too deeply.
@@ -104,7 +104,7 @@ def result_text(result: IterationResult) -> str:
 
 def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:
     """
-    Write the text of the output document piece by piece, so that no more than one result is in memory.
+    Yield the text of the output document in pieces, so that only one result is in memory.
 
     Args:
         batch: The batch; its document is written as a whole.
@@ -124,7 +124,7 @@ def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iter
 
 
 def pieces_of(document: JSONObject) -> Iterator[str]:
-    """Write the text of a document that is in memory, in the same form."""
+    """Yield the text of a document in memory, in the same format."""
     yield from _ENCODER.iterencode(document)
     yield "\n"
 
@@ -153,7 +153,7 @@ def _pieces(value: JSON, depth: int) -> Iterator[str]:
 
 
 def _moved_in(text: str, depth: int) -> str:
-    # Line ends are only between values: in texts, they are written as escapes.
+    # Line ends are only between values; inside strings they are escaped.
     return text.replace("\n", "\n" + "  " * depth)
 
 
@@ -175,14 +175,14 @@ def render_batch_pair(start: datetime, end: datetime, error: Optional[str] = Non
 
 
 def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:
-    """Make the output document as a value; the arguments are those of :func:`document_pieces`."""
+    """Return the output document as a value; the arguments are those of :func:`document_pieces`."""
     document = _with_results(batch, {number: [json.loads(text) for text in texts] for number, texts in results.items()})
     document["batch"] = dict(account)
     return document
 
 
 def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
-    """Write what a batch would submit: the output document with every iteration's task and no runs."""
+    """Return what a batch would submit: the output document with the task of each iteration and no runs."""
     return _with_results(
         batch,
         {job.job.number: [{"task": item.task, "runs": []} for item in job.iterations] for job in plan.jobs},
@@ -190,7 +190,7 @@ def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
 
 
 def _with_results(batch: Batch, results: Mapping[int, List[Dict[str, Any]]]) -> Dict[str, Any]:
-    # A copy, as the document is the caller's to change, and the batch may be run again.
+    # A copy, as the caller may change the document and run the batch again.
     document: Dict[str, Any] = deepcopy(dict(batch.document))
     for number, job in enumerate(document["jobs"]):
         job["results"] = results.get(number, [])

@@ -1,9 +1,8 @@
 """
-Names of files with the time in them, as in ``results-%Y%m%d.json``.
+File names that contain the time, as in ``results-%Y%m%d.json``.
 
-The directives are those of strftime that mean the same on every machine; any other is an error, because what a system
-makes of it is not known. What ``%c``, ``%x``, ``%X`` and ``%D`` give is no good in a name: it has slashes or depends on
-the language.
+The directives are those of strftime that are portable; any other is an error. ``%c``, ``%x``, ``%X`` and ``%D`` are
+not accepted: they contain slashes or depend on the language.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from typing import Iterable, Mapping, Set
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.text import printable
 
-# What strftime itself gives by one letter everywhere, and what is made of several because not every system knows it.
+# Directives that every strftime has, and abbreviations that some lack.
 _PLAIN = frozenset("aAbBdfGHIjmMpSuUVwWyYzZ")
 _COMPOSED: Mapping[str, str] = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 _DIRECTIVE = re.compile("%(.?)", re.DOTALL)
 
 
 class FileNameError(BatchError):
-    """A name of a file that cannot be used."""
+    """A file name that cannot be used."""
 
 
 def expand(pattern: str, now: datetime) -> str:
     """
-    Put the time into the name of a file.
+    Expand the time in a file name.
 
     >>> expand("results-%Y%m%dT%H%M%S.json", datetime(2026, 3, 1, 12, 30))
     'results-20260301T123000.json'
@@ -36,23 +35,23 @@ def expand(pattern: str, now: datetime) -> str:
     '100%.json'
 
     Args:
-        pattern: The name; one without a percent sign stays as it is.
-        now: The time in the time zone that is wanted, which for names that users give is the machine's own.
+        pattern: The name; one without a percent sign is returned unchanged.
+        now: The time in the time zone to use; for names of users this is the machine's own.
 
     Raises:
-        FileNameError: A percent sign has something behind it that is no directive, or nothing.
+        FileNameError: A percent sign is not followed by a directive.
     """
     return _DIRECTIVE.sub(lambda found: _expand_one(found[1], pattern, now), pattern)
 
 
 def name_file(pattern: str, now: datetime) -> str:
     """
-    Put the time into the name of a file that is to be written, and see that there is a folder for it.
+    Expand the time in the name of a file to write, and require its directory.
 
     The parameters are those of :func:`expand`.
 
     Raises:
-        FileNameError: The name cannot be used, or its folder is not there.
+        FileNameError: The name is invalid, or its directory does not exist.
     """
     name = expand(pattern, now)
     require_directory(name)
@@ -61,36 +60,36 @@ def name_file(pattern: str, now: datetime) -> str:
 
 def require_directory(path: str) -> None:
     """
-    See that the folder of a file is there; none is made, because one that is missing is mostly a slip.
+    Require that the directory of a file exists; none is created, as a missing one is usually a typo.
 
     Args:
         path: The file, after :func:`expand`.
 
     Raises:
-        FileNameError: It is not there, or is no folder.
+        FileNameError: It does not exist, or is not a directory.
     """
-    folder = os.path.dirname(path)
-    if not folder or os.path.isdir(folder):
+    directory = os.path.dirname(path)
+    if not directory or os.path.isdir(directory):
         return
-    why = "is no folder" if os.path.exists(folder) else "does not exist; make it first"
-    raise FileNameError(f"cannot write {printable(path)}: {printable(folder)} {why}")
+    why = "is not a directory" if os.path.exists(directory) else "does not exist; create it first"
+    raise FileNameError(f"cannot write {printable(path)}: {printable(directory)} {why}")
 
 
 def require_different(paths: Iterable[str]) -> None:
     """
-    See that no file is to be written twice, as what went there first would be lost; a device can take both.
+    Require that no file is written twice; the same device may be.
 
     Args:
         paths: The files, after :func:`expand`.
 
     Raises:
-        FileNameError: Two of them are the same file, whatever they are called.
+        FileNameError: Two of them are the same file.
     """
     known: Set[str] = set()
     for path in paths:
         real = os.path.realpath(path)
         if real in known and (os.path.isfile(real) or not os.path.exists(real)):
-            raise FileNameError(f"two things would be written to {printable(path)}: give each a file of its own")
+            raise FileNameError(f"two outputs have the same file, {printable(path)}; choose different files")
         known.add(real)
 
 
@@ -103,7 +102,7 @@ def _expand_one(letter: str, pattern: str, now: datetime) -> str:
         return now.strftime(_COMPOSED[letter])
     name = printable(pattern)
     if not letter:
-        raise FileNameError(f"the name {name!r} ends with a lone percent sign; write %% for a percent sign")
+        raise FileNameError(f"invalid file name {name!r}: it ends with a single %; write %% for a percent sign")
     raise FileNameError(
-        f"in the name {name!r}, %{printable(letter)} is no directive for a date or a time; write %% for a percent sign"
+        f"invalid file name {name!r}: %{printable(letter)} is not a date or time directive; write %% for a percent sign"
     )

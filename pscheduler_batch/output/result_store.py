@@ -1,9 +1,9 @@
 """
-The results of a batch, kept out of memory from when an iteration ends until they are written (ADR 42).
+The results of a batch, kept on disk until they are written (ADR 42).
 
-Each result is kept as it will stand in the output, as compressed text. The first megabyte stays in memory, so that
-most batches need no file; what comes after that goes to a file that has no name, which only this process can read and
-which is gone when this process is. What the file cannot take stays in memory.
+Each result is stored as the compressed text of the output. The first megabyte stays in memory, so most batches need no
+file. The rest goes to a file without a name, which only this process can read and which disappears with it. If the disk
+is full, results stay in memory.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from pscheduler_batch.errors import BatchError
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import Results, result_text
 
-# How many bytes of results stay in memory, compressed; more than most batches have.
+# The maximum size of compressed results in memory; most batches have less.
 MOST_BYTES = 1_000_000
 
-# Where large files belong that nobody has to find again; /tmp is in memory on many systems.
-LARGE_FILES = "/var/tmp"  # noqa: S108 - the file that is made there never has a name
+# The place for large temporary files; /tmp is in memory on many systems.
+LARGE_FILES = "/var/tmp"  # noqa: S108 - the file has no name
 
-# The lowest level: a tenth of the size is enough, and the network is still what takes the time.
+# The fastest level already shrinks results to a tenth.
 _LEVEL = 1
 
 Key = Tuple[int, int]
 
 
 class KeepingError(BatchError):
-    """A result that was kept cannot be read again."""
+    """A stored result cannot be read."""
 
 
 class _Entry(NamedTuple):
@@ -39,11 +39,11 @@ class _Entry(NamedTuple):
     Where a result is.
 
     Attributes:
-        succeeded: Whether its iteration went well.
-        length: How many characters it has.
-        size: How many bytes it takes, compressed.
-        offset: Where in the file it is; None where it is in memory.
-        data: What is in memory.
+        succeeded: Whether its iteration succeeded.
+        length: Its number of characters.
+        size: Its compressed size in bytes.
+        offset: Its place in the file; None if it is in memory.
+        data: The result, if it is in memory.
     """
 
     succeeded: bool
@@ -55,16 +55,16 @@ class _Entry(NamedTuple):
 
 def open_unnamed() -> BinaryIO:
     """
-    Make a file without a name; in the folder that ``TMPDIR`` names, else where large files belong.
+    Create a file without a name in the directory ``TMPDIR``, by default in the place for large temporary files.
 
     Raises:
-        OSError: There is no place for one.
+        OSError: There is no directory for it.
     """
     if os.environ.get("TMPDIR") is None:
         try:
             return tempfile.TemporaryFile(dir=LARGE_FILES)
         except OSError:
-            # Python knows more places.
+            # Python tries other directories.
             pass
     return tempfile.TemporaryFile()
 
@@ -80,12 +80,12 @@ class ResultStore:
         open_file: Callable[[], BinaryIO] = open_unnamed,
     ) -> None:
         """
-        Prepare to keep results.
+        Make an empty store.
 
         Args:
-            warn: Is told, once, when there is no room for them but memory.
-            most_bytes: How many bytes may be in memory before there is a file.
-            open_file: Makes the file.
+            warn: Called once with a warning if results must stay in memory.
+            most_bytes: The maximum size of results in memory before a file is used.
+            open_file: Creates the file.
         """
         self._warn = warn
         self._room = most_bytes
@@ -102,15 +102,15 @@ class ResultStore:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every iteration that has a result went well."""
+        """Whether every iteration that has a result succeeded."""
         return all(entry.succeeded for entries in self._jobs.values() for entry in entries.values())
 
     def keep(self, result: IterationResult, *, succeeded: bool) -> None:
         """
-        Keep a result in the place of an earlier one of the same iteration.
+        Store a result, replacing an earlier one of the same iteration.
 
         Raises:
-            RecursionError: Something in it is nested too deeply to be written.
+            RecursionError: Something in it is nested too deeply.
         """
         text = result_text(result)
         data = zlib.compress(text.encode("ascii"), _LEVEL)
@@ -120,12 +120,12 @@ class ResultStore:
         entries[result.iteration.number] = _Entry(succeeded, len(text), len(data), offset, held)
 
     def texts(self) -> Results:
-        """Give the texts of the results of each job, in the order of iterations; each is read when its turn comes."""
+        """Return the texts of the results of each job, in the order of iterations; each is read when it is used."""
         return {job: _JobTexts(self, job) for job in self.jobs}
 
     def of_job(self, job: int) -> Iterator[str]:
         """
-        Give the results of a job as JSON texts, in the order of iterations.
+        Yield the results of a job as JSON texts, in the order of iterations.
 
         Raises:
             KeepingError: The file cannot be read.
@@ -136,7 +136,7 @@ class ResultStore:
 
     def select_within(self, room: int) -> Set[Key]:
         """
-        Choose results that have no more characters than there is room for; failed ones first.
+        Select results up to a number of characters altogether, failed ones first.
 
         Returns:
             The numbers of their jobs and iterations.
@@ -151,17 +151,17 @@ class ResultStore:
         return chosen
 
     def _put(self, data: bytes) -> Optional[int]:
-        """Write to the file, and say where; None where it is to stay in memory."""
+        """Write to the file and return the offset, or None if the result stays in memory."""
         if self._is_full or len(data) <= self._room:
             self._room -= len(data)
             return None
-        # From the first result on that does not fit, so that what is in memory does not depend on sizes to come.
+        # Once one result does not fit, all later ones go to the file.
         self._room = 0
         try:
             return self._write(data)
         except OSError as error:
             self._is_full = True
-            self._warn(f"no room on the disk for results ({error.strerror}); they are kept in memory, compressed")
+            self._warn(f"cannot store results on disk ({error.strerror}); keeping them in memory, compressed")
             return None
 
     def _write(self, data: bytes) -> int:
@@ -169,7 +169,7 @@ class ResultStore:
             with self._open_file() as file:
                 self._file = os.dup(file.fileno())
             weakref.finalize(self, os.close, self._file)
-        # What is behind the end, of a result that did not fit, does not matter.
+        # A partial result behind the end is overwritten.
         start = end = self._end
         left = memoryview(data)
         while left:
@@ -201,11 +201,11 @@ class ResultStore:
 
 
 def _unreadable(reason: Optional[str]) -> KeepingError:
-    return KeepingError(f"cannot read the results that were kept on the disk: {reason}")
+    return KeepingError(f"cannot read the results stored on disk: {reason}")
 
 
 class _JobTexts:
-    """The texts of one job, as often as they are wanted."""
+    """The texts of one job; can be iterated repeatedly."""
 
     def __init__(self, kept: ResultStore, job: int) -> None:
         self._kept = kept

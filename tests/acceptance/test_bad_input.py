@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_read(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("", "a file without a name"), ("no\nsuch\x1b[31m file", "no\\u000asuch\\u001b[31m file")],
+    [("", "a file with an empty name"), ("no\nsuch\x1b[31m file", "no\\u000asuch\\u001b[31m file")],
 )
 def test_names_of_files_are_shown_as_they_can_be(name, shown):
     """None begins a line that looks like a message of ours, or gives orders to a terminal."""

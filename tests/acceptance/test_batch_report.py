@@ -123,7 +123,7 @@ def test_what_is_no_output_is_said(tmp_path, given, said):
     path = tmp_path / "report.html"
     path.write_text("old")
 
-    assert report("-o", str(path), given=given) == (1, "", f"pscheduler batch-report: {said}\n")
+    assert report("-o", str(path), given=given) == (1, "", f"pscheduler batch-report: error: {said}\n")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["report.html"]
 
@@ -135,16 +135,16 @@ def test_what_is_no_output_is_said(tmp_path, given, said):
         (("{folder}",), "cannot read {folder}: Is a directory"),
         (
             ("-o", "{folder}/none/report.html"),
-            "cannot write {folder}/none/report.html: {folder}/none does not exist; make it first",
+            "cannot write {folder}/none/report.html: {folder}/none does not exist; create it first",
         ),
-        (("-o", "{folder}"), "cannot write {folder}: it is a folder"),
+        (("-o", "{folder}"), "cannot write {folder}: it is a directory"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, arguments, said):
     """In the words of the operating system."""
     given = [argument.format(folder=tmp_path) for argument in arguments]
 
-    assert report(*given) == (1, "", f"pscheduler batch-report: {said.format(folder=tmp_path)}\n")
+    assert report(*given) == (1, "", f"pscheduler batch-report: error: {said.format(folder=tmp_path)}\n")
 
 
 def test_wrong_usage():

@@ -173,7 +173,7 @@ class TestStreams:
         (tmp_path / "right.json").write_text(json.dumps(ONE))
 
         assert run_batch("--dry-run", str(tmp_path / "right.json")).status == 0
-        assert f"{tmp_path}/wrong.json: " in run_batch("--dry-run", str(tmp_path / "wrong.json")).stderr
+        assert f"{tmp_path}/wrong.json:1:2: error: " in run_batch("--dry-run", str(tmp_path / "wrong.json")).stderr
 
     def test_a_dry_run_gives_every_task_and_sends_nothing(self, there, pscheduler):
         """The output is the same but for the runs."""

@@ -260,7 +260,7 @@ def test_example_succeeds_without_a_word(example, outputs):
     """The command exits with 0 and prints only warnings."""
     done = outputs(example)
     # What is shown of the input under a warning is indented.
-    said = [line for line in done.stderr.splitlines() if not line.startswith(("pscheduler batch: warning: ", " "))]
+    said = [line for line in done.stderr.splitlines() if ": warning: " not in line and not line.startswith(" ")]
 
     assert (done.returncode, said) == (0, []), done.stdout[-2000:]
 

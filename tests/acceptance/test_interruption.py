@@ -49,7 +49,7 @@ def test_a_task_that_is_not_done_is_canceled(server, there, name):
         ended = running.end()
     (result,) = ended.results[0]
 
-    assert (ended.status, ended.stderr) == (130, "pscheduler batch: interrupted by SIGINT\n")
+    assert (ended.status, ended.stderr) == (130, "pscheduler batch: error: interrupted by SIGINT\n")
     assert result["error"] == f"interrupted by SIGINT {moment.error}"
     assert (ended.results[1], ended.document["batch"]["error"]) == ([], "interrupted by SIGINT")
     assert (left(server), len(server.state.tasks)) == (0, moment.tasks)
@@ -299,7 +299,9 @@ def test_a_closed_standard_output_is_no_traceback(server, there):
         ended = running.end()
 
     assert ended.status == 1
-    assert ended.stderr.startswith("pscheduler batch: cannot write the results to the standard output: Broken pipe")
+    assert ended.stderr.startswith(
+        "pscheduler batch: error: cannot write the results to the standard output: Broken pipe"
+    )
     assert "Traceback" not in ended.stderr
     assert left(server) == 0
 
@@ -359,7 +361,7 @@ def test_asyncio_has_nothing_to_complain_of(server, there):
     # In this mode asyncio also tells what took longer than usual, which a busy machine brings about.
     said = [line for line in ended.stderr.splitlines() if not line.startswith("Executing <")]
 
-    assert (ended.status, said) == (130, ["pscheduler batch: interrupted by SIGINT"])
+    assert (ended.status, said) == (130, ["pscheduler batch: error: interrupted by SIGINT"])
 
 
 def test_a_program_can_cancel_a_batch(server):

@@ -138,7 +138,7 @@ def test_control_c_ends_the_view_and_leaves_the_document(terminal):
 
     assert ended.status == 130
     assert result["error"] == "interrupted by SIGINT before it was done; its task was canceled"
-    assert visible(ended.stderr) == [ENDING, "pscheduler batch: interrupted by SIGINT", ""]
+    assert visible(ended.stderr) == [ENDING, "pscheduler batch: error: interrupted by SIGINT", ""]
 
 
 def test_the_second_control_c_finds_the_terminal_in_order(terminal, pscheduler):

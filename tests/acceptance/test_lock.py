@@ -48,7 +48,7 @@ def test_a_batch_that_is_locked_out_fails(held, there, pscheduler, asked):
 
     assert (done.status, done.stdout) == (1, "")
     assert done.stderr == (
-        f"pscheduler batch: another batch is still running: another process has had the lock file {held}\n"
+        f"pscheduler batch: error: another batch is still running: another process has had the lock file {held}\n"
     )
     assert output.read_text(encoding="utf-8") == "before"
     assert list(pscheduler.state.requests) == []
@@ -82,7 +82,9 @@ def test_a_lock_that_cannot_be_is_an_error(tmp_path, there):
     done = run_batch("--lock", str(tmp_path / "missing" / "lock"), "--if-locked", "skip", *there, batch=BATCH)
 
     assert (done.status, done.stdout) == (1, "")
-    assert re.fullmatch(r"pscheduler batch: cannot open the lock file .*: No such file or directory\n", done.stderr)
+    assert re.fullmatch(
+        r"pscheduler batch: error: cannot open the lock file .*: No such file or directory\n", done.stderr
+    )
 
 
 def test_an_output_has_the_time_in_its_name(tmp_path, there):
@@ -99,9 +101,9 @@ def test_an_output_has_the_time_in_its_name(tmp_path, there):
 @pytest.mark.parametrize(
     ("option", "name", "message"),
     [
-        ("--output", "%Y/out.json", "does not exist; make it first"),
-        ("--journal", "out-%Q", "%Q is no directive for a date or a time; write %% for a percent sign"),
-        ("--report", "out.csv%", "ends with a lone percent sign; write %% for a percent sign"),
+        ("--output", "%Y/out.json", "does not exist; create it first"),
+        ("--journal", "out-%Q", "%Q is not a date or time directive; write %% for a percent sign"),
+        ("--report", "out.csv%", "ends with a single %; write %% for a percent sign"),
     ],
 )
 def test_a_name_that_cannot_be_is_an_error(option, name, message, tmp_path, there, pscheduler):

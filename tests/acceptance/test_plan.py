@@ -200,7 +200,7 @@ def test_what_cannot_be_written_is_one_message(options):
         )
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith(b"pscheduler batch: cannot write")
+    assert ended.stderr.startswith(b"pscheduler batch: error: cannot write")
     assert ended.stderr.count(b"\n") == 1
 
 

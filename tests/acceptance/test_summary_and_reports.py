@@ -95,7 +95,7 @@ def test_a_report_that_cannot_be_written_is_known_at_once(pscheduler, there):
     ended = run_batch(*there, "--report", "/nowhere/report.html", batch=GOOD)
 
     assert (ended.status, ended.stdout) == (1, "")
-    assert "cannot write /nowhere/report.html: /nowhere does not exist; make it first" in ended.stderr
+    assert "cannot write /nowhere/report.html: /nowhere does not exist; create it first" in ended.stderr
     assert len(pscheduler.state.tasks) == before
 
 
@@ -119,7 +119,7 @@ def test_a_report_never_takes_the_place_of_the_results(pscheduler, there, tmp_pa
 
     assert {(each.status, each.stdout) for each in ended} == {(1, "")}
     assert {each.stderr for each in ended} == {
-        f"pscheduler batch: two things would be written to {path}: give each a file of its own\n"
+        f"pscheduler batch: error: two outputs have the same file, {path}; choose different files\n"
     }
     assert len(pscheduler.state.tasks) == before
 
@@ -130,7 +130,7 @@ def test_a_report_that_cannot_be_written_in_the_end_costs_nothing_else(there):
 
     assert ended.status == 1
     assert [len(results) for results in ended.results] == [2]
-    assert ended.stderr == "pscheduler batch: cannot write /dev/full: No space left on device\n"
+    assert ended.stderr == "pscheduler batch: error: cannot write /dev/full: No space left on device\n"
 
 
 def test_secrets_are_in_no_report(there, tmp_path):

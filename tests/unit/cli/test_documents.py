@@ -55,15 +55,15 @@ WRONG_USAGE = 2
 PATIENCE = WaitLimits()
 RETRIES = RetryPolicy()
 NUMBERS = {
-    r"at most (\d+) minutes are waited for it": PATIENCE.scheduling.total_seconds() / 60,
-    r"no more than (\d+) seconds, the run is": LONGEST.total_seconds(),
-    r"wait for it for up to (\d+) seconds": 2 * PATIENCE.first_run_wait,
+    r"waits at most (\d+) minutes for it": PATIENCE.scheduling.total_seconds() / 60,
+    r"no more than (\d+) seconds, the first request": LONGEST.total_seconds(),
+    r"wait for the run for up to (\d+) seconds": 2 * PATIENCE.first_run_wait,
     r"and for its result for (\d+)": PATIENCE.first_run_wait,
-    r"every (\d+) minutes, whether its state": PATIENCE.look.total_seconds() / 60,
+    r"state is requested every (\d+) minutes": PATIENCE.look.total_seconds() / 60,
     r"wait for (\d+) and \d+ seconds": PATIENCE.waits[0],
     r"wait for \d+ and (\d+) seconds": PATIENCE.waits[1],
     r"seconds, then every (\d+) seconds": PATIENCE.pause.total_seconds(),
-    r"(\d+) minutes after its announced end": PATIENCE.result.total_seconds() / 60,
+    r"(\d+) minutes after its scheduled end": PATIENCE.result.total_seconds() / 60,
     r"made up to (\d+) times": RETRIES.attempts,
     r"status 500 up to (\d+) times": RETRIES.internal_attempts,
     r"when (\d+) minute has passed": RETRIES.limit.total_seconds() / 60,
@@ -75,7 +75,7 @@ NUMBERS = {
     r"by its mark for (\d+) seconds": PATIENCE.lost_post.total_seconds(),
     r"submitted again, up to (\d+) times": ATTEMPTS,
     r"for which there are (\d+) seconds": CANCEL_SECONDS,
-    r"No more than (\d+) requests": Settings.max_connections,
+    r"No more than (\d+) requests per host": Settings.max_connections,
     r"request may take (\d+) minutes": Settings.timeout.total_seconds() / 60,
     r"a connection (\d+) seconds": CONNECT_SECONDS,
     r"more than (\d+) MiB": MAX_BODY / 2**20,
@@ -220,7 +220,7 @@ def test_man_page_has_every_signal():
 
 def test_man_page_has_every_exit_status():
     """EXIT STATUS lists the statuses of the command, and no other."""
-    tree = ast.parse((ROOT / "pscheduler_batch" / "cli" / "execute.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "pscheduler_batch" / "cli" / "exit_status.py").read_text(encoding="utf-8"))
     statuses = {
         node.value.value
         for node in tree.body
@@ -271,7 +271,9 @@ def test_man_page_says_which_options_no_variable_sets():
     context = cli.batch.make_context("batch", [], resilient_parsing=True)
     settable = {name for option in variables_of(context).values() for name in option.opts}
     page = section_of(read_page("pscheduler-batch"), "OPTIONS")
-    found = re.search(r"^Every option but$(.*?)^can be set by a variable", page, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        r"^Every option except$(.*?)^can be set by an environment variable", page, re.MULTILINE | re.DOTALL
+    )
     long_ones = {name for name in options_of(cli.batch) - settable if name.startswith("--")}
 
     assert found is not None

@@ -184,9 +184,9 @@ def test_defaults_stand_in_nobodys_way(arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--journal", "a", "--resume", "b"), "Error: --resume cannot go with --journal"),
-        (("-n", "--journal", "b"), "Error: --journal cannot go with --dry-run"),
-        (("-q", "--color", "always"), "Error: --color cannot go with --quiet"),
+        (("--journal", "a", "--resume", "b"), "Error: --resume cannot be combined with --journal"),
+        (("-n", "--journal", "b"), "Error: --journal cannot be combined with --dry-run"),
+        (("-q", "--color", "always"), "Error: --color cannot be combined with --quiet"),
     ],
 )
 def test_two_that_are_typed_cannot_go_together(arguments, message):
@@ -199,7 +199,7 @@ def test_two_variables_cannot_go_together():
     """The message names them, as nothing was typed that could be wrong."""
     said = refusal(SHOUT_JOURNAL="a", SHOUT_RESUME="b")
 
-    assert said == "Error: in the environment, SHOUT_RESUME cannot go with SHOUT_JOURNAL"
+    assert said == "Error: in the environment, SHOUT_RESUME cannot be combined with SHOUT_JOURNAL"
 
 
 def test_a_wrong_value_is_blamed_on_where_it_is_from():
@@ -232,6 +232,6 @@ def test_a_misspelt_variable_is_found():
         messages = misspelt_variables(context, environ, other=("SHOUT_OTHER_",))
 
     assert messages == (
-        "SHOUT_DRYRUN sets nothing; did you mean SHOUT_DRY_RUN?",
-        "SHOUT_LIMTI sets nothing; did you mean SHOUT_LIMIT?",
+        "SHOUT_DRYRUN sets no option; did you mean SHOUT_DRY_RUN?",
+        "SHOUT_LIMTI sets no option; did you mean SHOUT_LIMIT?",
     )

@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_at_the_beginning(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     """It could not be replaced."""
 
-    with pytest.raises(OutputError, match="it is a folder"):
+    with pytest.raises(OutputError, match="it is a directory"):
         Destination(str(tmp_path)).__enter__()
 
 
@@ -216,7 +216,7 @@ def test_a_full_disk_does_not_cost_the_results(capfdbinary):
         write(Path("/dev/full"))
 
     assert str(caught.value) == (
-        "cannot write /dev/full: No space left on device; the results are on the standard output instead"
+        "cannot write /dev/full: No space left on device; the results were written to the standard output instead"
     )
     assert json.loads(capfdbinary.readouterr().out) == DOCUMENT
 

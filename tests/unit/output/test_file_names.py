@@ -35,7 +35,7 @@ def test_a_name_has_the_time_it_is_given(pattern, name):
 @pytest.mark.parametrize("letter", ["c", "x", "X", "D", "s", "e", "-", "E", "O", "Q", "1", " ", "\n", "é", "/"])
 def test_an_unknown_directive_is_an_error(letter):
     """What a system would make of it is not known, or is no good in a name."""
-    with pytest.raises(FileNameError, match="is no directive for a date or a time; write %% for a percent sign") as at:
+    with pytest.raises(FileNameError, match="is not a date or time directive; write %% for a percent sign") as at:
         expand(f"out{'%'}{letter}.json", NOW)
 
     assert str(at.value).isprintable()
@@ -44,14 +44,14 @@ def test_an_unknown_directive_is_an_error(letter):
 @pytest.mark.parametrize("pattern", ["%", "out%", "out%%%"])
 def test_a_percent_sign_at_the_end_is_an_error(pattern):
     """It is half a directive."""
-    with pytest.raises(FileNameError, match="ends with a lone percent sign; write %% for a percent sign"):
+    with pytest.raises(FileNameError, match="ends with a single %; write %% for a percent sign"):
         expand(pattern, NOW)
 
 
 def test_a_missing_folder_is_named_and_not_made(tmp_path):
     """It is mostly a slip."""
     folder = tmp_path / "missing" / "too"
-    with pytest.raises(FileNameError, match="missing/too does not exist; make it first"):
+    with pytest.raises(FileNameError, match="missing/too does not exist; create it first"):
         require_directory(str(folder / "out.json"))
 
     assert list(tmp_path.iterdir()) == []
@@ -61,7 +61,7 @@ def test_a_file_is_no_folder(tmp_path):
     """The message says so."""
     tmp_path.joinpath("file").touch()
 
-    with pytest.raises(FileNameError, match="file is no folder"):
+    with pytest.raises(FileNameError, match="file is not a directory"):
         require_directory(str(tmp_path / "file" / "out.json"))
 
 
@@ -79,7 +79,7 @@ def test_no_file_is_written_twice(tmp_path):
     (tmp_path / "link.json").symlink_to(there)
     for names in (["there.json", "link.json"], ["new.html", "./new.html"]):
         paths = [f"{tmp_path}/{name}" for name in names]
-        with pytest.raises(FileNameError, match=f"two things would be written to {paths[1]}: give each a file of its"):
+        with pytest.raises(FileNameError, match=f"two outputs have the same file, {paths[1]}; choose"):
             require_different(paths)
 
 

@@ -164,7 +164,7 @@ def test_a_full_disk_costs_nothing():
     keep_all(kept, results)
 
     assert read(kept) == [render_result(result) for result in results]
-    assert told == ["no room on the disk for results (No space left on device); they are kept in memory, compressed"]
+    assert told == ["cannot store results on disk (No space left on device); keeping them in memory, compressed"]
 
 
 def test_a_disk_that_fills_up_keeps_what_it_has(files, monkeypatch):
@@ -200,7 +200,7 @@ def test_no_file_at_all_costs_nothing():
     keep_all(kept, [make_result(0), make_result(1)])
 
     assert len(read(kept)) == 2
-    assert told == ["no room on the disk for results (Read-only file system); they are kept in memory, compressed"]
+    assert told == ["cannot store results on disk (Read-only file system); keeping them in memory, compressed"]
 
 
 def test_a_disk_that_gives_nothing_back_is_an_error(files):
@@ -209,7 +209,7 @@ def test_a_disk_that_gives_nothing_back_is_an_error(files):
     kept.keep(make_result(), succeeded=True)
     files.made[0].truncate(10)
 
-    with pytest.raises(KeepingError, match=r"^cannot read the results that were kept on the disk: the file has become"):
+    with pytest.raises(KeepingError, match=r"^cannot read the results stored on disk: the file has become"):
         read(kept)
 
 

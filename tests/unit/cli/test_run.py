@@ -1,10 +1,10 @@
-"""Doing what the options of the command say."""
+"""Running a batch for the command."""
 
 from __future__ import annotations
 
 import pytest
 
-from pscheduler_batch.cli.execute import _show_bugs
+from pscheduler_batch.cli.modes.run import _show_bugs
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -23,7 +23,7 @@ def test_the_traceback_of_a_bug_has_no_secrets_of_tasks(capsys):
     shown = capsys.readouterr().err
 
     assert shown.endswith("KeyError: '(hidden)'\n")
-    assert "test_execute.py" in shown
+    assert "test_run.py" in shown
     assert SECRET not in shown
 
 
@@ -38,4 +38,4 @@ def test_a_bug_that_hits_many_iterations_is_shown_once(capsys):
     shown = capsys.readouterr().err
 
     assert shown.count("Traceback") == 2
-    assert shown.count("\nThe same happened 3 times.\n") == 1
+    assert shown.count("\nThis happened 3 times.\n") == 1

@@ -1,0 +1,1 @@
+"""The modes of ``pscheduler batch``, one module each; ``execute`` of a module returns the exit status."""

@@ -1,0 +1,40 @@
+"""``--check-server``: check a batch, and ask the servers about its tests as well."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from functools import partial
+from typing import List, Optional, Sequence
+
+from pscheduler_batch.cli.embedded_server import embedded_server
+from pscheduler_batch.cli.modes import check
+from pscheduler_batch.cli.options import Options
+from pscheduler_batch.errors import Problem
+from pscheduler_batch.output.console import print_error
+from pscheduler_batch.planning.server_check import RETRIES, check_on_servers
+from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.scheduler.hosts import find_hosts, open_exchange
+from pscheduler_batch.session import Session
+
+
+def execute(options: Options) -> int:
+    """Check the batch on this machine and on the servers, and print the result."""
+    return check.execute(options, _ask_servers)
+
+
+def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Problem]:
+    async def ask(only: Optional[str]) -> List[Problem]:
+        exchange = open_exchange(options.settings, Session(log=partial(_debug, options)), RETRIES)
+        try:
+            return await check_on_servers(questions, exchange, find_hosts(options.settings, only=only))
+        finally:
+            await exchange.aclose()
+
+    with ExitStack() as stack:
+        return asyncio.run(ask(stack.enter_context(embedded_server()) if options.embedded else None))
+
+
+def _debug(options: Options, message: str) -> None:
+    if options.debug:
+        print_error(message, severity="debug")

@@ -1,0 +1,22 @@
+"""``--plan``: show what would run when, as a table and a time line."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+
+from pscheduler_batch.cli.batch_plan import make_plan
+from pscheduler_batch.cli.exit_status import SUCCEEDED
+from pscheduler_batch.cli.options import Options, print_warnings
+from pscheduler_batch.output.destination import print_text
+from pscheduler_batch.planning.timeline import setup_problems
+from pscheduler_batch.terminal.plan_view import plan_text
+
+
+def execute(options: Options) -> int:
+    """Print the plan."""
+    batch, plan = make_plan(options)
+    print_warnings(options, batch, setup_problems(batch, plan))
+    now = datetime.now(timezone.utc).astimezone()
+    print_text(plan_text(batch, plan, stream=sys.stdout, start=now))
+    return SUCCEEDED

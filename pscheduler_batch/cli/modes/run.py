@@ -1,0 +1,194 @@
+"""Run a batch: the mode without any other option."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections import Counter
+from contextlib import ExitStack
+from functools import partial
+from typing import Callable, Iterable, Iterator, Sequence
+
+from pscheduler_batch.cli.embedded_server import embedded_server
+from pscheduler_batch.cli.exit_status import FAILED, RUN_FAILED, SUCCEEDED
+from pscheduler_batch.cli.interrupt import immediate_interrupt
+from pscheduler_batch.cli.options import Options, print_warnings
+from pscheduler_batch.errors import BatchError
+from pscheduler_batch.journal.lock import BusyError, Lock
+from pscheduler_batch.model import Plan
+from pscheduler_batch.output.console import PROGRAM, CommandError, print_error, read_input, write_error
+from pscheduler_batch.output.destination import Destination
+from pscheduler_batch.processor import AsyncBatchProcessor
+from pscheduler_batch.redaction import Redactor
+from pscheduler_batch.report.document_rows import report_of_texts
+from pscheduler_batch.report.rendering import format_of_file, render_report, require_format
+from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport
+from pscheduler_batch.report.summary import print_summary
+from pscheduler_batch.running.runner import Outcome
+from pscheduler_batch.running.signals import SignalWatch
+from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.terminal.progress import open_progress
+
+
+def execute(options: Options) -> int:
+    """
+    Run the batch, unless another one has the lock.
+
+    Raises:
+        CommandError: Submitting tasks is not enabled in the environment (ADR 5).
+    """
+    if not options.embedded and os.environ.get("BETA") is None:
+        raise CommandError(
+            "this is a beta feature that submits real measurements: set the environment variable BETA to any value, "
+            f"as in: BETA=1 {PROGRAM} FILE (not required for --check, --plan, --dry-run and --embedded)"
+        )
+    with ExitStack() as stack:
+        if options.lock is not None:
+            try:
+                stack.enter_context(Lock(options.lock))
+            except BusyError:
+                if options.if_locked == "skip":
+                    return SUCCEEDED
+                raise
+        return _prepare_and_run(options)
+
+
+def _prepare_and_run(options: Options) -> int:
+    with ExitStack() as stack:
+        stack.enter_context(immediate_interrupt())
+        destination = stack.enter_context(Destination(options.output))
+        reports = [_Report(options, name, stack) for name in options.report]
+        processor = _make_processor(options)
+        plan = processor.plan()
+        print_warnings(options, processor.batch, plan.warnings)
+        return _run(options, processor, plan, destination, reports)
+
+
+def _make_processor(options: Options) -> AsyncBatchProcessor:
+    return AsyncBatchProcessor(
+        read_input(options.input_file),
+        source=options.source,
+        max_iterations=options.max_iterations,
+        mark=not options.no_mark,
+        cancel=not options.no_cancel,
+        journal=options.journal or options.resume,
+        resume=options.resume is not None,
+        patience=WaitLimits(result=options.result_wait),
+        **vars(options.settings),
+    )
+
+
+class _Report:
+    """A report that is written when the batch has ended; whether it can be written is checked before the batch runs."""
+
+    def __init__(self, options: Options, path: str, stack: ExitStack) -> None:
+        self._form = options.format or format_of_file(path)
+        require_format(self._form)
+        self._destination = stack.enter_context(Destination(path, holds="report"))
+
+    def write(self, report: BatchReport) -> None:
+        self._destination.write_bytes(render_report(self._form, report))
+
+
+def _run(
+    options: Options,
+    processor: AsyncBatchProcessor,
+    plan: Plan,
+    destination: Destination,
+    reports: Sequence[_Report],
+) -> int:
+    signals = SignalWatch()
+    with signals.holding():
+        with ExitStack() as stack:
+            only = stack.enter_context(embedded_server()) if options.embedded else None
+            progress = stack.enter_context(
+                open_progress(sys.stderr, quiet=options.quiet, verbose=options.verbose, debug=options.debug)
+            )
+
+            def debug(message: str) -> None:
+                progress.print_line(f"{PROGRAM}: debug: {message}")
+
+            def warn(message: str) -> None:
+                if not options.quiet:
+                    progress.print_line(f"{PROGRAM}: warning: {message}")
+
+            outcome = asyncio.run(
+                processor.run(
+                    plan,
+                    debug if options.debug else None,
+                    only=only,
+                    signals=signals,
+                    watch=progress.watch,
+                    warn=warn,
+                )
+            )
+        failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
+        failures += _report(options, processor, outcome, reports)
+    _show_bugs(outcome.bugs, plan)
+    return _status(options, outcome, signals, failures)
+
+
+def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
+    """Print the tracebacks of bugs without the secrets of tasks; one that hit many iterations is printed once."""
+    if not bugs:
+        return
+    redactor = Redactor.of(plan.private)
+    shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
+    for text, times in shown.items():
+        write_error(redactor.text(text).rstrip("\n"))
+        if times > 1:
+            write_error(f"This happened {times:,} times.")
+
+
+def _report(
+    options: Options, processor: AsyncBatchProcessor, outcome: Outcome, reports: Sequence[_Report]
+) -> Iterator[BatchError]:
+    """Write the reports and the summary, each even if another fails; yield the errors."""
+    wants_summary = _wants_summary(options, outcome)
+    if not (reports or wants_summary):
+        return
+    results, room = outcome.results, MOST_CHARACTERS if reports else 0
+    try:
+        report = report_of_texts(
+            {**processor.batch.document, "batch": processor.account(outcome)},
+            results.texts(),
+            results.select_within(room),
+        )
+    except BatchError as error:
+        yield error
+        return
+    yield from _attempt([partial(each.write, report) for each in reports])
+    if wants_summary:
+        print_summary(report, stream=sys.stderr, environ=os.environ)
+
+
+def _wants_summary(options: Options, outcome: Outcome) -> bool:
+    """Return whether to print a summary: on a terminal, or if something failed, so that cron sends mail only then."""
+    if options.quiet or options.no_summary or sys.stderr is None:
+        return False
+    return sys.stderr.isatty() or options.verbose or not outcome.succeeded
+
+
+def _attempt(steps: Iterable[Callable[[], None]]) -> Iterator[BatchError]:
+    """Take independent steps; yield the errors."""
+    for step in steps:
+        try:
+            step()
+        except BatchError as error:
+            yield error
+
+
+def _status(options: Options, outcome: Outcome, signals: SignalWatch, failures: Sequence[BatchError]) -> int:
+    """Print the errors of the batch as a whole and return the exit status."""
+    for failure in failures:
+        print_error(str(failure))
+    if outcome.error is not None:
+        raise outcome.error
+    if signals.caught is not None:
+        print_error(outcome.interruption or f"received {signals.caught.name} when the batch was already complete")
+        return FAILED if failures else signals.exit_status
+    if outcome.bugs or failures:
+        return FAILED
+    return SUCCEEDED if outcome.succeeded or options.exit_zero else RUN_FAILED
