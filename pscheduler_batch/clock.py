@@ -1,26 +1,23 @@
-"""The time, and waiting for it, so that tests can put their own in its place."""
+"""The time, and waiting for it, which tests replace."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Awaitable, Callable
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True)
 class Clock:
     """
-    The time and the waiting, so that tests need not wait.
+    A clock.
 
     Attributes:
-        now: Says what time it is, with zone.
+        now: Returns the time, with its time zone.
         sleep: Waits for a number of seconds.
     """
 
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = partial(datetime.now, timezone.utc)
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep

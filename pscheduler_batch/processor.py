@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import warnings
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any, Callable, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
+from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
-from pscheduler_batch.events import Event, Watch, watch_nothing
+from pscheduler_batch.events import Watch
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal, NoJournal
@@ -27,7 +26,7 @@ from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
 from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_exchange
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from pscheduler_batch.session import Log, Session
+from pscheduler_batch.session import Log, Session, unfailing
 from pscheduler_batch.settings import Settings
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -151,21 +150,18 @@ class AsyncBatchProcessor:
             return await runner.run(self.batch, plan, continue_if.judge)
 
     def _session(self, plan: Plan, debug: Optional[Log], watch: Optional[Watch], warn: Optional[Log]) -> Session:
-        """Make the session of one run; a callback that fails does not cost the results."""
         session = Session(
             self._clock,
-            log=debug and _unfailing(debug, "debug"),
-            watch=watch_nothing if watch is None else _unfailing(watch, "watch"),
+            log=debug and unfailing(debug, "debug"),
+            watches=() if watch is None else (unfailing(watch, "watch"),),
             warning=warn,
             redactor=Redactor.of(plan.private),
         )
-        late_starts = _unfailing(LateStarts(session.warn, at_once=self._settings.max_connections).watch, "punctuality")
-
-        def watch_both(event: Event) -> None:
-            session.watch(event)
-            late_starts(event)
-
-        return replace(session, watch=watch_both)
+        if not any(job_plan.job.sync_start for job_plan in plan.jobs):
+            return session
+        # An estimate that fails must not end the batch either.
+        late_starts = unfailing(LateStarts(session.warn, at_once=self._settings.max_connections).watch, "late starts")
+        return replace(session, watches=(*session.watches, late_starts))
 
     def _compiled(self) -> Transforms:
         if self._transforms is None:
@@ -297,20 +293,3 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     if raised:
         raise raised[0]
     return outcome[0]
-
-
-def _unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
-    """Wrap a callback so that its failure does not end the batch."""
-    failed: List[Exception] = []
-
-    def call(given: T) -> None:
-        if failed:
-            return
-        try:
-            callback(given)
-        except Exception as error:  # noqa: BLE001 - it is code of the caller
-            failed.append(error)
-            message = f"the {name} callback failed and is not called again: {error!r}"
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
-
-    return call

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Optional, Set
+from typing import Any, Callable, List, Optional, Set, Tuple, TypeVar
 
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.events import Event, RequestHeldUp, Watch, watch_nothing
+from pscheduler_batch.events import Event, RequestHeldUp, Watch
 from pscheduler_batch.redaction import Redactor
 
 # Is given a line of text.
 Log = Callable[[str], None]
+
+T = TypeVar("T")
+
+
+def unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
+    """Wrap a callback so that its failure does not end the batch."""
+    failed: List[Exception] = []
+
+    def call(given: T) -> None:
+        if failed:
+            return
+        try:
+            callback(given)
+        except Exception as error:  # noqa: BLE001 - it is code of the caller
+            failed.append(error)
+            message = f"the {name} callback failed and is not called again: {error!r}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+    return call
 
 
 class UnsentError(Exception):
@@ -70,7 +90,7 @@ class Session:
     Attributes:
         clock: The time, and waiting for it.
         log: Is given each line of the debug log.
-        watch: Is given each event.
+        watches: Are given each event.
         warning: Is given each line that a user should read at once; if None, these go to the debug log.
         redactor: Takes out the secrets of the batch.
         shutdown: Whether the batch is being shut down early.
@@ -78,7 +98,7 @@ class Session:
 
     clock: Clock = field(default_factory=Clock)
     log: Optional[Log] = None
-    watch: Watch = watch_nothing
+    watches: Tuple[Watch, ...] = ()
     warning: Optional[Log] = None
     redactor: Redactor = field(default_factory=Redactor)
     shutdown: Shutdown = field(default_factory=Shutdown)
@@ -99,4 +119,5 @@ class Session:
         """Report an event; of those that belong to an iteration, whoever prints them hides the secrets of its task."""
         if isinstance(event, RequestHeldUp) and event.reason is not None:
             event = replace(event, reason=self.redactor.message(event.reason))
-        self.watch(event)
+        for watch in self.watches:
+            watch(event)

@@ -186,7 +186,7 @@ def test_a_post_that_was_lost_without_a_mark_is_not_made_again(attempt, tasks, w
     first, second = ended.results[0]
 
     assert ended.status == 3
-    assert "without a mark it cannot be found out" in first["error"]
+    assert "without a mark there is no way to find out" in first["error"]
     assert second["runs"][0]["application/json"]["data"] == 1
     assert len(tasks()) == 1
 

@@ -78,7 +78,7 @@ def run(
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, Session(server.time.clock, tell, watch), journal=journal)
+    runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal)
 
     async def run_and_close() -> Outcome:
         continue_if = ContinueIf(batch.data)

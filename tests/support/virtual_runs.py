@@ -136,7 +136,7 @@ def run(
     clock = Clock(bench.now, asyncio.sleep)
     requester = _Requester(bench, runs, plain_first=plain_first)
     hosts = Hosts(HOST, HOST, lead_named=True)
-    submitter = Submitter(requester, hosts, Session(clock, runs.told.append, watch), new_mark=None)
+    submitter = Submitter(requester, hosts, Session(clock, runs.told.append, (watch,)), new_mark=None)
     iterations = [Iteration(0, number, f"x/{number}", timedelta(0), task) for number, task in enumerate(tasks)]
 
     async def go():

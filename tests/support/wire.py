@@ -191,13 +191,9 @@ def submit_all(
 
     async def run() -> List[IterationResult]:
         exchange = Exchange(max_connections=max_connections)
-        submitter = Submitter(
-            exchange,
-            hosts,
-            Session(wire.clock.clock, lines.append, watch, redactor=Redactor.of(item.private for item in iterations)),
-            patience,
-            new_mark=new_mark,
-        )
+        redactor = Redactor.of(item.private for item in iterations)
+        session = Session(wire.clock.clock, lines.append, (watch,), redactor=redactor)
+        submitter = Submitter(exchange, hosts, session, patience, new_mark=new_mark)
         try:
             running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)
             if serially:

@@ -55,7 +55,7 @@ def test_warnings_go_to_the_debug_log_where_there_is_no_callback_for_them():
 def test_the_reason_of_a_request_that_is_held_up_has_no_secrets():
     """It belongs to no iteration, so that only the batch knows what is secret in it."""
     events: List[Any] = []
-    session = make_session(watch=events.append)
+    session = make_session(watches=(events.append,))
     session.emit(RequestHeldUp(NOON, "ps.example.net", "posting the task", "answered abc-secret"))
     session.emit(RequestHeldUp(NOON, "ps.example.net", "posting the task"))
 

@@ -57,7 +57,7 @@ def watched(*jobs, server=None, interrupt=False) -> List[Any]:
 
     async def main() -> None:
         continue_if = ContinueIf(batch.data)
-        runner = Runner(server or Server(), Session(Clock(sleep=lambda _: asyncio.sleep(0)), watch=events.append))
+        runner = Runner(server or Server(), Session(Clock(sleep=lambda _: asyncio.sleep(0)), watches=(events.append,)))
         running = asyncio.ensure_future(runner.run(batch, plan_batch(batch, Transforms(batch)), continue_if.judge))
         if interrupt:
             for _ in range(10):
