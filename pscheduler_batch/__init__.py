@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pscheduler_batch.errors import BatchError, EndedError, InputError, Problem, SchedulerError, TransformError
     from pscheduler_batch.processor import AsyncBatchProcessor, BatchProcessor
 
-# The modules are loaded when a name is first used, so that "--help" does not wait for what it does not need.
+# Modules are imported when a name is first used, so that "--help" does not wait for them.
 _HOMES = {
     "AsyncBatchProcessor": "processor",
     "BatchError": "errors",

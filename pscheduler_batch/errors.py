@@ -2,17 +2,17 @@
 Every exception of the package.
 
     BatchError
-      EndedError            the batch was begun, but could not be carried through
-      InputError            the batch itself is wrong; nothing was sent
+      EndedError            the batch was started, but not completed
+      InputError            the batch itself has errors; nothing was sent
         TransformError      a jq script does not compile, or failed on its input
-      SchedulerError        a pScheduler server did not do what was asked
-        UnreachableError    no answer at all
-        RefusedError        an answer that says no
-        UnscheduledError    the task was accepted, but no run was ever scheduled
-        ReplyError          an answer that cannot be understood
-        UnfinishedError     the run never came to an end in the time allowed
+      SchedulerError        a request to a pScheduler server failed
+        UnreachableError    there was no answer
+        RefusedError        the server refused it
+        UnscheduledError    the task was accepted, but no run was scheduled
+        ReplyError          the answer cannot be understood
+        UnfinishedError     the run did not end within the time limit
 
-The messages are made for people: the place first, then what happened, then the other side's own words.
+Messages have the place first, then what happened, then the server's own words.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ WARNING = "warning"
 
 
 class BatchError(Exception):
-    """Anything that a user can cause or mend; its text is the whole message."""
+    """An error that a user can cause or fix; its text is the complete message."""
 
 
 @dataclass(frozen=True)
 class Change:
     """
-    What a transform did to a task.
+    A change of a task by a transform.
 
     Attributes:
         transform: The JSON pointer of the transform in the input.
         part: The part of the task that is shown, as a JSON pointer into the task; "/" for all of it.
-        before: That part as it went in: JSON text of limited length, without secrets; "" where there was none.
-        after: The same as it came out; "" where it did not.
+        before: That part before the transform: JSON text of limited length, without secrets; "" if there was none.
+        after: The same part after it; "" if there was none.
     """
 
     transform: str
@@ -51,19 +51,19 @@ class Change:
 @dataclass(frozen=True)
 class Problem:
     """
-    One thing that is wrong with a batch, or strange.
+    An error in a batch, or a warning.
 
     Attributes:
         where: A JSON pointer into the input, "/" for the document as a whole.
         reason: What was found and what was expected, in one or more lines.
-        line: The line of that place in the input, counted from 1, where the text of the input is known. Where a
-            transform is to blame, it is the line of its script.
+        line: The line of that place in the input, counted from 1, if the text of the input is known. If a transform
+            caused the error, it is the line of its script.
         column: The column of that place, counted from 1.
-        during: Which iterations of which job it concerns, where it came up while they were worked out.
-        end_column: The column behind the value or name in question, where it is a simple one that ends in that line.
+        during: The iterations and the job that it concerns, if it came up while they were worked out.
+        end_column: The column after the value or name, if that is a simple one which ends in the same line.
         severity: "error" or "warning".
-        change: What the transform did that is to blame, where one is.
-        at_name: Whether it is about the pair's name, not about the value.
+        change: The change by the transform that caused the error.
+        at_name: Whether it concerns the name of a pair, not its value.
     """
 
     where: str
@@ -77,7 +77,7 @@ class Problem:
     at_name: bool = False
 
     def __str__(self) -> str:
-        # Names of the input are in there, which may hold what a terminal would obey.
+        # Names from the input may hold control characters.
         place = f"At {printable(self.where)}"
         if self.during:
             place += f", {printable(self.during)}"
@@ -89,13 +89,13 @@ class Problem:
 
 class InputError(BatchError):
     """
-    A batch that cannot be run as it is written.
+    A batch with errors, which cannot be run.
 
     Attributes:
-        problems: Everything that was found wrong, in the order of the input; never empty.
-        warnings: What is strange beside that, such as a name that occurs twice, and may be the cause.
-        source: The name of the file, where there is one.
-        text: The text of the input, where it came as text.
+        problems: All errors, in the order of the input; never empty.
+        warnings: Warnings, such as of a name that occurs twice, which may be the cause.
+        source: The name of the file, if there is one.
+        text: The text of the input, if it came as text.
     """
 
     def __init__(
@@ -117,12 +117,12 @@ class InputError(BatchError):
 
 
 class TransformError(InputError):
-    """A jq script that does not compile, fails, or gives something that cannot be used."""
+    """A jq script that does not compile, fails, or returns something unusable."""
 
 
 class EndedError(BatchError):
     """
-    A batch that could not be carried through.
+    A batch that was started, but not completed.
 
     Attributes:
         document: The output document with everything obtained until then.
@@ -135,11 +135,11 @@ class EndedError(BatchError):
 
 class SchedulerError(BatchError):
     """
-    A pScheduler server that did not do what was asked of it.
+    A request to a pScheduler server that failed.
 
     Attributes:
         doing: The step, such as "posting the task".
-        url: What was asked for.
+        url: The URL of the request.
     """
 
     def __init__(self, message: str, *, doing: str, url: str) -> None:
@@ -150,14 +150,14 @@ class SchedulerError(BatchError):
 
 class UnreachableError(SchedulerError):
     """
-    There was no answer: no such name, no connection, a broken one, or none in time.
+    There was no answer: an unknown name, no connection, a broken one, or a timeout.
 
     Attributes:
-        reason: What happened, in words.
-        hint: What may help, to be put behind the reason as it is.
-        sent: Whether the request may have reached the server. If not, nothing can have come of it and it can be made
-            again, whatever it asks for.
-        transient: Whether it may pass by itself soon; not so where the URL or the server's certificate is no good.
+        reason: What happened.
+        hint: What may help; it follows the reason.
+        sent: Whether the request may have reached the server. If not, it had no effect, and can be retried whatever its
+            method.
+        transient: Whether a retry may succeed; not if the URL or the server's certificate is invalid.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class UnreachableError(SchedulerError):
 
 class RefusedError(SchedulerError):
     """
-    The server answered, and said no.
+    The server refused a request.
 
     Attributes:
         status_code: The HTTP status.
@@ -186,14 +186,14 @@ class RefusedError(SchedulerError):
 
 
 class UnscheduledError(SchedulerError):
-    """The task was accepted, but no run of it was ever scheduled."""
+    """The task was accepted, but no run of it was scheduled."""
 
     def __init__(self, reason: str, *, doing: str, url: str) -> None:
         super().__init__(f"no run was ever scheduled for {url}: {reason}", doing=doing, url=url)
 
 
 class ReplyError(SchedulerError):
-    """An answer that is not what the API says it should be."""
+    """An answer that does not conform to the API."""
 
     def __init__(self, reason: str, *, doing: str, url: str) -> None:
         self.reason = reason
@@ -201,7 +201,7 @@ class ReplyError(SchedulerError):
 
 
 class UnfinishedError(SchedulerError):
-    """A run that had not come to an end when the time allowed for that was over."""
+    """A run that did not end within the time limit."""
 
     def __init__(self, reason: str, *, doing: str, url: str) -> None:
         super().__init__(f"{url} {reason}", doing=doing, url=url)

@@ -1,8 +1,8 @@
 """
-What happens in a batch while it runs, as values: for whoever watches it, such as a live view or a program.
+The events of a running batch, for a live view or a program that watches it.
 
-The events of one iteration come in order, those of parallel iterations between each other, and so do those of a serial
-one whose results are being fetched and the next one::
+The events of one iteration come in order; those of parallel iterations are interleaved, and so are those of a serial
+iteration whose results are being fetched and of the next one::
 
     BatchBegan
       JobBegan                            of each job that is run
@@ -12,8 +12,8 @@ one whose results are being fetched and the next one::
       Interrupted                         at any time, at most once
     BatchEnded
 
-They hold whole tasks and the server's own words, secrets included; whoever prints of them shows neither
-(:func:`pscheduler_batch.redaction.redact`, :func:`pscheduler_batch.text.printable`).
+They hold whole tasks and the server's own words, including secrets and control characters: print them through
+:func:`pscheduler_batch.redaction.redact` and :func:`pscheduler_batch.text.printable`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ FETCHING = "fetching"  # the results of a run that is done
 @dataclass(frozen=True)
 class BatchBegan:
     """
-    A batch begins, or goes on where an earlier try ended.
+    A batch starts, or resumes where an earlier try ended.
 
     Attributes:
         at: When.
-        plan: All that is to be done.
+        plan: The plan.
     """
 
     at: datetime
@@ -49,11 +49,11 @@ class BatchBegan:
 @dataclass(frozen=True)
 class JobBegan:
     """
-    A job begins.
+    A job starts.
 
     Attributes:
         at: When.
-        plan: The job as it begins, with its synchronized start where there is one.
+        plan: The job, with its synchronized start if it has one.
     """
 
     at: datetime
@@ -63,18 +63,18 @@ class JobBegan:
 @dataclass(frozen=True)
 class IterationMoved:
     """
-    An iteration has got to another state, or more is known of the one that it is in.
+    An iteration has reached another state, or more is known of its state.
 
     Attributes:
         at: When.
         iteration: Which.
         state: :data:`WAITING`, :data:`ASKING`, :data:`POSTING`, :data:`POSTED`, a state of its run in the server's
             word, or :data:`FETCHING`.
-        host: Who is asked, or runs the task.
+        host: The host that is asked, or runs the task.
         run: Its run, as soon as there is one.
-        start: When what it waits for begins, by this machine's clock: the posting of its task, its synchronized start,
-            its run.
-        end: When its run ends, by this machine's clock; None where nobody knows.
+        start: When the next step starts, by this machine's clock: the POST of its task, its synchronized start, or its
+            run.
+        end: When its run ends, by this machine's clock, if that is known.
     """
 
     at: datetime
@@ -89,12 +89,12 @@ class IterationMoved:
 @dataclass(frozen=True)
 class IterationEnded:
     """
-    An iteration is over, whether it was ever begun or not; nothing more comes of it.
+    An iteration is over, or will never be started.
 
     Attributes:
         at: When.
-        result: What became of it.
-        succeeded: Whether each of its runs has a result that says so, and nothing else went wrong.
+        result: Its result.
+        succeeded: Whether each of its runs has a result that says so, and nothing failed.
     """
 
     at: datetime
@@ -119,15 +119,14 @@ class JobEnded:
 @dataclass(frozen=True)
 class RequestHeldUp:
     """
-    A request came to nothing and is going to be made again; or it is over, whatever came of it in the end.
+    A request failed and will be retried; or such a request is over, whatever its outcome.
 
     Attributes:
         at: When.
-        host: Where it goes, with its port.
+        host: The host and the port.
         doing: The step, such as "finding participants".
-        reason: What happened, such as "Connection refused", without the secrets of the batch's tasks; None where it is
-            over.
-        again: When it is made again.
+        reason: What happened, such as "Connection refused", without the secrets of the batch; None if it is over.
+        again: When it is retried.
     """
 
     at: datetime
@@ -140,7 +139,7 @@ class RequestHeldUp:
 @dataclass(frozen=True)
 class Interrupted:
     """
-    The batch is being ended before its time: what is under way is cut short, and its tasks are canceled.
+    The batch is being interrupted: iterations under way are ended, and their tasks are canceled.
 
     Attributes:
         at: When.
@@ -154,12 +153,12 @@ class Interrupted:
 @dataclass(frozen=True)
 class BatchEnded:
     """
-    A batch is over. The last event, but for a program that cancels the batch, which gets none.
+    A batch is over. The last event; a program that cancels the batch does not get it.
 
     Attributes:
         at: When.
         succeeded: Whether every iteration of every job that was run succeeded.
-        error: Why it ended before its time, where it did.
+        error: Why it ended early, if it did.
     """
 
     at: datetime
@@ -169,9 +168,9 @@ class BatchEnded:
 
 Event = Union[BatchBegan, JobBegan, IterationMoved, IterationEnded, JobEnded, RequestHeldUp, Interrupted, BatchEnded]
 
-# What is given every event, on the event loop of the batch, which waits for it.
+# A callback for every event; the event loop of the batch waits for it.
 Watch = Callable[[Event], None]
 
 
 def watch_nothing(_event: Event) -> None:
-    """Be the watch of a batch that nobody watches."""
+    """Do nothing."""

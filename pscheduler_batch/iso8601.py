@@ -1,8 +1,8 @@
 """
-ISO 8601 text to spans and times, and back.
+Durations and timestamps of ISO 8601, to Python's values and back.
 
-The two libraries behind it take some 50 ms to import, half of what a short command needs altogether, so they are
-imported when the first text is met that needs them; most durations do not.
+The two libraries behind it take some 50 ms to import, half of the time of a short command, so they are imported for the
+first text that needs them; most durations do not.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from datetime import datetime, timedelta
 from typing import cast
 
-# What has a fixed length: weeks, days and a time part. At least one of them, and at least one after the T.
+# Durations of a fixed length: weeks, days and a time part; at least one of them, and at least one after the T.
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 _DATE_PART = rf"(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
 _TIME_PART = rf"(?:T(?=[0-9])(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
@@ -22,7 +22,7 @@ _WHOLE = re.compile(
 )
 _UNFIXED = re.compile(rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T.*)?", re.DOTALL)
 
-# Seconds as people write them: no sign, no exponent, digits of ASCII only.
+# Plain seconds: no sign, no exponent, ASCII digits only.
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 _EXAMPLE = "an ISO 8601 duration such as PT1M30S"
@@ -30,7 +30,7 @@ _EXAMPLE = "an ISO 8601 duration such as PT1M30S"
 
 def parse_duration(text: str) -> timedelta:
     """
-    Turn an ISO 8601 duration of weeks, days, hours, minutes and seconds into a span.
+    Read an ISO 8601 duration of weeks, days, hours, minutes and seconds.
 
     >>> parse_duration("PT1M30S")
     datetime.timedelta(seconds=90)
@@ -40,7 +40,7 @@ def parse_duration(text: str) -> timedelta:
 
     Raises:
         ValueError: It is something else, is negative, or has years or months, which have no fixed length. The text
-            of the error is the reason alone; the caller knows the place and shows the value.
+            of the error is the reason alone; the caller adds the place and the value.
     """
     if _FIXED.fullmatch(text) is None:
         raise ValueError(_why_not_a_duration(text))
@@ -57,7 +57,7 @@ def parse_duration(text: str) -> timedelta:
 
 def parse_span(text: str) -> timedelta:
     """
-    Turn a duration of the command line into a span: an ISO 8601 duration, or seconds as a plain number.
+    Read a duration of the command line: an ISO 8601 duration, or seconds as a plain number.
 
     >>> parse_span("PT1M30S") == parse_span("90") == parse_span("90.0")
     True
@@ -76,7 +76,7 @@ def parse_span(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:
-        # Where what is wrong is the form as a whole, the other form is an option as well.
+        # If the form as a whole is wrong, plain seconds are an option as well.
         raise ValueError(str(error).replace(_EXAMPLE, f"a number of seconds or {_EXAMPLE}")) from error
 
 
@@ -94,7 +94,7 @@ def format_duration(span: timedelta) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """
-    Turn an ISO 8601 timestamp with a time zone into an aware time.
+    Read an ISO 8601 timestamp with a time zone.
 
     >>> parse_timestamp("2026-03-01T12:00:00Z").isoformat()
     '2026-03-01T12:00:00+00:00'

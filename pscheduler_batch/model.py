@@ -1,7 +1,7 @@
 """
-The values that the steps hand to each other.
+The values that the steps pass to each other.
 
-All of them are frozen; use :func:`dataclasses.replace` for a changed copy. Times are aware ``datetime``, spans are
+All of them are frozen; use :func:`dataclasses.replace` for a changed copy. Times are aware ``datetime``, durations are
 ``timedelta``; ISO 8601 text exists only at the edges.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Iterator, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 
-# What the json module makes of any JSON.
+# Any JSON, as the json module reads it.
 JSON = Any
 JSONObject = Mapping[str, Any]
 
@@ -23,12 +23,12 @@ DEFAULT_SETUP_TIME = timedelta(seconds=15)
 @dataclass(frozen=True)
 class Transform:
     """
-    A jq transform as it is written in the batch.
+    A jq transform of the batch.
 
     Attributes:
         where: The JSON pointer of the transform in the input.
         script: The script; an array of lines in the input is joined with newlines.
-        args: What becomes variables of the script.
+        args: The variables of the script.
     """
 
     where: str
@@ -42,16 +42,16 @@ class Job:
     One entry of ``jobs``.
 
     Attributes:
-        number: The place in ``jobs``, from 0.
-        label: The job's label, or ``job-N`` where it has none. Labels may repeat.
-        enabled: A job that is not enabled is checked for shape only and never run.
-        iterations: How many, or the transform that gives the number.
-        tasks: One task for all iterations, or, where the input has an array, one per iteration.
+        number: The index in ``jobs``.
+        label: The job's label, or ``job-N`` without one. Labels need not be unique.
+        enabled: Whether it is run; otherwise only its form is checked.
+        iterations: The number of iterations, or the transform that returns it.
+        tasks: One task for all iterations, or, if the input has an array, one per iteration.
         task_is_array: Whether the input has an array.
-        parallel: Whether the iterations run side by side.
-        backoff: How much later than the one before it each parallel iteration is submitted.
+        parallel: Whether the iterations run in parallel.
+        backoff: The delay between the submissions of parallel iterations.
         sync_start: Whether the iterations of a parallel job start at the same time.
-        setup_time: How long pScheduler is expected to need to set up a run.
+        setup_time: The time that pScheduler is expected to need to set up a run.
     """
 
     number: int
@@ -76,15 +76,15 @@ class Job:
 @dataclass(frozen=True)
 class Batch:
     """
-    A batch that is right in itself; its tasks are checked when they have been transformed.
+    A batch without errors; its tasks are checked after the transforms.
 
     Attributes:
         schema: 1, 2 or 3.
-        data: ``$global``; None where there is none.
-        document: The input without its comments, which the output is a copy of.
-        text: The text of the input, where it came as text; errors point into it.
-        source: The name of the file, where there is one.
-        warnings: What is strange but not wrong, in the order of the input; the text of each is a line.
+        data: ``$global``, if there is one.
+        document: The input without its comments; the output is a copy of it.
+        text: The text of the input, if it came as text; errors point into it.
+        source: The name of the file, if there is one.
+        warnings: Warnings, in the order of the input; the text of each is a line.
     """
 
     schema: int
@@ -106,10 +106,10 @@ class Iteration:
     Attributes:
         job: The number of the job, from 0.
         number: The number of the iteration in its job, from 0.
-        label: What messages call it: the job's label and the number.
-        delay: How long after the job's begin its task is posted.
-        task: What is posted.
-        given: What its transforms were given that nobody is to see, and may have put into other places of the task.
+        label: Its name in messages: the job's label and the number.
+        delay: The delay between the start of the job and the submission of the task.
+        task: The task as it is posted.
+        given: The secrets that its transforms were given, and may have put into other places of the task.
     """
 
     job: int
@@ -121,7 +121,7 @@ class Iteration:
 
     @property
     def private(self) -> JSON:
-        """All that may hold secrets which what is said of the iteration must not have in it."""
+        """Values whose secrets must not appear in messages about this iteration."""
         return [self.task, self.given]
 
 
@@ -131,7 +131,7 @@ class JobPlan:
     A job with all its tasks worked out.
 
     Attributes:
-        start: The synchronized start; None before the job has begun, and where there is none.
+        start: The synchronized start; None before the job has started, and without one.
     """
 
     job: Job
@@ -145,7 +145,7 @@ class Plan:
     A whole batch, worked out; disabled jobs have no iterations.
 
     Attributes:
-        warnings: Those of the batch, and what is strange about the tasks, in the order of the input.
+        warnings: The warnings of the batch and of its tasks, in the order of the input.
     """
 
     jobs: Tuple[JobPlan, ...]
@@ -153,7 +153,7 @@ class Plan:
 
     @property
     def private(self) -> Iterator[JSON]:
-        """All that may hold secrets: the task of each iteration, and what its transforms were given."""
+        """Values whose secrets must not appear in messages: each task, and what its transforms were given."""
         for job in self.jobs:
             yield from (iteration.task for iteration in job.iterations)
             # The same object, as a rule, for all iterations of a job.
@@ -166,7 +166,7 @@ class Run:
     One execution of a task, as the server describes it.
 
     Attributes:
-        document: The server's whole description, fields that we do not know included.
+        document: The server's complete description, including fields unknown to us.
     """
 
     href: str
@@ -190,11 +190,11 @@ class Failure:
 @dataclass(frozen=True)
 class RunResult:
     """
-    A run with what was fetched of it.
+    A run and its results.
 
     Attributes:
-        formats: The result by media type; a format that could not be had is missing here.
-        failures: Why each of the missing formats is missing, by media type.
+        formats: The result by media type; a format that could not be fetched is missing here.
+        failures: The reason for each missing format, by media type.
     """
 
     run: Run
@@ -211,13 +211,13 @@ class RunResult:
 @dataclass(frozen=True)
 class IterationResult:
     """
-    What became of an iteration.
+    The result of an iteration.
 
     Attributes:
-        task_href: Where the task is on its server; None when it never got there.
-        runs: The runs that carry results, in order of time (ADR 15).
-        failure: What went wrong, beside everything obtained before it did.
-        late: By how much the task was posted after its synchronized start; None when in time.
+        task_href: The URL of the task; None if it never reached its server.
+        runs: The runs that have results, in order of time (ADR 15).
+        failure: What went wrong, beside everything obtained before.
+        late: The time from the synchronized start to the POST of the task; None if it was posted in time.
     """
 
     iteration: Iteration

@@ -1,4 +1,4 @@
-"""JSON pointers: paths into a document, to text and back."""
+"""JSON pointers, to paths into a document and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import List, Tuple, Union
 
 def steps_of(where: str) -> List[str]:
     """
-    Read a JSON pointer; "/" is the document as a whole.
+    Split a JSON pointer into its steps; "/" is the document as a whole.
 
     >>> steps_of("/jobs/0/a~1b"), steps_of("/")
     (['jobs', '0', 'a/b'], [])
@@ -16,7 +16,7 @@ def steps_of(where: str) -> List[str]:
     return [word.replace("~1", "/").replace("~0", "~") for word in words]
 
 
-# The steps from the document as a whole to one of its parts: names of objects, numbers in arrays.
+# The steps from a document to one of its parts: names in objects, indexes in arrays.
 Path = Tuple[Union[str, int], ...]
 
 
@@ -31,5 +31,5 @@ def pointer(path: Path) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    """Say whether something lies in the value of a name that begins with ``_``."""
+    """Return whether a path leads into the value of a name that begins with ``_``."""
     return any(isinstance(step, str) and step.startswith("_") for step in path)

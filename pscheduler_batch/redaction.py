@@ -16,8 +16,10 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
+from html import escape
 from math import isfinite
 from typing import Any, FrozenSet, Iterable, List, Mapping, Set, Tuple
+from urllib.parse import quote_plus
 
 from pscheduler_batch.model import JSON
 from pscheduler_batch.text import HIDDEN
@@ -170,10 +172,6 @@ def spellings_of(secret: str) -> Set[str]:
     """
     if secret.isascii() and secret.isalnum():
         return {secret}
-    # Most batches have no such secret, and do not pay for these.
-    from html import escape  # noqa: PLC0415
-    from urllib.parse import quote_plus  # noqa: PLC0415
-
     in_json = json.dumps(secret)[1:-1]
     forms = {secret, in_json, json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], quote_plus(in_json)}
     forms |= {escape(form) for form in forms}

@@ -1,10 +1,11 @@
-"""What messages say about a value, and which name somebody may have meant."""
+"""Texts for messages: values, names, labels, times and durations, fit for a terminal."""
 
 from __future__ import annotations
 
 import json
 import re
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Iterable, List, Mapping, Optional
 
@@ -16,7 +17,7 @@ _MEMBERS = 4
 
 _DEPTH = 3
 
-# How many letters a name has of which one may be wrong for it to be taken for another.
+# The length of a name up to which a single wrong letter makes a large difference.
 _SHORT = 3
 
 _MINUTE = 60
@@ -48,7 +49,7 @@ def show(value: Any, path: Path = ()) -> str:
 
 def shorten(name: str) -> str:
     r"""
-    Write a name, a label or any other text from outside for a sentence, in 60 characters.
+    Write a name, a label or any other external text in at most 60 characters.
 
     >>> shorten("x" * 100) == "x" * 59 + "…", shorten("a\nb")
     (True, 'a\\u000ab')
@@ -58,7 +59,7 @@ def shorten(name: str) -> str:
 
 def closest(name: str, known: Iterable[str]) -> Optional[str]:
     """
-    Find the name that somebody may have meant.
+    Return the known name that is most like a misspelt one.
 
     >>> closest("sync_start", ["sync-start", "schema"]), closest("iteration", ["iterations"]), closest("x", ["label"])
     ('sync-start', 'iterations', None)
@@ -72,9 +73,7 @@ def closest(name: str, known: Iterable[str]) -> Optional[str]:
     joined = {other.replace("-", ""): other for other in names}
     if hyphened.replace("-", "") in joined:
         return joined[hyphened.replace("-", "")]
-    from difflib import get_close_matches  # noqa: PLC0415 - only needed when something is wrong
-
-    # One letter is a third of such a name as rtt or dns.
+    # One letter is a third of a name such as rtt or dns.
     alike = 0.7 if len(hyphened) > _SHORT else 0.6
     matches = get_close_matches(hyphened, names, 1, alike)
     return matches[0] if matches else None
@@ -92,7 +91,7 @@ def list_names(names: Iterable[str]) -> str:
 
 
 def _outline(value: Any, depth: int) -> Any:
-    """Cut a value down to what can be shown, before anything is written, so that a large one costs nothing."""
+    """Reduce a value to what is shown before it is written, so that a large one costs nothing."""
     if isinstance(value, str):
         return value[: _WIDTH + 1]
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > _WIDTH * 8:
@@ -110,12 +109,12 @@ def _outline(value: Any, depth: int) -> Any:
 
 def printable(text: str) -> str:
     r"""
-    Replace what a terminal cannot show, or would obey, by its escape.
+    Replace control characters, and others that a terminal cannot show, by their escapes.
 
     >>> print(printable("\x1b[2J"))
     \u001b[2J
     """
-    # Nearly every text; a large report asks this a million times.
+    # True of nearly every text, and a large report calls this a million times.
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
@@ -126,25 +125,25 @@ HIDDEN = "(hidden)"
 # The name of an input that is not a file.
 STANDARD_INPUT = "standard input"
 
-# The most characters of a reason; the output has it whole.
+# The maximum length of a reason; the output has all of it.
 REASON_CUT_AT = 500
 
 
 def legible(text: str, limit: int = REASON_CUT_AT) -> str:
     r"""
-    Make one line, fit for a terminal, of any text.
+    Write any text as one line, fit for a terminal.
 
     >>> legible("forbidden:\n  by \x1b[31mlimits")
     'forbidden: by \\u001b[31mlimits'
     """
-    # Cut before it is split, as it may be of any length.
+    # Cut before it is split, as it may have any length.
     words = " ".join(text[: 4 * limit].split())
     return printable(words if len(words) <= limit else words[: limit - 1] + "…")
 
 
 def label_words(label: str) -> str:
     """
-    Write the label of an iteration; where it is long, its number is the last that is left out.
+    Write the label of an iteration; a long one is cut before its number.
 
     >>> label_words("x" * 100 + "/12") == "x" * 59 + "…/12"
     True
@@ -155,7 +154,7 @@ def label_words(label: str) -> str:
 
 def time_words(time: datetime) -> str:
     """
-    Write a time in whole seconds, in the zone that it has.
+    Write a time in whole seconds, in its own time zone.
 
     >>> from datetime import timezone
     >>> time_words(datetime(2026, 3, 1, 12, 0, 0, 600000, timezone.utc))
