@@ -62,7 +62,7 @@ def test_a_duration_of_fixed_length_is_a_span(text, span):
     ],
 )
 def test_what_is_no_duration_is_refused_with_the_reason(text, reason):
-    """The reason is about this very mistake."""
+    """The reason is specific to the error."""
     with pytest.raises(ValueError, match=reason):
         parse_duration(text)
 
@@ -79,7 +79,7 @@ def test_what_is_no_duration_is_refused_with_the_reason(text, reason):
     ],
 )
 def test_a_span_is_written_as_a_duration(span, text):
-    """Fractions are kept and nothing is P0D."""
+    """Fractions are kept, and zero is P0D."""
     assert format_duration(span) == text
 
 
@@ -122,7 +122,7 @@ def test_a_timestamp_is_an_aware_time(text, moment):
     ],
 )
 def test_what_is_no_timestamp_is_refused_with_the_reason(text, reason):
-    """A time without a zone could mean anything, so it is refused as well."""
+    """A time without a zone is ambiguous, so it is refused as well."""
     with pytest.raises(ValueError, match=reason):
         parse_timestamp(text)
 
@@ -136,7 +136,7 @@ def test_a_time_is_written_with_its_zone():
 
 
 def test_a_time_without_a_zone_is_not_written():
-    """Such a time is a mistake of the program."""
+    """Such a time is a bug."""
     with pytest.raises(ValueError, match="zone"):
         format_timestamp(datetime(2026, 3, 1))  # noqa: DTZ001 - this is what is tested
 
@@ -156,7 +156,7 @@ def test_a_time_without_a_zone_is_not_written():
     ],
 )
 def test_a_span_is_a_duration_or_plain_seconds(text, seconds):
-    """On the command line people write either."""
+    """The command line takes either."""
     assert parse_span(text) == timedelta(seconds=seconds)
 
 
@@ -185,6 +185,6 @@ def test_a_span_is_a_duration_or_plain_seconds(text, seconds):
     ],
 )
 def test_what_is_no_span_is_refused_with_the_reason(text, reason):
-    """Nothing is guessed."""
+    """There is no guessing."""
     with pytest.raises(ValueError, match=reason):
         parse_span(text)

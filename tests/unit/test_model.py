@@ -1,4 +1,4 @@
-"""Tests of the values that the steps hand to each other, and of the public names."""
+"""Tests of the values that the steps pass to each other, and of the public names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_run(merged: object) -> Run:
     ],
 )
 def test_a_run_succeeded_if_its_result_says_so(merged, succeeded):
-    """Anything but true is no success."""
+    """Only true is a success."""
 
     assert RunResult(make_run(merged), {}).succeeded is succeeded
 
@@ -58,14 +58,14 @@ def test_every_public_name_is_there(name):
 
 
 def test_other_names_are_not_there():
-    """With Python's own words."""
+    """With Python's own message."""
 
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = pscheduler_batch.nothing
 
 
 def test_importing_the_package_loads_nothing_else():
-    """A command that only shows its help must be quick."""
+    """A command that only prints its help must be fast."""
     code = "import sys, pscheduler_batch; print([n for n in sys.modules if n in ('jq', 'httpx', 'jsonschema_rs')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

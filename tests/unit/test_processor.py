@@ -1,4 +1,4 @@
-"""Tests of the Python face of the batch processor (document, "Invocation from Python"; ADR 4, 5, 12 and 14)."""
+"""Tests of the Python interface of the batch processor (document, "Invocation from Python"; ADR 4, 5, 12 and 14)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RUN = {
 
 
 async def no_sleep(_: float) -> None:
-    """Wait for nothing."""
+    """Do not wait."""
     await asyncio.sleep(0)
 
 
@@ -47,7 +47,7 @@ CLOCK = Clock(now=lambda: NOON, sleep=no_sleep)
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """A host of this name, no bind address, and no BETA: the Python API has no gate."""
+    """A host of this name, no bind address, and no BETA, which the Python API does not need."""
     for name in ("BETA", "PSCHEDULER_ASSIST", "PSCHEDULER_ASSIST_BIND"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PSCHEDULER_LOCALHOST", HOST)
@@ -65,17 +65,17 @@ def server():
 
 
 def posted(server: Any) -> List[Any]:
-    """The tasks that were posted."""
+    """Return the tasks that were posted."""
     return [json.loads(call.request.content) for call in server.calls if call.request.method == "POST"]
 
 
 def references(document: Any) -> List[Any]:
-    """What the transform made of the tasks of the first job."""
+    """Return what the transform made of the tasks of the first job."""
     return [result["task"]["reference"] for result in document["jobs"][0]["results"]]
 
 
 def test_the_program_of_the_document_works(server):
-    """Under the name that it imports, with its arguments, and with a callback."""
+    """With the name that it imports, its arguments, and a callback."""
     module = importlib.import_module("pscheduler.batchprocessor")
     lines: List[str] = []
 
@@ -113,7 +113,7 @@ def test_the_arguments_have_the_order_of_the_document(monkeypatch):
 
 
 def test_one_processor_can_be_called_many_times(server):
-    """Each call runs the batch anew."""
+    """Each call runs the batch again."""
     processor = BatchProcessor(BATCH, clock=CLOCK)
     first, second = processor(), processor()
 
@@ -123,7 +123,7 @@ def test_one_processor_can_be_called_many_times(server):
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_is_done_to_a_result_is_not_done_to_the_batch(server, dry_run):
-    """The next call knows nothing of it."""
+    """The next call does not have the results of this one."""
     processor = BatchProcessor({**BATCH, "jobs": [{"task": TASK}]}, clock=CLOCK, mark=False)
     result = processor(dry_run=dry_run)
     expected = copy.deepcopy(result)
@@ -177,7 +177,7 @@ def test_it_can_be_called_inside_a_running_event_loop(server):
 
 
 def test_errors_reach_a_caller_inside_a_running_event_loop():
-    """As they would anybody else."""
+    """Like any other exception."""
 
     async def program():
         BatchProcessor({"jobs": [{"task": {}}]})()
@@ -187,7 +187,7 @@ def test_errors_reach_a_caller_inside_a_running_event_loop():
 
 
 def test_it_can_be_called_from_a_thread(server):
-    """Where there is no event loop, and no signals."""
+    """Without an event loop and without signals."""
     results: List[Any] = []
     thread = threading.Thread(target=lambda: results.append(BatchProcessor(BATCH, clock=CLOCK)()))
     thread.start()
@@ -197,7 +197,7 @@ def test_it_can_be_called_from_a_thread(server):
 
 
 def test_one_processor_can_run_side_by_side_with_itself(server):
-    """Two calls of the async twin do not disturb each other."""
+    """Two calls of the asynchronous class do not affect each other."""
 
     async def program():
         processor = AsyncBatchProcessor(BATCH, clock=CLOCK)
@@ -235,7 +235,7 @@ def test_a_callback_that_fails_does_not_cost_the_results(server):
 
 
 def test_a_watch_is_given_what_happens(server):
-    """As values, in order; both faces take one, by its name only."""
+    """In order; both classes take a callback, by its name only."""
     events: List[Any] = []
     BatchProcessor(BATCH, clock=CLOCK)(watch=events.append)
     again: List[Any] = []
@@ -250,7 +250,7 @@ def test_a_watch_is_given_what_happens(server):
 
 
 def test_what_holds_a_request_up_is_told_without_secrets(server):
-    """Whatever answers may have the task, and says what it likes (ADR 18)."""
+    """Any server may answer, with any text, including the task (ADR 18)."""
     junk = httpx.RemoteProtocolError("illegal status line: bytearray(b'220 abc-secret')")
     answers = [junk, junk, *[httpx.Response(200, json=RUN)] * 2]
     server.get(url__startswith=f"{ROOT}/tasks/1/runs/first").mock(side_effect=answers)
@@ -279,7 +279,7 @@ def test_a_watch_that_fails_does_not_cost_the_results(server):
 
 
 def test_a_dry_run_is_not_watched():
-    """Nothing happens in it."""
+    """There are no events in it."""
     events: List[Any] = []
     BatchProcessor(BATCH)(dry_run=True, watch=events.append)
 
@@ -296,7 +296,7 @@ def test_iterations_that_fail_raise_nothing(server):
 
 
 def test_a_host_that_cannot_be_reached_is_a_failure_like_any_other():
-    """Nobody named a lead, so the message says to do so (ADR 12)."""
+    """No lead was named, so the message says to do so (ADR 12)."""
     with respx.mock as router:
         router.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": [None]})
         router.post(f"{ROOT}/tasks").mock(side_effect=httpx.ConnectError("refused"))
@@ -318,7 +318,7 @@ def test_continue_if_that_fails_raises_with_the_document(server):
 
 
 def test_continue_if_false_raises_nothing(server):
-    """The batch ended in good order."""
+    """The batch ended normally."""
     job = {"label": "a", "task": TASK, "continue-if": {"script": "false"}}
     document = BatchProcessor({"schema": 2, "jobs": [job, job]}, clock=CLOCK)()
 
@@ -337,7 +337,7 @@ def test_the_document_says_when_the_batch_was_run(server):
 
 
 def test_the_document_can_be_had_in_pieces(server):
-    """So that it need not be in memory as a whole; it is the same to the byte."""
+    """So that it is never in memory as a whole; it is the same to the byte."""
 
     async def run():
         processor = AsyncBatchProcessor(BATCH, clock=CLOCK)
@@ -351,7 +351,7 @@ def test_the_document_can_be_had_in_pieces(server):
 
 
 def test_a_batch_that_is_wrong_is_refused_when_it_is_read():
-    """Before anybody calls."""
+    """Before it is called."""
 
     with pytest.raises(InputError, match=r"^batch\.json: At /jobs/0"):
         BatchProcessor({"jobs": [3]}, source="batch.json")
@@ -385,7 +385,7 @@ def test_certificates_that_cannot_be_read_are_refused(tmp_path):
 
 
 def test_options_that_do_not_exist_are_refused():
-    """As by any function."""
+    """Like any function."""
 
     with pytest.raises(TypeError, match="unexpected keyword"):
         BatchProcessor(BATCH, no_such_option=1)

@@ -23,7 +23,7 @@ from pscheduler_batch.redaction import find_secrets, redact
     ],
 )
 def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, secrets):
-    """Texts and numbers at any depth; what is empty, null, true or false tells nothing."""
+    """Texts and numbers at any depth; empty texts, null, true and false reveal nothing."""
 
     assert find_secrets(value) == secrets
 
@@ -56,7 +56,7 @@ def test_a_secret_is_found_however_it_is_written(secret, text):
 
 
 def test_other_texts_stay():
-    """Only what is secret goes."""
+    """Only secrets are removed."""
 
     assert redact("bad value abd", {"_key": "abc", "open": "abd"}) == "bad value abd"
 
@@ -74,20 +74,20 @@ def test_a_secret_that_is_part_of_another_leaves_nothing_of_it():
 
 
 def test_the_word_that_hides_is_not_itself_searched():
-    """A secret may be a letter of it."""
+    """A secret may be one of its letters."""
 
     assert redact("key abc", {"_a": "abc", "_b": "d", "_c": "hidden"}) == "key (hidden)"
 
 
 @pytest.mark.parametrize("shown", ["correct-ho", "c", "correct-horse-batter"])
 def test_a_secret_that_was_cut_short_is_found(shown):
-    """Long values are cut by jq, and end with dots then."""
+    """Long values are cut by jq, and end with dots."""
 
     assert redact(f'object ({{"_k":"{shown}...}})', {"_k": "correct-horse-battery"}) == 'object ({"_k":"(hidden)...})'
 
 
 def test_a_short_secret_does_not_break_a_text_with_dots():
-    """There is nothing to cut of it."""
+    """It has no shorter beginning."""
 
     assert redact("wait... x", {"_k": "x"}) == "wait... (hidden)"
 

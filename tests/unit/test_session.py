@@ -25,6 +25,11 @@ def make_session(**callbacks: Any) -> Session:
     return Session(redactor=Redactor.of([{"_key": "abc-secret"}]), **callbacks)
 
 
+def is_session(call: ast.Call) -> bool:
+    """Return whether a call makes a session."""
+    return isinstance(call.func, ast.Name) and call.func.id == "Session"
+
+
 def test_a_message_of_any_step_leaves_without_secrets():
     """The step that reports something need not redact it."""
     lines: List[str] = []
@@ -83,11 +88,12 @@ def test_secrets_are_collected_once_and_only_if_something_is_reported():
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_nothing_is_reported_except_through_a_session(path):
-    """Nothing else calls the callbacks of a batch, and few modules write to the standard streams."""
+    """Sessions have a redactor, only they call the callbacks, and few modules write to the standard streams."""
     name = path.relative_to(PACKAGE).as_posix()
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    called = {ast.unparse(function) for function in calls}
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func) for call in calls}
     writing = called & {"print", "sys.stderr.write", "sys.stdout.write"}
 
     assert not [one for one in called if one.endswith(("session.log", "session.warning"))]
+    assert all("redactor" in {keyword.arg for keyword in call.keywords} for call in calls if is_session(call))
     assert name in WRITERS or name.startswith("embedded/") or not writing

@@ -1,4 +1,4 @@
-"""Journals as files: who may use them, when, and what becomes of them when a disk is full."""
+"""Journals as files: locking, permissions, and full disks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.journals import HREF, LATER, LEAD, NOON, begin, contents, fai
 
 
 def test_a_new_journal_is_its_owners_alone(path):
-    """It holds what measurements found out."""
+    """It holds the results of measurements."""
     begin(path)
 
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
@@ -37,7 +37,7 @@ def test_a_journal_is_not_begun_in_a_file_with_something_in_it(path):
 
 
 def test_a_journal_may_be_begun_in_an_empty_file(path):
-    """Such as one that was made for it."""
+    """Such as one created for it."""
     open(path, "wb").close()
     begin(path).close()
 
@@ -47,7 +47,7 @@ def test_a_journal_may_be_begun_in_an_empty_file(path):
 @pytest.mark.parametrize("opening", [begin, resume])
 @pytest.mark.parametrize("name", ["", "missing/journal", "."])
 def test_a_journal_that_cannot_be_opened_is_an_error(tmp_path, opening, name):
-    """A folder, a folder that is not there, no name at all."""
+    """A directory, a directory that does not exist, no name at all."""
 
     with pytest.raises(LockError, match="cannot open the journal"):
         opening(str(tmp_path / name) if name else "")
@@ -63,7 +63,7 @@ def test_a_device_is_no_place_for_a_journal(opening, path):
 
 
 def test_a_missing_journal_cannot_be_resumed(path):
-    """Nor is it made."""
+    """Nor is it created."""
     with pytest.raises(LockError, match="No such file"):
         resume(path)
 
@@ -72,7 +72,7 @@ def test_a_missing_journal_cannot_be_resumed(path):
 
 @pytest.mark.parametrize("opening", [begin, resume])
 def test_two_never_use_one_journal_at_a_time(path, opening):
-    """The second one is refused, until the first one is done."""
+    """The second one is refused until the first one is done."""
     first = begin(path)
     with pytest.raises(LockError, match="in use by another process"):
         opening(path)
@@ -82,7 +82,7 @@ def test_two_never_use_one_journal_at_a_time(path, opening):
 
 
 def test_each_event_is_on_the_disk_before_the_step_it_allows(path, monkeypatch):
-    """One line, one synchronization, and by then the line is whole."""
+    """One line, one synchronization, and by then the line is complete."""
     synchronized = []
     monkeypatch.setattr(os, "fdatasync", lambda _: synchronized.append(contents(path)))
     write_history(path)
@@ -93,7 +93,7 @@ def test_each_event_is_on_the_disk_before_the_step_it_allows(path, monkeypatch):
 
 @contextmanager
 def full_disk(path):
-    """Let no file grow far over the size of the journal; a limit stands for a disk that is full."""
+    """Limit the size of files to slightly more than that of the journal; the limit stands for a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(path) + 20, before[1]))
@@ -106,7 +106,7 @@ def full_disk(path):
 
 
 def test_what_cannot_be_noted_must_not_be_posted(path):
-    """Half a line is taken back, and the error stays to be told."""
+    """A partly written line is removed, and the error is kept to be reported."""
     journal = begin(path)
     before = contents(path)
     with full_disk(path), pytest.raises(JournalError, match=r"cannot write the journal .*: File too large"):
@@ -117,7 +117,7 @@ def test_what_cannot_be_noted_must_not_be_posted(path):
 
 
 def test_what_was_done_goes_on_without_a_note(path):
-    """It can be found out again, and what comes when there is room is noted."""
+    """It can be found out again, and later steps are recorded when there is room."""
     journal = begin(path)
     journal.note_posting(iteration(), LEAD, "m")
     with full_disk(path):
@@ -135,7 +135,7 @@ def test_what_was_done_goes_on_without_a_note(path):
 
 
 def test_a_batch_whose_journal_has_gaps_is_not_noted_as_ended(path):
-    """Whoever resumes it asks the servers for what is missing."""
+    """A resumed batch asks the servers for what is missing."""
     journal = begin(path)
     with full_disk(path):
         journal.note_result(failed(iteration()))
@@ -154,7 +154,7 @@ def test_a_journal_that_cannot_be_begun_is_left_empty(path):
 
 
 def test_nothing_is_written_behind_half_a_line(path, monkeypatch):
-    """Where it could not be taken back, the next line would be lost with it."""
+    """If it could not be removed, the next line would be lost with it."""
     journal = begin(path)
     before = contents(path)
     monkeypatch.setattr(os, "fdatasync", _refuse)
@@ -175,7 +175,7 @@ def _refuse(_):
 
 
 def test_what_was_not_run_because_of_the_journal_is_no_result(path):
-    """Whoever resumes runs it."""
+    """A resumed batch runs it."""
     journal = begin(path)
     journal.note_result(failed(iteration(), doing=DOING))
     journal.close()
@@ -184,7 +184,7 @@ def test_what_was_not_run_because_of_the_journal_is_no_result(path):
 
 
 def test_a_result_nested_too_deeply_is_not_noted(path):
-    """It can be fetched again, and costs nobody anything."""
+    """It can be fetched again, at no cost."""
     document = {"href": HREF, "state": "finished", "result-href": HREF, "result": nested(5000)}
     run = RunResult(run_of(document, doing="", url=HREF), {})
     journal = begin(path)
@@ -195,7 +195,7 @@ def test_a_result_nested_too_deeply_is_not_noted(path):
 
 
 def test_a_task_nested_too_deeply_is_an_error_and_no_bug(path):
-    """It cannot be noted, and so is not posted."""
+    """It cannot be recorded, and so is not posted."""
     with pytest.raises(JournalError, match="the task of a/0 is nested too deeply"):
         begin(path).note_posting(iteration(reference=nested(5000)), LEAD, "m")
 
@@ -203,7 +203,7 @@ def test_a_task_nested_too_deeply_is_an_error_and_no_bug(path):
 
 
 def nested(depth):
-    """Make an array in an array in an array."""
+    """Make deeply nested arrays."""
     inner = []
     for _ in range(depth):
         inner = [inner]
@@ -211,7 +211,7 @@ def nested(depth):
 
 
 def test_a_batch_without_a_journal_knows_nothing():
-    """All is done as if for the first time."""
+    """Everything is done as if for the first time."""
     record = NoJournal()
     record.note_posting(iteration(), LEAD, "m")
     record.note_result(failed(iteration()))

@@ -17,7 +17,7 @@ FAILURE = Failure("no", "fetching", HREF)
 
 
 def make_run(state="finished", merged=None, **formats):
-    """Make a run with a field that we do not know."""
+    """Make a run with a field unknown to us."""
     document = {
         "href": f"{HREF}/runs/2",
         "result-href": f"{HREF}/runs/2/result",
@@ -42,7 +42,7 @@ RESULTS = {
 
 @pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 def test_a_result_comes_back_as_it_was(result):
-    """Through JSON, and so does what is made of it for the output."""
+    """Through JSON, and so does its rendering for the output."""
     restored = restore_result(ITERATION, json.loads(json.dumps(record_result(result))))
 
     assert restored == result
@@ -56,7 +56,7 @@ def test_the_task_is_not_in_the_record():
 
 
 def test_a_run_that_is_none_is_an_error():
-    """Somebody has changed the record."""
+    """The record was changed."""
     record = record_result(RESULTS["whole"])
     record["runs"][0]["document"] = []
 

@@ -1,4 +1,4 @@
-"""What a journal knows after a crash, and which journals are refused."""
+"""What a journal recovers after a crash, and which journals are refused."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tests.support.journals import (
 
 
 def known(journal):
-    """Say all that a resumed journal knows."""
+    """Return everything that a resumed journal knows."""
     histories = [journal.history_of(iteration(number)) for number in range(3)]
     results = [journal.result_of(iteration(number)) for number in range(3)]
     return histories, results, [journal.goes_on_after(number) for number in range(2)]
 
 
 def test_what_was_noted_is_known_after_a_resume(path):
-    """With its secrets, and what was canceled is as if it had never been."""
+    """With its secrets; what was canceled is as if it had never been."""
     write_history(path)
     journal = resume(path)
     histories, results, goes_on = known(journal)
@@ -55,7 +55,7 @@ def test_what_was_noted_is_known_after_a_resume(path):
 
 
 def test_no_secret_is_in_a_journal(path):
-    """Neither in a task nor in what was said about it (ADR 18)."""
+    """Neither in a task nor in messages about it (ADR 18)."""
     write_history(path)
 
     assert b"swordfish" not in contents(path)
@@ -63,7 +63,7 @@ def test_no_secret_is_in_a_journal(path):
 
 
 def test_a_journal_cut_at_any_byte_is_what_it_was_before_the_torn_line(path, monkeypatch):
-    """Never an error, never another history; and what is noted then is read by whoever comes next."""
+    """Never an error, never another history; and what is recorded then is read when the batch is resumed again."""
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     write_history(path)
     whole = contents(path)
@@ -91,7 +91,7 @@ def test_a_journal_cut_at_any_byte_is_what_it_was_before_the_torn_line(path, mon
 
 @pytest.mark.parametrize("torn", [b"\0" * 5000, b'{"event":"posting"' + b"\0" * 4000 + b'"}\n', b'{"event":"res\xff'])
 def test_a_line_with_holes_is_dropped(path, torn):
-    """A disk may have got some pages of the last line and not others."""
+    """A disk may have received some pages of the last line and not others."""
     write_history(path)
     whole = contents(path)
     with open(path, "ab") as stream:
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(path, content):
     ],
 )
 def test_a_damaged_journal_is_refused(path, line):
-    """A crash tears the last line only; this was somebody else. The message says where."""
+    """A crash tears the last line only, so this is another damage. The message says where."""
     write_history(path)
     lines = contents(path).splitlines()
     lines[2:2] = [line]
@@ -163,7 +163,7 @@ def test_a_damaged_journal_is_refused(path, line):
 
 @pytest.mark.parametrize("record", [{}, [], 7, {"href": HREF, "runs": [{}], "failure": None, "late": None}])
 def test_a_damaged_result_is_an_error_and_no_bug(path, record):
-    """It says which one it is."""
+    """The message says which iteration."""
     journal = begin(path)
     journal._note("result", job=0, iteration=0, result=record, check=None)
     journal.close()
@@ -173,7 +173,7 @@ def test_a_damaged_result_is_an_error_and_no_bug(path, record):
 
 
 def test_a_journal_of_another_batch_is_refused(path):
-    """With both digests, and the file stays as it is, its torn line included."""
+    """With both digests; the file stays as it is, including its torn line."""
     write_history(path)
     with open(path, "ab") as stream:
         stream.write(b'{"event":"po')
@@ -203,19 +203,19 @@ def test_a_journal_of_another_version_is_refused(path):
     [({"a": 1, "b": 3}, {"lead": "x"}), ({"b": 2, "a": 1}, {"lead": "x"}), ({"a": 1, "b": 2}, {"lead": "y"})],
 )
 def test_a_digest_tells_batches_apart(document, options):
-    """By their values, the order of names, which may matter to a script, and the options."""
+    """Secrets by their values, the order of names, which may matter to a script, and the options."""
 
     assert digest_of(document, options) != digest_of({"a": 1, "b": 2}, {"lead": "x"})
 
 
 def test_a_digest_does_not_depend_on_the_order_of_options():
-    """That is ours to choose."""
+    """Comments and white space are free."""
 
     assert digest_of({}, {"a": 1, "b": 2}) == digest_of({}, {"b": 2, "a": 1})
 
 
 def test_other_secrets_than_before_are_an_error(path):
-    """Such as those that a script makes of the time; nothing wrong is put in their place."""
+    """Such as secrets that a script makes of the time; no wrong values are restored."""
     write_history(path)
     other = replace(iteration(), task={**iteration().task, "_key": "other"})
 
@@ -224,7 +224,7 @@ def test_other_secrets_than_before_are_an_error(path):
 
 
 def test_a_job_that_has_become_another_is_refused(tmp_path):
-    """Scripts need not give the same twice, and results of other iterations are not mixed with those of before."""
+    """Scripts need not return the same twice, and new results are not mixed with earlier ones."""
     path = tmp_path / "journal"
     journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
     journal.start_of_job(0, 3, NOON)
@@ -237,7 +237,7 @@ def test_a_job_that_has_become_another_is_refused(tmp_path):
 
 
 def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
-    """So that it need not be waited for again."""
+    """So that it is not waited for again."""
     path = tmp_path / "journal"
     iteration = Iteration(0, 0, "a/0", timedelta(0), {"test": {}})
     journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
@@ -252,7 +252,7 @@ def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
 
 
 def test_results_are_read_when_they_are_wanted(path):
-    """All of them together may be too large to be in memory, so a history has only their places."""
+    """All results together may be too large for memory, so a history has only their places."""
     journal = begin(path)
     for number in range(20):
         journal.note_posting(iteration(number), LEAD, f"m{number}")
@@ -266,7 +266,7 @@ def test_results_are_read_when_they_are_wanted(path):
 
 
 def test_what_is_noted_comes_behind_what_was_read_again(path):
-    """Reading a line does not move the place where the next one is written."""
+    """Reading a line does not change the position for writing."""
     write_history(path)
     whole = contents(path)
     journal = resume(path)
@@ -279,7 +279,7 @@ def test_what_is_noted_comes_behind_what_was_read_again(path):
 
 
 def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(path):
-    """Locks do not keep everybody away."""
+    """Not every program respects locks."""
     write_history(path)
     journal = resume(path)
     os.truncate(path, 300)

@@ -1,4 +1,4 @@
-"""Locks: one at a time, gone with their holder, and never at the cost of what is in a file."""
+"""Locks: for one process at a time, released with it, and never at the cost of a file's content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def holder(path):
-    """Another process that has the lock."""
+    """Another process that holds the lock."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -54,7 +54,7 @@ def contents(path):
 
 
 def test_a_lock_file_is_its_owners_alone_and_stays(path):
-    """It is made where it is missing, says who has it, and is empty when it is given back."""
+    """It is created if missing, says who holds it, and is empty after the release."""
     with lock_at(path):
         during = contents(path)
 
@@ -64,7 +64,7 @@ def test_a_lock_file_is_its_owners_alone_and_stays(path):
 
 
 def test_two_never_have_a_lock_at_a_time(path):
-    """The second one is told who has it and since when; the first one keeps it."""
+    """The message of the second one says who holds it since when; the first one keeps it."""
     with lock_at(path), pytest.raises(BusyError) as busy, lock_at(path):
         pytest.fail("it is locked")
 
@@ -76,7 +76,7 @@ def test_two_never_have_a_lock_at_a_time(path):
 
 
 def test_a_lock_can_be_taken_again(path):
-    """By the same process, when it was given back."""
+    """By the same process, after its release."""
     with lock_at(path):
         pass
     with lock_at(path):
@@ -86,7 +86,7 @@ def test_a_lock_can_be_taken_again(path):
 
 
 def test_another_process_is_named(path, holder):
-    """By its number, as its own clock has it."""
+    """By its number and its own clock."""
     with pytest.raises(BusyError) as busy, Lock(path):
         pytest.fail("it is locked")
 
@@ -96,7 +96,7 @@ def test_another_process_is_named(path, holder):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_lock_ends_with_its_holder(path, holder, number):
-    """What it noted stays behind and locks nothing."""
+    """Its note stays behind and locks nothing."""
     holder.send_signal(number)
     holder.wait()
     left = contents(path)
@@ -108,7 +108,7 @@ def test_a_lock_ends_with_its_holder(path, holder, number):
 
 
 def test_a_child_that_was_forked_does_not_keep_the_lock(path):
-    """It has the file open as well, but the lock was given back."""
+    """The child has the file open as well, but the lock was released."""
     reading, writing = os.pipe()
     with Lock(path):
         child = os.fork()
@@ -129,7 +129,7 @@ def test_a_child_that_was_forked_does_not_keep_the_lock(path):
 
 @pytest.mark.parametrize("text", [b'{"jobs": []}\n', b"12345\n", b"\xff\x00", b"1 2026-03-01T12:00:00+00:00\nmore\n"])
 def test_a_file_with_something_in_it_keeps_it(path, text):
-    """Somebody may have named the wrong file, or another program locks it as well."""
+    """The wrong file may have been named, or another program locks it as well."""
     with open(path, "wb") as stream:
         stream.write(text)
     with lock_at(path), pytest.raises(BusyError, match="another process has had the lock file") as busy, lock_at(path):
@@ -148,7 +148,7 @@ def test_a_file_with_something_in_it_keeps_it(path, text):
     ],
 )
 def test_a_note_that_cannot_be_true_is_not_believed(path, note):
-    """Such as one of a process that is no more, while another program has locked the file."""
+    """Such as that of a process which no longer exists, while another program has locked the file."""
     with open(path, "wb") as stream:
         stream.write(note)
         stream.flush()
@@ -176,7 +176,7 @@ def test_a_full_disk_keeps_nobody_from_locking(path):
 
 @pytest.mark.parametrize("name", ["missing/batch.lock", "."])
 def test_a_lock_file_that_cannot_be_opened_is_an_error(tmp_path, name):
-    """A folder, or one in a folder that is not there."""
+    """A directory, or a file in a directory that does not exist."""
     with pytest.raises(LockError, match="cannot open the lock file") as error, Lock(str(tmp_path / name)):
         pytest.fail("there is nothing to lock")
 
@@ -185,7 +185,7 @@ def test_a_lock_file_that_cannot_be_opened_is_an_error(tmp_path, name):
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/null", path)])
 def test_a_device_is_no_lock_file(path, make):
-    """Nor does anybody wait for one."""
+    """Nor does it wait for one."""
     make(path)
 
     with pytest.raises(LockError, match="as the lock file: it is not a regular file"), Lock(path):
@@ -193,7 +193,7 @@ def test_a_device_is_no_lock_file(path, make):
 
 
 def test_a_lock_that_was_never_taken_can_be_left(path):
-    """Nothing is made, and nothing fails."""
+    """Nothing is created, and nothing fails."""
     Lock(path).__exit__(None, None, None)
 
     assert not os.path.exists(path)

@@ -27,7 +27,7 @@ NASTY = {
 
 
 def secret_task(values):
-    """Make a task with secrets wherever there may be some."""
+    """Make a task with secrets in every possible place."""
     return {
         "test": {"type": "noop", "spec": {"_data": values[0], "open": "shown"}},
         "archives": [{"archiver": "http", "data": {"_url": value, "n": 1}} for value in values],
@@ -38,7 +38,7 @@ def secret_task(values):
 
 @pytest.mark.parametrize("values", NASTY.values(), ids=NASTY)
 def test_what_was_closed_opens_as_it_was(values):
-    """Whatever the secrets are: in values, in names, in texts about them, in lists and in other forms."""
+    """Whatever the secrets: in values, in names, in texts about them, in lists and in other forms."""
     task = secret_task(values)
     texts = [f"before {value} and {value}{value} behind" for value in values]
     about = {
@@ -75,7 +75,7 @@ def test_a_secret_is_nowhere_in_what_was_closed(secret):
 
 @pytest.mark.parametrize("value", [True, False, "", [], {"user": "u"}, [["x"]]])
 def test_a_hidden_value_of_any_kind_does_not_show(value):
-    """A flag or an empty text under such a name is nobody's business either."""
+    """A flag or an empty text under such a name is hidden as well."""
 
     assert Seal({"_secret": value}).close({"_secret": value})["_secret"] == "\ue000v0\ue001"
 
@@ -94,7 +94,7 @@ def test_the_order_of_names_in_the_task_does_not_matter():
 
 
 def test_the_check_tells_other_secrets_apart():
-    """It stays the same where only what is no secret has changed."""
+    """It stays the same if only other values have changed."""
     task = {"_key": "abc", "n": 1}
 
     assert Seal(task).check == Seal({"n": 2, "_key": "abc"}).check
@@ -104,7 +104,7 @@ def test_the_check_tells_other_secrets_apart():
 
 
 def test_a_secret_that_was_put_elsewhere_comes_back():
-    """Though its name in the task is that of something open."""
+    """Although its name in the task is not secret."""
     task, given = {"open": ["used abc", 4711], "_key": "x"}, {"_token": "abc", "_pin": 4711}
     closed = Seal(task, given).close(task)
 
@@ -114,7 +114,7 @@ def test_a_secret_that_was_put_elsewhere_comes_back():
 
 
 def test_opening_with_fewer_secrets_is_an_error():
-    """Nothing is made up."""
+    """No value is made up."""
     sealed = Seal({"_a": "one", "_b": "other"}).close("one, other")
 
     with pytest.raises(IndexError):
@@ -122,7 +122,7 @@ def test_opening_with_fewer_secrets_is_an_error():
 
 
 def test_texts_without_secrets_stay_as_they_are():
-    """A journal can be read by people."""
+    """A journal is readable text."""
     about = {"log": "nothing to hide", "n": [1, 2.5, None]}
 
     assert Seal({"test": {}}).close(about) == about
@@ -139,7 +139,7 @@ def test_texts_without_secrets_stay_as_they_are():
     ],
 )
 def test_a_task_without_secrets_changes_nothing(value):
-    """Most tasks have none; what looks like a seal comes back as it was as well."""
+    """Most tasks have none; text that looks like a seal is restored as well."""
     seal = Seal({"test": {}})
     closed = json.loads(json.dumps(seal.close(value)))
 
@@ -148,6 +148,6 @@ def test_a_task_without_secrets_changes_nothing(value):
 
 
 def test_a_secret_of_the_server_is_hidden_though_the_task_has_none():
-    """Nothing can bring it back."""
+    """Nothing can restore it."""
 
     assert Seal({"test": {}}).close({"result": {"_key": "abc", "open": 1}}) == {"result": {"_key": None, "open": 1}}

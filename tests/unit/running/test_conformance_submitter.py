@@ -23,7 +23,7 @@ def replay(make, case):
 
 
 def outcome_of(result):
-    """Give what the output says of results, of long texts the first lines only."""
+    """Return what the output has of results, of long texts the first lines only."""
     rendered = {name: value for name, value in render_result(result).items() if name != "task"}
     for run in rendered["runs"]:
         del run["run"]
@@ -46,7 +46,7 @@ def test_what_was_recorded_comes_out_as_it_should(wire, path):
 
 
 def described(case):
-    """Give what the server said last of each run, by its URL."""
+    """Return what the server said last of each run, by its URL."""
     said = {}
     for exchange in sorted(case["exchanges"], key=lambda exchange: not exchange["request"].endswith("/runs/first")):
         for reply in exchange["replies"]:
@@ -57,7 +57,7 @@ def described(case):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_the_server_said_last_of_a_run_is_in_the_output(wire, path):
-    """Where it is, its state and its times, and who took part, word for word."""
+    """Its URL, its state and times, and its participants, unchanged."""
     case = json.loads(path.read_text())
     rendered = render_result(submit(replay(wire, case), task=case["task"]))
     expected = described(case)
@@ -70,7 +70,7 @@ def test_what_the_server_said_last_of_a_run_is_in_the_output(wire, path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_nothing_is_asked_for_that_was_not_recorded(wire, path):
-    """Whatever else the client needs would have been a guess at what the server says."""
+    """Any other request of the client would be based on a guess at the answer."""
     case = json.loads(path.read_text())
     server = replay(wire, case)
 
@@ -81,6 +81,6 @@ def test_nothing_is_asked_for_that_was_not_recorded(wire, path):
 
 
 def test_there_are_whole_tasks():
-    """An empty folder would pass everything above."""
+    """An empty directory would pass all other tests."""
 
     assert len(FILES) >= 15

@@ -1,4 +1,4 @@
-"""What is said of synchronized starts that are missed, and when."""
+"""Which warnings of missed synchronized starts there are, and when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Said = List[Tuple[float, str]]
 
 
 class Servers:
-    """Accept the tasks of one job, so many at once, as pScheduler servers do."""
+    """Accepts the tasks of one job, a limited number at a time, like a pScheduler server."""
 
     def __init__(
         self,
@@ -92,13 +92,13 @@ class Servers:
 
     @property
     def latest(self) -> float:
-        """By how many seconds the last task came too late."""
+        """Return the delay of the last late task in seconds."""
         late = [event.result.late for event in self.events() if isinstance(event, IterationEnded) and event.result.late]
         return max(late, default=timedelta(0)).total_seconds()
 
 
 def said_of(*events: Event) -> Said:
-    """Give what is said of events, and when."""
+    """Return the warnings of events, with their times."""
     said: Said = []
     now = [after(0)]
     session = Session(
@@ -115,7 +115,7 @@ def said_of(*events: Event) -> Said:
 
 
 def early(said: Said) -> Said:
-    """Take what was said before the job had ended."""
+    """Take the warnings before the end of the job."""
     return [(at, words) for at, words in said if at < ENDS]
 
 
@@ -127,7 +127,7 @@ def test_nothing_is_said_where_all_tasks_are_in_in_time(took):
 
 
 def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
-    """With what makes it so: how many tasks, where, and how long each of them takes."""
+    """With the reason: how many tasks, which host, and its time per task."""
     ((at, words),) = early(said_of(*Servers(50, lambda _: 6.2).events()))
 
     assert at == 6.2
@@ -138,7 +138,7 @@ def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
 
 
 def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
-    """With the place of the pair to change, and the time that a server needs for a run added."""
+    """With the JSON pointer of the pair to change, and the time that a server needs for a run added."""
     _, (at, words) = said_of(*Servers(50, lambda _: 6.2).events())
 
     assert at == ENDS
@@ -149,7 +149,7 @@ def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
 
 
 def test_with_the_setup_time_that_would_have_done_nothing_is_said():
-    """It is no guess."""
+    """The suggested value really is enough."""
     (_, words) = said_of(*Servers(50, lambda _: 6.2).events())[-1]
     enough = re.findall(r'"(PT[^"]+)"', words)[-1]
 
@@ -157,7 +157,7 @@ def test_with_the_setup_time_that_would_have_done_nothing_is_said():
 
 
 def test_a_single_late_task_is_named():
-    """Its job may have a thousand that were in time."""
+    """The job may have a thousand tasks that were in time."""
     said = said_of(*Servers(5, lambda number: 17.5 if number == 3 else 1.0).events())
 
     assert said[-1][1] == (
@@ -168,7 +168,7 @@ def test_a_single_late_task_is_named():
 
 @pytest.mark.parametrize(("count", "took"), [(9, 8.0), (50, 4.0), (50, 20.0), (100, 3.0), (1000, 0.5)])
 def test_what_is_foreseen_comes_true(count, took):
-    """Where all tasks take the same."""
+    """If all tasks take equally long."""
     servers = Servers(count, lambda _: took)
     ((at, words),) = early(said_of(*servers.events()))
 
@@ -180,7 +180,7 @@ def test_what_is_foreseen_comes_true(count, took):
     "took", [lambda number: 0.4 * min(number + 1, 8), lambda number: 3 + 2 * (number * 7 % 11) / 11]
 )
 def test_it_is_foreseen_before_the_start_where_some_take_longer_than_others(took):
-    """Such as when a server does one after another, or as it likes."""
+    """Also if the server handles one task after another, or in any order."""
     servers = Servers(60, took)
     ((at, words),) = early(said_of(*servers.events()))
     foreseen = int(re.findall(r"about ([0-9]+) s late", words)[0])
@@ -190,7 +190,7 @@ def test_it_is_foreseen_before_the_start_where_some_take_longer_than_others(took
 
 
 def test_a_single_answer_is_not_enough_where_little_time_is_missing():
-    """The others may be quicker."""
+    """The others may be faster."""
     servers = Servers(24, lambda number: 5.5 + number / 100)
     ((at, _),) = early(said_of(*servers.events()))
 
@@ -199,7 +199,7 @@ def test_a_single_answer_is_not_enough_where_little_time_is_missing():
 
 
 def test_tasks_that_were_refused_do_not_make_a_server_quick():
-    """It has not made anything of them."""
+    """The host has not accepted any of them."""
     servers = Servers(50, lambda number: 0.01 if number < 20 else 6.2, refused=tuple(range(20)))
     ((_, words),) = early(said_of(*servers.events()))
 
@@ -207,7 +207,7 @@ def test_tasks_that_were_refused_do_not_make_a_server_quick():
 
 
 def test_only_the_host_that_is_slow_is_named():
-    """With the tasks that go there."""
+    """With the number of tasks that go there."""
     servers = Servers(
         40,
         lambda number: 12.0 if number % 4 == 0 else 0.1,
@@ -220,7 +220,7 @@ def test_only_the_host_that_is_slow_is_named():
 
 
 def test_tasks_that_wait_for_their_backoff_are_reckoned_with():
-    """A server that needs longer for each than the backoff is behind in the end."""
+    """A server that takes longer per task than the backoff falls behind."""
     servers = Servers(30, lambda _: 24.0, backoff="PT1S")
     ((at, words),) = early(said_of(*servers.events()))
 
@@ -245,7 +245,7 @@ def test_jobs_without_a_synchronized_start_have_nothing_to_miss():
 
 
 def test_each_job_is_watched_by_itself():
-    """What one has said or was late with does not concern the next one."""
+    """The warnings and delays of one job do not concern the next one."""
     events = Servers(50, lambda _: 6.2).events()
     said = [words for _, words in said_of(*events, *events)]
 
@@ -255,7 +255,7 @@ def test_each_job_is_watched_by_itself():
 
 @pytest.mark.parametrize("before", [0, 30])
 def test_nothing_is_said_of_an_interrupted_batch(before):
-    """Its tasks are late because of that, and nobody waits for them any more."""
+    """Its tasks are late because of that, and their results are not waited for."""
     events = Servers(50, lambda _: 6.2).events()
     events.insert(before, Interrupted(events[before].at, "interrupted by SIGINT"))
 
@@ -263,7 +263,7 @@ def test_nothing_is_said_of_an_interrupted_batch(before):
 
 
 def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
-    """It was late because of whatever ended that."""
+    """The start was missed because that try ended."""
     servers = Servers(20, lambda _: 6.2, setup_time="PT2M")
     events = [replace(event, at=event.at + timedelta(minutes=10)) for event in servers.events()]
     late = timedelta(minutes=8)
@@ -281,7 +281,7 @@ def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
 
 
 def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
-    """It looks for the old one where that was, finds that it was canceled, and posts a new one."""
+    """The submitter looks for the old task on its host, finds that it was canceled, and posts a new one."""
     events = Servers(50, lambda _: 6.2).events()
     (again,) = [
         event for event in events if getattr(event, "state", "") == POSTING and event.iteration.number == AT_ONCE
@@ -293,7 +293,7 @@ def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
 
 
 def test_what_others_say_cannot_take_a_terminal_over():
-    """Labels and the names of hosts are theirs."""
+    """Labels and host names are external text."""
     servers = Servers(
         50, lambda _: 6.2, label="x\x1b[2J\u202e" + "y" * 10_000, host_of=lambda _: "h\r\x07" + "o" * 10_000
     )
@@ -304,7 +304,7 @@ def test_what_others_say_cannot_take_a_terminal_over():
 
 
 def test_secrets_of_a_task_are_not_in_what_is_said():
-    """A server can make a host of one (ADR 18)."""
+    """A server can return a secret as the name of a host (ADR 18)."""
     servers = Servers(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
 
     assert not [words for _, words in said_of(*servers.events()) if "abc-secret" in words]

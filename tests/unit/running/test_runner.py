@@ -14,7 +14,7 @@ from tests.support.iterating import TASK, FakeServer, labels, make_run, run
 
 
 def test_serial_iterations_run_one_after_another():
-    """The next begins when the one before has its result."""
+    """The next one starts when the one before has its result."""
     server = FakeServer(2, 1)
     run(server, {"iterations": 2, "backoff": "PT1H"})
 
@@ -22,7 +22,7 @@ def test_serial_iterations_run_one_after_another():
 
 
 def test_what_a_serial_iteration_measured_is_fetched_while_the_next_one_is_submitted():
-    """And the job is over when the last one has it."""
+    """And the job ends when the last one has its result."""
     server = FakeServer(5)
     server.fetching = 2
     outcome = run(server, {"iterations": 2})
@@ -39,7 +39,7 @@ def test_what_a_serial_iteration_measured_is_fetched_while_the_next_one_is_submi
 
 
 def test_no_more_than_one_serial_iteration_is_behind():
-    """Where fetching takes longer than measuring, the servers are not asked for more and more at once."""
+    """If fetching takes longer than measuring, the requests of several iterations do not pile up."""
     server = FakeServer(1)
     server.fetching = 4
     run(server, {"iterations": 4})
@@ -48,7 +48,7 @@ def test_no_more_than_one_serial_iteration_is_behind():
 
 
 def test_jobs_run_one_after_another():
-    """The next begins when all of the one before is done, parallel or not."""
+    """The next one starts when all of the one before is done, parallel or not."""
     server = FakeServer(3, 1)
     run(server, {"iterations": 2, "parallel": True}, {})
 
@@ -73,7 +73,7 @@ def test_parallel_iterations_without_backoff_are_submitted_together():
 
 
 def test_results_are_in_the_order_of_iterations():
-    """Whatever finished first (ADR 14)."""
+    """Whichever finished first (ADR 14)."""
     server = FakeServer(3, 2, 1)
     outcome = run(server, {"iterations": 3, "parallel": True})
 
@@ -82,7 +82,7 @@ def test_results_are_in_the_order_of_iterations():
 
 
 def test_a_synchronized_start_counts_from_the_beginning_of_its_job():
-    """Not of the batch (ADR 10)."""
+    """Not from that of the batch (ADR 10)."""
     server = FakeServer(7)
     run(server, {}, {"iterations": 2, "parallel": True, "backoff": "PT2S"})
     start = NOON + timedelta(seconds=7 + 2 * 2 + 15)
@@ -100,7 +100,7 @@ def test_parallel_iterations_may_start_on_their_own():
 
 
 def test_many_parallel_iterations_are_begun_in_their_order():
-    """The slots of a host are given in the order in which they are asked for, so tasks are submitted in order."""
+    """The slots of a host are granted in order of request, so tasks are submitted in order."""
     server = FakeServer()
     run(server, {"iterations": 1000, "parallel": True, "sync-start": False})
 
@@ -117,7 +117,7 @@ def test_disabled_jobs_are_not_run():
 
 
 def test_a_batch_without_jobs_is_done_at_once():
-    """And nothing of it failed."""
+    """And nothing else failed."""
     outcome = run(FakeServer())
 
     assert (outcome.results.jobs, outcome.start, outcome.end, outcome.succeeded) == ((), NOON, NOON, True)
@@ -133,14 +133,14 @@ def test_a_batch_without_jobs_is_done_at_once():
     ],
 )
 def test_an_iteration_succeeded_if_all_of_it_did(runs, failure, succeeded):
-    """Without any run nothing was measured."""
+    """Without a run, nothing was measured."""
     iteration = Iteration(0, 0, "a/0", timedelta(0), TASK)
 
     assert iteration_succeeded(IterationResult(iteration, "https://ps/t", runs, failure)) is succeeded
 
 
 def test_what_happens_is_told():
-    """A line for each job, and why the batch ended."""
+    """A line for each job, and the reason for the end of the batch."""
     told: List[str] = []
     run(FakeServer(), {"enabled": False}, {"continue-if": {"script": "false"}}, {}, told=told)
 
@@ -148,7 +148,7 @@ def test_what_happens_is_told():
 
 
 def test_a_runner_needs_no_clock_of_the_machine():
-    """Hours go by in no time."""
+    """Hours pass at once."""
     server = FakeServer(3600)
     outcome = run(server, {"iterations": 20})
 

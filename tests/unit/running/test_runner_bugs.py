@@ -18,7 +18,7 @@ from tests.support.iterating import RUNNING, TASK, FakeServer, break_down, fail,
 @pytest.mark.parametrize("parallel", [True, False])
 @pytest.mark.parametrize("behaviour", [fail, break_down])
 def test_a_failing_iteration_does_not_take_its_siblings_along(parallel, behaviour):
-    """Be it a server's failure or a bug of ours; the jobs after it are run as well."""
+    """Whether because of a server or a bug; later jobs run as well."""
     server = FakeServer()
     server.behaviour["a/1"] = behaviour
     outcome = run(server, {"iterations": 3, "parallel": parallel}, {})
@@ -29,7 +29,7 @@ def test_a_failing_iteration_does_not_take_its_siblings_along(parallel, behaviou
 
 
 def test_a_bug_is_kept_for_whoever_asks():
-    """It shows its traceback, and the iteration says what it was."""
+    """The command prints the traceback, and the iteration names the error."""
     server = FakeServer()
     server.behaviour["a/0"] = break_down
     outcome = run(server, {})
@@ -40,7 +40,7 @@ def test_a_bug_is_kept_for_whoever_asks():
 
 
 def test_what_was_obtained_before_a_bug_stays_and_its_task_is_canceled():
-    """Nothing is lost, and nothing is left running; the other iterations go on."""
+    """Nothing is lost, and no task keeps running; the other iterations go on."""
 
     def break_down_late(iteration: Iteration) -> IterationResult:
         result = IterationResult(iteration, "https://ps/t", (RunResult(RUNNING, {}),))
@@ -66,7 +66,7 @@ def test_what_was_obtained_before_a_bug_stays_and_its_task_is_canceled():
     [(0, 0, ["a/0"]), (4, 0, ["a/0", "a/1"]), (4, 1, ["a/0", "a/1", "a/2"])],
 )
 def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch(fetching, number, kept):
-    """No other one is begun then, but what was obtained of one is not dropped because of another."""
+    """No other iteration is started then, but what was obtained of one is kept despite the bug of another."""
 
     def watch(event: Event) -> None:
         if isinstance(event, IterationEnded) and event.result.iteration.number == number:
@@ -82,7 +82,7 @@ def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch
 
 
 def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
-    """There is nothing to be canceled then."""
+    """There is nothing to cancel then."""
 
     class Broken(NoJournal):
         def note_result(self, result: IterationResult) -> None:
@@ -97,7 +97,7 @@ def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
 
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():
-    """Its words go to the output and to logs (ADR 18)."""
+    """Its message is in the output and in logs (ADR 18)."""
     server = FakeServer()
     server.behaviour["a/0"] = break_down
     (result,) = results_of(run(server, {"task": {**TASK, "_key": "abc-secret"}}), 0)
@@ -106,7 +106,7 @@ def test_a_bug_does_not_tell_the_secrets_of_the_task():
 
 
 def test_a_result_that_cannot_be_written_is_said_to_be_so():
-    """It does not take the others along; json gives up at some depth, which others may not."""
+    """The other results are kept; json fails at a certain depth."""
     deep: Any = []
     for _ in range(DEEP):
         deep = [deep]
@@ -125,7 +125,7 @@ def test_a_result_that_cannot_be_written_is_said_to_be_so():
 
 
 def test_a_bug_in_writing_a_result_does_not_take_the_others_along():
-    """It is seen all the same."""
+    """It is reported all the same."""
     server = FakeServer()
     server.behaviour["a/0"] = lambda item: IterationResult(item, "https://ps/t", (make_run(b"bytes"),))  # type: ignore[arg-type]
     outcome = run(server, {"iterations": 2})
@@ -136,7 +136,7 @@ def test_a_bug_in_writing_a_result_does_not_take_the_others_along():
 
 
 def test_a_bug_between_jobs_ends_the_batch_with_all_its_results():
-    """The output says that there was one, and not its words, which may be secret."""
+    """The output says that there was one, without its message, which may hold secrets."""
 
     async def judge(*_: Any) -> bool:
         raise RuntimeError("the secret is abc-secret")
@@ -149,7 +149,7 @@ def test_a_bug_between_jobs_ends_the_batch_with_all_its_results():
 
 
 def test_an_interruption_is_no_bug():
-    """Whoever interrupts a batch wants it to end."""
+    """The user who interrupts a batch wants it to end."""
     server = FakeServer()
 
     def interrupt(_: Iteration) -> IterationResult:

@@ -11,7 +11,7 @@ from tests.support.iterating import FakeServer, fail, labels, run
 
 
 def test_continue_if_is_given_what_was_fetched_last():
-    """Of serial iterations as of parallel ones."""
+    """Of serial and of parallel iterations."""
     seen: List[int] = []
 
     async def judge(_: object, results: Iterable[str]) -> bool:
@@ -26,7 +26,7 @@ def test_continue_if_is_given_what_was_fetched_last():
 
 
 def test_continue_if_true_goes_on():
-    """It is given the results as they will be in the output."""
+    """It is given the results as in the output."""
     script = '.[0].runs[0]."application/json".succeeded and (.[0].task.test.type == "idle") and length == 2'
     outcome = run(FakeServer(), {"iterations": 2, "continue-if": {"script": script}}, {})
 
@@ -62,7 +62,7 @@ def test_continue_if_that_fails_ends_the_batch(script, said):
 
 
 def test_continue_if_sees_failures():
-    """A batch may stop when a job went wrong."""
+    """A batch may stop after a job with failures."""
     server = FakeServer()
     server.behaviour["a/0"] = fail
     outcome = run(server, {"continue-if": {"script": ".[0].succeeded != false"}}, {})
@@ -71,6 +71,6 @@ def test_continue_if_sees_failures():
 
 
 def test_continue_if_of_the_last_job_counts():
-    """An error in it is an error, though nothing follows."""
+    """An error in it is an error, although no job follows."""
 
     assert run(FakeServer(), {"continue-if": {"script": "3"}}).error is not None

@@ -1,4 +1,4 @@
-"""What a watch is given while a batch runs."""
+"""The events that are emitted while a batch runs."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Server:
         """Cancel nothing."""
 
     def fate_of(self, iteration):
-        """Say nothing."""
+        """Return nothing."""
         return ""
 
 
 def watched(*jobs, server=None, interrupt=False) -> List[Any]:
-    """Run jobs and give the events; interrupt them as soon as they have begun, if asked for."""
+    """Run jobs and return the events; interrupt them as soon as they have started, if asked to."""
     batch = load_batch({"schema": 2, "jobs": [{"label": "abc"[n], "task": TASK, **job} for n, job in enumerate(jobs)]})
     events: List[Any] = []
 
@@ -88,7 +88,7 @@ def test_events_come_in_order():
 
 
 def test_what_became_of_an_iteration_is_in_its_last_event():
-    """And in no other, as all of them together may be too large."""
+    """And in no other, as all results together may be too large."""
     events = watched({"iterations": 2})
     ended = [event for event in events if isinstance(event, IterationEnded)]
 
@@ -114,7 +114,7 @@ def test_an_iteration_that_waits_for_its_backoff_says_until_when():
 
 @pytest.mark.parametrize("parallel", [True, False])
 def test_every_iteration_of_an_interrupted_job_ends(parallel):
-    """Those never begun as well, so that counts come out right."""
+    """Also those that were never started, so that counts add up."""
     job = {"parallel": parallel, "iterations": 3, "sync-start": False}
     events = watched(job, {}, server=Server(hangs=True), interrupt=True)
 
@@ -127,7 +127,7 @@ def test_every_iteration_of_an_interrupted_job_ends(parallel):
 
 
 def test_the_last_event_says_why_a_batch_ended_before_its_time():
-    """Where its continue-if failed (ADR 16)."""
+    """If its continue-if failed (ADR 16)."""
     last = watched({"continue-if": {"script": "3"}}, {})[-1]
 
     assert isinstance(last, BatchEnded)

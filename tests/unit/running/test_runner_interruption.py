@@ -1,4 +1,4 @@
-"""What the job loop does when a batch is interrupted, or the program around it ends it."""
+"""What the job loop does when a batch is interrupted, or canceled by the program that runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURED = replace(RUN, state="finished", result_merged={"succeeded": True})
 
 
 class Server:
-    """Begins whatever it is given, and finishes what it is told to."""
+    """Starts every iteration, and finishes those that it is told to."""
 
     def __init__(self, *, run=RUN, done=(), measured=(), stubborn=False, slow_to_end=()):
         self.begun = []
@@ -34,7 +34,7 @@ class Server:
         self._slow_to_end = slow_to_end
 
     async def submit(self, iteration, start, *, measured):
-        """Run an iteration until it is cut short."""
+        """Run an iteration until it is canceled."""
         self.begun.append(iteration.label)
         result = IterationResult(iteration, f"https://ps/{iteration.label}", (RunResult(self._run, {}),))
         if iteration.label in self._done:
@@ -56,16 +56,16 @@ class Server:
                 raise CutShortError(result, submitted=True) from None
 
     async def cancel(self, cut_short):
-        """Note what is canceled."""
+        """Note the canceled iterations."""
         self.canceled += [result.iteration.label for result in cut_short]
 
     def fate_of(self, iteration):
-        """Say what came of it."""
+        """Return what happened to a task."""
         return "it was canceled" if iteration.label in self.canceled else "it goes on"
 
 
 def run(server, *jobs, end, judge=None, **options):
-    """Run jobs, and end them in some way when the server has begun what is to be begun."""
+    """Run jobs, and end them in some way when the server has started them."""
     batch = load_batch({"schema": 2, "jobs": [{"label": "abc"[n], "task": TASK, **job} for n, job in enumerate(jobs)]})
 
     async def go_on(_job, _results):
@@ -85,17 +85,17 @@ def run(server, *jobs, end, judge=None, **options):
 
 
 def errors_of(outcome):
-    """Read what went wrong with the iterations of the first job."""
+    """Read the errors of the iterations of the first job."""
     return [json.loads(text).get("error") for text in outcome.results.of_job(0)]
 
 
 def interrupt(runner, _running):
-    """End it as a signal does."""
+    """Interrupt it like a signal."""
     runner.interrupt("interrupted by SIGINT")
 
 
 def cancel(_runner, running):
-    """End it as a program does."""
+    """Cancel it like a program."""
     running.cancel()
 
 
@@ -103,7 +103,7 @@ PARALLEL = {"iterations": 3, "parallel": True, "sync-start": False}
 
 
 def test_all_that_is_under_way_is_canceled():
-    """And no later job is begun."""
+    """And no later job is started."""
     server = Server()
     outcome = run(server, PARALLEL, {}, end=interrupt)
 
@@ -127,7 +127,7 @@ def test_iterations_that_were_not_begun_say_so():
 
 @pytest.mark.parametrize("end", [interrupt, cancel])
 def test_a_serial_iteration_is_canceled_and_the_one_that_is_fetched_is_not(end):
-    """What that one has measured is there already."""
+    """Its measurement is already complete."""
     server = Server(measured=["a/0"])
     outcome = run(server, {"iterations": 3}, end=end)
 
@@ -142,7 +142,7 @@ def test_a_serial_iteration_is_canceled_and_the_one_that_is_fetched_is_not(end):
 
 
 def test_a_delay_is_cut_short():
-    """Nobody waits an hour for the interruption of something that has not begun."""
+    """An interruption does not wait for the end of a delay."""
     server = Server()
     outcome = run(server, {**PARALLEL, "backoff": "PT1H"}, end=interrupt)
 
@@ -158,7 +158,7 @@ def test_what_was_obtained_is_kept():
 
 
 def test_a_task_that_is_over_is_not_canceled():
-    """It was only its results that were still being fetched."""
+    """Only its results were still to be fetched."""
     server = Server(run=replace(RUN, state="finished"))
     outcome = run(server, {}, end=interrupt)
 
@@ -168,7 +168,7 @@ def test_a_task_that_is_over_is_not_canceled():
 
 @pytest.mark.parametrize("end", [interrupt, cancel])
 def test_tasks_can_be_left_alone(end):
-    """If the user wants that."""
+    """With cancel=False."""
     server = Server()
     run(server, PARALLEL, end=end, cancel=False)
 
@@ -199,7 +199,7 @@ def test_a_second_interruption_changes_nothing():
 
 
 def test_an_interruption_that_is_lost_is_repeated(monkeypatch):
-    """Before Python 3.12 a cancellation can be swallowed on its way."""
+    """Before Python 3.12 a cancellation can get lost."""
     monkeypatch.setattr("pscheduler_batch.running.runner.CUT_AGAIN_SECONDS", 0.0)
     server = Server(stubborn=True)
     run(server, {}, end=interrupt)
@@ -208,7 +208,7 @@ def test_an_interruption_that_is_lost_is_repeated(monkeypatch):
 
 
 def test_a_program_that_ends_a_batch_has_its_tasks_canceled():
-    """All of them, also those that take longer to end than the first one."""
+    """All of them, including those that take longer to end than the first one."""
     server = Server(slow_to_end=["a/1", "a/2"])
 
     assert run(server, PARALLEL, end=cancel) is None
@@ -216,7 +216,7 @@ def test_a_program_that_ends_a_batch_has_its_tasks_canceled():
 
 
 def test_nothing_is_interrupted_that_is_over():
-    """The outcome is what it is."""
+    """The outcome stays as it is."""
     outcome = run(Server(done=["a/0"]), {}, end=interrupt)
 
     assert (outcome.interruption, errors_of(outcome)) == (None, [None])

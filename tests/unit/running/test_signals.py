@@ -1,4 +1,4 @@
-"""Signals that end a batch before its time."""
+"""Signals that interrupt a batch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _as_before():
 
 
 def handlers():
-    """Say what happens to the signals now."""
+    """Return the present handlers of the signals."""
     return [signal.getsignal(number) for number in ENDING]
 
 
@@ -48,7 +48,7 @@ def watch(watcher, *send, reasons=None):
 
 @pytest.mark.parametrize(("number", "status"), list(zip(ENDING, (130, 143, 143))))
 def test_a_signal_is_an_interruption(number, status):
-    """Which says its name, and what the exit status is (ADR 17)."""
+    """The reason has the name of the signal, as does the exit status (ADR 17)."""
     watcher = SignalWatch()
 
     assert watch(watcher, number) == [f"interrupted by {number.name}"]
@@ -83,14 +83,14 @@ asyncio.run(main())
     ],
 )
 def test_the_second_signal_ends_the_process_at_once(happens, status):
-    """There would be no other way to end one that hangs than SIGKILL."""
+    """Otherwise only SIGKILL could end one that hangs."""
     ended = subprocess.run([sys.executable, "-c", WATCHING, *happens], capture_output=True, check=False, timeout=60)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, b"", b"")
 
 
 def test_two_signals_at_once_are_two():
-    """Python sees both together, and would drop one that nobody waits for any more, with a traceback."""
+    """Python sees both together, and would drop the second one with a traceback."""
     both = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}); "
     both += "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); "
     both += "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})"
@@ -101,7 +101,7 @@ def test_two_signals_at_once_are_two():
 
 
 def test_at_no_moment_is_a_signal_left_to_others(monkeypatch):
-    """Neither when the watching begins nor when it ends: it would be lost, or end the process with all results."""
+    """Neither when the watching starts nor when it ends: it would be lost, or end the process without its results."""
     given = []
     really = signal.signal
     monkeypatch.setattr(signal, "signal", lambda number, handler: given.append(handler) or really(number, handler))
@@ -118,7 +118,7 @@ def test_at_no_moment_is_a_signal_left_to_others(monkeypatch):
 
 
 def test_signals_wake_the_loop_while_they_are_watched_for():
-    """One that comes just before the loop waits would else not be heard of until something else happens."""
+    """One that comes just before the loop waits would otherwise go unnoticed until something else happens."""
 
     async def run():
         with SignalWatch().watching(lambda _reason: None):
@@ -132,7 +132,7 @@ def test_signals_wake_the_loop_while_they_are_watched_for():
 
 
 def test_without_a_signal_all_is_as_it_was():
-    """For the program that goes on."""
+    """For the program that continues."""
     watcher = SignalWatch()
     with watcher.holding():
         watch(watcher)
@@ -157,7 +157,7 @@ def test_ignored_signals_stay_ignored():
 
 
 def test_a_signal_that_is_held_back_ends_nothing():
-    """It is known, and the second one would end the process."""
+    """It is recorded, and the second one would end the process."""
     watcher = SignalWatch()
     with watcher.holding():
         os.kill(os.getpid(), signal.SIGTERM)
@@ -166,7 +166,7 @@ def test_a_signal_that_is_held_back_ends_nothing():
 
 
 def test_a_signal_that_was_held_back_interrupts_as_soon_as_can_be():
-    """What comes before there is a loop is not lost."""
+    """A signal before there is a loop is not lost."""
     watcher = SignalWatch()
     with watcher.holding():
         os.kill(os.getpid(), signal.SIGINT)
@@ -175,7 +175,7 @@ def test_a_signal_that_was_held_back_interrupts_as_soon_as_can_be():
 
 
 def test_a_signal_that_comes_while_the_loop_is_prepared_interrupts_all_the_same(monkeypatch):
-    """It is told to the handler that is about to be replaced."""
+    """It reaches the handler that is about to be replaced."""
     told = []
     watcher = SignalWatch()
 
@@ -198,7 +198,7 @@ def test_a_signal_that_comes_while_the_loop_is_prepared_interrupts_all_the_same(
 
 
 def test_in_another_thread_there_are_no_signals():
-    """And so nothing to watch for."""
+    """Signals are not delivered there."""
     seen = []
     thread = threading.Thread(target=lambda: seen.append(watch(SignalWatch())))
     thread.start()

@@ -27,7 +27,7 @@ def iterations(count: int, task=IDLE):
 
 
 class TestRequests:
-    """What a server is asked for: as little as can be (rest/API.md, "Transport")."""
+    """The requests to a server: as few as possible (rest/API.md, "Transport")."""
 
     def test_a_run_costs_four_requests(self, wire):
         """Beside the participants: the POST, the first run when it is done, and the two formats that are not in it."""
@@ -39,7 +39,7 @@ class TestRequests:
         assert sorted(server.requests[3:]) == sorted(FORMATS)
 
     def test_a_run_that_is_not_done_when_first_seen_costs_one_more(self, wire):
-        """Where the server does not wait for the result of the first run, or it takes longer."""
+        """If the server does not wait for the result of the first run, or it takes longer."""
         server = wire()
 
         submit(server)
@@ -52,7 +52,7 @@ class TestRequests:
         [("already-finished", 1), ("single", 1), ("several-results", 0), ("canceled-while-running", 0)],
     )
     def test_it_is_told_when_only_results_are_to_be_fetched(self, wire, case, times):
-        """Of several results, some may be measured still; of a run without a result nothing is fetched."""
+        """Of several results, some may not be measured yet; of a run without a result nothing is fetched."""
         server = wire(case)
         told = []
 
@@ -77,7 +77,7 @@ class TestRequests:
         assert len([asked for asked in server.requests if "participants" in asked]) == 2
 
     def test_participants_are_asked_again_after_a_failure(self, wire):
-        """A failure is not kept for the iterations that come later."""
+        """A failure is not cached for later iterations."""
         server = wire()
         busy, answer = {"status": 503, "text": "busy"}, {"json": {"participants": [None]}}
         server.changed["GET /tests/idle/participants"] = [busy, answer]
@@ -106,7 +106,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("limit", [1, 3])
     def test_no_more_requests_than_allowed_go_to_a_host_at_once(self, wire, limit):
-        """A server has some tens of slots for everybody (ADR 20)."""
+        """A server has some tens of slots for all its clients (ADR 20)."""
         server = wire()
 
         results = submit_all(server, iterations(12), max_connections=limit)
@@ -116,7 +116,7 @@ class TestRequests:
 
 
 class TestLead:
-    """Who runs a task (ADR 12)."""
+    """Which host runs a task (ADR 12)."""
 
     @pytest.mark.parametrize(
         ("participants", "lead"),
@@ -132,7 +132,7 @@ class TestLead:
         ],
     )
     def test_the_first_participant_leads(self, wire, participants, lead):
-        """Null stands for the lead that was named; the assist only answers questions."""
+        """Null stands for the lead that was named; the assist only answers requests for information."""
         server = wire()
         server.changed["GET /tests/idle/participants"] = [{"json": {"participants": participants}}]
 
@@ -141,7 +141,7 @@ class TestLead:
         assert [str(post.url) for post in server.posts] == [f"https://{lead}/pscheduler/tasks"]
 
     def test_a_single_host_for_everything_leads_whatever_the_participants(self, wire):
-        """So it is with the embedded server, which measures from this machine."""
+        """As with the embedded server, which measures from this machine."""
         server = wire()
         server.changed["GET /tests/idle/participants"] = [{"json": {"participants": ["far.example.net"]}}]
 
@@ -150,7 +150,7 @@ class TestLead:
         assert result.failure is None
 
     def test_an_href_on_another_host_is_not_followed(self, wire):
-        """A server writes the host that it was asked by into its URLs; nothing is sent to one that it makes up."""
+        """A server writes the host of the request into its URLs; nothing is sent to another one that it names."""
         server = wire()
 
         result = submit(server, hosts=Hosts(HOST, "alias.example.net", lead_named=True))
@@ -160,7 +160,7 @@ class TestLead:
 
 
 class TestWaiting:
-    """From the POST to the end of the run; the clock is virtual."""
+    """From the POST to the end of the run, on a virtual clock."""
 
     @pytest.mark.parametrize(
         ("case", "at_most"),
@@ -179,7 +179,7 @@ class TestWaiting:
         ],
     )
     def test_the_result_is_there_soon_after_the_run_has_ended(self, wire, case, at_most):
-        """Whatever happens on the way, the result comes out whole and not much later than it is there."""
+        """Whatever happens on the way, the result is complete and comes soon after the measurement."""
         server = wire(case)
 
         result = submit(server)
@@ -190,7 +190,7 @@ class TestWaiting:
         assert server.clock.seconds <= at_most
 
     def test_no_request_waits_for_a_run_that_is_not_due(self, wire):
-        """An hour's wait is spent here; the server is asked now and then how things are (ADR 20)."""
+        """An hour passes here, with a few requests to the server (ADR 20)."""
         server = wire("far-away")
 
         submit(server)
@@ -200,7 +200,7 @@ class TestWaiting:
 
     @pytest.mark.parametrize("case", ["never-scheduled", "never-scheduled-at-once"])
     def test_a_task_that_is_never_scheduled_is_given_up(self, wire, case):
-        """After five minutes, and without hurrying the server before."""
+        """After five minutes, without frequent requests before."""
         server = wire(case)
 
         result = submit(server)
@@ -241,7 +241,7 @@ class TestWaiting:
 
     @pytest.mark.parametrize("asked", ["GET /tasks/5f1c/runs/first", RUN, FORMATS[0], f"{RUN}/result?format=text/html"])
     def test_a_short_outage_costs_nothing(self, wire, asked):
-        """The task goes on meanwhile, so its result can still be had."""
+        """The task continues, so its result can still be fetched."""
         server = wire()
         server.broken[asked] = [httpx.ConnectError("refused"), httpx.ReadError("reset")]
 
@@ -262,7 +262,7 @@ class TestWaiting:
         assert 300 <= server.clock.seconds < 400
 
     def test_a_post_that_failed_is_not_repeated(self, wire):
-        """Two POSTs would make two tasks, and nobody knows whether the first one arrived."""
+        """Two POSTs could make two tasks, as it is not known whether the first one arrived."""
         server = wire()
         server.broken["POST /tasks"] = [httpx.ReadError("reset")]
 
@@ -273,7 +273,7 @@ class TestWaiting:
 
 
 class TestOutcome:
-    """What a run gave, and why where it gave nothing (ADR 14 and 15)."""
+    """The results of a run, and the reasons for missing ones (ADR 14 and 15)."""
 
     @pytest.mark.parametrize(
         ("case", "state", "error"),
@@ -290,7 +290,7 @@ class TestOutcome:
         ],
     )
     def test_a_run_without_a_result_has_its_state_and_reason(self, wire, case, state, error):
-        """In the place of the JSON result; the other forms are null."""
+        """It takes the place of the JSON result; the other formats are null."""
         rendered = render_result(submit(wire(case)))
         (run,) = rendered["runs"]
 
@@ -313,7 +313,7 @@ class TestOutcome:
         ],
     )
     def test_a_failed_run_says_why_wherever_the_server_said_it(self, wire, case, error):
-        """Its three formats are kept as they are."""
+        """Its three formats are kept unchanged."""
         rendered = render_result(submit(wire(case)))
 
         assert rendered["error"] == error
@@ -336,7 +336,7 @@ class TestOutcome:
         assert result.runs[0].succeeded
 
     def test_several_results_come_in_order_of_time(self, wire):
-        """The lead run carries none itself, and the server lists the others as it likes."""
+        """The lead run has none itself, and the server lists the others in any order."""
         result = submit(wire("several-results"))
 
         assert [run.formats["application/json"]["number"] for run in result.runs] == ["1b", "2c", "3d"]
@@ -361,14 +361,14 @@ class TestOutcome:
         assert "its lead run is canceled" in result.failure.message
 
     def test_one_of_several_results_that_cannot_be_had_leaves_the_others(self, wire):
-        """Nothing that was obtained is dropped because something else failed (ADR 14)."""
+        """What was obtained is kept although something else failed (ADR 14)."""
         result = submit(wire("several-results-one-gone"))
 
         assert [run.formats["application/json"]["number"] for run in result.runs] == ["1b", "3d"]
         assert "/runs/2c answered 404" in result.failure.message
 
     def test_one_of_several_results_that_failed_is_among_them(self, wire):
-        """It carries a result, which says that it failed."""
+        """It has a result, which says that it failed."""
         rendered = render_result(submit(wire("several-results-one-failed")))
 
         assert [run["application/json"]["succeeded"] for run in rendered["runs"]] == [True, False]
@@ -381,13 +381,13 @@ class TestOutcome:
         assert result.runs[0].formats["application/json"] == {"succeeded": True, "loss": None}
 
     def test_every_case_comes_to_an_end(self, wire):
-        """No answer of a server is a bug of ours: it gives results or a failure."""
+        """No answer of a server is a bug: there is a result or a failure."""
         results = {case: submit(wire(case)) for case in CASES}
 
         assert [case for case, result in results.items() if not result.runs and result.failure is None] == []
 
     def test_patience_can_be_chosen(self, wire):
-        """The times to wait are in one place."""
+        """All time limits for waiting are in one place."""
         server = wire("never-scheduled-at-once")
 
         submit(server, patience=WaitLimits(scheduling=timedelta(seconds=9), pause=timedelta(seconds=4)))

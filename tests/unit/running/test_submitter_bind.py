@@ -1,4 +1,4 @@
-"""Which address of ours each request comes from (ADR 12)."""
+"""The local address that each request comes from (ADR 12)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.wire import HOST, IDLE
 
 
 class Exchange:
-    """Notes where requests come from, and answers those about participants only."""
+    """Notes the local addresses of requests, and answers those about participants only."""
 
     max_connections = 8
 
@@ -34,7 +34,7 @@ class Exchange:
     ("assist_bind", "bind"), [("192.0.2.1", "192.0.2.2"), (None, "192.0.2.2"), ("192.0.2.1", None), (None, None)]
 )
 def test_each_side_has_an_address_of_its_own(assist_bind, bind):
-    """The address for leads is not used towards the assist, nor the other way round."""
+    """The address for leads is not used for the assist, nor the other way round."""
     exchange = Exchange()
     hosts = Hosts(HOST, HOST, lead_named=True, assist_bind=assist_bind, bind=bind)
     submitter = Submitter(exchange, hosts, Session(VirtualClock().clock))

@@ -1,4 +1,4 @@
-"""What a watch is given of an iteration on its way, against servers made of files (tests/replies)."""
+"""The events of an iteration, against servers made of files (tests/replies)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.wire import CASES, HOST, IDLE, submit_all
 
 
 def moves(server, *, start=None) -> List[IterationMoved]:
-    """Run one iteration and give its events."""
+    """Run one iteration and return its events."""
     events: List[Any] = []
     iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
     submit_all(server, [iteration], start=start, watch=events.append)
@@ -23,7 +23,7 @@ def moves(server, *, start=None) -> List[IterationMoved]:
 
 
 def seconds(time: datetime) -> float:
-    """Say how long after the beginning a time is."""
+    """Return the seconds from the start to a time."""
     return (time - NOON).total_seconds()
 
 
@@ -53,21 +53,21 @@ def test_the_times_of_the_run_are_there_for_a_count_down(wire):
 
 @pytest.mark.parametrize("case", ["server-two-hours-ahead", "server-two-hours-behind"])
 def test_times_are_by_the_clock_of_this_machine(wire, case):
-    """However wrong the server's is."""
+    """However wrong the server's clock is."""
     pending = moves(wire(case))[3]
 
     assert 0 < seconds(pending.end) < 30
 
 
 def test_an_end_that_moves_is_an_event(wire):
-    """Though the state is the same, as a count-down goes on."""
+    """Although the state is the same, as a countdown is based on it."""
     found = [event for event in moves(wire("end-moves-later")) if event.state == "pending"]
 
     assert [seconds(event.end) for event in found] == [9, 69]
 
 
 def test_a_run_without_times_has_no_count_down(wire):
-    """Nobody knows when it ends."""
+    """Its end is not known."""
     (pending,) = [event for event in moves(wire("run-without-times")) if event.state == "pending"]
 
     assert (pending.start, pending.end) == (None, None)
@@ -81,7 +81,7 @@ def test_a_synchronized_start_is_told_with_the_posting(wire):
 
 
 def test_times_at_the_ends_of_the_calendar_do_no_harm(wire):
-    """What our clock cannot show is not known; the measurement goes on."""
+    """A time beyond our calendar is treated as unknown; the measurement goes on."""
     server = wire("server-two-hours-ahead")
     run = {"start-time": "0001-01-01T00:00:00+00:00", "end-time": "2026-03-01T14:00:09+00:00"}
     server.changed["GET /tasks/5f1c/runs/first"] = [{"run": run, "takes": 1}]
@@ -93,7 +93,7 @@ def test_times_at_the_ends_of_the_calendar_do_no_harm(wire):
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_watch_changes_nothing(wire, case):
-    """The result is the same with it and without."""
+    """The result is the same with and without a callback."""
     iteration = Iteration(0, 0, "idle/0", timedelta(0), IDLE)
     results = [submit_all(wire(case), [iteration], **options) for options in ({}, {"watch": lambda _: None})]
 
@@ -101,7 +101,7 @@ def test_a_watch_changes_nothing(wire, case):
 
 
 def test_a_watch_that_breaks_down_takes_nothing_along_that_was_obtained(wire):
-    """As any other bug: its task is there to be canceled, and its run is known."""
+    """Like any other bug: its task can be canceled, and its run is known."""
 
     def watch(event: Any) -> None:
         if isinstance(event, IterationMoved) and event.state == "pending":

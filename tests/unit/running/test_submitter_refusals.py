@@ -1,4 +1,4 @@
-"""What becomes of an iteration when a server says no, or something that nobody can understand."""
+"""The results of iterations when a server refuses a request, or its answer cannot be understood."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def failure(wire, asked, *replies, **options) -> str:
     ],
 )
 def test_a_post_that_is_refused_says_so_in_the_servers_words(wire, reply, said):
-    """The step, the URL and what the server said are the whole message."""
+    """The message is the step, the URL and the server's words."""
     message = failure(wire, POST, reply)
 
     assert message == f"posting the task: {TASK_URL}{said}"
@@ -88,7 +88,7 @@ def test_participants_that_cannot_be_found_are_a_failure(wire, reply, said):
 
 @pytest.mark.parametrize("lead", ["no host/", "[::1", "host:99999", "https://x"])
 def test_a_lead_that_is_no_host_is_the_servers_mistake(wire, lead):
-    """The message says so; it is no bug of ours."""
+    """The message says so; it is not reported as a bug."""
     message = failure(wire, ASK, {"json": {"participants": [lead]}})
 
     assert f'named a participant that cannot be: "{lead}" is no' in message
@@ -106,7 +106,7 @@ def test_an_unknown_test_is_named(wire):
 
 
 def test_a_trouble_of_the_assist_that_has_the_test_is_reported_as_it_is(wire):
-    """The test is there, so the first answer is all there is."""
+    """The test exists, so the first answer is reported."""
     server = wire()
     server.changed[ASK] = [{"status": 500, "text": "Internal problem"}]
     server.changed["GET /tests/idle"] = [{"json": {"name": "idle"}}]
@@ -129,7 +129,7 @@ def test_a_web_server_without_pscheduler_is_told_apart(wire):
 
 @pytest.mark.parametrize("named", [True, False])
 def test_without_pscheduler_on_this_host_a_lead_is_to_be_named(wire, named):
-    """That is said where nobody named one (ADR 12), be there nothing or another web server."""
+    """The message says so if no lead was named (ADR 12), whether the host has no server or another one."""
     hosts = Hosts(HOST, "this.example.net", lead_named=named)
     server = wire()
     server.broken[POST] = [httpx.ConnectError("refused")]
@@ -142,7 +142,7 @@ def test_without_pscheduler_on_this_host_a_lead_is_to_be_named(wire, named):
 
 
 def test_without_pscheduler_on_this_host_an_assist_is_to_be_named(wire):
-    """Where this host is asked because nobody named another, the message says what to name."""
+    """If this host is asked for want of another, the message says what to name."""
     server = wire()
     server.broken[ASK] = [httpx.ConnectError("refused")]
 
@@ -152,7 +152,7 @@ def test_without_pscheduler_on_this_host_an_assist_is_to_be_named(wire):
 
 
 def test_another_host_without_pscheduler_is_not_this_host(wire):
-    """The participant was named by the test, so naming a lead would change nothing."""
+    """The participant was named by the test, so naming a lead would not help."""
     server = wire()
     server.changed[ASK] = [{"json": {"participants": ["far.example.net"]}}]
     server.broken[POST] = [httpx.ConnectError("refused")]
@@ -171,7 +171,7 @@ QUOTED = f"Invalid: {{'_key': '{SECRET}', \"_key\": \"pa\\\"ss w\\u00f6rd\", 'sp
 @pytest.mark.parametrize("asked", [ASK, POST, "GET /tasks/5f1c/runs/first", "GET /tasks/5f1c/runs/0a"])
 @pytest.mark.parametrize("reply", [{"status": 400, "text": QUOTED}, {"text": QUOTED}])
 def test_secrets_that_a_server_quotes_are_hidden(wire, asked, reply):
-    """Values of names that begin with "_" are in no message and no line of debug (ADR 18)."""
+    """Values of names that begin with "_" are in no message and no debug line (ADR 18)."""
     told = []
 
     message = failure(wire, asked, reply, task=SECRET_TASK, told=told)
@@ -192,7 +192,7 @@ def test_secrets_are_hidden_where_a_format_is_refused(wire):
 
 
 def test_a_long_answer_is_trimmed_without_leaving_a_part_of_a_secret(wire):
-    """Half a secret could not be recognized any more."""
+    """Part of a secret could not be recognized any more."""
     message = failure(wire, POST, {"status": 400, "text": "word " * 799 + "t0psecret " * 50}, task=SECRET_TASK)
 
     assert len(message) < 4200
@@ -200,7 +200,7 @@ def test_a_long_answer_is_trimmed_without_leaving_a_part_of_a_secret(wire):
 
 
 def test_secrets_of_the_spec_are_in_no_url_of_a_message(wire):
-    """The specification is in the query of the first request, which messages leave out."""
+    """The specification is in the query of the first request, which messages omit."""
     server = wire()
     server.broken[ASK] = [httpx.ConnectError("refused")]
 

@@ -1,4 +1,4 @@
-"""Synchronized starts, as the submitter sees them (ADR 10 and 20)."""
+"""Synchronized starts, as the submitter handles them (ADR 10 and 20)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_task_posted_after_its_synchronized_start_says_by_how_much(wire):
 
 
 def test_a_task_posted_in_time_does_not_say_that_it_is_late(wire):
-    """There is nothing to say then."""
+    """There is nothing to report then."""
     result = submit(wire(), start=NOON + timedelta(seconds=15))
 
     assert "late" not in render_result(result)
@@ -34,7 +34,7 @@ def test_nothing_is_asked_between_the_post_and_a_synchronized_start(wire):
 
 
 def test_a_synchronized_start_is_waited_for_by_the_clock_of_the_server(wire):
-    """One that is two hours ahead has started long ago."""
+    """By its clock, one that is two hours ahead has started long ago."""
     server = wire("server-two-hours-ahead")
 
     submit(server, start=NOON + timedelta(seconds=15))
