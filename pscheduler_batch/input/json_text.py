@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
 
 from pscheduler_batch.errors import InputError, Problem
+from pscheduler_batch.input.excerpts import broken_excerpt
 from pscheduler_batch.input.json_values import MAX_DEPTH, MAX_DIGITS, TOO_DEEP
 from pscheduler_batch.input.positions import line_and_column
 
@@ -148,8 +149,6 @@ def too_deep_at(text: str) -> Tuple[int, int]:
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> _SyntaxProblem:
-    from pscheduler_batch.input.excerpts import broken_excerpt  # noqa: PLC0415 - only needed when something is wrong
-
     reason, offset = _reason(text, error)
     line, column = line_and_column(text, offset)
     return _SyntaxProblem(f"not JSON: {reason}\n{broken_excerpt(text, offset)}", line, column)

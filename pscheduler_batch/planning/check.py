@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, InputError, Problem
 from pscheduler_batch.input.loader import load_right_parts
@@ -19,11 +19,9 @@ from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
 from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
+from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest, distinct_tests
 from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
-
-if TYPE_CHECKING:
-    from pscheduler_batch.planning.server_problems import DistinctTest
-    from pscheduler_batch.transforms.running_script import Running
+from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
 
 # How long a script may take; one that does what is asked of it takes some thousandths of a second.
 DEFAULT_LIMIT = timedelta(seconds=10)
@@ -80,10 +78,6 @@ def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_quest
 
 
 def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: timedelta) -> Mapping[str, Any]:
-    # Many batches have no scripts, and importing these would take a tenth of the time of a check.
-    from pscheduler_batch.transforms.forked import NoProcessError, ScriptEndedError, run_watched  # noqa: PLC0415
-    from pscheduler_batch.transforms.running_script import ScriptNote  # noqa: PLC0415
-
     with closing(ScriptNote(batch)) as note:
         ended: List[Problem] = []
         while len(ended) < _PATIENCE:
@@ -98,8 +92,6 @@ def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: 
 
 
 def _questions(plan: Plan) -> List[Dict[str, Any]]:
-    from pscheduler_batch.planning.server_problems import distinct_tests  # noqa: PLC0415 - only needed where servers are asked
-
     return [asdict(question) for question in distinct_tests(plan)]
 
 
@@ -141,7 +133,5 @@ def _to_problem(pairs: Mapping[str, Any]) -> Problem:
 
 
 def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:
-    from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest  # noqa: PLC0415 - only needed where servers are asked
-
     wanted = (UseOfTest(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
     return DistinctTest(pairs["test_type"], pairs["spec"], tuple(wanted))

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem
+from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
-
-if TYPE_CHECKING:
-    from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.planning.server_problems import DistinctTest
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,6 @@ def render_text(checked: CheckResult) -> str:
     """Write what is wrong and what is strange for the standard error; "" where there is nothing of either."""
     if not checked.problems:
         return ""
-    from pscheduler_batch.input.excerpts import render_problems  # noqa: PLC0415 - only needed when there is something
-
     return render_problems(checked.problems, text=checked.text, source=checked.source)
 
 

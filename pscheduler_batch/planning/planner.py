@@ -18,6 +18,7 @@ from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
 from pscheduler_batch.planning.iteration_problems import IterationProblems
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
@@ -288,16 +289,12 @@ class _Planning:
 
 
 def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
-    from pscheduler_batch.planning.blame import show_input  # noqa: PLC0415 - only needed when something is wrong
-
     return replace(failed, change=show_input(failed.where, went_in, known=known))
 
 
 def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, values: Sequence[JSON]) -> Problem:
-    from pscheduler_batch.planning.blame import TaskHistory, blame  # noqa: PLC0415 - only needed when something is wrong
-
-    course = TaskHistory(transforms.steps(job), values, transforms.secrets(job))
-    return _placed(job, number, blame(problem, course))
+    history = TaskHistory(transforms.steps(job), values, transforms.secrets(job))
+    return _placed(job, number, blame(problem, history))
 
 
 def _placed(job: Job, number: int, problem: Problem) -> Problem:

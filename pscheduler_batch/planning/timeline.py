@@ -94,11 +94,6 @@ class JobTimes:
     ends: timedelta
     start: Optional[timedelta]
 
-    @property
-    def is_floor(self) -> bool:
-        """Whether even the measurements may take longer than is reckoned with here."""
-        return any(times.length is None or times.length.at_most for times in self.iterations)
-
 
 @dataclass(frozen=True)
 class Timeline:

@@ -26,7 +26,8 @@ from datetime import timedelta
 from typing import IO, Any, Callable, Dict, Optional, Tuple, TypeVar
 
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.transforms.jq_child import PARENTS_SIGNALS, read_frame, write_frame
+from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, crash_words, exit_words, time_limit_words
+from pscheduler_batch.transforms.jq_child import read_frame, write_frame
 from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 
 T = TypeVar("T")
@@ -168,8 +169,8 @@ class _Child:
             await self._in_thread(self._await_ready)
         timer = None
         if limit is not None:
-            late = f"the script was still running after {limit.total_seconds():g} s, the limit"
-            timer = asyncio.get_running_loop().call_later(limit.total_seconds(), self.kill, late)
+            seconds = limit.total_seconds()
+            timer = asyncio.get_running_loop().call_later(seconds, self.kill, time_limit_words(seconds))
         try:
             return await self._in_thread(lambda: self._ask(request()))
         finally:
@@ -184,7 +185,7 @@ class _Child:
             stdin.flush()
             read_frame(stdout)
         except (EOFError, OSError) as error:
-            why = self._killed_for or f"it ended at once ({self._way_it_died()})"
+            why = self._killed_for or f"it ended at once ({exit_words(self._exit_code())})"
             raise ScriptError(f"cannot start a process for the script: {why}") from error
         self._ready = True
 
@@ -195,7 +196,7 @@ class _Child:
                 write_frame(stdin, frame)
             reply = read_frame(stdout)
         except (EOFError, OSError) as error:
-            why = self._killed_for or f"jq crashed while running the script ({self._way_it_died()})"
+            why = self._killed_for or crash_words(self._exit_code())
             raise ScriptError(why) from error
         try:
             answer: Dict[str, Any] = json.loads(reply)
@@ -203,20 +204,12 @@ class _Child:
             raise ScriptError(TOO_DEEP) from error
         return answer
 
-    def _way_it_died(self) -> str:
+    def _exit_code(self) -> int:
         try:
-            code = self._popen.wait(PATIENCE)
+            return self._popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._popen.kill()
-            code = self._popen.wait()
-        if code >= 0:
-            return f"exit status {code}"
-        if -code == signal.SIGKILL:
-            return "SIGKILL, which the system sends when memory runs out"
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
+            return self._popen.wait()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """

@@ -195,12 +195,10 @@ def share_global(scripts: Sequence[Script], data: JSON) -> None:
 
 
 def _bind_together(scripts: Sequence[Script], data: JSON) -> None:
-    import jq  # noqa: PLC0415 - many batches have no scripts
-
     branches = " elif ".join(f"$number == {number} then {script.part(number)}" for number, script in enumerate(scripts))
     arguments = {"global": data, _ARGUMENTS[1:]: [script.args for script in scripts]}
     try:
-        program = jq.compile(f". as [$number, $given] | $given | if {branches} else empty end", args=arguments)
+        program = _compile_program(f". as [$number, $given] | $given | if {branches} else empty end", args=arguments)
     except ValueError:
         # Whatever jq has against them all together, each of them is right.
         for script in scripts:
@@ -211,18 +209,22 @@ def _bind_together(scripts: Sequence[Script], data: JSON) -> None:
 
 
 def _compile(script: str, folders: Tuple[str, ...], arguments: Mapping[str, JSON], prefix: str) -> Any:
-    import jq  # noqa: PLC0415 - many batches have no scripts
-
     try:
         with linked_modules(script, folders) as linked:
             head = with_library(script, linked.folders)[0]
             try:
-                return jq.compile(head + prefix + _body(script), args=arguments)
+                return _compile_program(head + prefix + _body(script), args=arguments)
             except ValueError as error:
                 said = linked.name_originals(str(error))
                 raise ScriptError(explain_compile_error(said, script, head, prefix)) from error
     except ImportsError as error:
         raise ScriptError(f"the script does not compile: {error}") from error
+
+
+def _compile_program(text: str, args: Mapping[str, JSON]) -> Any:
+    import jq  # noqa: PLC0415 - it takes long to import, and many batches have no scripts
+
+    return jq.compile(text, args=args)
 
 
 def _body(script: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 
 from pscheduler_batch.model import Transform
 from pscheduler_batch.transforms import jq_child, jq_process
+from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS
 from pscheduler_batch.transforms.jq_process import JqProcess
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
 from tests.support.depth import FOR_JQ, beyond_json
@@ -250,7 +251,7 @@ def test_a_child_that_died_between_two_scripts_is_replaced():
     assert with_process(use) == 2
 
 
-@pytest.mark.parametrize("number", jq_process.PARENTS_SIGNALS)
+@pytest.mark.parametrize("number", PARENTS_SIGNALS)
 def test_a_signal_to_the_group_leaves_the_child_alone(number):
     """What Control-C in a terminal means, the parent decides."""
 
@@ -265,10 +266,10 @@ def test_a_signal_to_the_group_leaves_the_child_alone(number):
 
 def test_signals_reach_the_parent_after_a_child_was_started():
     """They are held back for no longer than that takes."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, jq_process.PARENTS_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENTS_SIGNALS)
     run("1")
 
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(jq_process.PARENTS_SIGNALS)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(PARENTS_SIGNALS)
 
 
 @LINUX_ONLY

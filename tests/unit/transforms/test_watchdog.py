@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.transforms.forked import ScriptEndedError, run_watched
-from pscheduler_batch.transforms.running_script import ScriptNote
+from pscheduler_batch.transforms.watchdog import ScriptEndedError, ScriptNote, run_watched
 
 OWN = "/jobs/0/task-transform"
 LONG = timedelta(minutes=1)

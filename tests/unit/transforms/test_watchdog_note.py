@@ -8,8 +8,8 @@ import pytest
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.transforms.pipeline import SkippedError
-from pscheduler_batch.transforms.running_script import Running, ScriptNote
 from pscheduler_batch.transforms.script import ScriptError
+from pscheduler_batch.transforms.watchdog import Running, ScriptNote
 
 OWN = "/jobs/1/task-transform"
 
