@@ -1,1 +1,1 @@
-"""What is drawn on a terminal: progress, plans, differences and tables."""
+"""What people see on a terminal: the live view, the words of events, plans, differences and tables."""

@@ -1,8 +1,7 @@
 """
-What people are told of the events of a batch.
+The words of events, for the live view and the log on standard error.
 
-What comes from outside, be it a label or a server's word, is made fit for a terminal and cut short; secrets of the task
-are taken out (ADR 18).
+Labels and text from servers are made printable and shortened; secrets of the task are removed (ADR 18).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from pscheduler_batch.text import clock_time, label_words, legible, shorten, tim
 
 PREFIX = "pscheduler batch: "
 
-# The states of runs, as pScheduler calls them: those in which it has not begun, and those in which it is not done.
+# The states of runs, as pScheduler calls them: before the start of the run, and before its end.
 BEFORE_RUNNING = frozenset({"scheduling", "pending", "on-deck"})
 
 UNFINISHED = BEFORE_RUNNING | {"running", "cleanup", "overdue"}
@@ -47,7 +46,7 @@ NONE = timedelta(0)
 
 
 def state_words(moved: IterationMoved) -> str:
-    """Name the state of an iteration; what a server calls it may be anything."""
+    """Return the state of an iteration; servers may send any text."""
     if moved.state in KNOWN_STATES:
         return moved.state
     return shorten(redact(moved.state, moved.iteration.private))
@@ -55,9 +54,9 @@ def state_words(moved: IterationMoved) -> str:
 
 def state_now(moved: IterationMoved, now: datetime) -> str:
     """
-    Name the state in which an iteration must be by now.
+    Return the state that an iteration must have by now.
 
-    A run is not asked for again before its end (ADR 20), so whether it has begun follows from its times.
+    A run is not polled before its end (ADR 20), so whether it is running follows from its times.
     """
     if moved.run is not None and moved.state in BEFORE_RUNNING and moved.start is not None and moved.start <= now:
         return "running"
@@ -66,12 +65,12 @@ def state_now(moved: IterationMoved, now: datetime) -> str:
 
 def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = False) -> str:
     """
-    Say how long it is until something comes of an iteration; nothing where nobody knows.
+    Return the time until the next step of an iteration; empty where that is not known.
 
     Args:
-        moved: Where it is.
+        moved: Its latest move.
         now: The time.
-        briefly: Whether the span alone has to do.
+        briefly: Whether to return the duration alone.
     """
     until, what = None, ""
     if moved.state == WAITING:
@@ -90,7 +89,7 @@ def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = Fal
 
 
 def describe_event(event: Event) -> str:
-    """Say in a line, without the time, what has happened, such as "rtt/3: posting to ps.example.net"."""
+    """Describe an event in one line without its time, such as "rtt/3: posting to ps.example.net"."""
     if isinstance(event, IterationMoved):
         return f"{label_words(event.iteration.label)}: {_describe_move(event)}"
     if isinstance(event, IterationEnded):
@@ -112,7 +111,9 @@ def _describe_batch(event: Union[BatchBegan, Interrupted, BatchEnded]) -> str:
 
 def _describe_held_up(held_up: RequestHeldUp) -> str:
     again = NONE if held_up.again is None else held_up.again - held_up.at
-    said = "over" if held_up.reason is None else f"{legible(held_up.reason)}; again in {again.total_seconds():.1f} s"
+    said = "recovered"
+    if held_up.reason is not None:
+        said = f"{legible(held_up.reason)}; retry in {again.total_seconds():.1f} s"
     return f"{shorten(held_up.host)}: {held_up.doing}: {said}"
 
 
@@ -128,7 +129,7 @@ def _describe_move(moved: IterationMoved) -> str:
     if moved.state == WAITING:
         return f"waiting{_at(' until', moved.start)}"
     if moved.state == ASKING:
-        return f"asking {host} for the participants"
+        return f"asking {host} for participants"
     if moved.state == POSTING:
         return f"posting to {host}"
     if moved.state == POSTED:
@@ -146,8 +147,8 @@ def _describe_end(ended: IterationEnded) -> str:
 
 
 def _failure_words(result: IterationResult) -> str:
-    """Say why an iteration failed, in one line."""
-    return legible(error_of(result) or "nobody knows why")
+    """Return why an iteration failed, in one line."""
+    return legible(error_of(result) or "no reason given")
 
 
 def _describe_beginning(began: BatchBegan) -> str:

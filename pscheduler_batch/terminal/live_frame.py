@@ -1,4 +1,4 @@
-"""What the live view shows at one moment, as lines of a terminal: a bar, counts, and a line per iteration under way."""
+"""One frame of the live view as lines: a progress bar, counts, and a line for each iteration in progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words,
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.text import clock_time, label_words, legible, shorten
 
-# How wide the bar is, and what is left out where there is no room.
+# The limits of the width of the bar, and the widths below which parts of lines are left out.
 BAR = (12, 40)
 NARROW = 40
 WIDE = 60
@@ -23,17 +23,17 @@ WIDEST_HOST = 30
 WIDEST_STATE = 12
 FEWEST_OF_LABEL = 2
 
-# How many states are told apart among the iterations that have no line.
+# How many states are counted separately among the iterations without a line.
 STATES = 4
 
-# Rows of the view that are not iterations: the bar, the counts, what is held up, and what is said of the rest.
+# Rows of the view that are not iterations: the bar, the counts, a delayed request, and the other iterations.
 OTHER_ROWS = 4
 
-# The most rows of the view; more than that nobody reads.
+# The most rows of the view; more could not be taken in.
 MOST_ROWS = 24
 
-# The view takes half of the screen, or a few rows of a small one. A terminal that becomes narrower breaks lines anew,
-# and what it pushes out at its top by that is out of reach for ever; so the view has room at half the width.
+# The view takes half of the screen, or a few rows of a small one. A terminal that becomes narrower rewraps lines, and
+# what it pushes out at its top can no longer be erased, so the view must fit at half the width.
 PARTS_OF_SCREEN = 2
 FEW_ROWS = 7
 
@@ -44,26 +44,26 @@ STYLES = {"running": "green", "fetching": "green", "overdue": "yellow", "waiting
 
 def rows_for(width: int, height: int) -> int:
     """
-    Say how many iterations have a line of their own on a screen of some size.
+    Return how many iterations have a line of their own on a screen.
 
     >>> rows_for(80, 24), rows_for(200, 50), rows_for(80, 8), rows_for(20, 10)
     (8, 20, 3, 5)
     """
-    # What is narrow already will hardly be made much narrower.
+    # A narrow terminal will hardly be made much narrower.
     wanted = height if width < NARROW else max(height // PARTS_OF_SCREEN, FEW_ROWS)
     return max(min(wanted, height - 1, MOST_ROWS) - OTHER_ROWS, 0)
 
 
 class Frames:
-    """Makes what is shown."""
+    """Draws frames."""
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
         """
         Prepare for a terminal.
 
         Args:
-            stream: What leads to it; nothing is written to it.
-            environ: Says what it is, and whether colours are wanted.
+            stream: The terminal; nothing is written to it.
+            environ: Describes the terminal, and whether colors are wanted.
         """
         self._console = Console(
             file=stream,
@@ -74,35 +74,35 @@ class Frames:
             _environ=environ,
         )
 
-    def render(self, glance: ProgressSnapshot, width: int, height: int) -> List[str]:
+    def render(self, snapshot: ProgressSnapshot, width: int, height: int) -> List[str]:
         """
-        Make the lines of one moment.
+        Make the lines of one frame.
 
         Args:
-            glance: How things are, with as many iterations as :func:`rows_for` says.
-            width: The columns of the screen; the last one stays empty, as terminals differ in what comes after it.
+            snapshot: The progress, with as many iterations as :func:`rows_for` returns.
+            width: The columns of the screen; the last one stays empty, as terminals differ in how they wrap there.
             height: The rows of the screen; the last one stays empty.
         """
         width = max(width - 1, 1)
         self._console.width = width
-        rows: List[RenderableType] = [_bar_line(glance, width), _counts_line(glance, width)]
-        if glance.held_up is not None:
-            rows.append(_held_up_line(glance.held_up, width))
-        rows += _iteration_lines(glance, width)
-        if glance.others:
-            rows.append(_rest_line(glance, width))
+        rows: List[RenderableType] = [_bar_line(snapshot, width), _counts_line(snapshot, width)]
+        if snapshot.held_up is not None:
+            rows.append(_held_up_line(snapshot.held_up, width))
+        rows += _iteration_lines(snapshot, width)
+        if snapshot.others:
+            rows.append(_rest_line(snapshot, width))
         with self._console.capture() as capture:
             self._console.print(Group(*rows[: max(height - 1, 1)]))
         return capture.get().rstrip("\n").split("\n")
 
 
-def _bar_line(glance: ProgressSnapshot, width: int) -> RenderableType:
-    done = glance.finished + glance.failed
-    pieces = [f"{done:,} of {glance.total:,} done"]
-    if glance.left:
-        # Of later jobs nobody knows how long they take.
-        pieces.append(f"about {clock_time(glance.left)} left{'' if glance.is_last else ' in this job'}")
-    pieces.append(f"{clock_time(glance.at - glance.began)} so far")
+def _bar_line(snapshot: ProgressSnapshot, width: int) -> RenderableType:
+    done = snapshot.finished + snapshot.failed
+    pieces = [f"{done:,} of {snapshot.total:,} done"]
+    if snapshot.left:
+        # How long later jobs take is not known.
+        pieces.append(f"about {clock_time(snapshot.left)} left{'' if snapshot.is_last else ' in this job'}")
+    pieces.append(f"{clock_time(snapshot.at - snapshot.began)} elapsed")
     bar = min(max(width // 3, BAR[0]), BAR[1])
     room = width - bar - 1
     if width < NARROW:
@@ -110,47 +110,47 @@ def _bar_line(glance: ProgressSnapshot, width: int) -> RenderableType:
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_column(width=bar)
     line.add_column(no_wrap=True, overflow="ellipsis")
-    line.add_row(ProgressBar(max(glance.total, 1), done, width=bar), _fitting(pieces, room))
+    line.add_row(ProgressBar(max(snapshot.total, 1), done, width=bar), _fitting(pieces, room))
     return line
 
 
-def _counts_line(glance: ProgressSnapshot, width: int) -> Text:
-    left = glance.total - glance.finished - glance.failed
-    pieces = [f"{glance.failed:,} failed"] if glance.failed else []
-    pieces += [f"{glance.finished:,} finished"]
-    if not glance.failed:
+def _counts_line(snapshot: ProgressSnapshot, width: int) -> Text:
+    left = snapshot.total - snapshot.finished - snapshot.failed
+    pieces = [f"{snapshot.failed:,} failed"] if snapshot.failed else []
+    pieces += [f"{snapshot.finished:,} finished"]
+    if not snapshot.failed:
         pieces.append("0 failed")
     pieces.append(f"{left:,} left")
     line = Text(_fitting(pieces, width), no_wrap=True, overflow="ellipsis")
-    if glance.failed:
+    if snapshot.failed:
         line.stylize("red", 0, len(pieces[0]))
-    if glance.job is not None and width >= NARROW:
-        place = f"; job {glance.job_place:,} of {glance.jobs:,}: " if glance.jobs > 1 else "; "
+    if snapshot.job is not None and width >= NARROW:
+        place = f"; job {snapshot.job_place:,} of {snapshot.jobs:,}: " if snapshot.jobs > 1 else "; "
         if width - line.cell_len >= len(place) + 8:
-            line.append(place).append(shorten(glance.job.label))
+            line.append(place).append(shorten(snapshot.job.label))
     line.truncate(width, overflow="ellipsis")
     return line
 
 
 def _held_up_line(held_up: RequestHeldUp, width: int) -> Text:
-    """Say that, and why, nothing moves; what happened has room everywhere."""
+    """Show which request is retried, and why."""
     reason = legible(held_up.reason or "")
-    said = f"again: {reason}" if width < NARROW else f"trying {shorten(held_up.host)} again: {reason}"
+    said = f"retry: {reason}" if width < NARROW else f"retrying {shorten(held_up.host)}: {reason}"
     line = Text(said, style="yellow", no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line
 
 
-def _iteration_lines(glance: ProgressSnapshot, width: int) -> List[Text]:
+def _iteration_lines(snapshot: ProgressSnapshot, width: int) -> List[Text]:
     briefly = width < NARROW
     cells = [
         (
             label_words(moved.iteration.label),
-            state_now(moved, glance.at),
+            state_now(moved, snapshot.at),
             "" if moved.host is None else shorten(moved.host),
-            countdown_words(moved, glance.at, briefly=briefly),
+            countdown_words(moved, snapshot.at, briefly=briefly),
         )
-        for moved in glance.lines
+        for moved in snapshot.lines
     ]
     gap = " " if briefly else "  "
     widths = _widths(cells, width, len(gap)) if cells else ()
@@ -158,7 +158,7 @@ def _iteration_lines(glance: ProgressSnapshot, width: int) -> List[Text]:
 
 
 def _widths(cells: Sequence[Cells], width: int, gap: int) -> Sequence[int]:
-    """Share a width among label, state, host and count-down; the label gets what the others leave it."""
+    """Divide a width among label, state, host and countdown; the label gets what the others leave."""
     label, state, host, countdown = (max(cell_len(row[place]) for row in cells) for place in range(4))
     state = min(state, WIDEST_STATE)
     host = min(host, WIDEST_HOST) if width >= WIDE else 0
@@ -182,7 +182,7 @@ def _iteration_line(row: Cells, widths: Sequence[int], gap: str) -> Text:
 
 
 def _cut_label(label: str, width: int) -> str:
-    """Cut the label of an iteration, but for its number, which tells it from the others."""
+    """Cut the label of an iteration, but not its number."""
     job, slash, number = label.rpartition("/")
     room = width - len(slash + number)
     if cell_len(label) <= width or room < FEWEST_OF_LABEL:
@@ -192,13 +192,13 @@ def _cut_label(label: str, width: int) -> str:
     return f"{text.plain}{slash}{number}"
 
 
-def _rest_line(glance: ProgressSnapshot, width: int) -> Text:
-    number = sum(count for _, count in glance.others)
-    known = [(state, count) for state, count in glance.others if state in KNOWN_STATES][:STATES]
+def _rest_line(snapshot: ProgressSnapshot, width: int) -> Text:
+    number = sum(count for _, count in snapshot.others)
+    known = [(state, count) for state, count in snapshot.others if state in KNOWN_STATES][:STATES]
     unnamed = number - sum(count for _, count in known)
     states = [*known, ("in other states", unnamed)] if unnamed else known
     said = ", ".join(f"{count:,} {state}" for state, count in states)
-    if glance.lines:
+    if snapshot.lines:
         said = f"and {number:,} more: {said}" if len(states) > 1 else f"and {number:,} more {states[0][0]}"
     line = Text(said, style="dim", no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
@@ -206,7 +206,7 @@ def _rest_line(glance: ProgressSnapshot, width: int) -> Text:
 
 
 def _fitting(pieces: Sequence[str], width: int) -> str:
-    """Join as many pieces as there is room for, the first one in any case."""
+    """Join as many pieces as fit, but at least the first."""
     said = pieces[0]
     for piece in pieces[1:]:
         if len(said) + len(piece) + 2 > width:

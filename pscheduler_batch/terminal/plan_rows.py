@@ -123,13 +123,13 @@ def job_words(times: JobTimes) -> str:
     if job.parallel and job.backoff and count > 1:
         words += f", posted {two_units(job.backoff)} apart"
     if times.start is not None:
-        words += f", start at {time_offset(times.start)}" + (" together" if count > 1 else "")
+        words += f", start {'together ' if count > 1 else ''}at {time_offset(times.start)}"
     words += f", at least {two_units(times.ends - times.begins)}"
     slips = [iteration.slip for iteration in times.iterations if iteration.slip]
     if slips:
         words += f"; may start up to {two_units(max(slips))} later (slip)"
     if job.continue_if is not None:
-        words += "; then continue-if decides"
+        words += "; then continue-if is evaluated"
     return words
 
 
@@ -209,7 +209,7 @@ def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
     return PlanRow(
         label="",
         number=f"... {len(many):,} more ...",
-        test=_one_of({_test_of(task) for task in tasks}, "kinds"),
+        test=_one_of({_test_of(task) for task in tasks}, "types"),
         destination=_one_of({_destination(task) for task in tasks}, "hosts"),
         posted="",
         starts="",

@@ -1,7 +1,7 @@
 """
-Progress on the standard error: a live view on a terminal, a line per event where asked for, else nothing (ADR 18).
+Progress on standard error: a live view on a terminal, one line per event on request, or nothing (ADR 18).
 
-A terminal, or whatever the standard error is, that fails never costs a batch: progress falls silent.
+If writing to standard error fails, progress goes silent and the batch goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pscheduler_batch.terminal.capabilities import DUMB
 from pscheduler_batch.terminal.event_words import PREFIX, describe_event
 from pscheduler_batch.text import printable, time_words
 
-# What CI says where it says that there is none.
+# Values of CI that mean that this is not a CI system.
 NO_CI = frozenset({"", "0", "false"})
 
 
@@ -25,24 +25,24 @@ def _utc_now() -> datetime:
 
 
 class Progress(Protocol):
-    """What shows how a batch is getting on."""
+    """What shows the progress of a batch."""
 
     def watch(self, event: Event) -> None:
-        """Take an event in; be a :data:`pscheduler_batch.events.Watch`."""
+        """Show an event; a :data:`pscheduler_batch.events.Watch`."""
 
     def print_line(self, line: str) -> None:
-        """Write a line that stays, such as a warning, without tearing what is shown."""
+        """Write a line that stays, such as a warning, without disturbing what is shown."""
 
 
 class Silent:
-    """Shows nothing of the events."""
+    """Shows no events."""
 
     def __init__(self, stream: Optional[TextIO]) -> None:
         """
         Prepare to write lines.
 
         Args:
-            stream: Where they go; None is nowhere, such as the standard error of a process that has none.
+            stream: Where they go; None for a process without standard error.
         """
         self._stream = stream
 
@@ -50,7 +50,7 @@ class Silent:
         """Do nothing."""
 
     def print_line(self, line: str) -> None:
-        """Write a line; what a terminal would obey is shown as its escape."""
+        """Write a line with control characters escaped."""
         if self._stream is None:
             return
         with suppress(OSError, ValueError):
@@ -59,7 +59,7 @@ class Silent:
 
 
 class Lines(Silent):
-    """Writes a line for every event."""
+    """Writes one line per event."""
 
     def __init__(self, stream: Optional[TextIO]) -> None:
         """Prepare to write lines, as :class:`Silent` does."""
@@ -67,25 +67,25 @@ class Lines(Silent):
         self._interrupted = False
 
     def watch(self, event: Event) -> None:
-        """Write what has happened, and when."""
+        """Write the event and its time."""
         if isinstance(event, Interrupted):
             self._interrupted = True
         elif self._interrupted and isinstance(event, IterationEnded) and event.result.task_href is None:
-            # There may be thousands that were never begun, and nobody waits to be told of each.
+            # There may be thousands that were never started.
             return
         elif isinstance(event, RequestHeldUp) and event.reason is None:
-            # What came of it is seen by what happens next.
+            # The next event shows that the request succeeded.
             return
         self.print_line(f"{PREFIX}{time_words(event.at)} {describe_event(event)}")
 
 
 def wants_live_view(stream: Optional[TextIO], environ: Mapping[str, str]) -> bool:
     """
-    Say whether a stream leads to a terminal on which lines may be drawn anew.
+    Return whether a stream is a terminal on which lines can be redrawn.
 
     Args:
-        stream: The standard error.
-        environ: With ``CI`` set, or a ``TERM`` that is none or "dumb", there is nobody who looks at such a view.
+        stream: Standard error.
+        environ: With ``CI`` set, or ``TERM`` empty or "dumb", there is no live view.
     """
     if environ.get("CI", "").lower() not in NO_CI or environ.get("TERM", "") in DUMB:
         return False
@@ -107,26 +107,25 @@ def open_progress(
     now: Callable[[], datetime] = _utc_now,
 ) -> Iterator[Progress]:
     """
-    Show how a batch is getting on, for as long as the context lasts; a live view leaves nothing behind.
+    Show the progress of a batch while the context lasts; a live view leaves nothing behind.
 
     Args:
-        stream: The standard error; None where there is none.
+        stream: Standard error; None where there is none.
         quiet: Whether to show nothing.
-        verbose: Whether to write a line for every event, on a terminal as well.
-        debug: Whether debug lines are written, which are progress enough.
-        environ: ``CI``, ``TERM``, ``NO_COLOR`` and what else says what a terminal can do.
+        verbose: Whether to write one line per event, on a terminal as well.
+        debug: Whether debug lines are written, which replace the live view.
+        environ: ``CI``, ``TERM``, ``NO_COLOR`` and what else describes the terminal.
         now: The clock.
 
     Yields:
-        What is to be given the events, and lines.
+        The object to pass events and lines to.
     """
     if verbose and not quiet:
         yield Lines(stream)
     elif stream is None or quiet or debug or not wants_live_view(stream, environ):
         yield Silent(stream)
     else:
-        # What draws takes a while to import, and most commands draw nothing.
-        from pscheduler_batch.terminal.live_view import LiveView  # noqa: PLC0415
+        from pscheduler_batch.terminal.live_view import LiveView  # noqa: PLC0415 - rich is slow to import
 
         with LiveView(stream, environ, now) as view:
             yield view

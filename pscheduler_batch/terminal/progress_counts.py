@@ -1,8 +1,8 @@
 """
-How far a batch has got, worked out from its events: what is done, what is under way, and how long the rest may take.
+The progress of a batch, computed from its events: what is done, what is in progress, and how long the rest may take.
 
-However many iterations there are, an event costs the same, and so does a look at the lines that fit a screen. Pure: the
-time is in the events, or given.
+Each event and each snapshot take the same time, however many iterations there are. No clock is read: the time is in the
+events or passed in.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ Key = Tuple[int, int]
 @dataclass(frozen=True)
 class ProgressSnapshot:
     """
-    How things are at one moment.
+    The progress at one moment.
 
     Attributes:
-        at: When.
-        began: When this try of the batch began.
+        at: The moment.
+        began: When this attempt at the batch started.
         total: How many iterations the batch has.
         finished: How many of them succeeded.
-        failed: How many did not.
-        jobs: How many jobs are to be run.
-        job_place: The place of the present one among these, from 1; 0 before the first one.
-        job: The present one; None between two of them.
-        left: How long the present job may still take; None where nobody can tell.
-        is_last: Whether the present job is the last one.
-        lines: Iterations under way, those that only wait behind the others; no more than were asked for.
+        failed: How many of them failed.
+        jobs: How many jobs are enabled.
+        job_place: The place of the current job among these, from 1; 0 before the first one.
+        job: The current job; None between two jobs.
+        left: How long the current job may still take; None where that is unknown.
+        is_last: Whether the current job is the last one.
+        lines: Iterations in progress, waiting ones last; no more than requested.
         others: How many more there are in each state.
-        held_up: The latest request that is going to be made again; None where there is none.
+        held_up: The latest request that will be retried; None where there is none.
     """
 
     at: datetime
@@ -67,8 +67,8 @@ class ProgressSnapshot:
     held_up: Optional[RequestHeldUp] = None
 
 
-class _JobTally:
-    """How far one job has got."""
+class _JobCounts:
+    """The progress of one job."""
 
     def __init__(self, began: JobBegan) -> None:
         self.job = began.plan.job
@@ -77,13 +77,13 @@ class _JobTally:
         self._done = 0
         self._shortest: Optional[timedelta] = None
         self._together = NONE
-        # From the begin of one iteration to that of the next, where they are run one after another.
-        self._turns = 0
+        # The intervals between the starts of iterations, where they run one after another.
+        self._intervals = 0
         self._between = NONE
         self._last_begun: Optional[datetime] = None
         self._begun: Dict[Key, datetime] = {}
         self._ends: Dict[Key, datetime] = {}
-        # The latest end first; what is not as in `_ends` any more is dropped when it comes to the top.
+        # The latest end first; an entry that differs from `_ends` is dropped when it comes to the top.
         self._latest: List[Tuple[float, Key]] = []
 
     def move(self, key: Key, moved: IterationMoved) -> None:
@@ -98,7 +98,7 @@ class _JobTally:
     def _begin(self, key: Key, at: datetime) -> None:
         self._begun[key] = at
         if self._last_begun is not None:
-            self._turns += 1
+            self._intervals += 1
             self._between += max(at - self._last_begun, NONE)
         self._last_begun = at
 
@@ -106,7 +106,7 @@ class _JobTally:
         self.left -= 1
         self._ends.pop(key, None)
         begun = self._begun.pop(key, None)
-        # What was done in an earlier try, or was never begun, says nothing about how long the others take.
+        # What an earlier attempt did, or what was never started, says nothing about how long the others take.
         if begun is not None:
             took = max(at - begun, NONE)
             self._done += 1
@@ -114,25 +114,25 @@ class _JobTally:
             self._shortest = took if self._shortest is None else min(took, self._shortest)
 
     def estimate(self, now: datetime) -> Optional[timedelta]:
-        """Say how long the job may still take; None where there is nothing to go by."""
+        """Return how long the job may still take; None where there is nothing to estimate from."""
         if not self.left:
             return NONE
         return self._estimate_parallel(now) if self.job.parallel else self._estimate_serial(now)
 
     def _estimate_serial(self, now: datetime) -> Optional[timedelta]:
-        # The next one begins while the results of the last one are still fetched, so it is turns that count.
-        if self._turns:
-            turn: Optional[timedelta] = self._between / self._turns
+        # An iteration starts while the results of the last one are still being fetched, so intervals count.
+        if self._intervals:
+            interval: Optional[timedelta] = self._between / self._intervals
         else:
-            turn = self._together / self._done if self._done else None
+            interval = self._together / self._done if self._done else None
         present = self._until_latest_end(now)
-        if present is None and turn is not None:
+        if present is None and interval is not None:
             begun = now if self._last_begun is None or not self._begun else self._last_begun
-            present = max(turn - (now - begun), NONE)
+            present = max(interval - (now - begun), NONE)
         others = self.left - max(len(self._begun), 1)
-        if present is None or (others and turn is None):
+        if present is None or (others and interval is None):
             return None
-        return present + others * (turn or NONE)
+        return present + others * (interval or NONE)
 
     def _estimate_parallel(self, now: datetime) -> Optional[timedelta]:
         known = self._until_latest_end(now)
@@ -140,7 +140,7 @@ class _JobTally:
             return known
         if self._shortest is None:
             return None
-        # They come out at the pace at which they went in, the first one after the time that a single one takes.
+        # They end at the rate at which they were started, the first one after the duration of a single one.
         pace = max(now - self._began - self._shortest, NONE) / self._done
         return max(known or NONE, pace * self.left)
 
@@ -155,27 +155,27 @@ class _JobTally:
 
 
 class ProgressCounts:
-    """Keeps count of one batch."""
+    """Counts the events of one batch."""
 
     def __init__(self) -> None:
         self._began: Optional[datetime] = None
         self._total = self._finished = self._failed = 0
         self._places: Dict[int, int] = {}
         self._place = 0
-        self._job: Optional[_JobTally] = None
+        self._job: Optional[_JobCounts] = None
         self._under_way: Dict[Key, IterationMoved] = {}
         self._waiting: Dict[Key, IterationMoved] = {}
         self._states: Counter[str] = Counter()
         self._held_up: Optional[RequestHeldUp] = None
 
     def note(self, event: Event) -> None:
-        """Take an event in."""
+        """Count an event."""
         if isinstance(event, IterationMoved):
             self._move(event)
         elif isinstance(event, IterationEnded):
             self._end(event)
         elif isinstance(event, JobBegan):
-            self._job = _JobTally(event)
+            self._job = _JobCounts(event)
             self._place = self._places.get(event.plan.job.number, 0)
         elif isinstance(event, JobEnded):
             self._job = None
@@ -191,7 +191,7 @@ class ProgressCounts:
         if event.reason is not None:
             self._held_up = event
         elif self._held_up is not None and self._held_up.host == event.host:
-            # Of others at the same host that are held up, each says so again soon.
+            # If others wait for the same host, another event says so soon.
             self._held_up = None
 
     def _move(self, moved: IterationMoved) -> None:
@@ -201,7 +201,7 @@ class ProgressCounts:
             self._waiting[key] = moved
         else:
             self._waiting.pop(key, None)
-            # One that is there keeps its place, so that lines do not jump about.
+            # A known iteration keeps its place, so that lines do not jump.
             self._under_way[key] = moved
         self._states[moved.state] += 1
         if self._job is not None:
@@ -222,16 +222,16 @@ class ProgressCounts:
         if before is not None:
             self._states[before.state] -= 1
             if not self._states[before.state]:
-                # Servers make up states, and there may be any number of them in the end.
+                # Servers may send any number of different states.
                 del self._states[before.state]
 
-    def glance(self, now: datetime, lines: int) -> ProgressSnapshot:
+    def snapshot(self, now: datetime, lines: int) -> ProgressSnapshot:
         """
-        Say how things are.
+        Return the progress.
 
         Args:
             now: The time.
-            lines: How many iterations are wanted by themselves.
+            lines: The most iterations to list individually.
         """
         shown = tuple(islice(chain(self._under_way.values(), self._waiting.values()), max(lines, 0)))
         others = self._states - Counter(moved.state for moved in shown)

@@ -1,9 +1,9 @@
 """
-What a batch's transforms, and the batch itself, change in its tasks, for people to read.
+The differences between the tasks of a batch and those that are posted, for people to read.
 
-It is a list of JSON pointers, not a diff of two JSON texts: of a sweep, one number changes in each task, and with a
-line for each place that is what is seen; iterations that are changed alike can be told together; and a line can be
-searched for. Values of names that begin with ``_`` are not shown (ADR 18).
+They are listed by JSON pointer rather than as a diff of two texts: a sweep changes one number in each task, and one
+line per place shows just that; iterations with the same changes share an entry; and lines can be searched for. Values
+of names that begin with ``_`` are not shown (ADR 18).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
 from pscheduler_batch.text import HIDDEN, printable
 
-# Up to so many iterations, every change of a batch is told.
+# Up to this number of iterations, every change is listed.
 MOST_ITERATIONS = 1000
 
-# In a larger batch, only the first so many different changes of a job are told, and the last.
+# In a larger batch, only this number of different changes of a job are listed, and the last.
 FIRST_GROUPS = 10
 
-# How many characters are shown of a value, and of a label or a pointer.
+# The most characters of a value, a label or a pointer.
 SHOWN = 200
 
-DROPPED = "dropped: a batch decides itself when and how often its tasks run"
-STARTED = "    + /schedule/start: (the synchronized start, worked out when the job begins)"
+DROPPED = "dropped: the batch decides when and how often its tasks run"
+STARTED = "    + /schedule/start: (the synchronized start, computed when the job starts)"
 
 
 class _Nothing:
-    """What is in a place that is not there."""
+    """The value of a place that does not exist."""
 
 
 NOTHING = _Nothing()
@@ -42,12 +42,12 @@ NOTHING = _Nothing()
 @dataclass(frozen=True)
 class Change:
     """
-    One place of a task that is not as it was.
+    One place of a task that differs.
 
     Attributes:
         path: The place.
-        before: What was there; NOTHING where there was nothing.
-        after: What is there now; NOTHING where there is nothing.
+        before: Its value before; NOTHING if it did not exist.
+        after: Its value afterwards; NOTHING if it does not exist.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether it is a pair of the schedule that no batch lets pass (ADR 11)."""
+        """Whether it is a pair of the schedule that the batch replaces (ADR 11)."""
         in_schedule = len(self.path) == len(("schedule", "start")) and self.path[0] == "schedule"
         return in_schedule and self.path[1] in DROPPED_FROM_SCHEDULE and self.after is NOTHING
 
@@ -65,14 +65,14 @@ def changes(before: JSON, after: JSON) -> Tuple[Change, ...]:
     """
     Compare two JSON values.
 
-    Objects are compared by name, arrays by place. What was added or removed as a whole is one change. 1 and 1.0 are
-    equal, as jq makes the one of the other; 1 and true are not.
+    Objects are compared by name, arrays by index. What was added or removed as a whole is one change. 1 and 1.0 are
+    equal, as jq converts one into the other; 1 and true are not.
 
     >>> [(c.path, c.before, c.after) for c in changes({"a": 1, "b": [1, 2]}, {"a": 1.0, "b": [1, 3]})]
     [(('b', 1), 2, 3)]
 
     Returns:
-        In the order of the first value, what was added behind the rest.
+        The changes in the order of the first value, additions last.
     """
     found: List[Change] = []
     stack: List[Tuple[Path, JSON, JSON]] = [((), before, after)]
@@ -95,7 +95,7 @@ def task_changes(before: JSONObject, after: JSONObject) -> Tuple[Change, ...]:
     """
     Compare a task with what is posted.
 
-    Every task that is posted has a schedule; one without anything in it is no change.
+    Every posted task has a schedule; an empty one is not a change.
 
     Args:
         before: The task in the input.
@@ -108,18 +108,18 @@ def task_changes(before: JSONObject, after: JSONObject) -> Tuple[Change, ...]:
 
 def difference_lines(plan: Plan) -> Iterator[str]:
     """
-    Tell what is changed in the tasks of a batch before they are posted.
+    List what is changed in the tasks of a batch before they are posted.
 
-    For each job that is enabled: what is changed in all of its iterations, then what is changed in some. A ``+`` is
-    what was added, a ``-`` what was removed, a ``~`` what has another value. In a batch of more than 1,000 iterations,
-    long lists are cut in the middle, and it is said how much is left out. A synchronized start is told, though it is
-    worked out only when the job begins (ADR 10).
+    Each enabled job lists the changes in all of its iterations, then those in some. ``+`` marks what was added, ``-``
+    what was removed, ``~`` another value. In a batch of more than 1,000 iterations, long lists are cut in the middle,
+    with the number of iterations left out. A synchronized start is listed, although it is computed only when the job
+    starts (ADR 10).
 
     Args:
-        plan: The batch, worked out.
+        plan: The plan of the batch.
 
     Returns:
-        Lines without their ends; whatever is in a label or a task, they are fit for a terminal.
+        Lines without line ends; labels and tasks in them have been made printable.
     """
     cut = sum(len(job.iterations) for job in plan.jobs) > MOST_ITERATIONS
     for job_plan in plan.jobs:
@@ -128,7 +128,7 @@ def difference_lines(plan: Plan) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Group:
-    """Iterations that are changed alike, by their numbers."""
+    """Iterations with the same changes, by their numbers."""
 
     numbers: Tuple[int, ...]
     changes: Tuple[Change, ...]
@@ -152,19 +152,19 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
     for group in shown:
         if len(shown) < len(rest) and group is shown[-1]:
             left_out = [number for hidden in rest[FIRST_GROUPS:-1] for number in hidden.numbers]
-            yield f"  ... {_iterations(len(left_out))} more, each changed in another way ..."
+            yield f"  ... {_iterations(len(left_out))} more, each with other changes ..."
         yield f"  {_numbers(group.numbers)}:"
         yield from _lines(plan, group.numbers[0], group.changes)
 
 
 def _groups(plan: JobPlan) -> Tuple[_Group, ...]:
-    """Put iterations with equal changes together, in the order of the first of each."""
+    """Group iterations with equal changes, in the order of the first of each."""
     numbers: Dict[str, List[int]] = {}
     found: Dict[str, Tuple[Change, ...]] = {}
     known: Dict[Tuple[int, int], str] = {}
     for iteration in plan.iterations:
         before = _task_before(plan.job, iteration.number)
-        # A task that no transform applies to is one object for all iterations.
+        # Without a transform, all iterations share one task object.
         pair = (id(before), id(iteration.task))
         if pair not in known:
             made = task_changes(before, iteration.task)
@@ -179,7 +179,7 @@ def _key(value: JSON) -> List[JSON]:
 
 
 def _split(groups: Sequence[_Group]) -> Tuple[Tuple[Change, ...], Tuple[_Group, ...]]:
-    """Take what is changed in all iterations out of the groups, so that it is told once."""
+    """Separate the changes in all iterations from the groups."""
     if len(groups) == 1:
         return groups[0].changes, ()
     counts: Dict[str, int] = {}
@@ -201,9 +201,9 @@ def _name(change: Change) -> str:
 
 def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]:
     """
-    Write the changes of an iteration, a line each.
+    Write the changes of an iteration, one per line.
 
-    Where a transform has put a secret into a place that is no secret, it is a secret there as well.
+    A secret that a transform has copied to an open place is hidden there as well.
     """
     secrets = as_secret_pairs(find_secrets([_task_before(plan.job, number), plan.iterations[number].private]))
     for change in found:
@@ -223,14 +223,14 @@ def _line(change: Change, secrets: JSON) -> str:
 
 
 def _value(value: JSON, path: Path, secrets: JSON) -> str:
-    """Write a value as JSON without secrets, of a large one the beginning."""
+    """Write a value as JSON without secrets, shortened."""
     if value is NOTHING or is_secret(path):
         return HIDDEN
     return _clean(json.dumps(without_secrets(value), ensure_ascii=False), secrets)
 
 
 def _clean(text: str, secrets: JSON) -> str:
-    """Make a text fit to be shown; what is secret is taken out first, as a part of it would not be found."""
+    """Make a text printable and short, without secrets; they go first, as a part of one would not be found."""
     return _shorten(printable(redact(text, secrets)), SHOWN)
 
 

@@ -198,7 +198,7 @@ def test_elsewhere_verbose_is_a_line_for_each_event(there):
     assert told[:4] == [
         "2 iterations in 2 jobs",
         "noop: 1 iteration one after another",
-        "noop/0: asking for the participants",
+        "noop/0: asking for participants",
         "noop/0: posting to",
     ]
     assert "noop/0: succeeded" in lines

@@ -165,7 +165,7 @@ def test_differences_are_told_by_place():
     assert lines[:5] == [
         "sweep (/jobs/0): 5 iterations",
         "  all 5 iterations:",
-        '    - /schedule/repeat: "PT1H" (dropped: a batch decides itself when and how often its tasks run)',
+        '    - /schedule/repeat: "PT1H" (dropped: the batch decides when and how often its tasks run)',
         "  iteration 0:",
         "    + /test/spec/count: 5",
     ]

@@ -23,7 +23,7 @@ TIME = "2026-03-01T12:00"
         (BATCH.begin()[0], "2 iterations in 1 job"),
         (BATCH.begin()[1], "a: 2 iterations in parallel, submitted PT5S apart"),
         (BATCH.move(1, 0, "waiting", start=5), f"a/1: waiting until {TIME}:05+00:00"),
-        (BATCH.move(1, 0, "asking"), "a/1: asking ps.example.net for the participants"),
+        (BATCH.move(1, 0, "asking"), "a/1: asking ps.example.net for participants"),
         (BATCH.move(1, 0, "posting"), "a/1: posting to ps.example.net"),
         (BATCH.move(1, 0, "posted"), "a/1: posted to ps.example.net"),
         (BATCH.move(1, 0, "posted", start=7), f"a/1: posted to ps.example.net, to start at {TIME}:07+00:00"),

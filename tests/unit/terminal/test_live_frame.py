@@ -31,7 +31,7 @@ def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: i
     tally = ProgressCounts()
     for event in [*batch.begin(), *events]:
         tally.note(event)
-    return tally.glance(after(at), rows_for(width, height))
+    return tally.snapshot(after(at), rows_for(width, height))
 
 
 def busy(label: str = "rtt", count: int = 9) -> ProgressSnapshot:
@@ -70,10 +70,10 @@ def test_what_is_held_up_is_said_with_the_reason_until_it_is_over():
     asking = batch.move(0, 0, "asking")
 
     assert frame(glance(batch, asking, held_up))[2:] == [
-        "trying ps.example.net again: Connection refused\\u001b[2J",
+        "retrying ps.example.net: Connection refused\\u001b[2J",
         "a/0  asking  ps.example.net",
     ]
-    assert frame(glance(batch, asking, held_up), 28)[2] == "again: Connection refused\\…"
+    assert frame(glance(batch, asking, held_up), 28)[2] == "retry: Connection refused\\…"
     assert len(frame(glance(batch, asking, held_up, elsewhere))) == 4
     assert len(frame(glance(batch, asking, held_up, over))) == 3
 

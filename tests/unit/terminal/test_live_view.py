@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from pscheduler_batch.events import Interrupted
-from pscheduler_batch.terminal.live_view import ENDING, LiveView
+from pscheduler_batch.terminal.live_view import STOPPING, LiveView
 from tests.support.clock import after
 from tests.support.happenings import Happenings
 from tests.support.terminal import visible
@@ -162,8 +162,8 @@ def test_an_interruption_ends_the_view_at_once(stream):
         view.watch(BATCH.end(0, 5, failure="cut short"))
         view.print_line("a warning")
 
-    assert at_once == [ENDING, ""]
-    assert visible(stream.getvalue()) == [ENDING, "a warning", ""]
+    assert at_once == [STOPPING, ""]
+    assert visible(stream.getvalue()) == [STOPPING, "a warning", ""]
 
 
 def test_a_terminal_that_takes_nothing_holds_nobody_up():

@@ -133,7 +133,7 @@ def test_a_range_tells_of_unknown_lengths():
     (times,) = times_of({"task": tests})
     row = rows_of(times)[3]
 
-    assert (row.test, row.lasts, row.known) == ("2 kinds", "<= 5 s, ?", False)
+    assert (row.test, row.lasts, row.known) == ("2 types", "<= 5 s, ?", False)
 
 
 def test_a_large_batch_is_shown_with_fewer_iterations_of_each_job():
@@ -165,7 +165,7 @@ def test_sixty_jobs_are_all_shown():
         ({"iterations": 2, "backoff": "PT5S"}, "2 iterations one after another, at least 36 s"),
         (
             {"iterations": 2, "parallel": True, "backoff": "PT20S"},
-            "2 iterations in parallel, posted 20 s apart, start at 0:55 together, at least 1 min 5 s",
+            "2 iterations in parallel, posted 20 s apart, start together at 0:55, at least 1 min 5 s",
         ),
         ({"iterations": 2, "parallel": True, "sync-start": False}, "2 iterations in parallel, at least 20 s"),
         ({"parallel": True}, "1 iteration, start at 0:15, at least 25 s"),
@@ -174,7 +174,7 @@ def test_sixty_jobs_are_all_shown():
             {"task": {**idle("PT1S"), "schedule": {"slip": "PT1M"}}},
             "1 iteration, at least 9 s; may start up to 1 min later (slip)",
         ),
-        ({"continue-if": {"script": "true"}}, "1 iteration, at least 18 s; then continue-if decides"),
+        ({"continue-if": {"script": "true"}}, "1 iteration, at least 18 s; then continue-if is evaluated"),
     ],
 )
 def test_a_job_is_told_in_a_line(job, words):

@@ -17,7 +17,7 @@ def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
     tally = ProgressCounts()
     for event in events:
         tally.note(event)
-    return tally.glance(after(at), lines)
+    return tally.snapshot(after(at), lines)
 
 
 def left(*events: Any, at: float) -> Optional[float]:
@@ -107,7 +107,7 @@ class TestLines:
         for number in range(100):
             tally.note(PARALLEL.move(0, number, f"state {number}"))
 
-        assert tally.glance(after(0), 0).others == (("state 99", 1),)
+        assert tally.snapshot(after(0), 0).others == (("state 99", 1),)
 
 
 class TestLeftOfSerialJobs:

@@ -122,7 +122,7 @@ def test_a_job_without_changes_says_so():
 def test_what_a_batch_drops_from_the_schedule_is_told_as_such():
     """Start and repetition are the batch's own (ADR 11); slip stays."""
     schedule = {"start": "PT1H", "slip": "PT5M", "repeat": "PT1H", "max-runs": 3, "until": "P1D"}
-    dropped = "(dropped: a batch decides itself when and how often its tasks run)"
+    dropped = "(dropped: the batch decides when and how often its tasks run)"
 
     assert told({"label": "a", "iterations": 2, "task": {**PLAIN, "schedule": schedule}})[1:] == [
         "  all 2 iterations:",
@@ -139,8 +139,8 @@ def test_the_synchronized_start_is_told():
 
     assert told(job)[1:] == [
         "  all 2 iterations:",
-        '    - /schedule/start: "PT1H" (dropped: a batch decides itself when and how often its tasks run)',
-        "    + /schedule/start: (the synchronized start, worked out when the job begins)",
+        '    - /schedule/start: "PT1H" (dropped: the batch decides when and how often its tasks run)',
+        "    + /schedule/start: (the synchronized start, computed when the job starts)",
     ]
 
 
@@ -176,7 +176,7 @@ def test_more_than_a_thousand_iterations_are_summarized(count):
     lines = told(script(".test.spec.count = $iteration + 1", iterations=count))
 
     assert lines[-3:] == [
-        f"  ... {count - 11:,} iterations more, each changed in another way ...",
+        f"  ... {count - 11:,} iterations more, each with other changes ...",
         f"  iteration {count - 1}:",
         f"    + /test/spec/count: {count}",
     ]
