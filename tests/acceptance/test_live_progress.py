@@ -12,7 +12,7 @@ import pytest
 
 from pscheduler_batch.embedded.faults.actions import hanging
 from pscheduler_batch.embedded.faults.rules import Rule
-from pscheduler_batch.terminal.live_view import ENDING
+from pscheduler_batch.terminal.live_view import STOPPING
 from tests.support.commands import TIME_LIMIT, job, run_batch, task
 from tests.support.terminal import Terminal, visible
 
@@ -138,7 +138,7 @@ def test_control_c_ends_the_view_and_leaves_the_document(terminal):
 
     assert ended.status == 130
     assert result["error"] == "interrupted by SIGINT before it was done; its task was canceled"
-    assert visible(ended.stderr) == [ENDING, "pscheduler batch: error: interrupted by SIGINT", ""]
+    assert visible(ended.stderr) == [STOPPING, "pscheduler batch: error: interrupted by SIGINT", ""]
 
 
 def test_the_second_control_c_finds_the_terminal_in_order(terminal, pscheduler):
@@ -148,13 +148,13 @@ def test_the_second_control_c_finds_the_terminal_in_order(terminal, pscheduler):
         before = running.modes
         running.until_written(r"long/0 .* ends in ")
         running.press(INTERRUPT)
-        running.until_written(re.escape(ENDING))
+        running.until_written(re.escape(STOPPING))
         running.press(INTERRUPT)
         ended = running.end()
         after = running.modes
 
     assert ended.status == -signal.SIGINT
-    assert visible(ended.stderr.replace("^C", "")) == [ENDING, ""]
+    assert visible(ended.stderr.replace("^C", "")) == [STOPPING, ""]
     assert before == after
 
 
