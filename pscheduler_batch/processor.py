@@ -24,7 +24,7 @@ from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import Outcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
-from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_exchange
+from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_client
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Log, Session, unfailing
 from pscheduler_batch.settings import Settings
@@ -136,10 +136,10 @@ class AsyncBatchProcessor:
         session.debug(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
             journal = self._open_journal(hosts, stack)
-            exchange = open_exchange(self._settings, session, self._retry)
-            stack.push_async_callback(exchange.aclose)
+            client = open_client(self._settings, session, self._retry)
+            stack.push_async_callback(client.aclose)
             mark = new_mark if self._mark else None
-            submitter = Submitter(exchange, hosts, session, self._patience, journal=journal, new_mark=mark)
+            submitter = Submitter(client, hosts, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
             results = ResultStore(session.warn)
             runner = Runner(submitter, session, journal=journal, cancel=self._cancel, results=results)

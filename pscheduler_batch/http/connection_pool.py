@@ -1,8 +1,8 @@
 """
-The transports that requests are made with: one for each connection, never more than the process may have files open.
+The connections of the process, never more than it may have files open.
 
-An ordinary account may have 1,024 files open at once, and a batch may have to do with thousands of hosts, each with
-slots of its own and connections that the host keeps open (ADR 22).
+An ordinary account may have 1,024 files open at once, and a batch may involve thousands of hosts, each with slots of
+its own and connections that the host keeps open (ADR 22).
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ import resource
 from contextlib import asynccontextmanager
 from typing import AsyncIterator, Callable, Dict, Generic, List, Optional, Protocol, Tuple, TypeVar
 
-from pscheduler_batch.http.request_slots import Slots
+from pscheduler_batch.http.limiter import Limiter
+from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.session import Shutdown, UnsentError
 
-# What is left for all else that opens files: modules, journal, results, scripts, names that are looked up.
+# Files left for everything else: modules, journal, results, scripts, name lookups.
 RESERVED = 64
 RESERVED_PART = 4
 # Two addresses of a host are tried side by side where the first one does not answer soon.
 FILES_EACH = 2
-# More connections than that take more memory than they spare time.
+# More connections than this cost more memory than they save time.
 MOST = 1000
-# Which part of the connections is for canceling tasks, which does not wait for anything else.
+# Which part of the connections is reserved for canceling tasks.
 CANCELING_PART = 4
 
-# A host, and the address of ours that requests come from.
+# A host, and the local address that requests are sent from.
 Way = Tuple[str, Optional[str]]
 
 
 class Closing(Protocol):
-    """What can be closed."""
+    """Something that can be closed."""
 
     async def aclose(self) -> None:
         """Close it."""
@@ -40,7 +41,7 @@ T = TypeVar("T", bound=Closing)
 
 def affordable(limit: int) -> int:
     """
-    Say how many connections may be open at once where so many files may be.
+    Return how many connections may be open at once for a limit of open files.
 
     >>> affordable(1024), affordable(256), affordable(20), affordable(resource.RLIM_INFINITY)
     (384, 96, 2, 1000)
@@ -51,40 +52,42 @@ def affordable(limit: int) -> int:
     return max(min(left // FILES_EACH, MOST), 2)
 
 
-class Transports(Generic[T]):
+class ConnectionPool(Generic[T]):
     """Transports, each with at most one connection; belongs to one event loop."""
 
     def __init__(self, make: Callable[[Way], T], most: Optional[int] = None) -> None:
         """
-        Prepare to have transports.
+        Prepare an empty pool.
 
         Args:
-            make: Makes one.
-            most: How many there are at once, at least 2; if not given, as many as the process can afford.
+            make: Makes a transport.
+            most: Maximum number of transports, at least 2; by default as many as the process can afford.
         """
         most = affordable(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
         canceling = max(most // CANCELING_PART, 1)
         self._make = make
         self._left = most
-        self._places = {False: Slots(most - canceling), True: Slots(canceling)}
-        # The way that was not used for the longest time is the first one.
+        self._limiter = Limiter(most - canceling, canceling)
+        # The least recently used way comes first.
         self._idle: Dict[Way, List[T]] = {}
 
     @asynccontextmanager
-    async def one(self, way: Way, *, canceling: bool, unless: Optional[Shutdown] = None) -> AsyncIterator[T]:
+    async def connection(
+        self, way: Way, purpose: Purpose = Purpose.OTHER, *, unless: Optional[Shutdown] = None
+    ) -> AsyncIterator[T]:
         """
-        Have a transport for one exchange, as soon as there may be one more.
+        Lend a transport for one request, as soon as there may be another one.
 
         Args:
-            way: The host, and the address of ours that requests come from; None leaves that to the system.
-            canceling: Whether it is to cancel a task.
-            unless: Ends the waiting; if not given, nothing does.
+            way: The host, and the local address to send from; None leaves that to the system.
+            purpose: What the request is for; only canceling a task is treated differently here.
+            unless: Ends the waiting; by default nothing does.
 
         Raises:
-            UnsentError: The batch was ended before.
+            UnsentError: The batch was ended before there was one.
         """
-        places = self._places[canceling]
-        if not await places.take(unless=unless):
+        purpose = purpose if purpose is Purpose.CANCEL else Purpose.OTHER
+        if not await self._limiter.take(purpose, unless=unless):
             raise UnsentError
         try:
             transport = self._take_idle(way) or await self._new(way)
@@ -93,7 +96,7 @@ class Transports(Generic[T]):
             finally:
                 self._idle[way] = [*self._idle.pop(way, ()), transport]
         finally:
-            places.give_back()
+            self._limiter.give_back(purpose)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -112,8 +115,8 @@ class Transports(Generic[T]):
         return transport
 
     async def _new(self, way: Way) -> T:
-        """Make one; where there are as many as there may be, one that is idle makes room."""
-        # Whoever has a place may have one in use, so one of the others is idle.
+        """Make a transport; at the maximum, close an idle one first."""
+        # Each slot that is taken uses at most one, so another one is idle.
         idle = None if self._left else self._take_idle(next(iter(self._idle)))
         if idle is None:
             self._left -= 1
@@ -122,6 +125,6 @@ class Transports(Generic[T]):
                 await idle.aclose()
             return self._make(way)
         except BaseException:
-            # There is room for one more, but nobody to have it.
+            # There is still room for one more.
             self._left += 1
             raise

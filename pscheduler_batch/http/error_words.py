@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in words: what the operating system and OpenSSL say, and what that means."""
+"""What went wrong with a connection, in words: errors of the operating system and of OpenSSL, and their meaning."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import ssl
 from typing import Tuple
 
 # Why a certificate was refused and what helps, by OpenSSL's numbers (X509_V_ERR_*).
-_UNKNOWN = ("it is signed by an authority not known here", "name that authority's certificate with --ca-file")
+_UNKNOWN = ("it is signed by an unknown authority", "give that authority's certificate with --ca-file")
 _REFUSALS = {
-    9: ("it is not valid yet", "see whether the clocks here and there are right"),
+    9: ("it is not valid yet", "check the clocks of this host and the server"),
     10: ("it has expired", "the server needs a new one"),
-    18: ("the server signed it itself", "name that certificate with --ca-file"),
+    18: ("it is self-signed", "give that certificate with --ca-file"),
     19: _UNKNOWN,
     20: _UNKNOWN,
     21: _UNKNOWN,
@@ -21,29 +21,30 @@ _REFUSALS = {
 
 
 def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
-    reason, advice = _REFUSALS.get(error.verify_code, ("", "the administrator of the server can mend that"))
+    reason, advice = _REFUSALS.get(error.verify_code, ("", "the administrator of the server has to fix that"))
     reason = reason or error.verify_message.rstrip(".")
-    return f"certificate verify failed: {reason}; {advice}, or do not ask for certificates to be checked"
+    return f"certificate verify failed: {reason}; {advice}, or turn certificate checks off"
 
 
-# What OpenSSL says when it is told something that is no TLS at all.
+# OpenSSL's words for an answer that is not TLS at all.
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 
 
 def tls_words(error: BaseException) -> Tuple[str, bool]:
-    """Say why no TLS came about although there was a connection, and whether that may pass by itself."""
+    """Return why the TLS handshake failed on an open connection, and whether that may pass by itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_words(error), False
     if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         reason = (error.reason or "").upper()
         if reason in _NO_TLS:
-            return "what answers there does not speak TLS; is it the right port?", False
-        return f"the server and this program agree on no TLS: {reason.replace('_', ' ').lower() or error}", True
-    return f"the server broke the connection in the TLS handshake{behind_colon(os_words(error))}", True
+            return "the host does not speak TLS on this port; is it the right port?", False
+        words = reason.replace("_", " ").lower() or error
+        return f"TLS handshake failed, no TLS version or cipher in common with the server: {words}", True
+    return f"the server closed the connection during the TLS handshake{behind_colon(os_words(error))}", True
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Find the innermost cause that says what happened, as the outer ones often say nothing."""
+    """Return the innermost cause that says what happened, as the outer ones often do not."""
     found = innermost = error
     seen = {id(error)}
     while True:
@@ -63,7 +64,7 @@ def innermost(error: BaseException) -> BaseException:
 
 def os_words(error: BaseException) -> str:
     """
-    Give the operating system's words, "" where it has none.
+    Return the operating system's words, "" where it has none.
 
     >>> os_words(ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 443)")), os_words(ValueError("no"))
     ('Connection refused', '')
@@ -77,5 +78,5 @@ def os_words(error: BaseException) -> str:
 
 
 def behind_colon(words: str) -> str:
-    """Put a colon before words, if there are any."""
+    """Return words with a colon before them, if there are any."""
     return f": {words}" if words else ""

@@ -1,4 +1,4 @@
-"""An answer of a web server, and what its head says of time."""
+"""An HTTP response: statuses and what they mean, and what the header says about time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,34 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Mapping, Optional
 
+# The statuses that decide what happens next; scheduler/api.py says which of them pScheduler itself uses for what.
+OK = 200
+NO_CONTENT = 204
+REDIRECTION = 300
+BAD_REQUEST = 400
+NOT_FOUND = 404
+# May be retried if it says when, in Retry-After.
+TOO_MANY = 429
+# Something broke in the application; retried a few times.
+INTERNAL = 500
+# A gateway answers for an application that is down, overloaded or too slow; retried. The same is said of a long poll
+# that a web server cuts, which is not a failure [e20a].
+OVERLOADED = frozenset({502, 503, 504})
+
+# The Date of a reply has whole seconds and is a little old, so clocks closer than this count as equal.
+SAME_CLOCK = timedelta(seconds=2.5)
+
 
 @dataclass(frozen=True)
 class Reply:
     """
-    An HTTP answer.
+    An HTTP response.
 
     Attributes:
         status: The status code.
         headers: The header fields, names in lower case.
         body: The whole body, decompressed.
-        elapsed: How many seconds the request took, from its beginning to the end of the answer.
+        elapsed: How many seconds passed from the start of the request to the end of the response.
     """
 
     status: int
@@ -27,20 +44,20 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever is in it."""
+        """The body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
     @property
     def date(self) -> Optional[datetime]:
-        """What the server's clock said at some moment of the request, in whole seconds; None if it did not say."""
+        """The server's clock at some moment of the request, in whole seconds; None if it is not given."""
         return _http_date(self.headers.get("date", ""))
 
     def retry_after(self, now: datetime) -> Optional[timedelta]:
         """
-        Say when the server wants to be asked again: in so many seconds, or at a certain time (RFC 9110, 10.2.3).
+        Return when the server wants to be asked again: in so many seconds, or at a certain time (RFC 9110, 10.2.3).
 
         Args:
-            now: Our time, for a server that does not say what its own is.
+            now: Our time, for a server that does not give its own.
         """
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
@@ -48,9 +65,30 @@ class Reply:
         moment = _http_date(value)
         return None if moment is None else max(moment - (self.date or now), timedelta(0))
 
+    def clock_offset(self, now: datetime) -> timedelta:
+        """
+        Return how far the server's clock is ahead of ours.
+
+        Stock servers write the time at which a request began into its answer, even if that comes a minute later [e20a];
+        others the time of the answer. Whatever lies between is not a difference.
+
+        Args:
+            now: Our time when the answer came.
+
+        >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+        >>> Reply(200, {"date": "Sun, 01 Mar 2026 14:00:00 GMT"}, b"").clock_offset(noon).total_seconds()
+        7200.0
+        """
+        date = self.date
+        if date is None:
+            return timedelta(0)
+        elapsed = timedelta(seconds=self.elapsed)
+        offset = date - (now - elapsed)
+        return timedelta(0) if -SAME_CLOCK < offset < elapsed + SAME_CLOCK else offset
+
 
 def _http_date(value: str) -> Optional[datetime]:
-    """Read a date of a header field; None where it is none, or one that the calendar does not have."""
+    """Parse a date of a header field; None if it is not one, or not in the calendar."""
     try:
         date = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError, OverflowError):

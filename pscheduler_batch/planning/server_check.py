@@ -18,8 +18,10 @@ from typing import Awaitable, Callable, Dict, List, Optional, Sequence, Set, Tup
 from urllib.parse import unquote
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem, RefusedError, ReplyError, SchedulerError
+from pscheduler_batch.http.client import HttpClient
+from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.retry import Requester, RetryPolicy
+from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import JSON
 from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, sum_up
@@ -51,13 +53,13 @@ _NAMED = 30
 _PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
 
 
-async def check_on_servers(questions: Sequence[DistinctTest], exchange: Requester, hosts: Hosts) -> List[Problem]:
+async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient, hosts: Hosts) -> List[Problem]:
     """
     Ask the servers about the tests of a batch.
 
     Args:
         questions: The tests.
-        exchange: Makes requests, a limited number at once to each host (ADR 20).
+        client: Makes requests, a limited number at once to each host (ADR 20).
         hosts: Where they go.
 
     Returns:
@@ -66,14 +68,14 @@ async def check_on_servers(questions: Sequence[DistinctTest], exchange: Requeste
     """
     if not questions:
         return []
-    assist = _Assist(exchange, hosts)
+    assist = _Assist(client, hosts)
     try:
         known = await assist.tests()
     except SchedulerError as error:
         return [Problem("/", f"cannot ask the assist {hosts.assist}: {_words(error)}{_hint(hosts)}")]
-    answers = await _each(questions, lambda question: assist.ask(question, known), exchange.max_connections)
+    answers = await _each(questions, lambda question: assist.ask(question, known), client.max_connections)
     problems = [problem for answer in answers for problem in answer.problems]
-    return sum_up([*problems, *await _ask_participants(questions, answers, exchange, hosts)])
+    return sum_up([*problems, *await _ask_participants(questions, answers, client, hosts)])
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,12 @@ class _Answer:
 class _Assist:
     """The server that knows about tests."""
 
-    def __init__(self, exchange: Requester, hosts: Hosts) -> None:
-        self._exchange = exchange
+    def __init__(self, client: HttpClient, hosts: Hosts) -> None:
+        self._client = client
         self._hosts = hosts
 
     async def _get(self, url: str, doing: str) -> Reply:
-        return await self._exchange.request("GET", url, doing=doing, bind=self._hosts.assist_bind)
+        return await self._client.request(Request("GET", url, doing, bind=self._hosts.assist_bind))
 
     async def tests(self) -> Set[str]:
         """Name the tests that it knows."""
@@ -161,7 +163,7 @@ class _Assist:
 
 
 async def _ask_participants(
-    questions: Sequence[DistinctTest], answers: Sequence[_Answer], exchange: Requester, hosts: Hosts
+    questions: Sequence[DistinctTest], answers: Sequence[_Answer], client: HttpClient, hosts: Hosts
 ) -> List[ServerProblem]:
     """Ask everybody once who takes part in any test whether it is there; the assist has answered already."""
     leads = {answer.lead for answer in answers if answer.lead is not None}
@@ -171,13 +173,13 @@ async def _ask_participants(
     async def ask(host: str) -> None:
         try:
             if host_of(api_url(host)) != host_of(api_url(hosts.assist)):
-                await _require_presence(host, exchange, hosts)
+                await _require_presence(host, client, hosts)
         except ValueError as error:
             silent[host] = str(error)
         except SchedulerError as error:
             silent[host] = _words(error)
 
-    await _each(wanted, ask, exchange.max_connections)
+    await _each(wanted, ask, client.max_connections)
     problems: List[ServerProblem] = []
     for question, answer in zip(questions, answers):
         if answer.lead in silent:
@@ -192,10 +194,10 @@ async def _ask_participants(
     return problems
 
 
-async def _require_presence(host: str, exchange: Requester, hosts: Hosts) -> None:
+async def _require_presence(host: str, client: HttpClient, hosts: Hosts) -> None:
     url = hostname_url(host)
     doing = "asking for the host's name"
-    name = decipher_json(await exchange.request("GET", url, doing=doing, bind=hosts.bind), doing=doing, url=url)
+    name = decipher_json(await client.request(Request("GET", url, doing, bind=hosts.bind)), doing=doing, url=url)
     if not isinstance(name, str):
         raise ReplyError("did not say what it is called; is it pScheduler?", doing=doing, url=shown(url))
 

@@ -15,7 +15,7 @@ from typing import Callable, Dict, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved
-from pscheduler_batch.http.retry import Requester
+from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError, NoJournal
 from pscheduler_batch.journal.journal import DOING
@@ -76,7 +76,7 @@ class _Progress:
     """What has been obtained of one iteration so far."""
 
     result: IterationResult
-    asker: SchedulerClient
+    client: SchedulerClient
     session: Session
     submitted: bool = False
     posted_at: Optional[datetime] = None
@@ -99,7 +99,7 @@ class _Progress:
 
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
         """Report the state of a run, or another state; its times are by the server's clock."""
-        offset = self.asker.offset(run.href)
+        offset = self.client.http.clock_offset(run.href)
         start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
         at, host = self.session.clock.now(), host_of(run.href)
         self.session.emit(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))
@@ -110,9 +110,8 @@ class Submitter:
 
     def __init__(
         self,
-        exchange: Requester,
+        client: HttpClient,
         hosts: Hosts,
-        session: Session,
         patience: Optional[WaitLimits] = None,
         *,
         journal: Optional[Journal] = None,
@@ -122,20 +121,18 @@ class Submitter:
         Prepare to submit.
 
         Args:
-            exchange: Makes the requests.
+            client: Makes the requests.
             hosts: Where they go.
-            session: The session.
             patience: How long to wait for what.
             journal: Is told every step before it is taken, and knows the steps of an earlier try.
             new_mark: Makes the mark of a task; None leaves tasks unmarked.
         """
-        self._asker = SchedulerClient(
-            exchange, hosts, session.clock, patience or WaitLimits(), session.shutdown, watch=session.emit
-        )
-        self._leads = LeadFinder(self._asker)
-        self._poster = Poster(self._asker, session.debug)
-        self._first_runs = FirstRunFinder(self._asker)
-        self._fetcher = Fetcher(self._asker)
+        session = client.session
+        self._client = SchedulerClient(client, hosts, patience or WaitLimits())
+        self._leads = LeadFinder(self._client)
+        self._poster = Poster(self._client)
+        self._first_runs = FirstRunFinder(self._client)
+        self._fetcher = Fetcher(self._client)
         self._session = session
         self._debug = session.debug
         self._journal = journal or NoJournal()
@@ -161,7 +158,7 @@ class Submitter:
             CutShortError: It was canceled; the error has what had been obtained.
             BrokenDownError: There is a bug; the error has what had been obtained.
         """
-        progress = _Progress(IterationResult(iteration), self._asker, self._session)
+        progress = _Progress(IterationResult(iteration), self._client, self._session)
         try:
             await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
@@ -221,7 +218,7 @@ class Submitter:
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:
         """Post a task for the first time; the journal has it before."""
         iteration = progress.result.iteration
-        progress.move(ASKING, self._asker.hosts.assist)
+        progress.move(ASKING, self._client.hosts.assist)
         lead = await self._leads.find_lead(iteration.task)
         mark = None if self._new_mark is None else self._new_mark()
         marked = None if mark is None else marked_task(iteration.task, mark)

@@ -27,6 +27,11 @@ RENDERED_FORMATS = ("text/plain", "text/html")
 # States that a run does not leave any more. "overdue" is missing: such a run can still become finished [k].
 FINAL_STATES = frozenset({"finished", "failed", "nonstart", "missed", "preempted", "canceled"})
 
+# Statuses while pScheduler is being restarted; a 504 is not among them, as its answer took long.
+RESTARTING = frozenset({502, 503})
+# A 500 with these words refuses a format that the test does not have [c13, g-m-thr-result-html].
+UNSUPPORTED = "Unsupported format"
+
 # How much of a server's words is quoted. A limit's diagnosis has about 500 characters [c17].
 QUOTED = 4000
 

@@ -1,88 +1,50 @@
-"""Asking servers about tasks that are there and go on, whatever happens to the network for a while."""
+"""What all steps of an iteration share to ask servers: the HTTP client, the hosts, and how long to wait."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Dict, Optional
+from typing import Awaitable
 
-from pscheduler_batch.clock import Clock
-from pscheduler_batch.errors import UnreachableError
-from pscheduler_batch.events import RequestHeldUp, Watch, watch_nothing
-from pscheduler_batch.http.request_slots import Purpose
-from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.retry import Requester
-from pscheduler_batch.http.urls import host_of
+from pscheduler_batch.http.client import HttpClient
+from pscheduler_batch.http.request import Outage, Purpose, Request
+from pscheduler_batch.http.response import INTERNAL, OVERLOADED, TOO_MANY, Reply
+from pscheduler_batch.scheduler.api import RESTARTING, UNSUPPORTED
 from pscheduler_batch.scheduler.hosts import Hosts
-from pscheduler_batch.scheduler.waiting import WaitLimits, server_offset
-from pscheduler_batch.session import Shutdown
-
-# What a web server says in the place of a pScheduler that is being started again. A 504 is missing: that took long.
-AWAY = frozenset({502, 503})
-# What pScheduler says itself while it is being started, as its database is not there yet, and when it is overworked.
-INTERNAL = 500
-TOO_MANY = 429
+from pscheduler_batch.scheduler.waiting import WaitLimits
 
 
 class SchedulerClient:
     """
-    Makes requests, and keeps what they say of the servers' clocks.
+    Asks pScheduler servers about the tasks of one batch.
 
     Attributes:
-        hosts: Where requests go.
-        clock: The time, and how to wait.
-        patience: How long to wait for what.
-        ending: Says whether the batch is being ended.
-        max_connections: How many requests go to any one host at once.
+        http: Makes the requests.
+        hosts: Where they go.
+        limits: How long to wait for what.
+        session: The session that it is part of.
     """
 
-    def __init__(
-        self,
-        exchange: Requester,
-        hosts: Hosts,
-        clock: Clock,
-        patience: WaitLimits,
-        ending: Optional[Shutdown] = None,
-        *,
-        watch: Watch = watch_nothing,
-    ) -> None:
+    def __init__(self, http: HttpClient, hosts: Hosts, limits: WaitLimits) -> None:
+        self.http = http
         self.hosts = hosts
-        self.clock = clock
-        self.patience = patience
-        self.ending = ending or Shutdown()
-        self.max_connections = exchange.max_connections
-        self._exchange = exchange
-        self._watch = watch
-        self._offsets: Dict[str, timedelta] = {}
+        self.limits = limits
+        self.session = http.session
+        pause = limits.pause
+        self._outage = Outage(limits.outage, pause, RESTARTING | {INTERNAL, TOO_MANY})
+        self._outage_refusable = Outage(limits.outage, pause, RESTARTING | {TOO_MANY})
+        self._outage_overload = Outage(limits.outage, pause, OVERLOADED | {INTERNAL, TOO_MANY})
 
-    async def request(
+    def ask_lead(
         self,
-        method: str,
         url: str,
         *,
         doing: str,
-        bind: Optional[str],
-        content: Optional[str] = None,
         wait: float = 0,
+        refusable: bool = False,
+        overload: bool = False,
         purpose: Purpose = Purpose.OTHER,
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """
-        Make one request; the arguments are those of :meth:`pscheduler_batch.http.client.Exchange.request`.
-
-        Raises:
-            UnreachableError: There was no answer.
-        """
-        reply = await self._exchange.request(
-            method, url, doing=doing, content=content, bind=bind, wait=wait, purpose=purpose
-        )
-        elapsed = timedelta(seconds=reply.elapsed)
-        self._offsets[host_of(url)] = server_offset(reply.date, self.clock.now(), elapsed)
-        return reply
-
-    async def ask_lead(
-        self, url: str, *, doing: str, wait: float = 0, refusable: bool = False, purpose: Purpose = Purpose.OTHER
-    ) -> Reply:
-        """
-        Ask about a task that is there and goes on, so that a server that is out of reach for a while does no harm.
+        Ask about a task that exists and goes on, so that a server that is out of reach for a while does no harm.
 
         A server that says when it wants to be asked again is asked then, or once more when no more time is left.
 
@@ -90,42 +52,16 @@ class SchedulerClient:
             url: What to ask for.
             doing: The step, for messages.
             wait: How many seconds the server is asked to wait before it answers.
-            refusable: Whether a 500 may be its last word, as there is something that it may not be able to do.
+            refusable: Whether a 500 may be its last word, as there is something that it may be unable to do.
+            overload: Whether a 504 is an outage as well, which otherwise is an answer that took long.
             purpose: What the request is for.
 
         Raises:
-            UnreachableError: It was out of reach for longer than is waited for.
+            UnreachableError: The server was out of reach for longer than the limit.
         """
-        since = self.clock.now()
-        held_up = False
-        try:
-            while True:
-                asked_for: Optional[timedelta] = None
-                try:
-                    reply = await self.request(
-                        "GET", url, doing=doing, bind=self.hosts.bind, wait=wait, purpose=purpose
-                    )
-                except UnreachableError as error:
-                    if self.clock.now() - since >= self.patience.outage:
-                        raise
-                    reason = error.reason
-                else:
-                    asked_for = reply.retry_after(self.clock.now())
-                    # What cuts a long poll short is dealt with by those who wait; it does not say when to ask again.
-                    away = reply.status == TOO_MANY or (reply.status in AWAY and (not wait or asked_for is not None))
-                    away = away or (reply.status == INTERNAL and not refusable)
-                    if not away or self.clock.now() - since >= self.patience.outage:
-                        return reply
-                    reason = f"answered {reply.status}"
-                left = since + self.patience.outage - self.clock.now()
-                pause = max(self.patience.pause, min(asked_for or timedelta(0), left))
-                now, held_up = self.clock.now(), True
-                self._watch(RequestHeldUp(now, host_of(url), doing, reason, now + pause))
-                await self.clock.sleep(pause.total_seconds())
-        finally:
-            if held_up:
-                self._watch(RequestHeldUp(self.clock.now(), host_of(url), doing))
-
-    def offset(self, url: str) -> timedelta:
-        """Say how far ahead of ours the clock of a server is, by its last answer."""
-        return self._offsets.get(host_of(url), timedelta(0))
+        outage = self._outage_refusable if refusable else self._outage_overload if overload else self._outage
+        words = UNSUPPORTED if refusable else ""
+        bind = self.hosts.bind
+        return self.http.request(
+            Request("GET", url, doing, purpose, bind=bind, wait=wait, outage=outage, final_words=words)
+        )

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Dict, Optional, Set, Tuple
 
 from pscheduler_batch.errors import UnscheduledError
+from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND, OVERLOADED
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSONObject, Run
 from pscheduler_batch.scheduler.api import decipher_json, decipher_run, first_run_url, is_final
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import Length, known_length
-from pscheduler_batch.scheduler.waiting import CUT
 
 DOING = "waiting for the first run"
 
 # What a server says to a question that it does not know; asked without waiting for the result, it may have a run.
-_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR})
+_REFUSED = frozenset({BAD_REQUEST, INTERNAL})
 
 _NONE = timedelta(0)
 
@@ -28,15 +27,15 @@ _NONE = timedelta(0)
 class FirstRunFinder:
     """Finds the first run of each task of a batch."""
 
-    def __init__(self, asker: SchedulerClient) -> None:
-        self._asker = asker
+    def __init__(self, client: SchedulerClient) -> None:
+        self._client = client
         self._foresight = RunEstimates()
 
     def foreseen_end(self, posted: Posted) -> Optional[datetime]:
         """Say when the run of a task can be over, by our clock; None where nobody knows."""
         left = self._left(posted)
         try:
-            return None if left is None else self._asker.clock.now() + left
+            return None if left is None else self._client.session.clock.now() + left
         except OverflowError:
             return None
 
@@ -58,19 +57,21 @@ class FirstRunFinder:
         """
         await self._wait_for_start(posted)
         if known_href is not None:
-            reply = await self._asker.ask_lead(known_href, doing=DOING)
-            if reply.status != HTTPStatus.NOT_FOUND:
+            reply = await self._client.ask_lead(known_href, doing=DOING)
+            if reply.status != NOT_FOUND:
                 return decipher_run(reply, doing=DOING, url=known_href)
-        deadline = self._asker.clock.now() + self._asker.patience.scheduling
+        deadline = self._client.session.clock.now() + self._client.limits.scheduling
         merged = await self._wait_for_end(posted)
         return await self._look(posted.href, deadline, merged=merged)
 
     def learn(self, posted: Posted, run: Run) -> None:
         """Learn from a run, as it was first seen or when it is done, when others will be."""
-        self._foresight.learn(posted, run, self._asker.offset(posted.href))
+        self._foresight.learn(posted, run, self._client.http.clock_offset(posted.href))
 
     def _left(self, posted: Posted) -> Optional[timedelta]:
-        return self._foresight.left(posted, self._asker.clock.now(), self._asker.offset(posted.href))
+        return self._foresight.left(
+            posted, self._client.session.clock.now(), self._client.http.clock_offset(posted.href)
+        )
 
     async def _wait_for_start(self, posted: Posted) -> None:
         """
@@ -79,11 +80,13 @@ class FirstRunFinder:
         The request slots are needed for posting the tasks of the other iterations in time.
         """
         if posted.start is not None:
-            await self._sleep(posted.start - self._asker.clock.now() - self._asker.offset(posted.href))
+            await self._sleep(
+                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.href)
+            )
 
     async def _sleep(self, span: timedelta) -> None:
         if span > _NONE:
-            await self._asker.clock.sleep(span.total_seconds())
+            await self._client.session.clock.sleep(span.total_seconds())
 
     async def _wait_for_end(self, posted: Posted) -> bool:
         """Wait until the run of a task can be over; say whether that is known."""
@@ -94,25 +97,25 @@ class FirstRunFinder:
 
     async def _look(self, task_href: str, deadline: datetime, *, merged: bool) -> Run:
         """Look for a run until a time, and at first, where wanted, for its result."""
-        clock, patience = self._asker.clock, self._asker.patience
-        wait = patience.first_run_wait
+        clock, limits = self._client.session.clock, self._client.limits
+        wait = limits.first_run_wait
         while True:
             asked = clock.now()
             url = first_run_url(task_href, wait, merged=merged)
             # The server waits for the run for twice as long as it is asked to [d14], and then for the result.
             took = 3 * wait if merged else 2 * wait
-            reply = await self._asker.ask_lead(url, doing=DOING, wait=took, refusable=merged)
+            reply = await self._client.ask_lead(url, doing=DOING, wait=took, refusable=merged)
             if merged and reply.status in _REFUSED:
                 merged = False
                 continue
-            if reply.status != HTTPStatus.NOT_FOUND and reply.status not in CUT:
+            if reply.status != NOT_FOUND and reply.status not in OVERLOADED:
                 return decipher_run(reply, doing=DOING, url=url)
             await self.demand_task(task_href)
             if clock.now() >= deadline:
-                reason = f"none within {patience.scheduling.total_seconds():g} seconds"
+                reason = f"none within {limits.scheduling.total_seconds():g} seconds"
                 raise UnscheduledError(reason, doing=DOING, url=task_href)
-            if clock.now() - asked < patience.pause:
-                await clock.sleep(patience.pause.total_seconds())
+            if clock.now() - asked < limits.pause:
+                await clock.sleep(limits.pause.total_seconds())
             # A run that is so late is not due soon, and no request slot is held to wait for its end (ADR 20).
             merged = False
 
@@ -124,10 +127,10 @@ class FirstRunFinder:
             UnscheduledError: It is not.
             SchedulerError: The server cannot be reached, or says no.
         """
-        reply = await self._asker.ask_lead(f"{task_href}?detail=true", doing=DOING)
-        if reply.status in CUT:
+        reply = await self._client.ask_lead(f"{task_href}?detail=true", doing=DOING)
+        if reply.status in OVERLOADED:
             return
-        if reply.status == HTTPStatus.NOT_FOUND:
+        if reply.status == NOT_FOUND:
             raise UnscheduledError("the server knows the task no more", doing=DOING, url=task_href)
         task = decipher_json(reply, doing=DOING, url=task_href)
         detail = task.get("detail") if isinstance(task, dict) else None

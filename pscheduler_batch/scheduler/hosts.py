@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Mapping, Optional
 
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.http.client import Exchange
-from pscheduler_batch.http.retry import RetryingExchange, RetryPolicy
+from pscheduler_batch.http.client import HttpClient
+from pscheduler_batch.http.retry import RetryPolicy
+from pscheduler_batch.http.transport import HttpTransport
 from pscheduler_batch.http.urls import netloc
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
@@ -81,7 +82,7 @@ def this_host(environ: Mapping[str, str] = os.environ) -> str:
     return name
 
 
-def open_exchange(settings: Settings, session: Session, retry: Optional[RetryPolicy] = None) -> RetryingExchange:
+def open_client(settings: Settings, session: Session, retry: Optional[RetryPolicy] = None) -> HttpClient:
     """
     Open the client for all requests of a batch; nothing is sent yet.
 
@@ -89,13 +90,12 @@ def open_exchange(settings: Settings, session: Session, retry: Optional[RetryPol
         BatchError: The file of certificates cannot be used.
     """
     try:
-        exchange = Exchange(
+        transport = HttpTransport(
             verify_tls=settings.verify_tls,
             ca_file=settings.ca_file,
-            max_connections=settings.max_connections,
             reply_seconds=settings.timeout.total_seconds(),
-            ending=session.shutdown,
+            shutdown=session.shutdown,
         )
     except OSError as error:
         raise BatchError(f"cannot use the certificates in {settings.ca_file}: {error}") from error
-    return RetryingExchange(exchange, session.clock, session.debug, retry, ending=session.shutdown, watch=session.emit)
+    return HttpClient(transport, session, retry, settings.max_connections)

@@ -7,15 +7,13 @@ import json
 from typing import Dict, Optional, Tuple
 
 from pscheduler_batch.errors import UnreachableError
-from pscheduler_batch.http.request_slots import Purpose
-from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.request import Purpose, Request
+from pscheduler_batch.http.response import INTERNAL, NOT_FOUND, Reply
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.scheduler.api import decipher_json, decipher_participants, participants_url, test_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 
 DOING = "finding participants"
-INTERNAL = 500
-NOT_FOUND = 404
 
 Participants = Tuple[Optional[str], ...]
 
@@ -23,8 +21,8 @@ Participants = Tuple[Optional[str], ...]
 class LeadFinder:
     """Finds leads; asks for the participants of each test once."""
 
-    def __init__(self, asker: SchedulerClient) -> None:
-        self._asker = asker
+    def __init__(self, client: SchedulerClient) -> None:
+        self._client = client
         self._asked: Dict[str, asyncio.Task[Participants]] = {}
 
     async def find_lead(self, task: JSONObject) -> str:
@@ -36,7 +34,7 @@ class LeadFinder:
         """
         test = task["test"]
         first = (await self._ask_participants(test["type"], test["spec"]))[0]
-        hosts = self._asker.hosts
+        hosts = self._client.hosts
         if hosts.only is not None:
             return hosts.only
         return hosts.lead if first is None else first
@@ -51,7 +49,7 @@ class LeadFinder:
         return await asyncio.shield(asking)
 
     async def _fetch_participants(self, test_type: str, spec: object) -> Participants:
-        url = participants_url(self._asker.hosts.assist, test_type, spec)
+        url = participants_url(self._client.hosts.assist, test_type, spec)
         reply = await self._ask_assist(url, Purpose.LOOK_UP)
         if reply.status in (INTERNAL, NOT_FOUND):
             # Of a test that it does not have a server only says "Internal problem"; asked for the test it says so.
@@ -59,15 +57,15 @@ class LeadFinder:
         return decipher_participants(reply, url=url)
 
     async def _demand_test(self, test_type: str) -> None:
-        url = test_url(self._asker.hosts.assist, test_type)
+        url = test_url(self._client.hosts.assist, test_type)
         reply = await self._ask_assist(url)
         if reply.status == NOT_FOUND:
             decipher_json(reply, doing=DOING, url=url)
 
     async def _ask_assist(self, url: str, purpose: Purpose = Purpose.OTHER) -> Reply:
-        hosts = self._asker.hosts
+        hosts = self._client.hosts
         try:
-            return await self._asker.request("GET", url, doing=DOING, bind=hosts.assist_bind, purpose=purpose)
+            return await self._client.http.request(Request("GET", url, DOING, purpose, bind=hosts.assist_bind))
         except UnreachableError as error:
             if hosts.assist != hosts.lead or hosts.lead_named:
                 raise

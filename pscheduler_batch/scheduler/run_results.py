@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import RefusedError, SchedulerError
-from pscheduler_batch.http.request_slots import Purpose
+from pscheduler_batch.http.request import Purpose
+from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
@@ -20,9 +21,7 @@ from pscheduler_batch.scheduler.api import (
     runs_url,
 )
 from pscheduler_batch.scheduler.client import SchedulerClient
-from pscheduler_batch.scheduler.waiting import CUT, RunWaiter
-
-NOT_FOUND = 404
+from pscheduler_batch.scheduler.waiting import RunWaiter
 
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
 Seen = Callable[[Run], None]
@@ -31,8 +30,8 @@ Seen = Callable[[Run], None]
 class Fetcher:
     """Waits for runs and fetches their results."""
 
-    def __init__(self, asker: SchedulerClient) -> None:
-        self._asker = asker
+    def __init__(self, client: SchedulerClient) -> None:
+        self._client = client
 
     async def wait(self, run: Run, seen: Seen, moved: Seen = lambda _: None) -> Run:
         """
@@ -51,13 +50,13 @@ class Fetcher:
         async def read(url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
             nonlocal last
             found, offset = await self._read_run(url, wait)
-            if found is not None and _course(found) != _course(last):
+            if found is not None and _shown_state(found) != _shown_state(last):
                 last = found
                 moved(found)
             return found, offset
 
-        waiter = RunWaiter(read, self._asker.clock, self._asker.patience, seen)
-        return await waiter.until_done(run, self._asker.offset(run.href))
+        waiter = RunWaiter(read, self._client.session.clock, self._client.limits, seen)
+        return await waiter.until_done(run, self._client.http.clock_offset(run.href))
 
     async def fetch_results(
         self, task_href: str, run: Run, keep: Callable[[Tuple[RunResult, ...]], None] = lambda _: None
@@ -80,7 +79,7 @@ class Fetcher:
             return (await self._fetch_formats(run, lambda result: keep((result,))),), None
         url = runs_url(task_href)
         doing = "listing the runs"
-        hrefs = decipher_hrefs(await self._asker.ask_lead(url, doing=doing), doing=doing, url=url)
+        hrefs = decipher_hrefs(await self._client.ask_lead(url, doing=doing), doing=doing, url=url)
         others = [href for href in hrefs if href != run.href]
         fetched: Dict[str, RunResult] = {}
 
@@ -101,7 +100,7 @@ class Fetcher:
         """Fetch one of several results; None where the run carries none."""
         try:
             doing = "fetching one of several results"
-            run = decipher_run(await self._asker.ask_lead(href, doing=doing), doing=doing, url=href)
+            run = decipher_run(await self._client.ask_lead(href, doing=doing), doing=doing, url=href)
             run = await self.wait(run, lambda _: None)
             return None if run.result_merged is None else await self._fetch_formats(run, keep)
         except SchedulerError as error:
@@ -128,7 +127,7 @@ class Fetcher:
         url = format_url(run, media_type)
         doing = f"fetching the result as {media_type}"
         try:
-            reply = await self._asker.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.URGENT)
+            reply = await self._client.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.URGENT)
             return decipher_format(reply, doing=doing, url=url)
         except SchedulerError as error:
             return Failure(str(error), error.doing, error.url)
@@ -136,11 +135,11 @@ class Fetcher:
     async def _read_run(self, url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
         """Read a run; None where a web server answered for pScheduler, as it does when it cuts the waiting short."""
         doing = "waiting for the result"
-        reply = await self._asker.ask_lead(url, doing=doing, wait=wait)
-        if reply.status in CUT:
-            return None, self._asker.offset(url)
+        reply = await self._client.ask_lead(url, doing=doing, wait=wait)
+        if reply.status in OVERLOADED:
+            return None, self._client.http.clock_offset(url)
         try:
-            return decipher_run(reply, doing=doing, url=url), self._asker.offset(url)
+            return decipher_run(reply, doing=doing, url=url), self._client.http.clock_offset(url)
         except RefusedError as error:
             if reply.status == NOT_FOUND:
                 said = f"{error.body} (the run is gone; was its task canceled?)"
@@ -148,7 +147,7 @@ class Fetcher:
             raise
 
 
-def _course(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
+def _shown_state(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
     """Give what people follow of a run."""
     return run.state, run.start_time, run.end_time
 

@@ -8,7 +8,7 @@ waiting is done here, by the server's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Awaitable, Callable, Optional, Tuple
 
 from pscheduler_batch.clock import Clock
@@ -16,12 +16,6 @@ from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Run
 from pscheduler_batch.scheduler.api import is_final, waiting_url
-
-# What web servers answer when they cut a request that was to wait for long [e20a].
-CUT = frozenset({502, 503, 504})
-
-# The Date of an answer has whole seconds and is a little old, so clocks closer than that are taken for equal.
-SAME_CLOCK = timedelta(seconds=2.5)
 
 
 @dataclass(frozen=True)
@@ -50,29 +44,6 @@ class WaitLimits:
     outage: timedelta = timedelta(minutes=5)
     lost_post: timedelta = timedelta(seconds=30)
     look: timedelta = timedelta(minutes=10)
-
-
-def server_offset(date: Optional[datetime], now: datetime, elapsed: timedelta = timedelta(0)) -> timedelta:
-    """
-    Say how far ahead of ours a server's clock is.
-
-    Stock servers write the time at which a request began into its answer, even if that comes a minute later [e20a];
-    others the time of the answer. Whatever lies between is no difference.
-
-    Args:
-        date: The ``Date`` of its answer, None where there is none.
-        now: Our time when it came.
-        elapsed: How long it took to come.
-
-    >>> from datetime import timezone
-    >>> noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-    >>> server_offset(noon + timedelta(hours=2), noon).total_seconds(), server_offset(noon - timedelta(seconds=1), noon)
-    (7200.0, datetime.timedelta(0))
-    """
-    if date is None:
-        return timedelta(0)
-    offset = date - (now - elapsed)
-    return timedelta(0) if -SAME_CLOCK < offset < elapsed + SAME_CLOCK else offset
 
 
 ReadRun = Callable[[str, int], Awaitable[Tuple[Optional[Run], timedelta]]]

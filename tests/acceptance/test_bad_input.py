@@ -138,8 +138,8 @@ def test_names_of_files_are_shown_as_they_can_be(name, shown):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--assist", "no host/"), '"no host/" is no host'),
-        (("--lead", "a:b"), '"a:b" is no host'),
+        (("--assist", "no host/"), '"no host/" is not a host'),
+        (("--lead", "a:b"), '"a:b" is not a host'),
         (("--ca-file", "missing.pem"), "missing.pem"),
         (("--max-iterations", "2"), "error: /jobs/0/iterations"),
     ],

@@ -136,7 +136,7 @@ def test_only_what_a_batch_needs_is_required(metadata):
     """Dependencies of the embedded server and the tests are extras."""
     required = {text.split(">")[0].strip() for text in metadata.get_all("Requires-Dist") if "extra ==" not in text}
 
-    assert required == {"click", "httpx", "isodate", "jq", "jsonschema-rs", "python-dateutil", "rich", "tenacity"}
+    assert required == {"click", "httpx", "isodate", "jq", "jsonschema-rs", "python-dateutil", "rich"}
     assert {"all", "dev", "embedded", "test"} <= set(metadata.get_all("Provides-Extra"))
 
 

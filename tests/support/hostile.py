@@ -249,39 +249,39 @@ def _bomb() -> Tuple[bytes, bytes]:
 BAD_ANSWERS = {
     "closes": (closing, "the server closed the connection without an answer"),
     "breaks off in the head": (saying(b"HTTP/1.1 200 OK\r\nContent-"), "closed the connection without an answer"),
-    "breaks off": (saying(HEAD + b"Content-Length: 100\r\n\r\n[1, 2, "), "breaks off after 7 of 100 bytes"),
+    "breaks off": (saying(HEAD + b"Content-Length: 100\r\n\r\n[1, 2, "), "cut off after 7 of 100 bytes"),
     "breaks off in chunks": (
         saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n[1, 2"),
-        "the server's answer breaks off after 5 bytes",
+        "the answer was cut off after 5 bytes",
     ),
     "breaks off compressed": (
         saying(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"12" * 99)[:-9]),
-        "the server's answer cannot be decompressed: incomplete",
+        "the answer cannot be decompressed: incomplete",
     ),
     "is badly compressed": (
         saying(HEAD + b"Content-Encoding: gzip\r\n\r\nnone of that"),
-        "the server's answer cannot be decompressed: incorrect header check",
+        "the answer cannot be decompressed: incorrect header check",
     ),
     "is compressed otherwise": (saying(HEAD + b"Content-Encoding: br\r\n\r\n[]"), 'answered in the encoding "br"'),
     "has a length that is none": (
         saying(HEAD + b"Content-Length: many\r\n\r\n[]"),
-        "the server's answer is no proper HTTP: bad Content-Length",
+        "the answer is not valid HTTP: bad Content-Length",
     ),
     "has two lengths": (
         saying(HEAD + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n[]"),
-        "the server's answer is no proper HTTP: conflicting Content-Length headers",
+        "the answer is not valid HTTP: conflicting Content-Length headers",
     ),
     "speaks mail": (
         saying(b"220 mail.example.net ESMTP\r\n\r\n"),
-        "what answers is no web server; it says: 220 mail.example.net ESMTP",
+        "the host did not answer with HTTP: 220 mail.example.net ESMTP",
     ),
-    "speaks nonsense": (saying(bytes(range(128, 256)) + b"\r\n\r\n"), "what answers is no web server"),
-    "has no end of headers": (heading, "the head of the server's answer has no end"),
+    "speaks nonsense": (saying(bytes(range(128, 256)) + b"\r\n\r\n"), "the host did not answer with HTTP"),
+    "has no end of headers": (heading, "the header of the answer is too long"),
     # Under TLS, asyncio does not tell a connection that was broken from one that was closed.
     "resets": (resetting, "the server closed the connection without an answer"),
     "resets in its answer": (
         resetting_after(HEAD + b"Content-Length: 100\r\n\r\n[1, 2"),
-        "the server's answer breaks off after 5 of 100 bytes",
+        "the answer was cut off after 5 of 100 bytes",
     ),
     "never ends": (flooding, "answered more than"),
     "is a bomb": (bombing, "answered more than"),
@@ -289,7 +289,7 @@ BAD_ANSWERS = {
 # What takes until the limit of a request.
 SLOW_ANSWERS = {
     "says nothing": (silent, r"no answer within [0-9.]+ seconds"),
-    "drips": (dripping, r"the server's answer had no end within [0-9.]+ seconds; [0-9]+ bytes had come"),
+    "drips": (dripping, r"the answer was not complete within [0-9.]+ seconds; [0-9]+ bytes had arrived"),
 }
 
 
@@ -353,13 +353,19 @@ BAD_CERTIFICATES = {
     "expired": (expired_tls, "certificate verify failed: it has expired; the server needs a new one"),
     "not valid yet": (future_tls, "certificate verify failed: it is not valid yet"),
     "of another": (misnamed_tls, "certificate is not valid for '127.0.0.1'; use a name that is in the certificate"),
-    "self-signed": (self_signed_tls, "the server signed it itself; name that certificate with --ca-file"),
+    "self-signed": (self_signed_tls, "it is self-signed; give that certificate with --ca-file"),
 }
 # What becomes of a connection where TLS should begin, each with words that an error about it must have.
 BAD_HANDSHAKES = {
-    "plain HTTP": (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "does not speak TLS; is it the right port?"),
-    "mail": (saying(b"220 mail.example.net ESMTP\r\n"), "does not speak TLS; is it the right port?"),
-    "closes": (closing, "the server broke the connection in the TLS handshake"),
-    "resets": (resetting_early, "the server broke the connection in the TLS handshake"),
-    "alert": (saying(b"\x15\x03\x03\x00\x02\x02\x28"), "the server and this program agree on no TLS"),
+    "plain HTTP": (
+        saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        "does not speak TLS on this port; is it the right port?",
+    ),
+    "mail": (saying(b"220 mail.example.net ESMTP\r\n"), "does not speak TLS on this port; is it the right port?"),
+    "closes": (closing, "the server closed the connection during the TLS handshake"),
+    "resets": (resetting_early, "the server closed the connection during the TLS handshake"),
+    "alert": (
+        saying(b"\x15\x03\x03\x00\x02\x02\x28"),
+        "TLS handshake failed, no TLS version or cipher in common with the server",
+    ),
 }

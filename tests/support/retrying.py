@@ -1,12 +1,15 @@
-"""A time and a network of the tests' own, and a retrying exchange over them."""
+"""A time and a network of the tests' own, and a client over them."""
 
 from __future__ import annotations
 
 import asyncio
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
+from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.retry import RetryingExchange, RetryPolicy
+from pscheduler_batch.http.retry import RetryPolicy
+from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.clock import VirtualClock
 
 URL = "https://ps.example.net/pscheduler/x?secret=1"
@@ -22,19 +25,18 @@ class Network:
     A way is a reply, an error, or a function of the URL that gives either; each request takes some seconds.
     """
 
-    def __init__(self, time, *ways, takes=0.0, max_connections=8):
+    def __init__(self, time, *ways, takes=0.0):
         self.time = time
         self.ways = list(ways)
         self.takes = takes
-        self.max_connections = max_connections
         self.requests = []
         self.at_once = 0
         self.most_at_once = 0
         self.closed = False
 
-    async def request(self, method, url, **given):
+    async def send(self, request, _host):
         """Make a request that ends as it was told to."""
-        self.requests.append((self.time.seconds, method, url, given))
+        self.requests.append((self.time.seconds, request))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -43,7 +45,7 @@ class Network:
         finally:
             self.at_once -= 1
         way = self.ways.pop(0) if len(self.ways) > 1 else self.ways[0]
-        outcome = way(url) if callable(way) else way
+        outcome = way(request.url) if callable(way) else way
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -64,21 +66,20 @@ def refused():
 
 
 class World:
-    """A time, a network in it, and a retrying exchange over that."""
+    """A time, a network in it, and a client over that."""
 
     def __init__(self, *ways, policy=LONGEST, takes=0.0, max_connections=8):
         self.time = VirtualClock()
-        self.network = Network(self.time, *ways, takes=takes, max_connections=max_connections)
+        self.network = Network(self.time, *ways, takes=takes)
         self.told = []
         self.watched = []
-        self.exchange = RetryingExchange(
-            self.network, self.time.clock, self.told.append, policy, watch=self.watched.append
-        )
+        session = Session(self.time.clock, self.told.append, (self.watched.append,))
+        self.client = make_client(self.network, session, policy=policy, max_connections=max_connections)
 
     async def outcome(self, method="GET", url=URL, **given):
         """Make a request; give its reply or the error."""
         try:
-            return await self.exchange.request(method, url, doing="asking", **given)
+            return await self.client.request(Request(method, url, "asking", **given))
         except (UnreachableError, ReplyError) as error:
             return error
 

@@ -20,6 +20,7 @@ from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
 from tests.support import embedded_bench
+from tests.support.clients import make_client
 from tests.support.embedded_bench import Bench, nap_task
 
 HOST = "ps.example.net"
@@ -72,22 +73,20 @@ class Runs:
 class _Requester:
     """Makes requests without sockets, and notes them."""
 
-    max_connections = 8
-
     def __init__(self, bench: Bench, runs: Runs, *, plain_first: bool) -> None:
         self._bench = bench
         self._runs = runs
         self._plain_first = plain_first
 
-    async def request(self, method, url, *, doing, content=None, **_given):
-        del doing
+    async def send(self, request, _host):
+        url = request.url
         begin = self._bench.loop.time()
         path, _, query = url.partition("/pscheduler")[2].partition("?")
         if self._plain_first and path.endswith("/runs/first"):
             url = url.replace("wait-merged=true&", "")
-        reply = await self._bench.send(method, url, content)
+        reply = await self._bench.send(request.method, url, request.content)
         took = self._bench.loop.time() - begin
-        self._runs.asked.append((f"{method} {re.sub('[0-9a-f-]{36}', 'ID', path)}", query, begin, took))
+        self._runs.asked.append((f"{request.method} {re.sub('[0-9a-f-]{36}', 'ID', path)}", query, begin, took))
         return Reply(reply.status_code, dict(reply.headers.items()), reply.content, took)
 
 
@@ -136,7 +135,7 @@ def run(
     clock = Clock(bench.now, asyncio.sleep)
     requester = _Requester(bench, runs, plain_first=plain_first)
     hosts = Hosts(HOST, HOST, lead_named=True)
-    submitter = Submitter(requester, hosts, Session(clock, runs.told.append, (watch,)), new_mark=None)
+    submitter = Submitter(make_client(requester, Session(clock, runs.told.append, (watch,))), hosts, new_mark=None)
     iterations = [Iteration(0, number, f"x/{number}", timedelta(0), task) for number, task in enumerate(tasks)]
 
     async def go():

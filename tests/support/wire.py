@@ -23,13 +23,13 @@ import httpx
 import respx
 
 from pscheduler_batch.events import Watch, watch_nothing
-from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.clock import VirtualClock
 
 REPLIES = Path(__file__).parents[1] / "replies"
@@ -190,16 +190,16 @@ def submit_all(
     lines: List[str] = [] if told is None else told
 
     async def run() -> List[IterationResult]:
-        exchange = Exchange(max_connections=max_connections)
         redactor = Redactor.of(item.private for item in iterations)
         session = Session(wire.clock.clock, lines.append, (watch,), redactor=redactor)
-        submitter = Submitter(exchange, hosts, session, patience, new_mark=new_mark)
+        client = make_client(None, session, max_connections=max_connections)
+        submitter = Submitter(client, hosts, patience, new_mark=new_mark)
         try:
             running = (submitter.submit(iteration, start, measured=measured) for iteration in iterations)
             if serially:
                 return [await iteration for iteration in running]
             return list(await asyncio.gather(*running))
         finally:
-            await exchange.aclose()
+            await client.aclose()
 
     return asyncio.run(run())

@@ -258,7 +258,7 @@ def test_what_holds_a_request_up_is_told_without_secrets(server):
     BatchProcessor(BATCH, clock=CLOCK)(watch=events.append)
     reasons = [event.reason for event in events if isinstance(event, RequestHeldUp) and event.reason]
 
-    assert reasons == ["what answers is no web server; it says: 220 (hidden)"] * 2
+    assert reasons == ["the host did not answer with HTTP: 220 (hidden)"] * 2
 
 
 def test_a_watch_that_fails_does_not_cost_the_results(server):
@@ -373,7 +373,7 @@ def test_too_many_iterations_are_refused():
 def test_a_host_that_is_none_is_refused():
     """With its name."""
 
-    with pytest.raises(BatchError, match='"https://x" is no host'):
+    with pytest.raises(BatchError, match='"https://x" is not a host'):
         BatchProcessor(BATCH, lead="https://x")()
 
 

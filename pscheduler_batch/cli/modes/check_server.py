@@ -15,7 +15,7 @@ from pscheduler_batch.output.console import print_error
 from pscheduler_batch.planning.server_check import RETRIES, check_on_servers
 from pscheduler_batch.planning.server_problems import DistinctTest
 from pscheduler_batch.redaction import Redactor
-from pscheduler_batch.scheduler.hosts import find_hosts, open_exchange
+from pscheduler_batch.scheduler.hosts import find_hosts, open_client
 from pscheduler_batch.session import Session
 
 
@@ -27,11 +27,11 @@ def execute(options: Options) -> int:
 def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Problem]:
     async def ask(only: Optional[str]) -> List[Problem]:
         session = Session(log=partial(_debug, options), redactor=Redactor.of(question.spec for question in questions))
-        exchange = open_exchange(options.settings, session, RETRIES)
+        client = open_client(options.settings, session, RETRIES)
         try:
-            return await check_on_servers(questions, exchange, find_hosts(options.settings, only=only))
+            return await check_on_servers(questions, client, find_hosts(options.settings, only=only))
         finally:
-            await exchange.aclose()
+            await client.aclose()
 
     with ExitStack() as stack:
         return asyncio.run(ask(stack.enter_context(embedded_server()) if options.embedded else None))

@@ -20,8 +20,8 @@ from pscheduler_batch.cli.batch_report import batch_report
 from pscheduler_batch.cli.batch_server import batch_server
 from pscheduler_batch.cli.option_sections import SectionedCommand, variables_of
 from pscheduler_batch.embedded.server import EmbeddedServer
-from pscheduler_batch.http.client import CONNECT_SECONDS, MAX_BODY
 from pscheduler_batch.http.retry import RetryPolicy
+from pscheduler_batch.http.transport import CONNECT_SECONDS, MAX_BODY
 from pscheduler_batch.running.runner import CANCEL_SECONDS
 from pscheduler_batch.running.signals import ENDING, SignalWatch
 from pscheduler_batch.scheduler.first_run import LONGEST

@@ -47,7 +47,6 @@ FOR_RUNS = {
     "pscheduler_batch.running.runner",
     "rich",
     "ssl",
-    "tenacity",
 }
 FOR_LOOKING = {
     "isodate",

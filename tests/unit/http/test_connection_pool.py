@@ -8,7 +8,8 @@ from typing import List, Optional
 
 import pytest
 
-from pscheduler_batch.http.connection_pool import Transports, Way
+from pscheduler_batch.http.connection_pool import ConnectionPool, Way
+from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.session import Shutdown, UnsentError
 
 
@@ -38,11 +39,11 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def used(transports: Transports[Transport], *hosts: str, canceling: bool = False) -> List[Transport]:
+async def used(pool: ConnectionPool[Transport], *hosts: str, canceling: bool = False) -> List[Transport]:
     """Use a transport for each of some hosts, one after another."""
     had = []
     for host in hosts:
-        async with transports.one((host, None), canceling=canceling) as transport:
+        async with pool.connection((host, None), Purpose.CANCEL if canceling else Purpose.OTHER) as transport:
             had.append(transport)
     return had
 
@@ -56,9 +57,9 @@ def test_a_transport_is_used_again_for_the_same_host():
 
 
 async def _use_again() -> List[Transport]:
-    transports = Transports(Transport, 8)
-    had = await used(transports, "a", "b", "a")
-    async with transports.one(("a", "192.0.2.1"), canceling=False) as transport:
+    pool = ConnectionPool(Transport, 8)
+    had = await used(pool, "a", "b", "a")
+    async with pool.connection(("a", "192.0.2.1")) as transport:
         return [*had, transport]
 
 
@@ -66,13 +67,13 @@ def test_the_one_that_was_not_used_for_the_longest_time_makes_room():
     """It is closed, and the others are still there."""
 
     async def main() -> None:
-        transports = Transports(Transport, 3)
-        a, b, c = await used(transports, "a", "b", "c")
+        pool = ConnectionPool(Transport, 3)
+        a, b, c = await used(pool, "a", "b", "c")
 
-        assert await used(transports, "a") == [a]
-        await used(transports, "d")
+        assert await used(pool, "a") == [a]
+        await used(pool, "d")
         assert [transport.closed for transport in (a, b, c)] == [0, 1, 0]
-        assert await used(transports, "a", "c") == [a, c]
+        assert await used(pool, "a", "c") == [a, c]
 
     asyncio.run(main())
 
@@ -81,12 +82,12 @@ def test_who_finds_no_room_waits_for_it():
     """Except for who cancels a task, for whom there is always some."""
 
     async def main() -> List[bool]:
-        transports = Transports(Transport, 4)
+        pool = ConnectionPool(Transport, 4)
         async with AsyncExitStack() as stack:
             for host in "abc":
-                await stack.enter_async_context(transports.one((host, None), canceling=False))
-            late = asyncio.ensure_future(used(transports, "d"))
-            canceling = asyncio.ensure_future(used(transports, "e", canceling=True))
+                await stack.enter_async_context(pool.connection((host, None)))
+            late = asyncio.ensure_future(used(pool, "d"))
+            canceling = asyncio.ensure_future(used(pool, "e", canceling=True))
             await settle()
             had = [late.done(), canceling.done()]
         await asyncio.wait_for(late, 10)
@@ -99,14 +100,14 @@ def test_no_room_is_lost_where_closing_is_broken_off():
     """Whoever waited for it has gone."""
 
     async def main() -> None:
-        transports = Transports(Stuck, 2)
-        await used(transports, "a", "b")
-        gone = asyncio.ensure_future(used(transports, "c"))
+        pool = ConnectionPool(Stuck, 2)
+        await used(pool, "a", "b")
+        gone = asyncio.ensure_future(used(pool, "c"))
         await settle()
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
-        await asyncio.wait_for(used(transports, "d"), 10)
+        await asyncio.wait_for(used(pool, "d"), 10)
 
     asyncio.run(main())
 
@@ -121,12 +122,12 @@ def test_no_room_is_lost_where_none_can_be_made():
         return Transport(way)
 
     async def main() -> None:
-        transports = Transports(make, 2)
+        pool = ConnectionPool(make, 2)
         for _ in range(3):
             with pytest.raises(ValueError, match=r"^$"):
-                await used(transports, "a")
+                await used(pool, "a")
         failures.clear()
-        await asyncio.wait_for(used(transports, "a", "b", "c"), 10)
+        await asyncio.wait_for(used(pool, "a", "b", "c"), 10)
 
     asyncio.run(main())
 
@@ -135,15 +136,15 @@ def test_no_place_is_lost_with_one_that_is_canceled_in_its_turn():
     """Whoever comes later has it, in every version of Python."""
 
     async def main() -> None:
-        transports = Transports(Transport, 2)
+        pool = ConnectionPool(Transport, 2)
         waiting: List[asyncio.Future[List[Transport]]] = []
-        async with transports.one(("a", None), canceling=False):
-            waiting.append(asyncio.ensure_future(used(transports, "b")))
+        async with pool.connection(("a", None)):
+            waiting.append(asyncio.ensure_future(used(pool, "b")))
             await settle()
         waiting[0].cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting[0]
-        await asyncio.wait_for(used(transports, "c"), 10)
+        await asyncio.wait_for(used(pool, "c"), 10)
 
     asyncio.run(main())
 
@@ -152,13 +153,13 @@ def test_who_waits_for_room_goes_without_when_the_batch_is_ended():
     """And whoever comes later; those who do not mind have their turn."""
 
     async def main() -> List[bool]:
-        transports, ending = Transports(Transport, 2), Shutdown()
+        pool, ending = ConnectionPool(Transport, 2), Shutdown()
 
         async def use(unless: Optional[Shutdown]) -> None:
-            async with transports.one(("a", None), canceling=False, unless=unless):
+            async with pool.connection(("a", None), unless=unless):
                 pass
 
-        async with transports.one(("a", None), canceling=False):
+        async with pool.connection(("a", None)):
             waiting = [asyncio.ensure_future(use(unless)) for unless in (ending, None)]
             await settle()
             ending.begin()
@@ -174,10 +175,10 @@ def test_there_is_none_left_once_they_are_closed():
     """Each is closed once."""
 
     async def main() -> List[int]:
-        transports = Transports(Transport, 8)
-        had = await used(transports, "a", "b")
-        await transports.aclose()
-        await transports.aclose()
+        pool = ConnectionPool(Transport, 8)
+        had = await used(pool, "a", "b")
+        await pool.aclose()
+        await pool.aclose()
         return [transport.closed for transport in had]
 
     assert asyncio.run(main()) == [1, 1]

@@ -27,13 +27,21 @@ def raised(error, cause):
 @pytest.mark.parametrize(
     ("error", "words", "may_pass"),
     [
-        (tls_error("WRONG_VERSION_NUMBER"), "what answers there does not speak TLS; is it the right port?", False),
-        (tls_error("NO_CIPHERS_AVAILABLE"), "the server and this program agree on no TLS: no ciphers available", True),
-        (tls_error(None), f"the server and this program agree on no TLS: {tls_error(None)}", True),
-        (ssl.SSLEOFError(8, "EOF"), "the server broke the connection in the TLS handshake", True),
+        (tls_error("WRONG_VERSION_NUMBER"), "the host does not speak TLS on this port; is it the right port?", False),
+        (
+            tls_error("NO_CIPHERS_AVAILABLE"),
+            "TLS handshake failed, no TLS version or cipher in common with the server: no ciphers available",
+            True,
+        ),
+        (
+            tls_error(None),
+            f"TLS handshake failed, no TLS version or cipher in common with the server: {tls_error(None)}",
+            True,
+        ),
+        (ssl.SSLEOFError(8, "EOF"), "the server closed the connection during the TLS handshake", True),
         (
             ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)),
-            "the server broke the connection in the TLS handshake: Connection reset by peer",
+            "the server closed the connection during the TLS handshake: Connection reset by peer",
             True,
         ),
     ],
@@ -51,7 +59,7 @@ def test_a_certificate_that_openssl_alone_knows_about_is_refused_in_its_words():
 
     words, may_pass = tls_words(error)
 
-    assert "certificate verify failed: invalid CA certificate; the administrator of the server can mend that" in words
+    assert "certificate verify failed: invalid CA certificate; the administrator of the server has to fix that" in words
     assert not may_pass
 
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.http.request_slots import Purpose
+from pscheduler_batch.http.request import Outage, Purpose, Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
@@ -24,15 +24,10 @@ def test_an_answer_is_handed_on_with_all_that_was_asked():
     """The one request has the arguments that were given."""
     world = World(OK)
 
-    assert world.ask("POST", content="{}", bind="192.0.2.1", wait=5) is OK
-    assert world.network.requests == [
-        (
-            0.0,
-            "POST",
-            URL,
-            {"doing": "asking", "content": "{}", "bind": "192.0.2.1", "wait": 5, "purpose": Purpose.OTHER},
-        )
-    ]
+    given = {"content": "{}", "bind": "192.0.2.1", "wait": 5, "purpose": Purpose.URGENT}
+
+    assert world.ask("POST", **given) is OK
+    assert world.network.requests == [(0.0, Request("POST", URL, "asking", **given))]
     assert world.told == []
 
 
@@ -133,7 +128,7 @@ def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
     """Servers answer it with a 500 as well [g-m-thr-result-html]."""
     world = World(Reply(500, {}, b"Unsupported format text/html"), OK)
 
-    assert world.ask().status == 500
+    assert world.ask(final_words="Unsupported format").status == 500
     assert len(world.times) == 1
 
 
@@ -273,15 +268,15 @@ def test_each_repetition_is_told_of():
     world.ask()
 
     assert world.told == [
-        "asking: Connection refused; asking https://ps.example.net/pscheduler/x again in 1.0 s",
-        "asking: answered 503; asking https://ps.example.net/pscheduler/x again in 2.0 s",
+        "asking: Connection refused; retrying https://ps.example.net/pscheduler/x in 1.0 s",
+        "asking: answered 503; retrying https://ps.example.net/pscheduler/x in 2.0 s",
     ]
 
 
 def test_closing_closes_what_makes_the_requests():
     """The connections are there."""
     world = World(OK)
-    world.run(world.exchange.aclose())
+    world.run(world.client.aclose())
 
     assert world.network.closed
 
@@ -305,3 +300,59 @@ def test_a_request_can_be_canceled():
         return task.cancelled()
 
     assert [world.run(cancel(seconds)) for seconds in (2, 5.5)] == [True, True]
+
+
+OUTAGE = Outage(timedelta(minutes=5), timedelta(seconds=5), frozenset({503}))
+
+
+@pytest.mark.parametrize("way", [lost(), lost(transient=False), Reply(503, {}, b"")])
+def test_an_outage_is_waited_out_after_the_quick_retries(way):
+    """With pauses that do not grow any more, so that the end of it is noticed soon; by one clock."""
+    world = World(way, policy=RetryPolicy(draw=lambda: 1.0, patience_with_host=10**9))
+    world.ask(outage=OUTAGE)
+    quick = [0, 1, 3, 7, 15] if getattr(way, "transient", True) else [0]
+    later = [quick[-1] + 5 * n for n in range(1, 61)]
+
+    assert world.times == quick + [second for second in later if second - 5 < 300]
+
+
+def test_a_status_that_is_no_outage_is_final():
+    """Which ones are, the caller says."""
+    world = World(Reply(404, {}, b""), OK)
+
+    assert world.ask(outage=OUTAGE).status == 404
+
+
+class TestSettling:
+    """A POST whose caller can find out what came of it."""
+
+    @staticmethod
+    def post(*ways, settled):
+        """Make a POST; return the world, its reply or error, and what was to be settled."""
+        world, outcomes, answers = World(*ways), [], list(settled)
+
+        async def settle(outcome):
+            outcomes.append(outcome)
+            return answers.pop(0)
+
+        return world, world.ask("POST", settle=settle), outcomes
+
+    def test_the_reply_that_counts_is_the_callers(self):
+        """Whatever came over the wire."""
+        error = lost()
+        world, reply, outcomes = self.post(error, settled=[OK])
+
+        assert (reply, outcomes, len(world.times)) == (OK, [error], 1)
+
+    def test_a_post_that_made_nothing_is_repeated(self):
+        """At once, as whoever found that out has waited already."""
+        busy = Reply(503, {}, b"")
+        world, reply, outcomes = self.post(busy, lost(), OK, settled=[None, None, OK])
+
+        assert (reply, len(outcomes), world.times) == (OK, 3, [0, 0, 0])
+
+    def test_there_is_nothing_to_settle_where_nothing_was_sent(self):
+        """It is repeated as any other request."""
+        world, reply, outcomes = self.post(refused(), OK, settled=[OK])
+
+        assert (reply, outcomes, len(world.times)) == (OK, [OK], 2)

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pscheduler_batch.errors import UnreachableError
-from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.check_result import render_summary, render_text
 from pscheduler_batch.planning.server_check import check_on_servers
 from pscheduler_batch.scheduler.hosts import Hosts
+from tests.support.clients import a_client, make_client
 
 HOSTS = Hosts("assist", "lead", lead_named=True, assist_bind="192.0.2.1", bind="192.0.2.2")
 RTT = {"test": {"type": "rtt", "spec": {"dest": "a"}}}
@@ -30,8 +30,6 @@ def said(value, status=200):
 
 class Servers:
     """Servers that know three tests; what they answer can be changed by the end of the path, with its host."""
-
-    max_connections = 2
 
     def __init__(self, **answers):
         listed = [f"https://assist/pscheduler/tests/{name}" for name in ("idle", "rtt", "throughput")]
@@ -47,11 +45,11 @@ class Servers:
         self.open = 0
         self.most_open = 0
 
-    async def request(self, method, url, *, doing, content=None, bind=None, wait=0):
+    async def send(self, request, _host):
         """Answer."""
-        parts = urlsplit(url)
+        parts = urlsplit(request.url)
         key = f"{parts.netloc}/{parts.path.rpartition('/')[2]}"
-        self.requests.append((method, key, bind))
+        self.requests.append((request.method, key, request.bind))
         self.open += 1
         self.most_open = max(self.open, self.most_open)
         await asyncio.sleep(0)
@@ -60,7 +58,9 @@ class Servers:
         if callable(answer):
             answer = answer(json.loads(parse_qs(parts.query)["spec"][0]))
         if answer is None:
-            raise UnreachableError("no such host", doing=doing, url=url.partition("?")[0])
+            raise UnreachableError(
+                "no such host", doing=request.doing, url=request.url.partition("?")[0], transient=False
+            )
         return answer
 
     async def aclose(self):
@@ -71,7 +71,8 @@ def ask(servers, *jobs, hosts=HOSTS):
     """Check a batch of some jobs with servers; each has the same task unless it says otherwise."""
     batch = {"schema": 3, "jobs": [{"task": RTT, **job} for job in jobs]}
     checked = check_batch(json.dumps(batch, indent=1).encode(), source="a.json", with_questions=True)
-    return checked.with_problems(asyncio.run(check_on_servers(checked.questions, servers, hosts)))
+    client = make_client(servers, max_connections=2)
+    return checked.with_problems(asyncio.run(check_on_servers(checked.questions, client, hosts)))
 
 
 def lines_of(checked):
@@ -325,11 +326,8 @@ def ask_embedded(pscheduler, *tasks):
     """Check a batch of some tasks with the embedded server."""
 
     async def run():
-        exchange = Exchange()
-        try:
-            return await check_on_servers(checked.questions, exchange, hosts)
-        finally:
-            await exchange.aclose()
+        async with a_client() as client:
+            return await check_on_servers(checked.questions, client, hosts)
 
     hosts = Hosts(pscheduler.netloc, pscheduler.netloc, lead_named=True)
     batch = json.dumps({"jobs": [{"task": {"test": test}} for test in tasks]}).encode()

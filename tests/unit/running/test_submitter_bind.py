@@ -12,21 +12,20 @@ from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.clock import VirtualClock
 from tests.support.wire import HOST, IDLE
 
 
-class Exchange:
+class Network:
     """Notes the local addresses of requests, and answers those about participants only."""
-
-    max_connections = 8
 
     def __init__(self) -> None:
         self.binds = {}
 
-    async def request(self, method, url, *, doing, bind=None, **_given):
+    async def send(self, request, _host):
         """Answer."""
-        self.binds[doing] = bind
+        self.binds[request.doing] = request.bind
         return Reply(200, {}, b'{"participants": [null]}')
 
 
@@ -34,11 +33,11 @@ class Exchange:
     ("assist_bind", "bind"), [("192.0.2.1", "192.0.2.2"), (None, "192.0.2.2"), ("192.0.2.1", None), (None, None)]
 )
 def test_each_side_has_an_address_of_its_own(assist_bind, bind):
-    """The address for leads is not used for the assist, nor the other way round."""
-    exchange = Exchange()
+    """The address for leads is not used towards the assist, nor the other way round."""
+    network = Network()
     hosts = Hosts(HOST, HOST, lead_named=True, assist_bind=assist_bind, bind=bind)
-    submitter = Submitter(exchange, hosts, Session(VirtualClock().clock))
+    submitter = Submitter(make_client(network, Session(VirtualClock().clock)), hosts)
     asyncio.run(submitter.submit(Iteration(0, 0, "idle/0", timedelta(0), IDLE)))
 
-    assert exchange.binds.pop("finding participants") == assist_bind
-    assert exchange.binds == {"posting the task": bind, "looking for the task by its mark": bind}
+    assert network.binds.pop("finding participants") == assist_bind
+    assert network.binds == {"posting the task": bind, "looking for the task by its mark": bind}

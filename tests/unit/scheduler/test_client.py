@@ -9,9 +9,10 @@ import pytest
 
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.events import watch_nothing
-from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Session
+from tests.support.clients import a_client
 from tests.support.wire import ONE_HOST, ROOT, serving
 
 URL = f"{ROOT}/tasks/5f1c/runs"
@@ -30,12 +31,9 @@ def ask(server, *, wait=0.0, watch=watch_nothing):
     """Ask about a task."""
 
     async def run():
-        exchange = Exchange()
-        try:
-            asker = SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits(), watch=watch)
-            return await asker.ask_lead(URL, doing="listing the runs", wait=wait)
-        finally:
-            await exchange.aclose()
+        async with a_client(session=Session(server.clock.clock, watches=(watch,))) as http:
+            client = SchedulerClient(http, ONE_HOST, WaitLimits())
+            return await client.ask_lead(URL, doing="listing the runs", wait=wait)
 
     return asyncio.run(run())
 

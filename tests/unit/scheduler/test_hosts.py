@@ -135,6 +135,6 @@ def test_hosts_may_be_written_in_any_way(given, netloc):
 def test_what_is_no_host_is_refused_by_name(given):
     """Before anything is sent."""
 
-    with pytest.raises(BatchError, match=r"no host|no IPv6") as caught:
+    with pytest.raises(BatchError, match=r"not a host|not an IPv6") as caught:
         find_hosts(Settings(lead=given), environ=HERE)
     assert given.strip("[]") in str(caught.value)

@@ -11,6 +11,8 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.participants import LeadFinder
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.clock import NOON
 from tests.support.wire import IDLE, ONE_HOST
 
@@ -18,13 +20,11 @@ from tests.support.wire import IDLE, ONE_HOST
 class Silent:
     """Makes requests that are never answered, or fail when they are told to."""
 
-    max_connections = 8
-
     def __init__(self, failure=None):
         self._failure = failure
         self.asked = 0
 
-    async def request(self, *_args, **_options):
+    async def send(self, _request, _host):
         """Wait for ever."""
         self.asked += 1
         if self._failure is not None:
@@ -43,7 +43,7 @@ def test_questions_that_nobody_waits_for_are_ended_quietly(failure):
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
         silent = Silent(failure)
-        finder = LeadFinder(SchedulerClient(silent, ONE_HOST, Clock(lambda: NOON), WaitLimits()))
+        finder = LeadFinder(SchedulerClient(make_client(silent, Session(Clock(lambda: NOON))), ONE_HOST, WaitLimits()))
         asking = [asyncio.ensure_future(finder.find_lead(IDLE)) for _ in range(3)]
         await asyncio.sleep(0)
         for item in asking:

@@ -9,9 +9,10 @@ from itertools import count
 import httpx
 import pytest
 
+from pscheduler_batch.http.response import OVERLOADED
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.posting import ATTEMPTS
-from pscheduler_batch.scheduler.waiting import CUT, WaitLimits
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.losing import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
 from tests.support.wire import IDLE, submit, submit_all
 
@@ -231,7 +232,7 @@ class TestLostAnswers:
 class TestAnswersThatSayNo:
     """A server that says no may have kept the task all the same."""
 
-    @pytest.mark.parametrize("status", [201, 202, 500, 507, *sorted(CUT)])
+    @pytest.mark.parametrize("status", [201, 202, 500, 507, *sorted(OVERLOADED)])
     def test_a_task_that_was_kept_is_the_task(self, wire, marks, status):
         """A server may break after it has stored a task, and a web server cut the answer."""
         server = wire()
@@ -242,7 +243,7 @@ class TestAnswersThatSayNo:
 
         assert (len(server.posts), result.task_href, result.failure) == (1, HREF, None)
 
-    @pytest.mark.parametrize("status", sorted(CUT))
+    @pytest.mark.parametrize("status", sorted(OVERLOADED))
     def test_a_web_server_that_answers_for_pscheduler_is_asked_again(self, wire, marks, status):
         """When the task did not come in the time that it takes."""
         server = wire()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from pscheduler_batch.errors import RefusedError, UnreachableError
-from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.losing import LOST, MARKED, POST, UNSENT, broken, nothing, there
 from tests.support.wire import ONE_HOST
 
@@ -21,8 +22,8 @@ class TestAbandoned:
         """Post, give up as soon as the server is reached, and say what becomes of the task."""
 
         async def run():
-            exchange = Exchange()
-            poster = Poster(SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits()), [].append)
+            client = make_client(None, Session(server.clock.clock))
+            poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
             posting = asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0"))
             while not server.posts:  # noqa: ASYNC110 - the server has no events
                 await asyncio.sleep(0)
@@ -31,7 +32,7 @@ class TestAbandoned:
             outcome = await asyncio.gather(
                 *(poster.cancel_abandoned(abandoned) for abandoned in poster.abandoned), return_exceptions=True
             )
-            await exchange.aclose()
+            await client.aclose()
             return posting.cancelled(), outcome
 
         return asyncio.run(run())

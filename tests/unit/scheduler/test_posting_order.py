@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.retry import RetryingExchange
+from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
+from tests.support.clients import make_client
 from tests.support.clock import NOON, VirtualClock
 
 ASSIST = "assist.example.net"
@@ -38,7 +39,6 @@ class Servers:
     """Hosts that need half a second for a look-up and three for a task, and make no runs."""
 
     def __init__(self, time: VirtualClock, lead_of: Callable[[int], str], takes: Callable[[str], float]) -> None:
-        self.max_connections = 8
         self.asked: List[Asked] = []
         self.most_at_once: Counter[str] = Counter()
         self._time = time
@@ -46,9 +46,9 @@ class Servers:
         self._takes = takes
         self._at_once: Counter[str] = Counter()
 
-    async def request(self, method, url, *, content=None, **_given):
+    async def send(self, request, _host):
         """Answer, some time later."""
-        parts = urlsplit(url)
+        method, content, parts = request.method, request.content, urlsplit(request.url)
         host, looks_up = parts.netloc, parts.path.endswith("/participants")
         spec = None
         if looks_up:
@@ -89,9 +89,8 @@ def run(
     """
     time = VirtualClock()
     servers = Servers(time, lead_of, takes)
-    clock = time.clock
-    exchange = RetryingExchange(servers, clock, [].append)
-    submitter = Submitter(exchange, Hosts(ASSIST, ASSIST, lead_named=True), Session(clock), new_mark=None)
+    client = make_client(servers, Session(time.clock), policy=RetryPolicy())
+    submitter = Submitter(client, Hosts(ASSIST, ASSIST, lead_named=True), new_mark=None)
     tasks = [{"test": {"type": "idle", "spec": {"number": n % different}}, "schedule": {}} for n in range(count)]
     iterations = [Iteration(0, n, f"a/{n}", timedelta(0), {**tasks[n], "reference": n}) for n in range(count)]
 

@@ -8,15 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.clock import Clock
-from pscheduler_batch.http.request_slots import Purpose
+from pscheduler_batch.http.request import Purpose, Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.retry import RetryingExchange
+from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import TURNS, Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from pscheduler_batch.session import Shutdown
+from tests.support.clients import make_client
 from tests.support.losing import MARKED
 from tests.support.wire import ONE_HOST
 
@@ -24,14 +23,12 @@ from tests.support.wire import ONE_HOST
 class Silent:
     """Takes requests and answers none of them."""
 
-    max_connections = 1
-
     def __init__(self):
         self.requests = []
 
-    async def request(self, method, url, **_):
+    async def send(self, request, _host):
         """Be asked for ever."""
-        self.requests.append(f"{method} {url}")
+        self.requests.append(f"{request.method} {request.url}")
         await asyncio.Event().wait()
 
     async def aclose(self):
@@ -41,17 +38,16 @@ class Silent:
 class Answering(Silent):
     """Takes as many requests at once as it may, and answers later ones sooner than earlier ones."""
 
-    def __init__(self, max_connections):
+    def __init__(self):
         super().__init__()
-        self.max_connections = max_connections
         self.at_once = 0
         self.most_at_once = 0
 
-    async def request(self, _method, _url, *, content, **_):
+    async def send(self, request, _host):
         """Answer a POST."""
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
-        number = json.loads(content)["number"]
+        number = json.loads(request.content)["number"]
         self.requests.append(number)
         for _ in range(number % 3, 5):
             await asyncio.sleep(0)
@@ -65,10 +61,9 @@ def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
     count = 1000
 
     async def run():
-        clock, server = Clock(), Answering(max_connections)
-        poster = Poster(
-            SchedulerClient(RetryingExchange(server, clock, [].append), ONE_HOST, clock, WaitLimits()), [].append
-        )
+        server = Answering()
+        client = make_client(server, policy=RetryPolicy(), max_connections=max_connections)
+        poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
         items = [Iteration(0, number, f"a/{number}", timedelta(0), {"number": number}) for number in range(count)]
         await asyncio.gather(*(poster.post("ps.example.net", item, None) for item in items))
         return server
@@ -85,16 +80,16 @@ def test_what_ends_an_iteration_goes_before_what_is_only_asked():
     formats = "https://ps.example.net/pscheduler/tasks/0/runs/1/result?format=text%2Fhtml"
 
     class Noting(Silent):
-        async def request(self, _method, url, **_):
-            self.requests.append(url)
+        async def send(self, request, _host):
+            self.requests.append(request.url)
             await asyncio.sleep(0)
             return Reply(200, {}, b"", 0.0)
 
     async def run():
         server = Noting()
-        exchange = RetryingExchange(server, Clock(), [].append)
+        client = make_client(server, policy=RetryPolicy(), max_connections=1)
         requests = [(url, Purpose.OTHER) for url in asked] + [(formats, Purpose.URGENT)]
-        await asyncio.gather(*(exchange.request("GET", url, doing="", purpose=purpose) for url, purpose in requests))
+        await asyncio.gather(*(client.request(Request("GET", url, "", purpose)) for url, purpose in requests))
         return server.requests
 
     assert asyncio.run(run()) == [asked[0], formats, *asked[1:]]
@@ -106,9 +101,9 @@ class TestTurns:
     @staticmethod
     async def post_all(count, end):
         """Post so many tasks to a silent server, cancel them, and do something before all is over."""
-        ending, clock, silent = Shutdown(), Clock(), Silent()
-        exchange = RetryingExchange(silent, clock, [].append, ending=ending)
-        poster = Poster(SchedulerClient(exchange, ONE_HOST, clock, WaitLimits(), ending), [].append)
+        silent = Silent()
+        client = make_client(silent, policy=RetryPolicy(), max_connections=1)
+        poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
         before = len(asyncio.all_tasks())
         posting = [asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0")) for _ in range(count)]
         await asyncio.sleep(0)

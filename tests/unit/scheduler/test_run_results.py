@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from pscheduler_batch.http.client import Exchange
 from pscheduler_batch.scheduler.api import run_of
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.run_results import Fetcher
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import Session
+from tests.support.clients import a_client
 from tests.support.wire import ONE_HOST, ROOT, serving
 
 TASK = f"{ROOT}/tasks/5f1c"
@@ -30,12 +31,9 @@ def fetch(server, **run):
     document = {"href": href, "result-href": f"{href}/result", "state": "finished", **run}
 
     async def go():
-        exchange = Exchange()
-        try:
-            fetcher = Fetcher(SchedulerClient(exchange, ONE_HOST, server.clock.clock, WaitLimits()))
+        async with a_client(session=Session(server.clock.clock)) as client:
+            fetcher = Fetcher(SchedulerClient(client, ONE_HOST, WaitLimits()))
             return await fetcher.fetch_results(TASK, run_of(document, doing="", url=href), kept.append)
-        finally:
-            await exchange.aclose()
 
     runs, failure = asyncio.run(go())
     return kept, runs, failure

@@ -11,7 +11,7 @@ import pytest
 
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits, server_offset
+from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits
 from tests.support.clock import NOON, VirtualClock
 
 RUN = Run(
@@ -141,33 +141,6 @@ def test_a_cleanup_with_a_merged_result_is_not_done():
     waiting = Waiting(replace(DONE, state="cleanup"), DONE)
 
     assert waiting.until_done() is DONE
-
-
-@pytest.mark.parametrize(
-    ("date", "elapsed", "offset"),
-    [
-        (0, 0, 0),
-        (-2, 0, 0),
-        (2, 0, 0),
-        (-20, 20, 0),
-        (-61, 61, 0),
-        (-10, 20, 0),
-        (7200, 0, 7200),
-        (7180, 20, 7200),
-        (-7220, 20, -7200),
-        (-10, 0, -10),
-    ],
-)
-def test_the_time_that_an_answer_took_is_no_difference_of_clocks(date, elapsed, offset):
-    """Stock servers date an answer when its request begins, others when it is sent [e20a]."""
-    found = server_offset(NOON + timedelta(seconds=date), NOON, timedelta(seconds=elapsed))
-
-    assert found == timedelta(seconds=offset)
-
-
-def test_a_server_without_a_date_has_our_time():
-    """There is nothing else to go by."""
-    assert server_offset(None, NOON) == timedelta(0)
 
 
 @pytest.mark.parametrize("years", [-8000, 8000])

@@ -1,4 +1,4 @@
-"""What several requests over one exchange have to do with each other: connections, header fields, limits of time."""
+"""What several requests over one transport have to do with each other: connections, header fields, limits of time."""
 
 from __future__ import annotations
 
@@ -8,26 +8,16 @@ import os
 import re
 import threading
 import time
-from contextlib import asynccontextmanager
 
 import pytest
 
 from pscheduler_batch.errors import UnreachableError
-from pscheduler_batch.http.client import Exchange
+from pscheduler_batch.http.request import Request
+from tests.support.clients import a_client
 from tests.support.hostile import HostileServer, saying, silent
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n[]"
-
-
-@asynccontextmanager
-async def exchanging(**options):
-    """Have an exchange, and close it."""
-    exchange = Exchange(**options)
-    try:
-        yield exchange
-    finally:
-        await exchange.aclose()
 
 
 def keeping(requests):
@@ -47,9 +37,9 @@ def converse(server, *asked, **options):
     """Make requests one after another, each a method and a content; give the replies."""
 
     async def run():
-        async with exchanging(**options) as exchange:
+        async with a_client(**options) as client:
             url = f"http://{server.netloc}/x"
-            return [await exchange.request(method, url, doing="asking", content=content) for method, content in asked]
+            return [await client.request(Request(method, url, "asking", content=content)) for method, content in asked]
 
     with server:
         return asyncio.run(run())
@@ -97,10 +87,10 @@ def test_a_host_that_is_written_in_another_way_is_the_same_one():
     names = []
 
     async def run():
-        async with exchanging() as exchange:
+        async with a_client() as client:
             for name in ("localhost", "LOCALHOST"):
                 netloc = server.netloc.replace("127.0.0.1", name)
-                await exchange.request("GET", f"http://{netloc}/x", doing="asking")
+                await client.request(Request("GET", f"http://{netloc}/x", "asking"))
 
     with HostileServer(keeping(names)) as server:
         asyncio.run(run())
@@ -114,9 +104,9 @@ def test_a_server_that_does_not_read_is_given_up():
     over = threading.Event()
 
     async def run():
-        async with exchanging(reply_seconds=0.4) as exchange:
+        async with a_client(reply_seconds=0.4) as client:
             try:
-                await exchange.request("POST", f"http://{server.netloc}/", doing="posting", content="x" * 2 * 10**7)
+                await client.request(Request("POST", f"http://{server.netloc}/", "posting", content="x" * 2 * 10**7))
             finally:
                 over.set()
 
@@ -131,11 +121,14 @@ def test_the_time_a_server_was_asked_to_wait_is_not_for_the_handshake():
     """Whoever does not even say hello does not think about an answer."""
 
     async def run():
-        async with exchanging(reply_seconds=0.2) as exchange:
-            await exchange.request("GET", f"https://{server.netloc}/", doing="asking", wait=60)
+        async with a_client(reply_seconds=0.2) as client:
+            await client.request(Request("GET", f"https://{server.netloc}/", "asking", wait=60))
 
     began = time.monotonic()
-    with HostileServer(silent, raw=True) as server, pytest.raises(UnreachableError, match=r"in 0\.2 seconds") as caught:
+    with (
+        HostileServer(silent, raw=True) as server,
+        pytest.raises(UnreachableError, match=r"within 0\.2 seconds") as caught,
+    ):
         asyncio.run(run())
 
     assert not caught.value.sent
@@ -151,9 +144,9 @@ def test_nothing_is_left_open(recwarn):
         connection.stand_still()
 
     async def run():
-        async with exchanging() as exchange:
-            await exchange.request("GET", f"http://{server.netloc}/", doing="asking")
-            waiting = asyncio.ensure_future(exchange.request("GET", f"http://{slow.netloc}/", doing="asking"))
+        async with a_client() as client:
+            await client.request(Request("GET", f"http://{server.netloc}/", "asking"))
+            waiting = asyncio.ensure_future(client.request(Request("GET", f"http://{slow.netloc}/", "asking")))
             await asyncio.to_thread(asked.wait, 10)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

@@ -23,7 +23,7 @@ def test_a_host_that_failed_often_is_not_asked():
     outcomes = world.run(many())
 
     assert len(world.network.requests) == 3
-    assert outcomes[999].reason == "Connection refused (3 times in a row, so it is left alone for a while)"
+    assert outcomes[999].reason == "Connection refused (3 failures in a row; requests to this host are paused)"
     assert not outcomes[999].sent
 
 
@@ -109,7 +109,7 @@ def test_if_the_one_that_tries_fails_the_others_are_not_made():
 
     assert len(world.network.requests) == 4
     assert {outcome.reason for outcome in outcomes[1:]} == {
-        "Connection refused (4 times in a row, so it is left alone for a while)"
+        "Connection refused (4 failures in a row; requests to this host are paused)"
     }
 
 
@@ -204,7 +204,7 @@ def test_what_cannot_pass_is_not_waited_for():
     outcomes = world.run(many())
 
     assert (len(world.network.requests), world.time.seconds) == (10, 0)
-    assert "certificate has expired (10 times in a row" in outcomes[99].reason
+    assert "certificate has expired (10 failures in a row" in outcomes[99].reason
 
 
 def test_a_request_waits_until_the_host_is_not_left_alone_any_more():

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.client import Exchange, _Body, _UnusableError
+from pscheduler_batch.http.request import Request
+from pscheduler_batch.http.transport import HttpTransport, _Body, _UnusableError
 from tests.support import hostile
+from tests.support.clients import a_client, make_client
 from tests.support.hostile import HEAD, HostileServer, resetting, resetting_after, saying, silent
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Thing: A\r\nConnection: close\r\n\r\nhello"
@@ -54,11 +56,11 @@ def fetch(answer=HELLO, *, path="/x", scheme="http", requests=None, bind=None, *
 
     async def run():
         async with serving(answer, requests) as host:
-            exchange = Exchange(**options)
+            client = make_client(**options)
             try:
-                return await exchange.request("GET", f"{scheme}://{host}{path}", doing="asking", bind=bind)
+                return await client.request(Request("GET", f"{scheme}://{host}{path}", "asking", bind=bind))
             finally:
-                await exchange.aclose()
+                await client.aclose()
 
     return asyncio.run(run())
 
@@ -67,8 +69,8 @@ def request(url, *, bind=None, content=None):
     """Make one request."""
 
     async def run():
-        async with exchanging() as exchange:
-            return await exchange.request("GET", url, doing="asking", bind=bind, content=content)
+        async with a_client() as client:
+            return await client.request(Request("GET", url, "asking", bind=bind, content=content))
 
     return asyncio.run(run())
 
@@ -141,22 +143,12 @@ def test_a_body_that_is_too_large_is_no_result():
         fetch(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 2000, max_body=1000)
 
 
-@asynccontextmanager
-async def exchanging(**options):
-    """Have an exchange, and close it."""
-    exchange = Exchange(**options)
-    try:
-        yield exchange
-    finally:
-        await exchange.aclose()
-
-
 def trouble(server, *, method="GET", scheme="https", **options):
     """Make a request to a hostile server; give the error."""
 
     async def run():
-        async with exchanging(**{"reply_seconds": 10.0, **options}) as exchange:
-            await exchange.request(method, f"{scheme}://{server.netloc}/x?secret=1", doing="asking")
+        async with a_client(**{"reply_seconds": 10.0, **options}) as client:
+            await client.request(Request(method, f"{scheme}://{server.netloc}/x?secret=1", "asking"))
 
     with server, pytest.raises(SchedulerError) as caught:
         asyncio.run(run())
@@ -181,7 +173,7 @@ def test_a_bad_answer_is_an_error_that_says_what_the_server_did(name, good_certi
         (resetting, "the server broke the connection before it answered"),
         (
             resetting_after(HEAD + b"Content-Length: 100\r\n\r\n[1, 2"),
-            "the server broke the connection in the middle of its answer, after 5 bytes",
+            "the server broke the connection in the middle of the answer, after 5 bytes",
         ),
     ],
 )
@@ -210,9 +202,9 @@ def test_what_a_server_was_asked_to_wait_is_added_to_its_time():
     """A long poll takes as long as it was asked to."""
 
     async def run():
-        async with exchanging(reply_seconds=0.05) as exchange:
+        async with a_client(reply_seconds=0.05) as client:
             with pytest.raises(UnreachableError, match=r"no answer within 0\.25 seconds"):
-                await exchange.request("GET", f"http://{server.netloc}/", doing="asking", wait=0.2)
+                await client.request(Request("GET", f"http://{server.netloc}/", "asking", wait=0.2))
 
     with HostileServer(silent) as server:
         asyncio.run(run())
@@ -233,7 +225,7 @@ def test_a_handshake_that_stands_still_is_given_up():
     """Nothing was sent either."""
     error = trouble(HostileServer(silent, raw=True), reply_seconds=0.2)
 
-    assert "took the connection, but no TLS handshake came about in 0.2 seconds" in str(error)
+    assert "connected, but the TLS handshake did not finish within 0.2 seconds" in str(error)
     assert not error.sent
 
 
@@ -245,7 +237,7 @@ def test_a_bad_certificate_is_refused_where_they_are_checked(name, authority):
     error = trouble(server, ca_file=authority)
 
     assert words in str(error)
-    assert str(error).endswith(", or do not ask for certificates to be checked")
+    assert str(error).endswith(", or turn certificate checks off")
     assert (error.sent, error.transient, server.requests) == (False, False, [])
 
 
@@ -253,7 +245,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_where_they_are_checked
     """The system's authorities are not ours."""
     error = trouble(HostileServer(saying(HELLO), tls=good_certificate), verify_tls=True)
 
-    assert "it is signed by an authority not known here; name that authority's certificate with --ca-file" in str(error)
+    assert "it is signed by an unknown authority; give that authority's certificate with --ca-file" in str(error)
 
 
 @pytest.mark.parametrize("name", hostile.BAD_CERTIFICATES)
@@ -277,8 +269,8 @@ def ask(server, **options):
     """Make a request to a server that is running; give the reply."""
 
     async def run():
-        async with exchanging(**options) as exchange:
-            return await exchange.request("GET", f"https://{server.netloc}/", doing="asking")
+        async with a_client(**options) as client:
+            return await client.request(Request("GET", f"https://{server.netloc}/", "asking"))
 
     return asyncio.run(run())
 
@@ -346,7 +338,7 @@ def test_a_url_that_cannot_be_asked_is_out_of_reach(url):
 @pytest.mark.parametrize(
     ("bind", "reason"),
     [
-        ("203.0.113.9", "203.0.113.9, where it was to come from, is no address of this host"),
+        ("203.0.113.9", "203.0.113.9 (--bind) is not an address of this host"),
         ("::1", "All connection attempts failed (from ::1)"),
         ("127.0.0.3", "Connection refused (from 127.0.0.3)"),
     ],
@@ -375,23 +367,23 @@ def test_a_file_without_certificates_is_refused_before_anything_is_sent(tmp_path
     empty.write_text("")
 
     with pytest.raises(OSError):  # noqa: PT011 - ssl.SSLError has no words of its own that last
-        Exchange(ca_file=str(empty))
+        HttpTransport(ca_file=str(empty))
     with pytest.raises(FileNotFoundError):
-        Exchange(ca_file=str(tmp_path / "missing.pem"))
+        HttpTransport(ca_file=str(tmp_path / "missing.pem"))
 
 
 def test_a_slot_that_failed_is_given_back():
     """One slot suffices for any number of requests that fail."""
 
     async def run():
-        exchange = Exchange(max_connections=1)
+        client = make_client(max_connections=1)
         errors = []
         for _ in range(3):
             try:
-                await exchange.request("GET", "https://ex..net/", doing="asking")
+                await client.request(Request("GET", "https://ex..net/", "asking"))
             except UnreachableError as error:
                 errors.append(error)
-        await exchange.aclose()
+        await client.aclose()
         return len(errors)
 
     assert asyncio.run(asyncio.wait_for(run(), 10)) == 3

@@ -7,7 +7,8 @@ from typing import Dict, List
 
 import pytest
 
-from pscheduler_batch.http.request_slots import Purpose, Slots
+from pscheduler_batch.http.limiter import Limiter
+from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.session import Shutdown
 
 
@@ -38,12 +39,12 @@ def order_of(*names: str, number: int = 1, leaving: str = "") -> List[str]:
     """
     served: List[str] = []
 
-    async def request(slots: Slots, name: str) -> None:
+    async def request(slots: Limiter, name: str) -> None:
         await slots.take(purpose_of(name))
         served.append(name)
 
     async def main() -> None:
-        slots = Slots(number)
+        slots = Limiter(number)
         held = [Purpose.URGENT] * number
         for purpose in held:
             await slots.take(purpose)
@@ -66,8 +67,10 @@ def test_a_free_slot_is_had_at_once():
     """As many as there are, and no more."""
 
     async def main() -> List[bool]:
-        slots = Slots(2)
-        taken = [asyncio.ensure_future(slots.take(purpose)) for purpose in Purpose]
+        slots = Limiter(2)
+        taken = [
+            asyncio.ensure_future(slots.take(purpose)) for purpose in (Purpose.URGENT, Purpose.LOOK_UP, Purpose.OTHER)
+        ]
         await settle()
         had = [task.done() for task in taken]
         slots.give_back()
@@ -109,7 +112,7 @@ def test_who_is_canceled_in_its_turn_gives_back_what_it_was_for():
     """A place for look-ups is not lost with it."""
 
     async def main() -> List[bool]:
-        slots = Slots(2)
+        slots = Limiter(2)
         for _ in range(2):
             await slots.take(Purpose.URGENT)
         gone, later = (asyncio.ensure_future(slots.take(Purpose.LOOK_UP)) for _ in range(2))
@@ -138,7 +141,7 @@ def test_a_turn_of_one_that_has_just_been_canceled_goes_to_the_next():
     """When both happen before it could go on."""
 
     async def main() -> bool:
-        slots = Slots(1)
+        slots = Limiter(1)
         await slots.take()
         first, second = (asyncio.ensure_future(slots.take()) for _ in range(2))
         await settle()
@@ -154,7 +157,7 @@ def test_a_slot_that_was_given_back_is_free_again():
     """When nobody waits for it."""
 
     async def main() -> bool:
-        slots = Slots(1)
+        slots = Limiter(1)
         await slots.take()
         slots.give_back()
         again = asyncio.ensure_future(slots.take())
@@ -168,7 +171,7 @@ def test_nobody_slips_in_before_the_one_whose_turn_it_is():
     """A slot that was given back is that one's, even if it has not gone on yet."""
 
     async def main() -> List[bool]:
-        slots = Slots(1)
+        slots = Limiter(1)
         await slots.take()
         waiting = asyncio.ensure_future(slots.take())
         await settle()
@@ -187,7 +190,7 @@ def test_who_waits_for_a_batch_that_is_ended_gets_nothing():
     """Nor does who comes later; the slot stays with whoever has it, and is given to others."""
 
     async def main() -> List[bool]:
-        slots, ending = Slots(1), Shutdown()
+        slots, ending = Limiter(1), Shutdown()
         had = [await slots.take(unless=ending)]
         waiting = [asyncio.ensure_future(slots.take(unless=unless)) for unless in (ending, None)]
         await settle()
@@ -197,3 +200,22 @@ def test_who_waits_for_a_batch_that_is_ended_gets_nothing():
         return [*had, await waiting[1]]
 
     assert asyncio.run(main()) == [True, False, False, False, True]
+
+
+def test_canceling_has_slots_of_its_own():
+    """It does not wait for anything else, and nothing else takes its slots."""
+
+    async def main() -> List[bool]:
+        slots = Limiter(1, for_canceling=1)
+        await slots.take(Purpose.URGENT)
+        taken = [asyncio.ensure_future(slots.take(purpose)) for purpose in (Purpose.CANCEL, Purpose.CANCEL)]
+        await settle()
+        had = [task.done() for task in taken]
+        slots.give_back(Purpose.URGENT)
+        await settle()
+        had.append(taken[1].done())
+        slots.give_back(Purpose.CANCEL)
+        await asyncio.gather(*taken)
+        return had
+
+    assert asyncio.run(main()) == [True, False, False]

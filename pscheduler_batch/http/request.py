@@ -1,0 +1,73 @@
+"""A request as its caller describes it: what to send, what it is for, and how patient to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Awaitable, Callable, FrozenSet, Optional, Union
+
+from pscheduler_batch.errors import ReplyError, UnreachableError
+from pscheduler_batch.http.response import Reply
+
+# What one attempt at a request comes to.
+Outcome = Union[Reply, UnreachableError, ReplyError]
+
+
+class Purpose(Enum):
+    """What a request is for, as far as it decides whose turn it is (ADR 20)."""
+
+    # It submits a task, or fetches what is still missing of an iteration.
+    URGENT = "urgent"
+    # It finds out where a task goes.
+    LOOK_UP = "look-up"
+    # It cancels a task, which waits for nothing else.
+    CANCEL = "cancel"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Outage:
+    """
+    What counts as an outage of the server, and how patiently to wait for its end.
+
+    Attributes:
+        span: How long to keep trying.
+        pause: How long to wait between two attempts, once the quick retries are used up.
+        statuses: The statuses that say that the server is not back yet; no answer at all always counts.
+    """
+
+    span: timedelta
+    pause: timedelta
+    statuses: FrozenSet[int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    One request.
+
+    Attributes:
+        method: Such as ``GET``.
+        url: The whole URL.
+        doing: The step, for messages.
+        purpose: What it is for.
+        content: A JSON text to send.
+        bind: The local address to send from.
+        wait: How many seconds the server was asked to wait before it answers.
+        outage: How to wait for the end of an outage; None leaves it at the quick retries.
+        final_words: An answer of 500 with these words is final.
+        settle: Called with each outcome of a POST that may have reached the server. Returns the reply that counts, or
+            None if the POST made nothing and is to be repeated; raises if neither can be found out.
+    """
+
+    method: str
+    url: str
+    doing: str
+    purpose: Purpose = Purpose.OTHER
+    content: Optional[str] = None
+    bind: Optional[str] = None
+    wait: float = 0
+    outage: Optional[Outage] = None
+    final_words: str = ""
+    settle: Optional[Callable[[Outcome], Awaitable[Optional[Reply]]]] = None

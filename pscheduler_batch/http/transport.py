@@ -1,0 +1,308 @@
+"""
+One attempt at a request: the only user of httpx.
+
+Requests go straight to httpx's transports, each of which has at most one connection. What httpx's client adds, such as
+cookies, logins, redirections and proxies, is not needed for pScheduler, and takes up to a third of a request's time.
+
+Whatever a server does, an attempt ends in time, with a reply or with one error that says what the server did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+import ssl
+import zlib
+from functools import lru_cache
+from typing import Any, AsyncIterable, Mapping, Optional, Tuple, cast
+
+import httpx
+
+from pscheduler_batch._version import __version__
+from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.http.connection_pool import ConnectionPool, Way
+from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.http.request import Request
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.urls import MAX_PORT, shown
+from pscheduler_batch.session import Shutdown
+from pscheduler_batch.settings import Settings
+
+CONNECT_SECONDS = 15.0
+
+# A result of 60 kB is large; a body of a thousand times that is not a result.
+MAX_BODY = 64 * 1024 * 1024
+
+_USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
+# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
+
+# How much is quoted of an answer that is not HTTP.
+QUOTED = 60
+
+# The steps of a request, in their order. Until the request itself is sent, nothing can have come of it.
+_CONNECTING, _SECURING, _SENDING, _WAITING, _RECEIVING = range(5)
+_STEPS = {
+    "connection.connect_tcp.started": _CONNECTING,
+    "connection.start_tls.started": _SECURING,
+    "http11.send_request_headers.started": _SENDING,
+    "http11.receive_response_headers.started": _WAITING,
+    "http11.receive_response_body.started": _RECEIVING,
+}
+# What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+# What networks and servers can bring about; anything else is a bug.
+_FAILURES = (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, OverflowError, zlib.error)
+
+
+class HttpTransport:
+    """
+    Makes single attempts at requests; belongs to the event loop that first used it.
+
+    How many requests go to one host at once is limited by the caller; here the sockets of the process are.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify_tls: bool = False,
+        ca_file: Optional[str] = None,
+        reply_seconds: float = Settings.timeout.total_seconds(),
+        max_body: int = MAX_BODY,
+        shutdown: Optional[Shutdown] = None,
+    ) -> None:
+        """
+        Prepare to make requests; nothing is sent.
+
+        Args:
+            verify_tls: Whether certificates are checked; pScheduler hosts sign their own by default (ADR 13).
+            ca_file: A file of certificates to trust, which turns the check on.
+            reply_seconds: How long an attempt may take, in addition to what the server was asked to wait.
+            max_body: Maximum number of bytes in an answer.
+            shutdown: Keeps POSTs that wait for a connection when the batch is ended from being sent.
+
+        Raises:
+            OSError: The file of certificates cannot be read (:class:`ssl.SSLError` where it holds none).
+        """
+        self._tls = _tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file)
+        self._pool = ConnectionPool(self._new_connection)
+        self._reply_seconds = reply_seconds
+        self._max_body = max_body
+        self._shutdown = shutdown or Shutdown()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+    async def send(self, request: Request, host: str) -> Reply:
+        """
+        Make one attempt.
+
+        Args:
+            request: The request.
+            host: Its host, always written in the same way.
+
+        Returns:
+            The answer; a status of 400 and more is not an error here.
+
+        Raises:
+            UnreachableError: There was no answer that could be read to its end; the reason says what happened instead.
+            ReplyError: The answer is too large, or in an encoding that was not asked for.
+            UnsentError: It is a POST, and the batch was ended before there was a connection for it.
+        """
+        limit, connect_limit = self._reply_seconds + request.wait, min(CONNECT_SECONDS, self._reply_seconds)
+        state = _RequestState(limit, connect_limit, request.bind)
+        unless = self._shutdown if request.method == "POST" else None
+        async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as transport:
+            try:
+                return await asyncio.wait_for(self._exchange(transport, _request(request, state), state), limit)
+            except Exception as error:
+                known = state.error(error, request)
+                if known is None:
+                    raise
+                raise known from error
+            finally:
+                await state.drop_connection()
+
+    async def _exchange(
+        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, state: _RequestState
+    ) -> Reply:
+        time = asyncio.get_running_loop().time
+        start = time()
+        response = await transport.handle_async_request(request)
+        try:
+            fields = dict(response.headers.items())
+            body = _Body(fields.get("content-encoding", ""), self._max_body)
+            async for chunk in cast("AsyncIterable[bytes]", response.stream):
+                body.add(chunk)
+                state.received += len(chunk)
+            return Reply(response.status_code, fields, body.whole(), time() - start)
+        finally:
+            await response.aclose()
+
+    def _new_connection(self, way: Way) -> httpx.AsyncHTTPTransport:
+        _, bind = way
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=bind, limits=_LIMITS)
+
+
+def _request(request: Request, state: _RequestState) -> httpx.Request:
+    target = httpx.URL(request.url)
+    if target.port is not None and target.port > MAX_PORT:
+        raise httpx.InvalidURL(f"there is no port {target.port}")
+    headers = _headers(target.netloc, has_content=request.content is not None)
+    # How long reading and writing may take is limited with the rest; a limit for each step would cost a timer each.
+    extensions = {"timeout": {"connect": state.connect_limit}, "trace": state.note}
+    return httpx.Request(request.method, target, headers=headers, content=request.content, extensions=extensions)
+
+
+@lru_cache(maxsize=256)
+def _headers(netloc: bytes, *, has_content: bool) -> httpx.Headers:
+    """Return the header fields that all requests to a host have; httpx copies them for each."""
+    fields = {b"Host": netloc, b"Accept": b"*/*", b"Accept-Encoding": b"gzip", b"User-Agent": _USER_AGENT}
+    return httpx.Headers({**fields, b"Content-Type": b"application/json"} if has_content else fields)
+
+
+def _tls_context(*, verify_tls: bool, ca_file: Optional[str]) -> ssl.SSLContext:
+    if verify_tls:
+        return ssl.create_default_context(cafile=ca_file)
+    # Without the system's certificates, which take longer to load than a request to answer.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _UnusableError(Exception):
+    """A body that cannot be used; the text is the reason."""
+
+
+class _Body:
+    """A body as it comes in; its decompressed size is limited as well."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise _UnusableError(f'answered in the encoding "{encoding[:QUOTED]}", which it was not asked for')
+        self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
+        self._limit = limit
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Add the next part."""
+        if self._decompressor is not None:
+            chunk = self._decompressor.decompress(chunk, self._limit + 1 - len(self._content))
+        self._content += chunk
+        if len(self._content) > self._limit:
+            raise _UnusableError(f"answered more than {self._limit:,} bytes, which cannot be a result")
+
+    def whole(self) -> bytes:
+        """Return the whole body, once it is complete."""
+        if self._decompressor is not None and self._content and not self._decompressor.eof:
+            raise zlib.error("incomplete")
+        return bytes(self._content)
+
+
+class _RequestState:
+    """How far one attempt has come, and in words what went wrong with it."""
+
+    def __init__(self, limit: float, connect_limit: float, bind: Optional[str]) -> None:
+        self.limit = limit
+        self.connect_limit = connect_limit
+        self.received = 0
+        self._bind = bind
+        self._step: Optional[int] = None
+        self._connection: Any = None
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """Record a step; called by httpx's transport."""
+        self._step = _STEPS.get(event, self._step)
+        if event == "connection.connect_tcp.complete":
+            self._connection = info["return_value"]
+
+    async def drop_connection(self) -> None:
+        """Close the connection if the TLS handshake did not finish; httpcore leaves it open when canceled there."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._step == _SECURING:
+            await connection.aclose()
+
+    def error(self, error: Exception, request: Request) -> Optional[SchedulerError]:
+        """Return the error that callers know for the one that was raised; None if it is a bug."""
+        doing, url = request.doing, shown(request.url)
+        if isinstance(error, _UnusableError):
+            return ReplyError(str(error), doing=doing, url=url)
+        if not (isinstance(error, _FAILURES) or self.is_about_addresses(error)):
+            return None
+        reason, transient = self.describe(error)
+        sent = self.may_have_sent(error)
+        return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient)
+
+    def may_have_sent(self, error: BaseException) -> bool:
+        """Return whether anything of the request may have reached the server."""
+        if self._step is None:
+            return not isinstance(error, _UNSENT)
+        return self._step >= _SENDING
+
+    def is_about_addresses(self, error: BaseException) -> bool:
+        """Return whether some version of anyio reports a local address of another family than the server's."""
+        return self._bind is not None and self._step == _CONNECTING and hasattr(error, "exceptions")
+
+    def describe(self, error: BaseException) -> Tuple[str, bool]:
+        """Return what happened, and whether it may pass by itself."""
+        inner = innermost(error)
+        if isinstance(error, (asyncio.TimeoutError, httpx.TimeoutException)):
+            return self._too_late(), True
+        if isinstance(error, (httpx.RemoteProtocolError, zlib.error)):
+            return self._answer_words(error)
+        if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
+            return f"invalid URL: {error}", False
+        if self._step == _SECURING:
+            return tls_words(inner)
+        if self._step is not None and self._step > _SECURING:
+            return f"the server broke the connection {self._when()}{behind_colon(os_words(inner))}", True
+        return self._connection_words(error, inner)
+
+    def _connection_words(self, error: BaseException, inner: BaseException) -> Tuple[str, bool]:
+        words = os_words(inner) or str(error) or type(error).__name__
+        if isinstance(inner, OSError) and inner.errno == errno.EADDRNOTAVAIL and self._bind is not None:
+            return f"{self._bind} (--bind) is not an address of this host", False
+        if self.is_about_addresses(error):
+            words = "All connection attempts failed"
+        if self._bind is not None:
+            words += f" (from {self._bind})"
+        # A name that does not exist will not exist in a moment; what cannot be found out now may be known then.
+        lasting = isinstance(inner, socket.gaierror) and inner.errno == socket.EAI_NONAME
+        return words, isinstance(error, (httpx.NetworkError, OSError)) and not lasting
+
+    def _when(self) -> str:
+        if self._step == _RECEIVING:
+            return f"in the middle of the answer, after {self.received:,} bytes"
+        return "before it answered" if self._step == _WAITING else "while the request was sent"
+
+    def _too_late(self) -> str:
+        if self._step == _CONNECTING:
+            return f"no connection within {self.connect_limit:g} seconds"
+        if self._step == _SECURING:
+            return f"connected, but the TLS handshake did not finish within {self.connect_limit:g} seconds"
+        if self._step == _RECEIVING:
+            return f"the answer was not complete within {self.limit:g} seconds; {self.received:,} bytes had arrived"
+        return f"no answer within {self.limit:g} seconds"
+
+    def _answer_words(self, error: BaseException) -> Tuple[str, bool]:
+        """Return what is wrong with the answer: a broken connection may pass, what is not HTTP will not."""
+        words = str(error)
+        if isinstance(error, zlib.error):
+            return f"the answer cannot be decompressed: {words.rpartition(': ')[2]}", True
+        if "without sending a response" in words:
+            return "the server closed the connection without an answer", True
+        if "without sending complete message body" in words or "incomplete chunked read" in words:
+            expected = re.search(r"expected ([0-9]+)", words)
+            of = f" of {int(expected[1]):,}" if expected else ""
+            return f"the answer was cut off after {self.received:,}{of} bytes", True
+        line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
+        if line is not None:
+            return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False
+        if "too long" in words:
+            return "the header of the answer is too long", False
+        return f"the answer is not valid HTTP: {words}", False
