@@ -225,3 +225,8 @@ class IterationResult:
     runs: Tuple[RunResult, ...] = ()
     failure: Optional[Failure] = None
     late: Optional[timedelta] = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing failed, and each of its runs has a result that says so."""
+        return self.failure is None and bool(self.runs) and all(run.succeeded for run in self.runs)

@@ -13,7 +13,7 @@ from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Watch
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.journal.interface import Journal, NoJournal
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
@@ -193,7 +193,7 @@ class AsyncBatchProcessor:
 
     def _open_journal(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
         if self._journal is None:
-            return NoJournal()
+            return Journal()
         options = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
         opening = FileJournal.resume if self._resume else FileJournal.begin
         journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)

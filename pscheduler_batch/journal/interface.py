@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Optional, Protocol
+from typing import Optional
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.model import JSON, Iteration, IterationResult
@@ -47,30 +47,39 @@ class IterationHistory:
 NO_HISTORY = IterationHistory()
 
 
-class Journal(Protocol):
-    """Is told each step before it is taken."""
+class Journal:
+    """
+    Is told each step before it is taken.
+
+    This one is for a batch that keeps no journal: it records nothing, and knows of no earlier try.
+    """
 
     @property
     def error(self) -> Optional[JournalError]:
-        """Why something could not be recorded; None if everything was."""
+        """The first error that kept something from being recorded; what was recorded before and after is valid."""
+        return None
 
     def start_of_batch(self, now: datetime) -> datetime:
         """Return when the batch started: now, if this is the first try."""
+        return now
 
-    def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:
+    def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:  # noqa: ARG002
         """Return when a job started: now, if this is the first try."""
+        return now
 
-    def history_of(self, iteration: Iteration) -> IterationHistory:
+    def history_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002
         """Return what an earlier try recorded of an iteration."""
+        return NO_HISTORY
 
     def result_of(self, iteration: Iteration) -> Optional[IterationResult]:
-        """Return the result of an iteration in an earlier try."""
+        """Return the result of an iteration in an earlier try; None if it was not completed."""
 
     def goes_on_after(self, job: int) -> Optional[bool]:
         """Return whether the batch went on after a job in an earlier try; None if that is not known."""
 
     def end_of_batch(self, now: datetime) -> datetime:
         """Return when the batch was completed: now, if it was not before."""
+        return now
 
     def note_posting(self, iteration: Iteration, lead: str, mark: Optional[str]) -> None:
         """Record that a task is about to be posted."""
@@ -89,51 +98,3 @@ class Journal(Protocol):
 
     def note_result(self, result: IterationResult) -> None:
         """Record the result of an iteration."""
-
-
-class NoJournal:
-    """The journal of a batch that keeps none: it records nothing, and knows of no earlier try."""
-
-    error: Optional[JournalError] = None
-
-    def start_of_batch(self, now: datetime) -> datetime:
-        """Return now."""
-        return now
-
-    def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:  # noqa: ARG002
-        """Return now."""
-        return now
-
-    def history_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002
-        """Return an empty history."""
-        return NO_HISTORY
-
-    def result_of(self, iteration: Iteration) -> Optional[IterationResult]:  # noqa: ARG002
-        """Return None."""
-        return None
-
-    def goes_on_after(self, job: int) -> Optional[bool]:  # noqa: ARG002
-        """Return None."""
-        return None
-
-    def end_of_batch(self, now: datetime) -> datetime:
-        """Return now."""
-        return now
-
-    def note_posting(self, iteration: Iteration, lead: str, mark: Optional[str]) -> None:
-        """Do nothing."""
-
-    def note_posted(self, iteration: Iteration, task_href: str, late: Optional[timedelta]) -> None:
-        """Do nothing."""
-
-    def note_run(self, iteration: Iteration, run_href: str) -> None:
-        """Do nothing."""
-
-    def note_canceling(self, iteration: Iteration) -> None:
-        """Do nothing."""
-
-    def note_canceled(self, iteration: Iteration) -> None:
-        """Do nothing."""
-
-    def note_result(self, result: IterationResult) -> None:
-        """Do nothing."""

@@ -27,7 +27,7 @@ from pscheduler_batch.journal.history import (
     record_result,
     restore_result,
 )
-from pscheduler_batch.journal.interface import NO_HISTORY, IterationHistory, JournalError
+from pscheduler_batch.journal.interface import NO_HISTORY, IterationHistory, Journal, JournalError
 from pscheduler_batch.journal.lock import open_locked
 from pscheduler_batch.journal.sealing import Seal, is_sealed
 from pscheduler_batch.model import JSON, Iteration, IterationResult
@@ -51,7 +51,7 @@ def digest_of(document: JSON, options: Mapping[str, JSON]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-class FileJournal:
+class FileJournal(Journal):
     """A journal in a file, locked against every other process until it is closed or the process ends."""
 
     def __init__(self, stream: BinaryIO, path: str, history: JournalHistory, now: Callable[[], datetime]) -> None:
@@ -64,7 +64,7 @@ class FileJournal:
 
     @property
     def error(self) -> Optional[JournalError]:
-        """The first error that kept something from being recorded; what was recorded before and after is valid."""
+        """The first error that kept something from being recorded."""
         return self._error
 
     @classmethod

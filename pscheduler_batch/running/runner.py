@@ -18,8 +18,6 @@ from typing import (
     Iterable,
     List,
     Optional,
-    Protocol,
-    Sequence,
     Set,
     Tuple,
     TypeVar,
@@ -38,18 +36,23 @@ from pscheduler_batch.events import (
     JobEnded,
 )
 from pscheduler_batch.input.locations import locate_problems
-from pscheduler_batch.journal.interface import Journal, NoJournal
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
-from pscheduler_batch.running.job_order import Measured, in_parallel, in_turn
-from pscheduler_batch.running.submitter import BrokenDownError, CutShortError
+from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Submitter
 from pscheduler_batch.scheduler.api import is_final
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.script import ScriptError
 
 T = TypeVar("T")
+
+# Is called when only the results of an iteration are still to be fetched.
+Measured = Callable[[], None]
+
+# Runs an iteration; raises only what ends the job.
+Run = Callable[[Measured], Coroutine[Any, Any, None]]
 
 # Returns whether the batch goes on after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
@@ -59,21 +62,6 @@ CANCEL_SECONDS = 5.0
 
 # A cancellation can get lost (before Python 3.12), so it is repeated.
 CUT_AGAIN_SECONDS = 0.5
-
-
-class Submits(Protocol):
-    """Runs iterations; see :class:`pscheduler_batch.running.submitter.Submitter`."""
-
-    async def submit(
-        self, iteration: Iteration, start: Optional[datetime] = None, *, measured: Measured
-    ) -> IterationResult:
-        """Run one iteration, and call ``measured`` when only its results are still to be fetched."""
-
-    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
-        """Cancel the tasks of iterations."""
-
-    def fate_of(self, iteration: Iteration) -> str:
-        """Return what happened to the task of an iteration, such as "its task was canceled"."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +91,12 @@ class Outcome:
         return self.results.succeeded
 
 
-def iteration_succeeded(result: IterationResult) -> bool:
-    """Return whether nothing failed in an iteration, and each of its runs has a result that says so."""
-    return result.failure is None and bool(result.runs) and all(run.succeeded for run in result.runs)
-
-
 class Runner:
     """Runs one plan, once."""
 
     def __init__(
         self,
-        submitter: Submits,
+        submitter: Submitter,
         session: Session,
         *,
         journal: Optional[Journal] = None,
@@ -134,7 +117,7 @@ class Runner:
         self._clock = session.clock
         self._debug = session.debug
         self._emit = session.emit
-        self._journal = journal or NoJournal()
+        self._journal = journal or Journal()
         self._cancel = cancel
         self._results = results or ResultStore(session.debug)
         self._bugs: List[BaseException] = []
@@ -252,16 +235,16 @@ class Runner:
         self._emit(JobBegan(now, started))
         self._debug(describe_job(started))
         if started.job.parallel:
-            await in_parallel(self._run_iteration(item, start, started.start) for item in started.iterations)
+            await _in_parallel(self._run_iteration(item, start, started.start) for item in started.iterations)
         else:
-            await in_turn(partial(self._run_iteration, item, start, None) for item in started.iterations)
+            await _in_turn(partial(self._run_iteration, item, start, None) for item in started.iterations)
 
     async def _run_iteration(
         self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured = lambda: None
     ) -> None:
         """Run an iteration in a task of its own, and keep its result."""
         result = self._keep(await self._run_guarded(iteration, job_start, start, measured))
-        self._emit(IterationEnded(self._clock.now(), result, iteration_succeeded(result)))
+        self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
 
     async def _run_guarded(
         self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured
@@ -300,7 +283,7 @@ class Runner:
     def _keep(self, result: IterationResult) -> IterationResult:
         """Keep a result, or a failure if it cannot be written, and return what was kept."""
         try:
-            self._results.keep(result, succeeded=iteration_succeeded(result))
+            self._results.keep(result, succeeded=result.succeeded)
         except RecursionError:
             failure = Failure("its result is nested too deeply to be written", "keeping the result", "")
             result = IterationResult(result.iteration, result.task_href, failure=failure, late=result.late)
@@ -357,3 +340,52 @@ class Runner:
 def _is_measured(result: IterationResult) -> bool:
     """Return whether the task of an iteration is completed, so that there is nothing to cancel."""
     return bool(result.runs) and all(is_final(run.run) for run in result.runs)
+
+
+async def _in_parallel(iterations: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run iterations in parallel."""
+    # Wait for all of them, whatever they raise: what to cancel is known only when the last one has ended.
+    for raised in await asyncio.gather(*map(asyncio.ensure_future, iterations), return_exceptions=True):
+        if raised is not None:
+            raise raised
+
+
+async def _in_turn(iterations: Iterable[Run]) -> None:
+    """
+    Run iterations one after another; the results of each are fetched while the next one is submitted.
+
+    At most one is behind.
+    """
+    running: List[asyncio.Future[None]] = []
+    try:
+        for run in iterations:
+            running.append(await _until_measured(run))
+            for before in running[:-1]:
+                await before
+            del running[:-1]
+        for last in running:
+            await last
+    except asyncio.CancelledError:
+        for left in running:
+            left.cancel()
+        raise
+    finally:
+        # As above; results are fetched even if a bug ends the batch.
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _until_measured(run: Run) -> asyncio.Future[None]:
+    """Start an iteration, and wait until only its results are still to be fetched."""
+    measured = asyncio.Event()
+    running = asyncio.ensure_future(run(measured.set))
+    running.add_done_callback(lambda _: measured.set())
+    try:
+        await measured.wait()
+    except asyncio.CancelledError:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+    if running.done():
+        # A bug raises here, and no other iteration is started.
+        await running
+    return running

@@ -17,7 +17,7 @@ from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.urls import host_of
-from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError, NoJournal
+from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.scheduler.client import SchedulerClient
@@ -36,9 +36,9 @@ NEVER_POSTED = "its task was never posted"
 MAY_GO_ON = "its task may still run on its server"
 
 
-class BrokenDownError(Exception):
+class _UnfinishedIteration:
     """
-    An iteration that was ended by a bug, which is the cause of this error.
+    An iteration that was ended before it was done.
 
     Attributes:
         result: What had been obtained.
@@ -49,26 +49,19 @@ class BrokenDownError(Exception):
         self.result = result
         self.submitted = submitted
         super().__init__()
+
+
+class BrokenDownError(_UnfinishedIteration, Exception):
+    """An iteration that was ended by a bug, which is the cause of this error."""
+
+
+class CutShortError(_UnfinishedIteration, asyncio.CancelledError):
+    """An iteration that was canceled."""
 
 
 def new_mark() -> str:
     """Return a unique mark for a task."""
     return str(uuid.uuid4())
-
-
-class CutShortError(asyncio.CancelledError):
-    """
-    An iteration that was canceled before it was done.
-
-    Attributes:
-        result: What had been obtained.
-        submitted: Whether its task may be on a server.
-    """
-
-    def __init__(self, result: IterationResult, *, submitted: bool) -> None:
-        self.result = result
-        self.submitted = submitted
-        super().__init__()
 
 
 @dataclass
@@ -135,7 +128,7 @@ class Submitter:
         self._fetcher = Fetcher(self._client)
         self._session = session
         self._debug = session.debug
-        self._journal = journal or NoJournal()
+        self._journal = journal or Journal()
         self._fates: Dict[Tuple[int, int], str] = {}
         self._new_mark = new_mark
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pscheduler_batch.journal.interface import IterationHistory, JournalError, NoJournal
+from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.journal.lock import LockError
 from pscheduler_batch.model import IterationResult, RunResult
@@ -117,7 +117,7 @@ def test_what_cannot_be_noted_must_not_be_posted(path):
 
 
 def test_what_was_done_goes_on_without_a_note(path):
-    """It can be found out again, and later steps are recorded when there is room."""
+    """It can be found out again, and later steps are journaled when there is room."""
     journal = begin(path)
     journal.note_posting(iteration(), LEAD, "m")
     with full_disk(path):
@@ -195,7 +195,7 @@ def test_a_result_nested_too_deeply_is_not_noted(path):
 
 
 def test_a_task_nested_too_deeply_is_an_error_and_no_bug(path):
-    """It cannot be recorded, and so is not posted."""
+    """It cannot be journaled, and so is not posted."""
     with pytest.raises(JournalError, match="the task of a/0 is nested too deeply"):
         begin(path).note_posting(iteration(reference=nested(5000)), LEAD, "m")
 
@@ -212,10 +212,10 @@ def nested(depth):
 
 def test_a_batch_without_a_journal_knows_nothing():
     """Everything is done as if for the first time."""
-    record = NoJournal()
-    record.note_posting(iteration(), LEAD, "m")
-    record.note_result(failed(iteration()))
+    journal = Journal()
+    journal.note_posting(iteration(), LEAD, "m")
+    journal.note_result(failed(iteration()))
 
-    assert record.start_of_batch(LATER) == record.start_of_job(0, 1, LATER) == record.end_of_batch(LATER) == LATER
-    assert record.history_of(iteration()) == IterationHistory()
-    assert (record.result_of(iteration()), record.goes_on_after(0), record.error) == (None, None, None)
+    assert journal.start_of_batch(LATER) == journal.start_of_job(0, 1, LATER) == journal.end_of_batch(LATER) == LATER
+    assert journal.history_of(iteration()) == IterationHistory()
+    assert (journal.result_of(iteration()), journal.goes_on_after(0), journal.error) == (None, None, None)

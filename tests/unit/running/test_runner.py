@@ -8,7 +8,6 @@ from typing import List
 import pytest
 
 from pscheduler_batch.model import Failure, Iteration, IterationResult
-from pscheduler_batch.running.runner import iteration_succeeded
 from tests.support.clock import NOON
 from tests.support.iterating import TASK, FakeServer, labels, make_run, run
 
@@ -136,7 +135,7 @@ def test_an_iteration_succeeded_if_all_of_it_did(runs, failure, succeeded):
     """Without a run, nothing was measured."""
     iteration = Iteration(0, 0, "a/0", timedelta(0), TASK)
 
-    assert iteration_succeeded(IterationResult(iteration, "https://ps/t", runs, failure)) is succeeded
+    assert IterationResult(iteration, "https://ps/t", runs, failure).succeeded is succeeded
 
 
 def test_what_happens_is_told():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pscheduler_batch.events import Event, IterationEnded
-from pscheduler_batch.journal.interface import NoJournal
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.running.submitter import BrokenDownError
 from tests.support.depth import DEEP
@@ -84,7 +84,7 @@ def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch
 def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
     """There is nothing to cancel then."""
 
-    class Broken(NoJournal):
+    class Broken(Journal):
         def note_result(self, result: IterationResult) -> None:
             raise ZeroDivisionError(result.iteration.label)
 
