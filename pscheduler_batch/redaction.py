@@ -15,20 +15,18 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from functools import cached_property
 from html import escape
 from math import isfinite
-from typing import Any, FrozenSet, Iterable, List, Mapping, Set, Tuple
+from typing import Any, FrozenSet, Iterable, Iterator, List, Mapping, Set, Tuple
 from urllib.parse import quote_plus
 
 from pscheduler_batch.model import JSON
 from pscheduler_batch.text import HIDDEN
 
-# The most characters of a value that jq, or a message of ours, shows before it is cut short, with some to spare.
-CUT_AT = 60
-
-# How the rest of a text is marked that was cut short, by jq and by us.
-_CUTS = ("...", "…")
+# How the end of a text is marked that was cut short, by jq and by us.
+_CUT = re.compile(r"\.\.\.|…")
 
 # What is nested deeper is cut off in reports: it is not readable, and writing it could exhaust the stack.
 _DEEPEST = 100
@@ -95,21 +93,35 @@ class Redactor:
     def _spellings(self) -> List[str]:
         return spellings_of_all(self._secrets)
 
-    def text(self, text: str, *, cut: bool = False) -> str:
-        """
-        Take the secrets out of a text, HTML included.
+    @cached_property
+    def _alphabetical(self) -> List[str]:
+        return sorted(self._spellings)
 
-        Args:
-            text: Any text.
-            cut: Whether secrets in it may have been cut short.
-        """
-        # A pattern of all the secrets of a $global, which may be a thousand, is slow.
-        there = [spelling for spelling in self._spellings if (spelling[0] if cut else spelling) in text]
-        return re.sub("|".join(_pattern(spelling, cut=cut) for spelling in there), HIDDEN, text) if there else text
+    def text(self, text: str) -> str:
+        """Take the secrets out of a text, HTML included."""
+        return _hide(text, self._find(text))
 
     def message(self, text: str) -> str:
         """Take the secrets out of a message, with what is left of those in a value that was cut short."""
-        return self.text(text, cut=any(mark in text for mark in _CUTS))
+        return _hide(text, sorted([*self._find(text), *self._find_cut(text)]))
+
+    def _find(self, text: str) -> Iterator[Tuple[int, int]]:
+        # A pattern of all the secrets of a $global, which may be a thousand, is slow.
+        there = [spelling for spelling in self._spellings if spelling in text]
+        if there:
+            yield from (found.span() for found in re.finditer("|".join(map(re.escape, there)), text))
+
+    def _find_cut(self, text: str) -> Iterator[Tuple[int, int]]:
+        """Find the longest beginning of a secret before each mark of a cut."""
+        longest = len(self._spellings[0]) if self._spellings else 0
+        for mark in _CUT.finditer(text):
+            end = mark.start()
+            for start in range(max(0, end - longest), end):
+                beginning = text[start:end]
+                index = bisect_left(self._alphabetical, beginning)
+                if self._alphabetical[index : index + 1] and self._alphabetical[index].startswith(beginning):
+                    yield start, end
+                    break
 
     def value(self, value: JSON, depth: int = 0) -> JSON:
         """
@@ -186,12 +198,14 @@ def spellings_of_all(secrets: Iterable[str]) -> List[str]:
     return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
 
-def _pattern(spelling: str, *, cut: bool) -> str:
-    if not cut:
-        return re.escape(spelling)
-    beginnings = "|".join(re.escape(spelling[:end]) for end in range(min(len(spelling) - 1, CUT_AT), 0, -1))
-    ends = "|".join(map(re.escape, _CUTS))
-    return rf"{re.escape(spelling)}|(?:{beginnings})(?={ends})" if beginnings else re.escape(spelling)
+def _hide(text: str, spans: Iterable[Tuple[int, int]]) -> str:
+    pieces: List[str] = []
+    shown_to = 0
+    for start, end in spans:
+        if start >= shown_to:
+            pieces += [text[shown_to:start], HIDDEN]
+        shown_to = max(shown_to, end)
+    return "".join([*pieces, text[shown_to:]])
 
 
 _TOKEN = re.compile(

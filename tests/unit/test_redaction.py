@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pscheduler_batch.redaction import find_secrets, redact
+from pscheduler_batch.redaction import Redactor, find_secrets, redact
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,22 @@ def test_long_secrets_cost_little_time():
     said = redact("a" * 20_000 + "..." + "k" * 50, {"_keys": ["k" * 5000 + str(number) for number in range(20)]})
 
     assert said.startswith("aaa")
+    assert time.process_time() - begin < 1
+
+
+def test_what_is_left_of_a_long_secret_is_found():
+    """However much of it is left."""
+    secret = "".join(chr(ord("a") + number % 26) for number in range(500))
+
+    assert redact(f"key {secret[:300]}… is wrong", {"_key": secret}) == "key (hidden)… is wrong"
+
+
+def test_many_secrets_cost_little_time():
+    """Every task of a large batch may have its own, and each message is searched for all of them."""
+    redactor = Redactor.of([{"_keys": [f"key-{number:06}" for number in range(10_000)]}])
+    redactor.message("collect them")
+    begin = time.process_time()
+    texts = [redactor.message(f"posting key-{number:06} to key-00…") for number in range(100)]
+
+    assert texts == ["posting (hidden) to (hidden)…"] * 100
     assert time.process_time() - begin < 1
