@@ -225,7 +225,7 @@ def test_a_link_opens_a_failed_run(browser, page_of):
 
 
 def hostile_html(address):
-    """Write what somebody may send who wants to run something, or to be told that it was read."""
+    """Write what an attacker may send who wants to run something, or to learn that it was read."""
     url = f"http://{address}"
     return f"""</iframe></script><script>top.document.title = "caught"</script><script src="{url}/a"></script>
         <img src="{url}/b" onerror="top.document.title = 'caught'"><svg onload="alert(1)"></svg>
@@ -239,7 +239,7 @@ def hostile_html(address):
 
 
 def test_html_of_servers_is_harmless(browser, page_of):
-    """It runs nothing and asks nobody for anything, not even when its links and buttons are used."""
+    """It runs nothing and sends no requests, not even when its links and buttons are used."""
     with closing(Trap()) as trap:
         evil = run()
         evil["text/html"] = hostile_html(trap.address)

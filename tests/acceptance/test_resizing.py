@@ -45,7 +45,7 @@ class Tmux:
         return done.stdout
 
     def shown(self) -> str:
-        """Give all lines, with those that have left the screen."""
+        """Return all lines, with those that have left the screen."""
         return self("capture-pane", "-p", "-S", "-")
 
     def until(self, word: str) -> None:

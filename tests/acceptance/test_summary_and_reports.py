@@ -48,7 +48,7 @@ def test_a_summary_can_be_left_out(there, options):
 
 
 def test_with_lines_for_events_there_is_a_summary_too(there):
-    """Whoever wants to know everything does not look for it in the document."""
+    """Nothing has to be looked up in the document."""
     ended = run_batch(*there, "-v", batch=GOOD, **SHOWN)
 
     assert ended.stderr.splitlines()[-1].startswith("2 runs: 2 succeeded, 0 failed; ")

@@ -59,7 +59,7 @@ class Browser:
         self.driver.get(page.as_uri() + fragment)
 
     def command(self, name: str, **arguments: Any) -> Dict[str, Any]:
-        """Give the browser a command of its developer tools."""
+        """Send the browser a command of its developer tools."""
         given: Dict[str, Any] = self.driver.execute_cdp_cmd(name, arguments)
         return given
 
@@ -78,7 +78,7 @@ class Browser:
         return self.driver.find_element("css selector", selector)
 
     def texts(self, selector: str) -> List[str]:
-        """Give the texts that can be seen, of the elements of a selector that can be seen."""
+        """Return the texts that can be seen, of the elements of a selector that can be seen."""
         script = (
             "return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)"
         )
@@ -86,7 +86,7 @@ class Browser:
         return found
 
     def complaints(self) -> List[str]:
-        """Give what the console says since the last time, from warnings on."""
+        """Return what the console says since the last time, from warnings on."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in {"WARNING", "SEVERE"}]
 
     def chart(self, index: int) -> Any:
@@ -143,7 +143,7 @@ class Trap:
 
     def visited(self, seconds: Optional[float] = None) -> bool:
         """
-        Say whether somebody has connected.
+        Return whether a client has connected.
 
         Args:
             seconds: How long to wait for it at most; None asks only for what has come already.

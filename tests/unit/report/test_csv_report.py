@@ -75,7 +75,7 @@ def test_what_varies_has_columns():
 
 
 def test_failures_have_a_line_too():
-    """With the reason, in one line; without a run there is no number of one."""
+    """With the reason, in one line; without a run, its number is empty."""
     first, second = lines_of(output(job(result(failed_run("no\nanswer")), result(error="forbidden"))))
 
     assert (first["run"], first["succeeded"], first["state"], first["reason"]) == ("0", "false", "failed", "no answer")
@@ -84,7 +84,7 @@ def test_failures_have_a_line_too():
 
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "  =1", "\uff1d1"])
 def test_no_cell_is_a_formula(label):
-    """A spreadsheet would work it out, with what can be told to others by that."""
+    """A spreadsheet would evaluate it, which can leak data."""
     document = output(job(result(failed_run(label), dest=label), result(run(), dest="x"), label=label))
     line = lines_of(document)[0]
 

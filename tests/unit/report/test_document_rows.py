@@ -17,7 +17,7 @@ START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 def only_row(document):
-    """Give the one row of a document."""
+    """Return the one row of a document."""
     (row,) = report_of(document).rows
     return row
 
@@ -272,7 +272,7 @@ def secretive():
 
 @pytest.mark.parametrize("secret", ["s3cr", "&amp;t", "other", "gl0bal"])
 def test_secrets_are_nowhere_in_an_account(secret):
-    """Not in tasks, results, reasons, labels, and not in what varies, whoever quotes them."""
+    """Not in tasks, results, reasons, labels or what varies, even if a server quotes them."""
 
     assert secret not in repr(report_of(secretive()))
 
@@ -302,7 +302,7 @@ def in_texts(document):
     ],
 )
 def test_results_that_are_texts_give_the_same_account(document):
-    """Whoever makes a report when the batch ends has the one that is made of the saved output."""
+    """The report at the end of a batch equals the one made from the saved output."""
     whole = {(number, iteration) for number in range(2) for iteration in range(3)}
 
     assert report_of_texts(*in_texts(document), whole) == report_of(document)

@@ -84,7 +84,7 @@ def test_a_format_without_its_library_is_refused_with_what_to_do(monkeypatch):
 
 
 def test_the_other_formats_need_no_more_libraries(monkeypatch):
-    """Whoever wants no page of HTML need not install what it takes."""
+    """The library is only needed for HTML."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     forms = [form for form in FORMATS if form != "html"]
     for form in forms:

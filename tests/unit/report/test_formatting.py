@@ -63,7 +63,7 @@ def test_figures_have_their_unit(value, unit, words):
 
 
 @pytest.mark.parametrize("value", [None, True, "1", float("nan"), float("-inf"), 10**400, [], {}])
-def test_what_is_no_number(value):
+def test_what_is_not_a_number(value):
     """True is not 1 here."""
 
     assert not is_number(value)
@@ -100,7 +100,7 @@ def test_a_time_at_the_end_of_the_calendar_stays():
     assert in_zone(last, EAST) is last
 
 
-def test_tenths_of_seconds_are_said_where_there_are_any():
+def test_tenths_of_seconds_are_shown_where_there_are_any():
     """A whole second needs none."""
 
     assert [time_of_day(NOON + timedelta(milliseconds=n)) for n in (0, 250)] == ["12:00:00", "12:00:00.2"]

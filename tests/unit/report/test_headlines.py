@@ -15,7 +15,7 @@ STRANGE += [{}, {"summary": 5}, {"": ""}, [None, 5, [{"ip": 5}]], {"nan": 1, "5"
 
 
 def recorded_results(name):
-    """Give every merged result in the recordings of a task."""
+    """Return every merged result in the recordings of a task."""
     found = []
 
     def look(value):
@@ -32,13 +32,13 @@ def recorded_results(name):
 
 
 def figures(test, result, spec=None):
-    """Give the figures of a result that succeeded, by name."""
+    """Return the figures of a result that succeeded, by name."""
     found = headline_of(test, spec or {}, {"succeeded": True, **result})
     return {figure.name: (figure.value, figure.unit) for figure in found.figures}
 
 
 def words(test, result, spec=None):
-    """Give the words about a result that succeeded."""
+    """Return the words about a result that succeeded."""
     return headline_of(test, spec or {}, {"succeeded": True, **result}).words
 
 
@@ -176,7 +176,7 @@ def test_trace(paths, said):
         ("dhcp", {"time": "PT0.5S"}, "500 ms"),
         ("disk-to-disk", {"time": "PT5S"}, "5 s"),
         ("noop", {"data": {}}, "succeeded"),
-        ("nobody-knows-it", {"time": "PT5S"}, "succeeded"),
+        ("unknown-test", {"time": "PT5S"}, "succeeded"),
     ],
 )
 def test_words_of_other_tests(test, result, said):
@@ -197,7 +197,7 @@ def test_only_results_that_succeeded_have_figures(test, succeeded):
 @pytest.mark.parametrize("test", HEADLINES)
 @pytest.mark.parametrize("strange", STRANGE)
 def test_nothing_that_a_server_says_breaks_it(test, strange):
-    """Whatever is of the wrong type, or no number, is left out."""
+    """What has the wrong type, or is not a number, is left out."""
     names = (
         "min",
         "mean",

@@ -52,12 +52,12 @@ class Page(HTMLParser):
             self.text += data
 
     def data(self, name):
-        """Give the JSON of one element."""
+        """Return the JSON of one element."""
         (found,) = (text for _, attributes, text in self.contents if attributes.get("id") == name)
         return json.loads(found)
 
     def attributes(self, tag, **wanted):
-        """Give the attributes of all such tags."""
+        """Return the attributes of all such tags."""
         return [found for name, found in self.tags if name == tag and wanted.items() <= found.items()]
 
     @property
@@ -94,7 +94,7 @@ def test_the_verdict_comes_first(document, words):
     assert len(before.split()) < 5
 
 
-def test_why_a_batch_ended_is_said():
+def test_why_a_batch_ended_is_shown():
     """In the words of the output document."""
 
     assert "the assist is gone" in page_of(output(batch={"error": "the assist is gone"})).text
@@ -126,7 +126,7 @@ def test_runs_that_failed_for_the_same_reason_are_listed_together():
 
 
 def test_not_all_failed_runs_are_listed():
-    """How many more there are is said; of reasons too."""
+    """Others are counted, and so are reasons."""
     page = page_of(output(job(*(result(failed_run()) for _ in range(61)))))
     reasons = page_of(output(job(*(result(failed_run(f"reason {number}")) for number in range(21)))))
 
@@ -136,7 +136,7 @@ def test_not_all_failed_runs_are_listed():
 
 
 def test_jobs_that_were_not_run_are_named():
-    """A job that is disabled is no failure, but nobody should look for it."""
+    """A disabled job is not a failure, but it is named."""
 
     assert "Not run: later" in page_of(output(job(result(run())), job(label="later"))).text
 
@@ -233,7 +233,7 @@ def test_the_same_account_gives_the_same_page():
     assert HtmlReport().render(report_of(FAILING)) == HtmlReport().render(report_of(FAILING))
 
 
-def test_what_an_account_has_no_room_for_is_left_out_and_said():
+def test_what_rows_leave_out_is_reported():
     """As what the page has no room for."""
     account = report_of(output(job(result(run()), result(run()))))
     rows = (account.rows[0], replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None))
@@ -243,7 +243,7 @@ def test_what_an_account_has_no_room_for_is_left_out_and_said():
     assert source.count("of this run are left out") == 1
 
 
-def test_what_is_too_much_is_left_out_and_said():
+def test_what_does_not_fit_is_left_out_with_a_notice():
     """The rows stay, and failed runs keep their texts first."""
     page = page_of(output(job(*(result(run()) for _ in range(9)), result(failed_run()))), most_characters=300)
 
@@ -281,7 +281,7 @@ def test_an_output_of_an_older_version_has_a_page():
 
 
 def test_very_deep_results_are_no_bug():
-    """What cannot be written is said to be so."""
+    """A note stands in its place."""
     deep = []
     for _ in range(DEEP):
         deep = [deep]

@@ -12,12 +12,12 @@ FAST = {"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9}}}
 
 
 def rows_of(*results, **pairs):
-    """Give the rows of a job with such iterations."""
+    """Return the rows of a job with such iterations."""
     return report_of(output(job(*results, **pairs))).rows
 
 
 def cells_of(rows, title):
-    """Give the column with such a title, as text, unit and what it is sorted by."""
+    """Return the column with such a title, as text, unit and what it is sorted by."""
     (column,) = (column for column in columns_of(rows) if column.title == title)
     return [(cell.text, cell.unit, cell.order) for cell in map(column.cell, rows)]
 
@@ -37,7 +37,7 @@ def test_numbers_are_shown_with_their_unit_and_sorted_as_they_are():
     assert cells_of(rows, "Throughput") == [("9.41", "Gb/s", "9410000000.0"), ("\u2013", "", "")]
 
 
-def test_without_figures_the_result_is_said():
+def test_without_figures_the_headline_is_shown():
     """A test that is not known says only that it succeeded."""
     rows = rows_of(result(run({"succeeded": True}), kind="strange"))
 
@@ -45,7 +45,7 @@ def test_without_figures_the_result_is_said():
 
 
 def test_hosts_have_columns_where_they_differ():
-    """Otherwise they are said once."""
+    """Otherwise they are shown once."""
     rows = rows_of(result(run(href="https://a.example/pscheduler/tasks/t/runs/r")), result(run()))
 
     assert (same_of(rows, "destination"), same_of(rows, "lead")) == ("192.0.2.1", None)

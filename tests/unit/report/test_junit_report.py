@@ -117,7 +117,7 @@ def test_what_xml_cannot_hold_is_written_as_an_escape():
     assert tree.findtext(".//system-out") == r"a\u0000b\u001b[2J\ud800\ufffe" + "\n]]><c>&"
 
 
-def test_output_that_there_is_no_room_for_is_said_to_be_left_out():
+def test_output_that_does_not_fit_is_replaced_by_a_note():
     """Where a batch is too large, the rows have none."""
     rows = tuple(replace(row, whole=False, text=None) for row in report_of(output(job(result(run())))).rows)
     account = replace(report_of(output()), rows=rows)

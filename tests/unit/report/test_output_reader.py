@@ -16,7 +16,7 @@ COMPACT = json.dumps(DOCUMENT).encode()
 
 
 def refusal(data):
-    """Give the message about a file that is no output."""
+    """Return the message about a file that is not an output."""
     with pytest.raises(ReportError) as caught:
         read_output(data, source="out.json")
     return str(caught.value)
@@ -69,13 +69,13 @@ def test_an_output_that_was_not_written_to_its_end(whole):
         ),
     ],
 )
-def test_what_is_no_output(data, said):
+def test_what_is_not_an_output(data, said):
     """Each kind of file is told apart."""
 
     assert refusal(data) == f"out.json: {said}"
 
 
-def test_what_is_no_json_has_its_place():
+def test_invalid_json_has_its_place():
     """And the line, on which it is shown."""
     lines = refusal(b'{"jobs": [}').split("\n")
 
@@ -117,7 +117,7 @@ def test_many_wrong_places_are_not_all_named():
 
 
 def test_what_is_nested_without_an_end_is_refused():
-    """It is no crash."""
+    """It does not crash."""
 
     assert "nested too deeply" in refusal(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 

@@ -39,7 +39,7 @@ def at(second, *, planned=None, late=None, runs=1):
 
 
 def rows_of(*results, **pairs):
-    """Give the rows of a job with such iterations."""
+    """Return the rows of a job with such iterations."""
     return report_of(output(job(*results, **pairs))).rows
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_ended_before_it_began_is_a_point():
     assert [(bar.start, bar.end) for bar in time_line_of(rows_of(strange)).bars] == [(0, 0)]
 
 
-def test_failed_runs_are_told_apart():
+def test_failed_runs_have_their_own_color():
     """They have a colour of their own."""
     line = time_line_of(rows_of(at(0), result(failed_run())))
 
@@ -151,7 +151,7 @@ def test_figures_are_plotted_over_the_number_that_varied():
     ],
 )
 def test_only_one_number_that_varies_is_plotted_over(specs):
-    """Of two nobody knows which one counts; texts, truth values and what is not always there are no axis."""
+    """With two it is unclear which one counts; texts, truth values and incomplete numbers are not an axis."""
 
     assert varied_number(rows_of(*(with_mean(0.4, **spec) for spec in specs))) is None
 
@@ -170,13 +170,13 @@ def test_only_one_number_that_varies_is_plotted_over(specs):
         ((1.5,), "The run started 1.5 s after the planned start."),
     ],
 )
-def test_the_skew_is_said_in_numbers(seconds, words):
+def test_the_skew_is_given_in_numbers(seconds, words):
     """How late after the plan, and how far apart."""
 
     assert skew_words(rows_of(*(at(second, planned=PLANNED) for second in seconds), parallel=True)) == words
 
 
-def test_late_submissions_are_said():
+def test_late_submissions_are_counted():
     """A task that could only be posted after its start was posted all the same (ADR 10)."""
     rows = rows_of(at(3, planned=PLANNED, late="PT2.5S"), at(0, planned=PLANNED), parallel=True)
 
@@ -200,7 +200,7 @@ def test_the_delay_of_an_iteration_is_that_of_its_first_run():
 
 
 def test_starts_that_kept_to_the_plan_need_no_plot():
-    """That they did is said in words."""
+    """A sentence says that they did."""
     rows = rows_of(at(0, planned=PLANNED), at(0, planned=PLANNED), parallel=True)
 
     assert "Delay after planned start" not in [plot.title for plot in plots_of(rows)]

@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
     def isatty(self):
-        """Say so."""
+        """Return True."""
         return True
 
 
@@ -43,7 +43,7 @@ def test_a_small_batch_has_a_line_for_every_run():
 
 
 def test_an_account_has_the_same_summary_as_its_document():
-    """Whoever has one already need not make another."""
+    """An existing report is used as it is."""
 
     assert printed(report_of(MIXED)) == printed(MIXED)
 

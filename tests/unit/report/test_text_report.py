@@ -44,7 +44,7 @@ def test_the_report_as_text():
     )
 
 
-def test_a_late_start_is_said():
+def test_a_late_start_is_shown():
     """A run that missed its synchronized start may say little about the others."""
     document = output(job({**result(run()), "late": "PT2.5S"}))
 
@@ -122,7 +122,7 @@ def test_totals(document, line):
 
 
 def test_rows_of_one_run_do_not_number_it():
-    """Only where there are several, the number of the run tells them apart."""
+    """Runs are numbered only where an iteration has several."""
     columns = row_columns(report_of(output(job(result(run()), result(run(), run())))).rows)
 
     assert [cell.text + cell.end for cell in columns[0].cells] == ["rtt/0", "rtt/1 run 0", "rtt/1 run 1"]

@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
     """A terminal without a size."""
 
     def isatty(self):
-        """Be one."""
+        """Return True."""
         return True
 
 
@@ -32,7 +32,7 @@ def test_the_width_is_that_of_the_terminal():
 
 
 @pytest.mark.parametrize("columns", ["", "0", "-5", "wide", "²"])
-def test_the_width_is_a_usual_one_where_nobody_knows(columns):
+def test_the_width_is_the_usual_one_where_it_is_unknown(columns):
     """Also where the stream is closed, or is none at all."""
     closed = io.StringIO()
     closed.close()

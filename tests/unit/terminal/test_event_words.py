@@ -1,4 +1,4 @@
-"""Tests of what people are told of events."""
+"""Tests of the words of events."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ TIME = "2026-03-01T12:00"
         (BatchEnded(after(9), succeeded=False, error="it is\nover"), "the batch ended: it is over"),
     ],
 )
-def test_every_event_is_told_in_a_line(event, line):
+def test_every_event_is_described_in_one_line(event, line):
     """The label first, then what has happened."""
 
     assert describe_event(event) == line
 
 
-def test_a_task_that_was_posted_too_late_is_told_with_its_end():
+def test_a_late_task_is_reported_with_its_end():
     """By how much (ADR 10)."""
     ended = BATCH.end(1, 9)
     late = replace(ended, result=replace(ended.result, late=timedelta(seconds=2.25)))
@@ -57,7 +57,7 @@ def test_a_task_that_was_posted_too_late_is_told_with_its_end():
 
 @pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\u202etxet", "\r\x1b[2J", "\x9b31m", "x" * 10_000])
 def test_hostile_words_stay_in_one_line(hostile):
-    """Be they in a label, a state, a host or a reason: nothing that a terminal obeys, and no end of it."""
+    """In labels, states, hosts and reasons: no control characters, and limited lengths."""
     batch = Happenings({"label": hostile})
     events = [
         *batch.begin(),
@@ -73,8 +73,8 @@ def test_hostile_words_stay_in_one_line(hostile):
     assert all(len(line) < 2 * REASON_CUT_AT for line in lines)
 
 
-def test_the_secrets_of_a_task_are_never_told():
-    """Whoever quotes them (ADR 18)."""
+def test_the_secrets_of_a_task_are_never_shown():
+    """Even if a server quotes them (ADR 18)."""
     events = [BATCH.move(0, 0, "said abc-secret"), BATCH.end(0, 1, failure="bad task: abc-secret")]
 
     assert not any("abc-secret" in describe_event(event) for event in events)
@@ -100,7 +100,7 @@ def test_the_secrets_of_a_task_are_never_told():
     ],
 )
 def test_a_count_down_goes_to_what_comes_next(state, times, at, words):
-    """The posting, the start, or the end of the run; nothing where nobody knows."""
+    """The posting, the start, or the end of the run; nothing where it is unknown."""
 
     assert countdown_words(BATCH.move(0, 0, state, **times), after(at)) == words
 
@@ -116,6 +116,6 @@ def test_a_count_down_may_be_short():
     [("pending", 4, "pending"), ("pending", 5, "running"), ("on-deck", 6, "running"), ("overdue", 6, "overdue")],
 )
 def test_a_run_that_has_not_begun_is_running_when_it_should(state, at, words):
-    """As nobody asks before its end (ADR 20)."""
+    """As it is not polled before its end (ADR 20)."""
 
     assert state_now(BATCH.move(0, 0, state, start=5, end=9), after(at)) == words

@@ -21,13 +21,13 @@ PARALLEL = {"parallel": True, "sync-start": False}
 
 
 def frame(glance: ProgressSnapshot, width: int = 80, height: int = 24, **environ: str):
-    """Give the lines, without colours."""
+    """Return the lines without colors."""
     lines = Frames(io.StringIO(), {**TERMINAL, **environ}).render(glance, width, height)
     return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in lines]
 
 
 def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> ProgressSnapshot:
-    """Say how things are after some events."""
+    """Return the progress after some events."""
     tally = ProgressCounts()
     for event in [*batch.begin(), *events]:
         tally.note(event)
@@ -61,8 +61,8 @@ def test_a_moment_on_a_usual_terminal():
     ]
 
 
-def test_what_is_held_up_is_said_with_the_reason_until_it_is_over():
-    """So that nobody has to guess why nothing moves."""
+def test_a_retried_request_is_shown_with_the_reason_until_it_succeeds():
+    """It explains why nothing moves."""
     batch = Happenings({})
     held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused\x1b[2J", after(2))
     over = RequestHeldUp(after(3), "ps.example.net", "asking")

@@ -1,4 +1,4 @@
-"""Tests of the live view as a whole: what is drawn when, and that nobody waits for it."""
+"""Tests of the live view as a whole: what is drawn when, and that nothing waits for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENVIRON = {"TERM": "xterm"}
 
 
 class Watched(io.StringIO):
-    """A stream that tells when something is written."""
+    """A stream that reports when something is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def fill(pipe: int) -> None:
 
 
 def begin(view) -> None:
-    """Begin the batch with an iteration."""
+    """Start the batch with an iteration."""
     for event in [*BATCH.begin(), BATCH.move(0, 1, "running", end=10)]:
         view.watch(event)
 
@@ -166,7 +166,7 @@ def test_an_interruption_ends_the_view_at_once(stream):
     assert visible(stream.getvalue()) == [STOPPING, "a warning", ""]
 
 
-def test_a_terminal_that_takes_nothing_holds_nobody_up():
+def test_a_terminal_that_takes_no_output_holds_nothing_up():
     """As after Control-S: here a pipe that is full; the batch neither waits for it, nor for ever in the end."""
     reader, writer = os.pipe()
     fill(writer)

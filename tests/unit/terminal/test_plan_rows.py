@@ -81,7 +81,7 @@ def test_a_thousand_iterations_are_summarized():
     assert (rows[3].begin, rows[3].end) == (times.iterations[3].posted, times.iterations[998].ends)
 
 
-def test_what_varies_is_told_with_its_range():
+def test_what_varies_is_listed_with_its_range():
     """Numbers with the smallest and the largest, and anything else with how many there are."""
     (times,) = times_of(SWEEP)
 
@@ -105,14 +105,14 @@ def test_secrets_in_other_places_are_hidden_too():
 
 
 def test_many_places_that_vary_are_counted():
-    """Four are told."""
+    """Four are named."""
     script = 'reduce range(9) as $n (.; .test.spec["x\\($n)"] = $iteration)'
     (times,) = times_of({"iterations": 50, "task-transform": {"script": script}})
 
     assert varying_words(times).endswith("/test/spec/x3 0 to 49 and 5 other places")
 
 
-def test_tasks_that_do_not_vary_are_told_to_be_the_same():
+def test_tasks_that_do_not_vary_are_reported_as_the_same():
     """One task many times."""
     (times,) = times_of({"iterations": 50})
 
@@ -127,7 +127,7 @@ def test_what_only_some_tasks_have_varies():
     assert varying_words(times) == "varying: /test/spec/a (1 different value) and /test/spec/b (2 different values)"
 
 
-def test_a_range_tells_of_unknown_lengths():
+def test_a_range_marks_unknown_durations():
     """Among known ones."""
     tests = [{"test": {"type": "trace" if n % 2 else "dns", "spec": {"dest": "a"}}} for n in range(60)]
     (times,) = times_of({"task": tests})
@@ -177,7 +177,7 @@ def test_sixty_jobs_are_all_shown():
         ({"continue-if": {"script": "true"}}, "1 iteration, at least 18 s; then continue-if is evaluated"),
     ],
 )
-def test_a_job_is_told_in_a_line(job, words):
+def test_a_job_is_described_in_one_line(job, words):
     """How many iterations in which way, and for how long."""
     (times,) = times_of(job)
 

@@ -45,7 +45,7 @@ class Terminal(io.StringIO):
     """A stream that says that it is a terminal."""
 
     def isatty(self):
-        """Say so."""
+        """Return True."""
         return True
 
 
@@ -93,7 +93,7 @@ def test_a_plan_has_totals_a_table_and_a_time_line():
 
 
 def test_nothing_is_cut_in_a_file_or_a_pipe():
-    """Unless somebody says how wide it is to be."""
+    """Unless a width is given."""
     label, host = "label-" * 15, "host-" * 20
     task = {"test": {"type": "rtt", "spec": {"dest": host}}}
     whole = shown({"label": label, "iterations": 2, "task": task}, width=None)
@@ -186,8 +186,8 @@ def test_a_large_time_line_has_a_bar_for_each_job():
     assert bars == [f"j{n}" for n in range(5)]
 
 
-def test_what_is_not_known_is_said():
-    """Of how many iterations."""
+def test_unknown_durations_are_reported():
+    """With the number of iterations."""
     text = shown(*MIXED)
 
     assert "The duration of 1 iteration is unknown (?) and counted as zero." in text
@@ -201,7 +201,7 @@ def test_a_batch_with_nothing_to_run_says_so():
     assert shown({"label": "off", "enabled": False}) == "1 job, 0 iterations: nothing to run\noff: not enabled\n"
 
 
-def test_the_end_is_told_in_the_time_zone_of_the_begin():
+def test_the_end_is_in_the_time_zone_of_the_start():
     """Without fractions of seconds."""
     begin = datetime(2026, 3, 1, 23, 59, 50, 999999, tzinfo=timezone(timedelta(hours=2)))
 
@@ -288,7 +288,7 @@ def test_a_time_is_shown_whole_or_not_at_all(width):
 
 
 def test_a_plan_can_be_made_for_no_stream_at_all():
-    """A closed standard output is none; whoever writes says so."""
+    """Such as a closed standard output; writing to it fails elsewhere."""
     batch, plan = plan_jobs({"label": "a"})
 
     assert "a/0" in plan_text(batch, plan, stream=None, start=NOON, environ={})

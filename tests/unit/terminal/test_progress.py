@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
     """A stream that leads to a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
 
@@ -36,7 +36,7 @@ class Broken(Terminal):
 
 
 def shown(stream, *events, environ=USUAL, **options) -> str:
-    """Give what is written on a stream."""
+    """Return what is written on a stream."""
     with open_progress(stream, environ=environ, now=lambda: after(0), **options) as progress:
         for event in events or EVENTS:
             progress.watch(event)
@@ -45,7 +45,7 @@ def shown(stream, *events, environ=USUAL, **options) -> str:
 
 
 @pytest.mark.parametrize("options", [{}, {"debug": True}, {"quiet": True}])
-def test_nothing_is_shown_where_nobody_looks(options):
+def test_nothing_is_shown_without_an_audience(options):
     """Lines, such as warnings, are written all the same."""
 
     assert shown(io.StringIO(), **options) == "a warning\n"
@@ -120,7 +120,7 @@ def test_a_process_without_a_standard_error_has_no_progress():
 
 @pytest.mark.parametrize("verbose", [True, False])
 def test_a_stream_that_fails_costs_nothing(verbose):
-    """Be it a terminal that is gone, or a stream that was closed."""
+    """Such as a terminal that is gone, or a closed stream."""
     closed = Terminal()
     closed.close()
     ended = []

@@ -13,7 +13,7 @@ from tests.support.happenings import Happenings
 
 
 def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
-    """Say how things are after some events."""
+    """Return the progress after some events."""
     tally = ProgressCounts()
     for event in events:
         tally.note(event)
@@ -21,7 +21,7 @@ def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
 
 
 def left(*events: Any, at: float) -> Optional[float]:
-    """Say how many seconds the job may still take after some events."""
+    """Return how many seconds the job may still take after some events."""
     span = glance(*events, at=at).left
     return None if span is None else span.total_seconds()
 
@@ -57,7 +57,7 @@ class TestCounts:
         assert (found.job, found.left) == (None, None)
 
     def test_before_anything_has_happened_there_is_nothing(self):
-        """And that is no error."""
+        """And that is not an error."""
         found = glance(at=3)
 
         assert (found.total, found.lines, found.others, found.began) == (0, (), (), after(3))
@@ -101,7 +101,7 @@ class TestLines:
 
         assert (found.lines, found.others) == ((), (("running", 1),))
 
-    def test_states_that_nobody_is_in_are_forgotten(self):
+    def test_states_without_iterations_are_dropped(self):
         """A server may make up any number of them."""
         tally = ProgressCounts()
         for number in range(100):
@@ -113,7 +113,7 @@ class TestLines:
 class TestLeftOfSerialJobs:
     """One after another: what is done says how long the others take."""
 
-    def test_nothing_is_said_as_long_as_there_is_nothing_to_go_by(self):
+    def test_there_is_no_estimate_without_data(self):
         """The end of the first one says nothing of the others, which may be of any length."""
 
         assert left(*SERIAL.begin(), SERIAL.move(0, 0, "running", end=7), at=2) is None
@@ -174,7 +174,7 @@ class TestLeftOfParallelJobs:
 
         assert left(*PARALLEL.begin(), *first, *second, at=25) == 20
 
-    def test_nothing_is_said_before_one_is_done_and_while_an_end_is_not_known(self):
+    def test_there_is_no_estimate_before_one_is_done_while_an_end_is_unknown(self):
         """Such as that of a background test."""
         moves = [PARALLEL.move(0, 0, "running"), *[PARALLEL.move(n, 0, "running", end=9) for n in (1, 2, 3)]]
 

@@ -106,7 +106,7 @@ def test_the_size_is_that_of_the_terminal_just_now(terminal):
 
 
 def test_a_terminal_that_does_not_say_its_size_has_the_usual_one(terminal, stream):
-    """Be it none at all, or one of no rows and columns, as serial lines have."""
+    """It has no size, or one of no rows and columns, as on serial lines."""
     ours, other = terminal
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
 
@@ -125,7 +125,7 @@ def test_what_the_terminal_cannot_show_is_replaced(terminal):
 
 @pytest.mark.parametrize("number", ["a pipe that nobody reads", "closed"])
 def test_a_terminal_that_fails_is_written_to_no_more(number):
-    """And is no error."""
+    """And is not an error."""
     reader, writer = os.pipe()
     stream = os.fdopen(writer, "w")
     screen = Screen(stream)
@@ -140,7 +140,7 @@ def test_a_terminal_that_fails_is_written_to_no_more(number):
     stream.close()
 
 
-def test_a_stream_without_a_terminal_belongs_to_whoever_has_it(stream):
+def test_a_stream_without_a_terminal_counts_as_foreground(stream):
     """There are no jobs in the background."""
 
     assert Screen(stream).is_ours()

@@ -1,4 +1,4 @@
-"""Tests of what is told of the changes that are made to tasks (ADR 11 and 18)."""
+"""Tests of the list of changes that are made to tasks (ADR 11 and 18)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.planning import idle, plan_jobs
 PLAIN = {"test": {"type": "rtt", "spec": {"dest": "a"}}}
 
 
-def told(*jobs, **pairs):
+def listed(*jobs, **pairs):
     """The lines about a batch of some jobs."""
     return list(difference_lines(plan_jobs(*jobs, **pairs)[1]))
 
@@ -55,17 +55,17 @@ def test_values_may_be_nested_deeply():
 
 
 def test_the_schedule_that_every_task_gets_is_no_change():
-    """It is empty; one with something in it would be told."""
+    """It is empty; another one would be listed."""
 
     assert task_changes(PLAIN, {**PLAIN, "schedule": {}}) == ()
     assert [c.path for c in task_changes(PLAIN, {**PLAIN, "schedule": {"slip": "PT1M"}})] == [("schedule",)]
 
 
-def test_each_change_is_told_with_its_place():
+def test_each_change_is_listed_with_its_place():
     """What was added, removed, and put in another's place."""
     job = script('.test.spec.count = 5 | .test.spec.dest = "b" | del(.reference)', task={**PLAIN, "reference": [1]})
 
-    assert told(job) == [
+    assert listed(job) == [
         "a (/jobs/0): 1 iteration",
         "  iteration 0:",
         '    ~ /test/spec/dest: "a" -> "b"',
@@ -74,10 +74,10 @@ def test_each_change_is_told_with_its_place():
     ]
 
 
-def test_what_is_changed_in_all_iterations_is_told_once():
+def test_what_is_changed_in_all_iterations_is_listed_once():
     """Before what is changed in some."""
 
-    assert told(script('.test.spec.dest = "b" | .test.spec.count = $iteration + 1', iterations=2)) == [
+    assert listed(script('.test.spec.dest = "b" | .test.spec.count = $iteration + 1', iterations=2)) == [
         "a (/jobs/0): 2 iterations",
         "  all 2 iterations:",
         '    ~ /test/spec/dest: "a" -> "b"',
@@ -88,9 +88,9 @@ def test_what_is_changed_in_all_iterations_is_told_once():
     ]
 
 
-def test_iterations_that_are_changed_alike_are_told_together():
+def test_iterations_with_equal_changes_are_listed_together():
     """Their numbers, in spans."""
-    lines = told(script("if $iteration % 4 == 3 then .test.spec.count = 9 else .test.spec.ttl = 3 end", iterations=8))
+    lines = listed(script("if $iteration % 4 == 3 then .test.spec.count = 9 else .test.spec.ttl = 3 end", iterations=8))
 
     assert lines[1:] == [
         "  iterations 0 to 2, 4 to 6:",
@@ -103,28 +103,28 @@ def test_iterations_that_are_changed_alike_are_told_together():
 def test_iterations_that_are_not_changed_are_not_listed():
     """Beside one that is."""
 
-    assert told(script("if $iteration == 2 then .test.spec.ttl = 3 else . end", iterations=5))[1:] == [
+    assert listed(script("if $iteration == 2 then .test.spec.ttl = 3 else . end", iterations=5))[1:] == [
         "  iteration 2:",
         "    + /test/spec/ttl: 3",
     ]
 
 
 def test_a_job_without_changes_says_so():
-    """Be it for want of transforms, or because they change nothing; a job that is not enabled is none."""
+    """Without transforms, or with ones that change nothing; a disabled job has no changes."""
 
-    assert told({"label": "a"}, script(".", iterations=2), {"label": "c", "enabled": False}) == [
+    assert listed({"label": "a"}, script(".", iterations=2), {"label": "c", "enabled": False}) == [
         "a (/jobs/0): 1 iteration, nothing changed",
         "a (/jobs/1): 2 iterations, nothing changed",
         "c (/jobs/2): not enabled",
     ]
 
 
-def test_what_a_batch_drops_from_the_schedule_is_told_as_such():
+def test_what_a_batch_drops_from_the_schedule_is_marked():
     """Start and repetition are the batch's own (ADR 11); slip stays."""
     schedule = {"start": "PT1H", "slip": "PT5M", "repeat": "PT1H", "max-runs": 3, "until": "P1D"}
     dropped = "(dropped: the batch decides when and how often its tasks run)"
 
-    assert told({"label": "a", "iterations": 2, "task": {**PLAIN, "schedule": schedule}})[1:] == [
+    assert listed({"label": "a", "iterations": 2, "task": {**PLAIN, "schedule": schedule}})[1:] == [
         "  all 2 iterations:",
         f'    - /schedule/start: "PT1H" {dropped}',
         f'    - /schedule/repeat: "PT1H" {dropped}',
@@ -133,11 +133,11 @@ def test_what_a_batch_drops_from_the_schedule_is_told_as_such():
     ]
 
 
-def test_the_synchronized_start_is_told():
+def test_the_synchronized_start_is_listed():
     """It replaces whatever the task had, when the job begins (ADR 10)."""
     job = {"label": "a", "iterations": 2, "parallel": True, "task": {**PLAIN, "schedule": {"start": "PT1H"}}}
 
-    assert told(job)[1:] == [
+    assert listed(job)[1:] == [
         "  all 2 iterations:",
         '    - /schedule/start: "PT1H" (dropped: the batch decides when and how often its tasks run)',
         "    + /schedule/start: (the synchronized start, computed when the job starts)",
@@ -147,7 +147,7 @@ def test_the_synchronized_start_is_told():
 def test_what_a_script_removes_from_the_schedule_is_not_called_dropped():
     """That was the script."""
 
-    assert told(script("del(.schedule.slip)", task={**PLAIN, "schedule": {"slip": "PT5M"}}))[-1] == (
+    assert listed(script("del(.schedule.slip)", task={**PLAIN, "schedule": {"slip": "PT5M"}}))[-1] == (
         '    - /schedule/slip: "PT5M"'
     )
 
@@ -160,12 +160,12 @@ def test_an_array_of_tasks_is_compared_task_by_task():
         "task-transform": {"script": '.test.spec.duration = "PT2S"'},
     }
 
-    assert told(job)[1:] == ["  iteration 0:", '    ~ /test/spec/duration: "PT1S" -> "PT2S"']
+    assert listed(job)[1:] == ["  iteration 0:", '    ~ /test/spec/duration: "PT1S" -> "PT2S"']
 
 
-def test_every_change_of_a_thousand_iterations_is_told():
+def test_every_change_of_a_thousand_iterations_is_listed():
     """They can be searched."""
-    lines = told(script(".test.spec.count = $iteration + 1", iterations=1000))
+    lines = listed(script(".test.spec.count = $iteration + 1", iterations=1000))
 
     assert len(lines) == 2001
 
@@ -173,7 +173,7 @@ def test_every_change_of_a_thousand_iterations_is_told():
 @pytest.mark.parametrize("count", [1001, 10_000])
 def test_more_than_a_thousand_iterations_are_summarized(count):
     """The first ten and the last."""
-    lines = told(script(".test.spec.count = $iteration + 1", iterations=count))
+    lines = listed(script(".test.spec.count = $iteration + 1", iterations=count))
 
     assert lines[-3:] == [
         f"  ... {count - 11:,} iterations more, each with other changes ...",
@@ -185,7 +185,7 @@ def test_more_than_a_thousand_iterations_are_summarized(count):
 
 def test_many_spans_of_iterations_are_cut():
     """Every second of 100."""
-    lines = told(script("if $iteration % 2 == 0 then .test.spec.ttl = 3 else . end", iterations=100))
+    lines = listed(script("if $iteration % 2 == 0 then .test.spec.ttl = 3 else . end", iterations=100))
 
     assert lines[1] == "  iterations 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, ..., 98:"
 
@@ -203,7 +203,7 @@ def test_many_spans_of_iterations_are_cut():
 )
 def test_secrets_are_hidden(change):
     """Under their own names, and where a script has put them (ADR 18)."""
-    lines = told(script(change), **{"global": {"data": {"_word": "hunter2"}}})
+    lines = listed(script(change), **{"global": {"data": {"_word": "hunter2"}}})
 
     assert "(hidden)" in "".join(lines)
     assert "hunter2" not in "".join(lines)
@@ -212,7 +212,7 @@ def test_secrets_are_hidden(change):
 def test_a_secret_that_is_cut_leaves_nothing_of_it():
     """It is hidden before a long value is made short."""
     secret = "".join(chr(ord("a") + n % 26) for n in range(500))
-    lines = told(script(".reference = $global._word"), **{"global": {"data": {"_word": secret}}})
+    lines = listed(script(".reference = $global._word"), **{"global": {"data": {"_word": secret}}})
 
     assert "abc" not in lines[-1]
 
@@ -220,7 +220,7 @@ def test_a_secret_that_is_cut_leaves_nothing_of_it():
 def test_secrets_of_the_input_are_hidden():
     """Such as one that is replaced, or removed."""
     task = {**PLAIN, "_key": "hunter2", "reference": {"_word": "hunter3"}}
-    lines = told(script('._key = "hunter4" | del(.reference)', task=task))
+    lines = listed(script('._key = "hunter4" | del(.reference)', task=task))
 
     assert not [line for line in lines if "hunter" in line]
     assert lines[2:] == ["    ~ /_key: (hidden) -> (hidden)", '    - /reference: {"_word": "(hidden)"}']
@@ -229,7 +229,7 @@ def test_secrets_of_the_input_are_hidden():
 def test_labels_and_values_are_fit_for_a_terminal():
     """Long ones are cut, and nothing in them is obeyed."""
     hostile = "\x1b[31m\u202e\n" + "b" * 10_000
-    lines = told(script(f".reference = {json.dumps(hostile)}", label=hostile))
+    lines = listed(script(f".reference = {json.dumps(hostile)}", label=hostile))
 
     assert all(line.isprintable() and len(line) < 700 for line in lines)
     assert lines[0].startswith("\\u001b[31m\\u202e\\u000abbb")
@@ -237,12 +237,13 @@ def test_labels_and_values_are_fit_for_a_terminal():
 
 def test_names_with_slashes_are_written_as_pointers():
     """RFC 6901."""
+    change = script('.reference["a/b~c"] = 1', task={**PLAIN, "reference": {}})
 
-    assert told(script('.reference["a/b~c"] = 1'))[-1] == '    + /reference: {"a/b~c": 1}'
-    assert told(script('.reference["a/b~c"] = 1', task={**PLAIN, "reference": {}}))[-1] == "    + /reference/a~1b~0c: 1"
+    assert listed(script('.reference["a/b~c"] = 1'))[-1] == '    + /reference: {"a/b~c": 1}'
+    assert listed(change)[-1] == "    + /reference/a~1b~0c: 1"
 
 
-def test_a_batch_without_jobs_has_nothing_to_tell():
-    """And no mistake."""
+def test_a_batch_without_jobs_has_no_differences():
+    """And no error."""
 
-    assert told() == []
+    assert listed() == []

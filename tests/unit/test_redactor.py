@@ -52,7 +52,7 @@ def test_what_json_does_not_have_becomes_null():
 
 
 def test_what_is_very_deep_is_cut_off():
-    """Nobody reads it, and it would break whoever writes it out."""
+    """It is useless, and writing it could exhaust the stack."""
     deep = []
     for _ in range(5000):
         deep = [deep]
