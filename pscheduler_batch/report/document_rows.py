@@ -21,10 +21,9 @@ from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.headlines import headline_of
 from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
 
-_FAILED = "failed"
-_FINISHED = "finished"
 _NO_REASON = "no reason given in the result"
 _NO_RUN = "there was no run"
 # No time or duration is longer.
@@ -234,7 +233,7 @@ def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:
 
 def _state(about: JSONObject, result: JSON) -> str:
     named = _text(about.get("state")) or _text(_object(result).get("state"))
-    return named or (_FINISHED if _object(result).get("succeeded") is True else _FAILED)
+    return named or (FINISHED if _object(result).get("succeeded") is True else FAILED)
 
 
 def _lead(about: JSONObject) -> str:

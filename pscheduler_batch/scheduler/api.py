@@ -1,7 +1,7 @@
 """
-pScheduler's REST API in words, without any input or output: URLs, and what the answers mean.
+pScheduler's REST API, without input and output: its URLs, the states of runs, and what the answers mean.
 
-Every rule here can be seen in the recordings of real servers; their names are given in square brackets.
+Every rule follows from recordings of real servers; their names are given in square brackets.
 """
 
 from __future__ import annotations
@@ -24,8 +24,15 @@ from pscheduler_batch.model import JSON, JSONObject, Run
 # The result formats besides JSON; that one is in the run itself [g-rttok-run-waitmerged].
 RENDERED_FORMATS = ("text/plain", "text/html")
 
-# States that a run does not leave any more. "overdue" is missing: such a run can still become finished [k].
-FINAL_STATES = frozenset({"finished", "failed", "nonstart", "missed", "preempted", "canceled"})
+# The states of a run. Scheduling ends at its start, cleanup with its merged result.
+SCHEDULING, PENDING, ON_DECK, RUNNING, CLEANUP = "scheduling", "pending", "on-deck", "running", "cleanup"
+FINISHED, FAILED, OVERDUE, MISSED = "finished", "failed", "overdue", "missed"
+NONSTART, PREEMPTED, CANCELED = "nonstart", "preempted", "canceled"
+
+UNSTARTED_STATES = frozenset({SCHEDULING, PENDING, ON_DECK})
+# A run does not leave these any more. An overdue one is not among them, as it can still become finished [k].
+FINAL_STATES = frozenset({FINISHED, FAILED, NONSTART, MISSED, PREEMPTED, CANCELED})
+RUN_STATES = UNSTARTED_STATES | {RUNNING, CLEANUP, OVERDUE} | FINAL_STATES
 
 # Statuses while pScheduler is being restarted; a 504 is not among them, as its answer took long.
 RESTARTING = frozenset({502, 503})
@@ -37,65 +44,65 @@ QUOTED = 4000
 
 
 def api_url(host: str) -> str:
-    """Say where the API of a host is."""
+    """Return the URL of the API of a host."""
     return f"https://{netloc(host)}/pscheduler"
 
 
 def tests_url(host: str) -> str:
-    """Say where a host lists the tests that it knows [b01]."""
+    """Return the URL of the list of the tests that a host has [b01]."""
     return f"{api_url(host)}/tests"
 
 
 def hostname_url(host: str) -> str:
-    """Say where a host tells its name, which costs it next to nothing [a05]."""
+    """Return the URL of the name of a host, which costs it next to nothing [a05]."""
     return f"{api_url(host)}/hostname"
 
 
 def test_url(host: str, test_type: str) -> str:
-    """Say where a host describes a test."""
+    """Return the URL of the description of a test."""
     return f"{tests_url(host)}/{quote(test_type, safe='')}"
 
 
 def participants_url(host: str, test_type: str, spec: JSON) -> str:
-    """Say where a host names the participants of a test."""
+    """Return the URL of the participants of a test."""
     return f"{test_url(host, test_type)}/participants?{urlencode({'spec': json.dumps(spec)})}"
 
 
 def validity_url(host: str, test_type: str, spec: JSON) -> str:
-    """Say where a host judges the specification of a test [b40-b42]."""
+    """Return the URL that validates the specification of a test [b40-b42]."""
     return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"
 
 
 def tasks_url(host: str) -> str:
-    """Say where a host takes tasks."""
+    """Return the URL that tasks are posted to."""
     return f"{api_url(host)}/tasks"
 
 
 def marked_tasks_url(host: str, pattern: JSON) -> str:
-    """Say where a host lists the tasks that contain a given JSON."""
+    """Return the URL of the list of the tasks that contain a given JSON."""
     return f"{tasks_url(host)}?{urlencode({'json': json.dumps(pattern)})}"
 
 
 def first_run_url(task_href: str, wait: int, *, merged: bool = False) -> str:
     """
-    Say where to wait for a task's first run; the server waits for twice that many seconds [d14].
+    Return the URL of a task's first run; the server waits for twice the given number of seconds [d14].
 
     Args:
         task_href: The task.
         wait: How many seconds to wait.
-        merged: Whether it is to wait for the run's merged result then, as for that of any run, so many seconds.
+        merged: Whether the server then waits as many seconds for the run's merged result.
     """
     return f"{task_href}/runs/first?{'wait-merged=true&' if merged else ''}wait={wait}"
 
 
 def runs_url(task_href: str) -> str:
-    """Say where the runs of a task are listed."""
+    """Return the URL of the list of runs of a task."""
     return f"{task_href}/runs"
 
 
 def waiting_url(run_href: str, wait: int) -> str:
     """
-    Say where to read a run; with a wait of 0 as it is now, else as soon as it is done, or after that many seconds.
+    Return the URL of a run: as it is now with a wait of 0, else as soon as it is done, or after that many seconds.
 
     A wait of 0 is never sent: the server answers it with a 500 [g05c].
     """
@@ -103,14 +110,14 @@ def waiting_url(run_href: str, wait: int) -> str:
 
 
 def format_url(run: Run, media_type: str) -> str:
-    """Say where the result of a run is in another format."""
+    """Return the URL of the result of a run in another format."""
     joint = "&" if "?" in run.result_href else "?"
     return f"{run.result_href}{joint}{urlencode({'format': media_type})}"
 
 
 def words_of(reply: Reply) -> str:
     """
-    Quote what a server said in an answer that is no JSON, trimmed; HTML is stripped to its text.
+    Return the text of an answer that is not JSON, trimmed; HTML is stripped to its text.
 
     >>> words_of(Reply(414, {"content-type": "text/html"}, b"<title>414</title><h1>Too  long</h1><p>Sorry.</p>"))
     '414 Too long Sorry.'
@@ -119,17 +126,17 @@ def words_of(reply: Reply) -> str:
     if _is_html(reply):
         text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
         text = " ".join(html.unescape(text).split())
-    # Whatever would move the cursor of a terminal is left out.
+    # Control characters could move the cursor of a terminal.
     text = "".join(c for c in text if c.isprintable() or c == "\n")
     if len(text) > QUOTED:
-        # Between two words, so that no part of a secret is left that can no longer be told to be one.
+        # Cut between two words, so that no part of a secret remains that cannot be recognized any more.
         text = text[:QUOTED].rpartition(" ")[0] + " …"
     return text or "(it said nothing)"
 
 
 def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:
     """
-    Read an answer that should be JSON.
+    Return the content of an answer in JSON.
 
     Args:
         reply: The answer.
@@ -148,19 +155,19 @@ def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:
             said += " (is that a pScheduler server?)"
         raise RefusedError(reply.status, said, doing=doing, url=shown(url))
     try:
-        # Python servers write NaN and Infinity, which are no JSON and must not get into the output.
+        # Python servers write NaN and Infinity, which are not JSON and must not get into the output.
         return json.loads(reply.body, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise ReplyError(f"answered what is no JSON: {words_of(reply)}", doing=doing, url=shown(url)) from error
+        raise ReplyError(f"did not answer with JSON: {words_of(reply)}", doing=doing, url=shown(url)) from error
 
 
 def decipher_participants(reply: Reply, *, url: str) -> Tuple[Optional[str], ...]:
     """
-    Read who takes part in a test; the first one leads, None stands for the host that is asked [b10-b24].
+    Return the participants of a test; the first one leads, None stands for the host that is asked [b10-b24].
 
     Raises:
-        RefusedError: The server says no.
-        ReplyError: The answer names nobody, or as the lead something that is no host.
+        RefusedError: The server refused.
+        ReplyError: The answer does not name participants, or the lead is not a host.
     """
     doing = "finding participants"
     value = decipher_json(reply, doing=doing, url=url)
@@ -170,56 +177,56 @@ def decipher_participants(reply: Reply, *, url: str) -> Tuple[Optional[str], ...
         or not participants
         or not all(item is None or (isinstance(item, str) and item) for item in participants)
     ):
-        raise ReplyError("did not say who the participants are", doing=doing, url=shown(url))
+        raise ReplyError("did not name the participants", doing=doing, url=shown(url))
     try:
         if participants[0] is not None:
             netloc(participants[0])
     except ValueError as error:
-        raise ReplyError(f"named a participant that cannot be: {error}", doing=doing, url=shown(url)) from error
+        raise ReplyError(f"named an invalid participant: {error}", doing=doing, url=shown(url)) from error
     return tuple(participants)
 
 
 def decipher_task_href(reply: Reply, *, url: str) -> str:
     """
-    Read where a posted task is [c01].
+    Return the URL of a posted task [c01].
 
     Raises:
-        RefusedError: The server says no.
-        ReplyError: The answer is no URL.
+        RefusedError: The server refused.
+        ReplyError: The answer is not a URL.
     """
     doing = "posting the task"
     href = decipher_json(reply, doing=doing, url=url)
-    return _href(href, "did not say where the task is", doing=doing, url=url)
+    return _href(href, "did not give the URL of the task", doing=doing, url=url)
 
 
 def decipher_run(reply: Reply, *, doing: str, url: str) -> Run:
     """
-    Read the description of a run.
+    Return the run that an answer describes.
 
     Raises:
-        RefusedError: The server says no.
-        ReplyError: It is no run.
+        RefusedError: The server refused.
+        ReplyError: It is not a run.
     """
     return run_of(decipher_json(reply, doing=doing, url=url), doing=doing, url=url)
 
 
 def run_of(document: JSON, *, doing: str, url: str) -> Run:
     """
-    Make a run of its description.
+    Return the run of a description.
 
     Raises:
-        ReplyError: It is no run.
+        ReplyError: It is not a run.
     """
     if not isinstance(document, dict):
-        raise ReplyError("answered something that is no run", doing=doing, url=shown(url))
+        raise ReplyError("did not answer with a run", doing=doing, url=shown(url))
     if not isinstance(document.get("state"), str):
-        raise ReplyError("did not say the state of the run", doing=doing, url=shown(url))
+        raise ReplyError("did not give the state of the run", doing=doing, url=shown(url))
     return Run(
-        href=_href(document.get("href"), "did not say href", doing=doing, url=url),
+        href=_href(document.get("href"), "did not give href", doing=doing, url=url),
         state=document["state"],
         start_time=_time(document, "start-time", doing=doing, url=url),
         end_time=_time(document, "end-time", doing=doing, url=url),
-        result_href=_href(document.get("result-href"), "did not say result-href", doing=doing, url=url),
+        result_href=_href(document.get("result-href"), "did not give result-href", doing=doing, url=url),
         result_merged=document.get("result-merged"),
         document=document,
     )
@@ -227,21 +234,21 @@ def run_of(document: JSON, *, doing: str, url: str) -> Run:
 
 def decipher_hrefs(reply: Reply, *, doing: str, url: str) -> List[str]:
     """
-    Read a list of URLs: of a task's runs, the lead run first [h04], or of tasks [c40].
+    Return a list of URLs: of a task's runs, the lead run first [h04], or of tasks [c40].
 
     Raises:
-        RefusedError: The server says no.
-        ReplyError: It is no list of URLs.
+        RefusedError: The server refused.
+        ReplyError: It is not a list of URLs.
     """
     value = decipher_json(reply, doing=doing, url=url)
     if not isinstance(value, list):
-        raise ReplyError("answered something that is no list", doing=doing, url=shown(url))
-    return [_href(item, "listed something that is no URL", doing=doing, url=url) for item in value]
+        raise ReplyError("did not answer with a list", doing=doing, url=shown(url))
+    return [_href(item, "listed something that is not a URL", doing=doing, url=url) for item in value]
 
 
 def decipher_format(reply: Reply, *, doing: str, url: str) -> str:
     """
-    Read a rendered result.
+    Return a rendered result.
 
     Raises:
         RefusedError: The server cannot render it, such as "Unsupported format text/html" [g-m-thr-result-html].
@@ -252,15 +259,15 @@ def decipher_format(reply: Reply, *, doing: str, url: str) -> str:
 
 
 def is_final(run: Run) -> bool:
-    """Say whether a run will not change any more; "cleanup" is not final, its result is yet to be merged."""
+    """Return whether a run will not change any more; in cleanup, its result is yet to be merged."""
     return run.state in FINAL_STATES
 
 
 def reasons_of(run: Run) -> Sequence[str]:
     """
-    Find out why a run failed (ADR 15): its ``errors``, ``result.error``, then each ``result-full[].error``.
+    Return why a run failed (ADR 15): its ``errors``, ``result.error``, then each ``result-full[].error``.
 
-    The ``.diags`` are only looked at where there is nothing else, as they are also full of what went well.
+    The ``.diags`` are used only if there is nothing else, as they are also full of what went well.
     """
     result = run.document.get("result")
     full = run.document.get("result-full")
@@ -274,7 +281,7 @@ def reasons_of(run: Run) -> Sequence[str]:
 
 
 def _finite(digits: str) -> Optional[float]:
-    """Read a number; 1e999 is written as a number, but Python makes an infinity of it, which is no JSON."""
+    """Parse a number; Python makes an infinity of 1e999, which is not JSON."""
     number = float(digits)
     return number if math.isfinite(number) else None
 
@@ -294,11 +301,11 @@ def _href(value: object, reason: str, *, doing: str, url: str) -> str:
     try:
         host = host_of(value)
     except ValueError as error:
-        raise ReplyError(f"gave a URL that is none: {value}", doing=doing, url=shown(url)) from error
-    # A server writes the host that it was asked by into all its URLs; what leads elsewhere is not followed.
+        raise ReplyError(f"gave an invalid URL: {value}", doing=doing, url=shown(url)) from error
+    # A server writes the host of the request into all its URLs; a URL of another host is not followed.
     if host_of(url) not in ("", host):
         raise ReplyError(f"gave a URL on another host, {shown(value)}", doing=doing, url=shown(url))
-    # That would be another port of it, and be read by anybody on the way.
+    # That would be another port of the host, and readable for anybody on the way.
     if url.startswith("https:") and not value.startswith("https:"):
         raise ReplyError(f"gave a URL without TLS, {shown(value)}", doing=doing, url=shown(url))
     return value
@@ -311,4 +318,4 @@ def _time(document: JSONObject, name: str, *, doing: str, url: str) -> Optional[
     try:
         return parse_timestamp(value)
     except (TypeError, ValueError) as error:
-        raise ReplyError(f"said that {name} is {value!r}, which is no time", doing=doing, url=shown(url)) from error
+        raise ReplyError(f"gave {value!r} as {name}, which is not a time", doing=doing, url=shown(url)) from error

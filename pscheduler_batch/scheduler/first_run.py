@@ -12,7 +12,7 @@ from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND, OVE
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSONObject, Run
-from pscheduler_batch.scheduler.api import decipher_json, decipher_run, first_run_url, is_final
+from pscheduler_batch.scheduler.api import FINISHED, decipher_json, decipher_run, first_run_url, is_final
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import Length, known_length
 
@@ -237,7 +237,7 @@ class RunEstimates:
             host = host_of(posted.href)
             delay = max(run.start_time - posted.at - offset, _NONE)
             self._delays[host] = min(delay, self._delays.get(host, SOONEST))
-        if run.end_time is not None and run.state == "finished" and run.result_merged is not None:
+        if run.end_time is not None and run.state == FINISHED and run.result_merged is not None:
             need = max(run.end_time - run.start_time, _NONE) - (_NONE if length is None else length.span)
             self._needs[kind] = min(need, self._needs.get(kind, need))
 

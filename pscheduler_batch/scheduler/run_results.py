@@ -12,6 +12,7 @@ from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
+    FINISHED,
     RENDERED_FORMATS,
     decipher_format,
     decipher_hrefs,
@@ -90,7 +91,7 @@ class Fetcher:
         outcomes = await asyncio.gather(*(self._fetch_other(href, keep_other) for href in others))
         carrying = _in_order(outcome for outcome in outcomes if isinstance(outcome, RunResult))
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-        if carrying and run.state != "finished":
+        if carrying and run.state != FINISHED:
             reason = "; ".join(reasons_of(run)) or "no reason given"
             message = f"the test ended early: its lead run is {run.state}: {reason}"
             failures.append(Failure(message, "waiting for the result", shown(run.href)))

@@ -15,7 +15,7 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.api import is_final, waiting_url
+from pscheduler_batch.scheduler.api import OVERDUE, is_final, waiting_url
 
 
 @dataclass(frozen=True)
@@ -112,4 +112,4 @@ def _is_done(run: Run) -> bool:
 
     A run with a merged result in a state such as "overdue" has what was wanted; "cleanup" is still about to change.
     """
-    return is_final(run) or (run.result_merged is not None and run.state == "overdue")
+    return is_final(run) or (run.result_merged is not None and run.state == OVERDUE)

@@ -30,17 +30,12 @@ from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import error_of
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
-from pscheduler_batch.scheduler.api import FINAL_STATES
+from pscheduler_batch.scheduler.api import FINAL_STATES, RUN_STATES, RUNNING, UNSTARTED_STATES
 from pscheduler_batch.text import clock_time, label_words, legible, shorten, time_words
 
 PREFIX = "pscheduler batch: "
 
-# The states of runs, as pScheduler calls them: before the start of the run, and before its end.
-BEFORE_RUNNING = frozenset({"scheduling", "pending", "on-deck"})
-
-UNFINISHED = BEFORE_RUNNING | {"running", "cleanup", "overdue"}
-
-KNOWN_STATES = UNFINISHED | FINAL_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
+KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
 
 NONE = timedelta(0)
 
@@ -58,8 +53,8 @@ def state_now(moved: IterationMoved, now: datetime) -> str:
 
     A run is not polled before its end (ADR 20), so whether it is running follows from its times.
     """
-    if moved.run is not None and moved.state in BEFORE_RUNNING and moved.start is not None and moved.start <= now:
-        return "running"
+    if moved.run is not None and moved.state in UNSTARTED_STATES and moved.start is not None and moved.start <= now:
+        return RUNNING
     return state_words(moved)
 
 

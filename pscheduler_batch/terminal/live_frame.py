@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.events import FETCHING, WAITING, RequestHeldUp
+from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
 from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.text import clock_time, label_words, legible, shorten
@@ -39,7 +40,7 @@ FEW_ROWS = 7
 
 Cells = Tuple[str, str, str, str]
 
-STYLES = {"running": "green", "fetching": "green", "overdue": "yellow", "waiting": "dim"}
+STYLES = {RUNNING: "green", FETCHING: "green", OVERDUE: "yellow", WAITING: "dim"}
 
 
 def rows_for(width: int, height: int) -> int:

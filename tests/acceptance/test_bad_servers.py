@@ -123,16 +123,16 @@ class TestRefusals:
         ("where", "status", "body", "said"),
         [
             ("tasks", 403, "Task forbidden by limits", "/tasks answered 403: Task forbidden by limits"),
-            ("tasks", 200, "fine", "answered what is no JSON: fine"),
-            ("tasks", 200, "7", "did not say where the task is"),
-            ("tasks", 200, '"ftp://x/1"', "did not say where the task is"),
+            ("tasks", 200, "fine", "did not answer with JSON: fine"),
+            ("tasks", 200, "7", "did not give the URL of the task"),
+            ("tasks", 200, '"ftp://x/1"', "did not give the URL of the task"),
             (
                 "tests/noop/participants",
                 200,
                 '{"participants": ["no host/"]}',
-                'named a participant that cannot be: "no host/"',
+                'named an invalid participant: "no host/"',
             ),
-            ("tasks/*/runs/first", 200, "[]", "answered something that is no run"),
+            ("tasks/*/runs/first", 200, "[]", "did not answer with a run"),
             ("tasks/*/runs/first", 403, "Forbidden", "/runs/first answered 403: Forbidden"),
         ],
     )

@@ -120,10 +120,10 @@ def test_a_task_that_is_never_answered_is_given_up(name, pscheduler, tls):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"<!DOCTYPE html><title>Hello</title><h1>It works!</h1>", "answered what is no JSON: Hello It works!"),
-        (b"", "answered what is no JSON: (it said nothing)"),
-        (b"[ " * 100_000, "answered what is no JSON: [ ["),
-        (b"\xff\xfe\x00\x1b[2J", "answered what is no JSON"),
+        (b"<!DOCTYPE html><title>Hello</title><h1>It works!</h1>", "did not answer with JSON: Hello It works!"),
+        (b"", "did not answer with JSON: (it said nothing)"),
+        (b"[ " * 100_000, "did not answer with JSON: [ ["),
+        (b"\xff\xfe\x00\x1b[2J", "did not answer with JSON"),
     ],
 )
 def test_an_answer_that_is_no_json_is_quoted(answer, words, pscheduler, tls):
@@ -207,4 +207,4 @@ class TestTheCommand:
         """A page with status 200 is no answer."""
         server = HostileServer(saying(hostile.HEAD + b"\r\n<h1>It works!</h1>"), tls=tls)
 
-        assert "answered what is no JSON: It works!" in self.run(pscheduler, there, server)
+        assert "did not answer with JSON: It works!" in self.run(pscheduler, there, server)

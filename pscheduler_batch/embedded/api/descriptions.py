@@ -8,9 +8,10 @@ from typing import Any, Dict, List, Mapping
 
 from pscheduler_batch.embedded.documents import in_database_order, without_secrets
 from pscheduler_batch.embedded.scheduling.state import State
-from pscheduler_batch.embedded.scheduling.tasks_and_runs import FINAL_STATES, Run, Task
+from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
 from pscheduler_batch.embedded.test import Test
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.scheduler.api import FAILED, NONSTART, ON_DECK
 
 LIMITS = "The embedded server of pscheduler-batch applies no limits."
 
@@ -18,7 +19,7 @@ ARCHIVES = "The embedded server of pscheduler-batch archives nothing."
 
 _MAINTAINER = {"href": "", "name": "pscheduler-batch", "email": ""}
 
-_DISPLAYED = {"on-deck": "On Deck", "nonstart": "Non-Starter"}
+_DISPLAYED = {ON_DECK: "On Deck", NONSTART: "Non-Starter"}
 
 
 def describe_test(test: Test, root: str) -> Dict[str, Any]:
@@ -116,10 +117,10 @@ def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool
         "participants": participants(state, task),
         **_preparations(run),
     }
-    if run.state == "failed" and not run.is_extra:
+    if run.state == FAILED and not run.is_extra:
         document["clock-survey"] = [{"time": moment(state, run.end_time), "source": "unknown", "synchronized": False}]
     archives = task.document.get("archives", [])
-    if archives and run.state in FINAL_STATES and run.result_merged is not None:
+    if archives and run.state in ENDED_STATES and run.result_merged is not None:
         document["archivings"] = [_archiving(state, run, archive) for archive in archives]
     described: Dict[str, Any] = in_database_order(document if secrets else without_secrets(document))
     href = run_href(task, run, root)
@@ -136,7 +137,7 @@ def _preparations(run: Run) -> Dict[str, Any]:
     if run.is_extra:
         return {"priority": 0, "limit-diags": None, "participant-data": None, "participant-data-full": None}
     found: Dict[str, Any] = {"participant-data": {}, "participant-data-full": [{}]}
-    if run.state == "nonstart":
+    if run.state == NONSTART:
         found = {"participant-data": None, "participant-data-full": None}
     return {"priority": None, "limit-diags": LIMITS, **found}
 

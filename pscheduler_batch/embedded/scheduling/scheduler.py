@@ -17,8 +17,20 @@ from typing import Any, AsyncGenerator, Callable, Coroutine, Iterable, Mapping, 
 
 from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.state import State
-from pscheduler_batch.embedded.scheduling.tasks_and_runs import FINAL_STATES, UNSTARTED_STATES, Run, Task
+from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
 from pscheduler_batch.embedded.test import Outcome, Test
+from pscheduler_batch.scheduler.api import (
+    CANCELED,
+    CLEANUP,
+    FAILED,
+    FINISHED,
+    MISSED,
+    NONSTART,
+    ON_DECK,
+    OVERDUE,
+    RUNNING,
+    UNSTARTED_STATES,
+)
 
 logger = logging.getLogger("pscheduler_batch.embedded")
 
@@ -56,7 +68,7 @@ class Scheduler:
             if not task.enabled:
                 continue
             for run in task.runs:
-                if run.state not in FINAL_STATES:
+                if run.state not in ENDED_STATES:
                     self._resume_run(task, run)
             if not task.runs_made or task.schedule.repeat is not None:
                 task.worker = self._spawn(self._make_runs(task))
@@ -75,8 +87,8 @@ class Scheduler:
             run.worker.cancel()
         if run.state in UNSTARTED_STATES:
             task.runs.remove(run)
-        elif run.state not in FINAL_STATES:
-            run.state = "canceled"
+        elif run.state not in ENDED_STATES:
+            run.state = CANCELED
         self._bookings.free(run.id)
         task.news.tell()
 
@@ -119,7 +131,7 @@ class Scheduler:
         if free:
             self._engage(task, run)
         else:
-            run.state = "nonstart"
+            run.state = NONSTART
             run.errors = (
                 f"No time is free for this {task.test.scheduling_class} test between {start.isoformat()}"
                 f" and {(start + task.schedule.slip + task.duration).isoformat()}."
@@ -137,7 +149,7 @@ class Scheduler:
         if run.start_time > self._state.now():
             self._engage(task, run)
         else:
-            becomes = "missed" if run.state in UNSTARTED_STATES else "overdue"
+            becomes = MISSED if run.state in UNSTARTED_STATES else OVERDUE
             run.worker = self._spawn(self._give_up(task, run, becomes))
 
     def _find_start(self, task: Task, wanted: Optional[datetime], now: datetime) -> tuple[datetime, bool]:
@@ -158,11 +170,11 @@ class Scheduler:
         try:
             await self._sleep_until(run.start_time - timedelta(seconds=min(ON_DECK_LEAD, 0.9 * setup)))
             if run.state in UNSTARTED_STATES:  # Not if it was "running" before a restart of the server.
-                self._enter(task, run, "on-deck")
+                self._enter(task, run, ON_DECK)
             await self._sleep_until(run.start_time - timedelta(seconds=min(RUNNING_LEAD, 0.75 * setup)))
             if run.state in UNSTARTED_STATES:
                 task.runs_started += 1
-                self._enter(task, run, "running")
+                self._enter(task, run, RUNNING)
             await self._sleep_until(run.start_time)
             await self._measure(task, run)
         finally:
@@ -184,7 +196,7 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
             outcome = _failure(error)
         run.result, run.errors = _reports(outcome)[0], outcome.errors
-        self._enter(task, run, "cleanup")
+        self._enter(task, run, CLEANUP)
         await self._state.sleep(self._state.pace.cleanup)
         run.result_full, run.result_merged = _reports(outcome), outcome.merged
         self._complete(task, run, succeeded=outcome.merged.get("succeeded") is True)
@@ -201,7 +213,7 @@ class Scheduler:
 
     def _complete(self, task: Task, run: Run, *, succeeded: bool) -> None:
         run.end_time = max(run.start_time, self._round_down(self._state.now()))
-        self._enter(task, run, "finished" if succeeded else "failed")
+        self._enter(task, run, FINISHED if succeeded else FAILED)
 
     def _enter(self, task: Task, run: Run, state: str) -> None:
         run.state = state
@@ -216,8 +228,8 @@ class Scheduler:
         return run.end_time + timedelta(seconds=self._state.pace.giving_up)
 
     def _note_overdue(self, task: Task, run: Run) -> None:
-        if run.state == "running":
-            self._enter(task, run, "overdue")
+        if run.state == RUNNING:
+            self._enter(task, run, OVERDUE)
 
     async def _sleep_until(self, moment: datetime) -> None:
         await self._state.sleep(max(0.0, (moment - self._state.now()).total_seconds()))
@@ -273,7 +285,7 @@ def _extra_run(outcome: Outcome, now: datetime) -> Run:
         added=now,
         start_time=now,
         end_time=now,
-        state="finished" if outcome.merged.get("succeeded") is True else "failed",
+        state=FINISHED if outcome.merged.get("succeeded") is True else FAILED,
         errors=outcome.errors,
         result_merged=outcome.merged,
         is_extra=True,

@@ -10,10 +10,11 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.embedded.scheduling.schedule import Schedule
 from pscheduler_batch.embedded.test import Test
+from pscheduler_batch.scheduler.api import FINAL_STATES, NONSTART, OVERDUE, PENDING, RUNNING, UNSTARTED_STATES
 
-FINAL_STATES = frozenset({"finished", "overdue", "missed", "failed", "preempted", "nonstart", "canceled"})
-UNSTARTED_STATES = frozenset({"pending", "on-deck"})
-UPCOMING_STATES = frozenset({"pending", "on-deck", "running", "nonstart"})
+# A server does not wait for the result of an overdue run any more.
+ENDED_STATES = FINAL_STATES | {OVERDUE}
+UPCOMING_STATES = UNSTARTED_STATES | {RUNNING, NONSTART}
 
 
 class News:
@@ -65,7 +66,7 @@ class Run:
     added: datetime
     start_time: datetime
     end_time: datetime
-    state: str = "pending"
+    state: str = PENDING
     errors: Optional[str] = None
     result: Optional[Mapping[str, Any]] = None
     result_full: Optional[Tuple[Mapping[str, Any], ...]] = None
@@ -77,7 +78,7 @@ class Run:
     @property
     def is_done(self) -> bool:
         """Whether ``wait-merged`` ends: the state is final and all results are known (recordings g33, h16 and h18)."""
-        return self.state in FINAL_STATES and self.result_merged is not None and self.result_full is not None
+        return self.state in ENDED_STATES and self.result_merged is not None and self.result_full is not None
 
 
 @dataclass(eq=False)
@@ -125,4 +126,4 @@ class Task:
 
     def next_run(self) -> Optional[Run]:
         """Return the next run or the one under way, or None if there is none."""
-        return next((run for run in self.runs if run.state in UNSTARTED_STATES or run.state == "running"), None)
+        return next((run for run in self.runs if run.state in UNSTARTED_STATES or run.state == RUNNING), None)

@@ -49,14 +49,14 @@ def failure(wire, asked, *replies, **options) -> str:
             {"status": 303, "text": "", "headers": {"Location": f"{TASK_URL}/5f1c?detail"}},
             f" answered 303: a redirection to {TASK_URL}/5f1c, which is not followed",
         ),
-        ({"text": "fine"}, " answered what is no JSON: fine"),
-        ({"text": ""}, " answered what is no JSON: (it said nothing)"),
-        ({"json": 42}, " did not say where the task is"),
-        ({"json": None}, " did not say where the task is"),
-        ({"json": "ftp://ps.example.net/tasks/1"}, " did not say where the task is"),
-        ({"json": "file:///etc/passwd"}, " did not say where the task is"),
-        ({"json": "tasks/1"}, " did not say where the task is"),
-        ({"json": "https://[::1/x"}, " gave a URL that is none: https://[::1/x"),
+        ({"text": "fine"}, " did not answer with JSON: fine"),
+        ({"text": ""}, " did not answer with JSON: (it said nothing)"),
+        ({"json": 42}, " did not give the URL of the task"),
+        ({"json": None}, " did not give the URL of the task"),
+        ({"json": "ftp://ps.example.net/tasks/1"}, " did not give the URL of the task"),
+        ({"json": "file:///etc/passwd"}, " did not give the URL of the task"),
+        ({"json": "tasks/1"}, " did not give the URL of the task"),
+        ({"json": "https://[::1/x"}, " gave an invalid URL: https://[::1/x"),
     ],
 )
 def test_a_post_that_is_refused_says_so_in_the_servers_words(wire, reply, said):
@@ -71,12 +71,12 @@ def test_a_post_that_is_refused_says_so_in_the_servers_words(wire, reply, said):
     [
         ({"status": 400, "text": "'dest' is missing"}, " answered 400: 'dest' is missing"),
         ({"status": 414, "type": HTML, "text": "<h1>URI Too Long</h1>"}, " answered 414: URI Too Long"),
-        ({"json": {}}, " did not say who the participants are"),
-        ({"json": {"participants": []}}, " did not say who the participants are"),
-        ({"json": {"participants": [5]}}, " did not say who the participants are"),
-        ({"json": {"participants": [""]}}, " did not say who the participants are"),
-        ({"json": ["a"]}, " did not say who the participants are"),
-        ({"text": "<html>"}, " answered what is no JSON: (it said nothing)"),
+        ({"json": {}}, " did not name the participants"),
+        ({"json": {"participants": []}}, " did not name the participants"),
+        ({"json": {"participants": [5]}}, " did not name the participants"),
+        ({"json": {"participants": [""]}}, " did not name the participants"),
+        ({"json": ["a"]}, " did not name the participants"),
+        ({"text": "<html>"}, " did not answer with JSON: (it said nothing)"),
     ],
 )
 def test_participants_that_cannot_be_found_are_a_failure(wire, reply, said):
@@ -91,7 +91,7 @@ def test_a_lead_that_is_no_host_is_the_servers_mistake(wire, lead):
     """The message says so; it is not reported as a bug."""
     message = failure(wire, ASK, {"json": {"participants": [lead]}})
 
-    assert f'named a participant that cannot be: "{lead}" is no' in message
+    assert f'named an invalid participant: "{lead}" is not' in message
 
 
 def test_an_unknown_test_is_named(wire):

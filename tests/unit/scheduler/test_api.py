@@ -138,12 +138,12 @@ def test_a_run_keeps_what_we_do_not_know():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": None}, "did not say the state of the run"),
-        ({"href": None}, "did not say href"),
-        ({"result_href": "/relative"}, "did not say result-href"),
-        ({"start_time": "soon"}, "said that start-time is 'soon', which is no time"),
-        ({"end_time": 17}, "said that end-time is 17, which is no time"),
-        ({"end_time": "2026-03-01T12:00:00"}, "said that end-time is '2026-03-01T12:00:00', which is no time"),
+        ({"state": None}, "did not give the state of the run"),
+        ({"href": None}, "did not give href"),
+        ({"result_href": "/relative"}, "did not give result-href"),
+        ({"start_time": "soon"}, "gave 'soon' as start-time, which is not a time"),
+        ({"end_time": 17}, "gave 17 as end-time, which is not a time"),
+        ({"end_time": "2026-03-01T12:00:00"}, "gave '2026-03-01T12:00:00' as end-time, which is not a time"),
     ],
 )
 def test_a_run_that_lacks_something_is_no_run(changes, said):
@@ -172,7 +172,7 @@ def test_some_states_are_final(state, final):
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json_is_a_reply_error(body):
     """Whatever it is, and however deep."""
-    with pytest.raises(ReplyError, match="answered what is no JSON"):
+    with pytest.raises(ReplyError, match="did not answer with JSON"):
         rest.decipher_json(Reply(200, {}, body), doing="asking", url=URL)
 
 

@@ -286,7 +286,7 @@ class TestAnswersThatSayNo:
 
         result = submit(server, new_mark=marks)
 
-        assert result.failure.message.endswith("answered what is no JSON: hello")
+        assert result.failure.message.endswith("did not answer with JSON: hello")
 
 
 class TestWithoutMarks:
