@@ -105,9 +105,10 @@ class HttpClient:
             if held_up:
                 self.session.emit(RequestHeldUp(self._clock.now(), host.name, request.doing))
 
-    def clock_offset(self, url: str) -> timedelta:
-        """Return how far the clock of a URL's host is ahead of ours, by its last answer."""
-        return self._host(url).clock_offset
+    def clock_offset(self, host: str) -> timedelta:
+        """Return how far the clock of a host is ahead of ours, by its last answer."""
+        known = self._hosts.get(host)
+        return _NONE if known is None else known.clock_offset
 
     async def _attempt(self, request: Request, host: _Host, attempts: Attempts) -> Outcome:
         """Make a request once, as soon as the host has a slot for it."""

@@ -92,9 +92,10 @@ class _Progress:
 
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
         """Report the state of a run, or another state; its times are by the server's clock."""
-        offset = self.client.http.clock_offset(run.href)
+        host = host_of(run.href)
+        offset = self.client.http.clock_offset(host)
         start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
-        at, host = self.session.clock.now(), host_of(run.href)
+        at = self.session.clock.now()
         self.session.emit(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))
 
 
@@ -187,7 +188,7 @@ class Submitter:
                 history = IterationHistory()
         progress.keep(task_href=task_href)
         posted = progress.posted(task_href, start)
-        progress.move(POSTED, host_of(task_href), start=start, end=self._first_runs.foreseen_end(posted))
+        progress.move(POSTED, posted.host, start=start, end=self._first_runs.foreseen_end(posted))
         run = await self._first_runs.find(posted, history.run_href)
         self._first_runs.learn(posted, run)
         self._journal.note_run(progress.result.iteration, run.href)
@@ -195,11 +196,13 @@ class Submitter:
         self._debug(f"{label}: scheduled as {run.href}, {run.start_time} to {run.end_time}, {run.state}")
         progress.move_with(run)
 
-        def report_state(now_as: Run) -> None:
-            progress.keep(runs=(RunResult(now_as, {}),))
-            self._debug(f"{label}: {now_as.state}")
+        def report_change(changed: Run) -> None:
+            if changed.state != progress.result.runs[0].run.state:
+                self._debug(f"{label}: {changed.state}")
+            progress.keep(runs=(RunResult(changed, {}),))
+            progress.move_with(changed)
 
-        run = await self._fetcher.wait(run, report_state, progress.move_with)
+        run = await self._fetcher.wait(run, report_change)
         self._first_runs.learn(posted, run)
         progress.move_with(run, FETCHING)
         if run.result_merged is not None:
@@ -260,7 +263,7 @@ class Submitter:
     async def _is_kept(self, task_href: str) -> bool:
         """Return whether a task that was about to be canceled still exists and is enabled."""
         try:
-            await self._first_runs.demand_task(task_href)
+            await self._first_runs.require_task(task_href)
         except UnscheduledError:
             return False
         return True

@@ -11,12 +11,11 @@ import json
 import math
 import re
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlencode
 
 from pscheduler_batch.errors import RefusedError, ReplyError
-from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.response import BAD_REQUEST, NOT_FOUND, OK, REDIRECTION, Reply
 from pscheduler_batch.http.urls import host_of, netloc, shown
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject, Run
@@ -147,11 +146,11 @@ def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:
         RefusedError: The status is not 200.
         ReplyError: The body is not JSON.
     """
-    if reply.status != HTTPStatus.OK:
+    if reply.status != OK:
         said = words_of(reply)
-        if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        if REDIRECTION <= reply.status < BAD_REQUEST:
             said = f"a redirection to {shown(reply.headers.get('location', 'nowhere'))}, which is not followed"
-        elif reply.status == HTTPStatus.NOT_FOUND and _is_html(reply):
+        elif reply.status == NOT_FOUND and _is_html(reply):
             said += " (is that a pScheduler server?)"
         raise RefusedError(reply.status, said, doing=doing, url=shown(url))
     try:
@@ -253,7 +252,7 @@ def decipher_format(reply: Reply, *, doing: str, url: str) -> str:
     Raises:
         RefusedError: The server cannot render it, such as "Unsupported format text/html" [g-m-thr-result-html].
     """
-    if reply.status != HTTPStatus.OK:
+    if reply.status != OK:
         raise RefusedError(reply.status, words_of(reply), doing=doing, url=shown(url))
     return reply.text
 
@@ -298,11 +297,13 @@ def _distinct(said: Sequence[object]) -> Sequence[str]:
 def _href(value: object, reason: str, *, doing: str, url: str) -> str:
     if not isinstance(value, str) or not re.match(r"https?://[^/]", value):
         raise ReplyError(reason, doing=doing, url=shown(url))
+    # A server writes the host of the request into all its URLs; a URL of another host is not followed.
+    if value.startswith("/".join([*url.split("/", 3)[:3], ""])):
+        return value
     try:
         host = host_of(value)
     except ValueError as error:
         raise ReplyError(f"gave an invalid URL: {value}", doing=doing, url=shown(url)) from error
-    # A server writes the host of the request into all its URLs; a URL of another host is not followed.
     if host_of(url) not in ("", host):
         raise ReplyError(f"gave a URL on another host, {shown(value)}", doing=doing, url=shown(url))
     # That would be another port of the host, and readable for anybody on the way.

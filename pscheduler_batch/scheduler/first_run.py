@@ -1,10 +1,11 @@
-"""Finding the run that a server makes of a task, once it has made one."""
+"""Find the first run of a task, and estimate when it can be over."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Dict, Optional, Set, Tuple
 
 from pscheduler_batch.errors import UnscheduledError
@@ -18,7 +19,7 @@ from pscheduler_batch.scheduler.tasks import Length, known_length
 
 DOING = "waiting for the first run"
 
-# What a server says to a question that it does not know; asked without waiting for the result, it may have a run.
+# Answers of a server that does not know how to wait for the result; it is then asked for the run alone.
 _REFUSED = frozenset({BAD_REQUEST, INTERNAL})
 
 _NONE = timedelta(0)
@@ -29,10 +30,10 @@ class FirstRunFinder:
 
     def __init__(self, client: SchedulerClient) -> None:
         self._client = client
-        self._foresight = RunEstimates()
+        self._estimates = RunEstimates()
 
     def foreseen_end(self, posted: Posted) -> Optional[datetime]:
-        """Say when the run of a task can be over, by our clock; None where nobody knows."""
+        """Return when the run of a task can be over, by our clock; None if that is not known."""
         left = self._left(posted)
         try:
             return None if left is None else self._client.session.clock.now() + left
@@ -41,19 +42,19 @@ class FirstRunFinder:
 
     async def find(self, posted: Posted, known_href: Optional[str]) -> Run:
         """
-        Wait until the scheduler has made a run of a task; until then there is none to ask for.
+        Wait until the scheduler has made a run of a task.
 
-        Where it is known when the run can be over, it is looked for then. The answer has its result, if the server
-        waits for one when it is asked for the first run, as pScheduler's own does; if not, the run is waited for as
+        If it is known when the run can be over, it is looked for then. The answer includes the result if the server
+        waits for it when it is asked for the first run, as pScheduler's own does; otherwise the run is waited for like
         any other.
 
         Args:
             posted: The task.
-            known_href: Where its run was in an earlier try; if it is still there, there is nothing to wait for.
+            known_href: The URL of its run in an earlier try; if that still exists, there is nothing to wait for.
 
         Raises:
-            UnscheduledError: There is none, and none will come.
-            SchedulerError: The server cannot be reached, or says no.
+            UnscheduledError: There is no run, and there will not be one.
+            SchedulerError: The server cannot be reached, or refuses.
         """
         await self._wait_for_start(posted)
         if known_href is not None:
@@ -65,23 +66,23 @@ class FirstRunFinder:
         return await self._look(posted.href, deadline, merged=merged)
 
     def learn(self, posted: Posted, run: Run) -> None:
-        """Learn from a run, as it was first seen or when it is done, when others will be."""
-        self._foresight.learn(posted, run, self._client.http.clock_offset(posted.href))
+        """Learn from a run, as it was first seen or when it is done, when other runs will be over."""
+        self._estimates.learn(posted, run, self._client.http.clock_offset(posted.host))
 
     def _left(self, posted: Posted) -> Optional[timedelta]:
-        return self._foresight.left(
-            posted, self._client.session.clock.now(), self._client.http.clock_offset(posted.href)
+        return self._estimates.left(
+            posted, self._client.session.clock.now(), self._client.http.clock_offset(posted.host)
         )
 
     async def _wait_for_start(self, posted: Posted) -> None:
         """
-        Ask nothing before a synchronized start, by the server's clock.
+        Wait for a synchronized start, by the server's clock.
 
         The request slots are needed for posting the tasks of the other iterations in time.
         """
         if posted.start is not None:
             await self._sleep(
-                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.href)
+                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.host)
             )
 
     async def _sleep(self, span: timedelta) -> None:
@@ -89,14 +90,14 @@ class FirstRunFinder:
             await self._client.session.clock.sleep(span.total_seconds())
 
     async def _wait_for_end(self, posted: Posted) -> bool:
-        """Wait until the run of a task can be over; say whether that is known."""
+        """Wait until the run of a task can be over; return whether that is known."""
         left = self._left(posted)
         if left is not None:
             await self._sleep(left)
         return left is not None
 
     async def _look(self, task_href: str, deadline: datetime, *, merged: bool) -> Run:
-        """Look for a run until a time, and at first, where wanted, for its result."""
+        """Look for a run until the deadline; at first, if wanted, for its result as well."""
         clock, limits = self._client.session.clock, self._client.limits
         wait = limits.first_run_wait
         while True:
@@ -110,48 +111,48 @@ class FirstRunFinder:
                 continue
             if reply.status != NOT_FOUND and reply.status not in OVERLOADED:
                 return decipher_run(reply, doing=DOING, url=url)
-            await self.demand_task(task_href)
+            await self.require_task(task_href)
             if clock.now() >= deadline:
                 reason = f"none within {limits.scheduling.total_seconds():g} seconds"
                 raise UnscheduledError(reason, doing=DOING, url=task_href)
             if clock.now() - asked < limits.pause:
                 await clock.sleep(limits.pause.total_seconds())
-            # A run that is so late is not due soon, and no request slot is held to wait for its end (ADR 20).
+            # A run that is so late will not end soon, and no request slot is held to wait for its end (ADR 20).
             merged = False
 
-    async def demand_task(self, task_href: str) -> None:
+    async def require_task(self, task_href: str) -> None:
         """
-        See that a task without a run is still there and enabled; else nobody needs to wait for it.
+        Raise an error unless a task without a run still exists and is enabled.
 
         Raises:
-            UnscheduledError: It is not.
-            SchedulerError: The server cannot be reached, or says no.
+            UnscheduledError: It does not exist, or is disabled.
+            SchedulerError: The server cannot be reached, or refuses.
         """
         reply = await self._client.ask_lead(f"{task_href}?detail=true", doing=DOING)
         if reply.status in OVERLOADED:
             return
         if reply.status == NOT_FOUND:
-            raise UnscheduledError("the server knows the task no more", doing=DOING, url=task_href)
+            raise UnscheduledError("the task does not exist on the server any more", doing=DOING, url=task_href)
         task = decipher_json(reply, doing=DOING, url=task_href)
         detail = task.get("detail") if isinstance(task, dict) else None
         if isinstance(detail, dict) and detail.get("enabled") is False:
             raise UnscheduledError("the task was canceled", doing=DOING, url=task_href)
 
 
-# Runs that take longer are looked for early, so that one that is denied or moved is not found out long afterwards.
+# Runs that take longer are looked for early, so that one that is denied or moved is noticed soon.
 LONGEST = timedelta(minutes=1)
 
-# No run was ever seen to begin sooner after the answer to its POST on a server with nothing else to do [t-timings], so
-# that none is looked for later than this because others were slow to begin.
+# No run was ever seen to start sooner after the answer to its POST on an idle server [t-timings], so none is looked for
+# later than this because others were slow to start.
 SOONEST = timedelta(seconds=4)
 
-# Tests of one host alone, whose runs are over soon after their length. Where two take part, only the announced end
-# counts: iperf3 announces 12 seconds for 3 [m-thr-01-detail]. Of several results none is ever the lead run's [h10].
+# Tests of a single host, whose runs are over soon after their length. With two participants, only the announced end
+# counts: iperf3 announces 12 seconds for 3 [m-thr-01-detail]. With several results, the lead run has none [h10].
 _OVER_WITH_THEIR_LENGTH = frozenset({"clock", "dns", "http", "idle", "idleex", "noop", "rtt"})
 
 _NONE = timedelta(0)
 
-# The host, the type of the test, and its specification where it does not say how long the test takes.
+# The host, the type of the test, and its specification if that does not say how long the test takes.
 _Kind = Tuple[str, str, str]
 
 
@@ -163,8 +164,8 @@ class Posted:
     Attributes:
         href: The task.
         task: What was posted.
-        at: When, by our clock; None where nobody remembers.
-        start: Its synchronized start, where it has one that it was not too late for.
+        at: When, by our clock; None if that is not known.
+        start: Its synchronized start, if it has one and was posted in time for it.
     """
 
     href: str
@@ -172,9 +173,14 @@ class Posted:
     at: Optional[datetime] = None
     start: Optional[datetime] = None
 
+    @cached_property
+    def host(self) -> str:
+        """The host that the task is on."""
+        return host_of(self.href)
+
 
 class RunEstimates:
-    """Says when runs can be over, and learns it from those that are; belongs to one batch."""
+    """Estimates when runs can be over, and learns from those that are; belongs to one batch."""
 
     def __init__(self) -> None:
         self._delays: Dict[str, timedelta] = {}
@@ -183,7 +189,7 @@ class RunEstimates:
 
     def left(self, posted: Posted, now: datetime, offset: timedelta) -> Optional[timedelta]:
         """
-        Say for how long no result of a task is to be expected.
+        Return for how long no result of a task is to be expected.
 
         Args:
             posted: The task.
@@ -191,8 +197,8 @@ class RunEstimates:
             offset: How far ahead of ours the clock of its server is.
 
         Returns:
-            It may be negative. None where nothing is known of such runs, where they take longer than a minute, where
-            the last one gave no result, or where nobody remembers when the task was posted.
+            May be negative. None if nothing is known of such runs, they take longer than a minute, the last one gave no
+            result, or it is not known when the task was posted.
         """
         takes = self._least_length(posted)
         if takes is None:
@@ -202,10 +208,10 @@ class RunEstimates:
             return posted.start - now - offset + takes
         if posted.at is None:
             return None
-        return posted.at - now + self._delays.get(host_of(posted.href), _NONE) + takes
+        return posted.at - now + self._delays.get(posted.host, _NONE) + takes
 
     def _least_length(self, posted: Posted) -> Optional[timedelta]:
-        """Say how long a run takes from its start until it has a result, at least; None where it is not foreseen."""
+        """Return how long a run takes from its start to its result, at least; None if that is not known."""
         length = known_length(posted.task)
         kind = _kind_of(posted, length)
         if kind in self._fruitless:
@@ -234,7 +240,7 @@ class RunEstimates:
         if run.start_time is None:
             return
         if posted.start is None and posted.at is not None:
-            host = host_of(posted.href)
+            host = posted.host
             delay = max(run.start_time - posted.at - offset, _NONE)
             self._delays[host] = min(delay, self._delays.get(host, SOONEST))
         if run.end_time is not None and run.state == FINISHED and run.result_merged is not None:
@@ -245,16 +251,16 @@ class RunEstimates:
 def _kind_of(posted: Posted, length: Optional[Length]) -> _Kind:
     test = posted.task["test"]
     spec = "" if length is not None else json.dumps(test.get("spec"), sort_keys=True)
-    return host_of(posted.href), test["type"], spec
+    return posted.host, test["type"], spec
 
 
 def _least_known(task: JSONObject, length: Optional[Length]) -> Optional[timedelta]:
-    """Say what a run takes at least of which nothing but its task is known; None where that says nothing."""
+    """Return how long a run takes at least, judging by its task alone; None if that does not tell."""
     test = task["test"]
     if length is None or test["type"] not in _OVER_WITH_THEIR_LENGTH:
         return None
     if test["type"] == "rtt":
-        # After the last packet nobody waits any more.
+        # The run is over with the last packet.
         return max(length.span - parse_duration(test["spec"].get("interval", "PT1S")), _NONE)
     # A noop is announced with a second, and needs none [t-noop-waitmerged].
     return _NONE if test["type"] == "noop" else length.least

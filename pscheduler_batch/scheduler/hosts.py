@@ -1,4 +1,4 @@
-"""Which host is asked, which one measures, and which addresses of ours are used (ADR 12)."""
+"""Which host is asked, which one measures, and which local addresses are used (ADR 12)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Hosts:
     Where requests go.
 
     Attributes:
-        assist: The host that answers questions; never the one that measures only because of that.
+        assist: The host that is asked about tests and participants; it does not measure for that reason.
         lead: The host that runs a task whose first participant is null.
-        lead_named: Whether somebody named that host; else it is this one, for want of another.
-        assist_bind: The address of ours that requests to the assist come from.
-        bind: The address of ours that requests to leads come from.
+        lead_named: Whether that host was named; otherwise it is this host.
+        assist_bind: The local address that requests to the assist come from.
+        bind: The local address that requests to leads come from.
         only: The one host that every task goes to, whatever its participants; for the embedded server.
     """
 
@@ -70,7 +70,7 @@ def find_hosts(settings: Settings, *, only: Optional[str] = None, environ: Mappi
 
 
 def this_host(environ: Mapping[str, str] = os.environ) -> str:
-    """Name this host: ``PSCHEDULER_LOCALHOST`` if set, else the machine's own name if it resolves, else loopback."""
+    """Return this host: ``PSCHEDULER_LOCALHOST`` if set, else the machine's own name if it resolves, else loopback."""
     named = environ.get("PSCHEDULER_LOCALHOST")
     if named:
         return named

@@ -1,4 +1,4 @@
-"""Finding out which host runs a task (ADR 12)."""
+"""Find out which host runs a task (ADR 12)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class LeadFinder:
 
     async def find_lead(self, task: JSONObject) -> str:
         """
-        Name the host that leads a task: its first participant; null stands for the lead named, or this host.
+        Return the host that leads a task: its first participant; null stands for the lead named, or this host.
 
         Raises:
-            SchedulerError: The assist did not say.
+            SchedulerError: The assist did not answer, or refused.
         """
         test = task["test"]
         first = (await self._ask_participants(test["type"], test["spec"]))[0]
@@ -52,11 +52,11 @@ class LeadFinder:
         url = participants_url(self._client.hosts.assist, test_type, spec)
         reply = await self._ask_assist(url, Purpose.LOOK_UP)
         if reply.status in (INTERNAL, NOT_FOUND):
-            # Of a test that it does not have a server only says "Internal problem"; asked for the test it says so.
-            await self._demand_test(test_type)
+            # For a test that it does not have, a server only says "Internal problem"; the URL of the test tells more.
+            await self._require_test(test_type)
         return decipher_participants(reply, url=url)
 
-    async def _demand_test(self, test_type: str) -> None:
+    async def _require_test(self, test_type: str) -> None:
         url = test_url(self._client.hosts.assist, test_type)
         reply = await self._ask_assist(url)
         if reply.status == NOT_FOUND:
@@ -73,8 +73,8 @@ class LeadFinder:
             raise UnreachableError(error.reason, doing=error.doing, url=error.url, hint=hint) from error
 
     async def aclose(self) -> None:
-        """End the questions that nobody waits for any more."""
+        """Cancel the questions that nothing waits for any more."""
         for asking in self._asked.values():
             asking.cancel()
-        # Also those that failed when nobody waited any more, as asyncio complains of failures that nobody looked at.
+        # Includes those that failed unnoticed, as asyncio complains about exceptions that were never retrieved.
         await asyncio.gather(*self._asked.values(), return_exceptions=True)

@@ -1,15 +1,15 @@
-"""Fetching what a run gave: one result or several, in all formats."""
+"""Fetch the results of a run: one or several, in all formats."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import RefusedError, SchedulerError
 from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED
-from pscheduler_batch.http.urls import shown
+from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
     FINISHED,
@@ -25,7 +25,6 @@ from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import RunWaiter
 
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
-Seen = Callable[[Run], None]
 
 
 class Fetcher:
@@ -34,44 +33,33 @@ class Fetcher:
     def __init__(self, client: SchedulerClient) -> None:
         self._client = client
 
-    async def wait(self, run: Run, seen: Seen, moved: Seen = lambda _: None) -> Run:
+    async def wait(self, run: Run, changed: Callable[[Run], None]) -> Run:
         """
         Wait until a run is done.
 
         Args:
             run: The run as last seen.
-            seen: Is given the run each time its state has changed.
-            moved: Is given the run each time its state or its times have changed.
+            changed: Called with the run each time its state or its times have changed.
 
         Raises:
             SchedulerError: It was not done in time, or could not be read.
         """
-        last = run
-
-        async def read(url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
-            nonlocal last
-            found, offset = await self._read_run(url, wait)
-            if found is not None and _shown_state(found) != _shown_state(last):
-                last = found
-                moved(found)
-            return found, offset
-
-        waiter = RunWaiter(read, self._client.session.clock, self._client.limits, seen)
-        return await waiter.until_done(run, self._client.http.clock_offset(run.href))
+        waiter = RunWaiter(self._read_run, self._client.session.clock, self._client.limits, changed)
+        return await waiter.until_done(run, self._client.http.clock_offset(host_of(run.href)))
 
     async def fetch_results(
         self, task_href: str, run: Run, keep: Callable[[Tuple[RunResult, ...]], None] = lambda _: None
     ) -> Fetched:
         """
-        Fetch what a finished run gave; the lead run of several results carries none itself (ADR 15).
+        Fetch the results of a finished run; if there are several, the lead run has none itself (ADR 15).
 
         Args:
             task_href: Whose run it is.
             run: The run.
-            keep: Is given what there is so far, each time there is more of it.
+            keep: Called with the results obtained so far, each time there is another one.
 
         Returns:
-            The runs that carry results, else the run alone; and what went wrong with some of them.
+            The runs that have results, else the run alone; and the first failure of several.
 
         Raises:
             SchedulerError: The runs could not be listed.
@@ -98,7 +86,7 @@ class Fetcher:
         return carrying or (RunResult(run, {}),), failures[0] if failures else None
 
     async def _fetch_other(self, href: str, keep: Callable[[RunResult], None]) -> RunResult | Failure | None:
-        """Fetch one of several results; None where the run carries none."""
+        """Fetch one of several results; None if the run has none."""
         try:
             doing = "fetching one of several results"
             run = decipher_run(await self._client.ask_lead(href, doing=doing), doing=doing, url=href)
@@ -134,23 +122,18 @@ class Fetcher:
             return Failure(str(error), error.doing, error.url)
 
     async def _read_run(self, url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
-        """Read a run; None where a web server answered for pScheduler, as it does when it cuts the waiting short."""
+        """Read a run; None if a web server answered for pScheduler, as it does when it cuts a long wait short."""
         doing = "waiting for the result"
         reply = await self._client.ask_lead(url, doing=doing, wait=wait)
         if reply.status in OVERLOADED:
-            return None, self._client.http.clock_offset(url)
+            return None, self._client.http.clock_offset(host_of(url))
         try:
-            return decipher_run(reply, doing=doing, url=url), self._client.http.clock_offset(url)
+            return decipher_run(reply, doing=doing, url=url), self._client.http.clock_offset(host_of(url))
         except RefusedError as error:
             if reply.status == NOT_FOUND:
                 said = f"{error.body} (the run is gone; was its task canceled?)"
                 raise RefusedError(NOT_FOUND, said, doing=doing, url=shown(url)) from error
             raise
-
-
-def _shown_state(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
-    """Give what people follow of a run."""
-    return run.state, run.start_time, run.end_time
 
 
 def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:

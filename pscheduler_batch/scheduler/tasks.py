@@ -1,10 +1,9 @@
 """
-How long a task is known to take, from what the specification of its test says.
+What a task says about itself: how long it takes, its destination, its lead and its mark.
 
-It is what the measurement itself takes. What a server's tool needs besides is not in it, as it differs with the tool:
-iperf3 announced 12 seconds for a throughput test of 3 (recording m-thr-01-detail), sleep 6 for an idle test of 5
-(recording d02). Of tests that are not in the table, and of ``trace``, which takes as long as the path is silent,
-nothing is known.
+The length is that of the measurement alone. A server's tool needs some more, which differs: iperf3 announced 12 seconds
+for a throughput test of 3 (recording m-thr-01-detail), sleep 6 for an idle test of 5 (recording d02). Nothing is known
+about tests that are not in the table, nor about ``trace``, which takes as long as the path is silent.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSON, JSONObject
 
-# What would be longer is not believed: ten years, as for the waits of a job.
+# A longer time is taken for an error: ten years, as for the waits of a job.
 LONGEST = timedelta(days=3650)
 
 
@@ -29,7 +28,7 @@ class Length:
 
     Attributes:
         span: How long.
-        at_most: Whether it may also be done sooner, as a test is that waits for one answer until its timeout.
+        at_most: Whether it may be done sooner, like a test that waits for one answer until its timeout.
     """
 
     span: timedelta
@@ -37,23 +36,23 @@ class Length:
 
     @property
     def least(self) -> timedelta:
-        """How long it takes at least."""
+        """The minimum."""
         return timedelta(0) if self.at_most else self.span
 
 
 def known_length(task: JSONObject) -> Optional[Length]:
     """
-    Say how long a task is known to take.
+    Return how long a task takes, if that is known.
 
     >>> known_length({"test": {"type": "rtt", "spec": {"dest": "ps.example.net", "count": 10}}})
     Length(span=datetime.timedelta(seconds=10), at_most=False)
 
     Args:
-        task: Any task, with any mistakes in it.
+        task: Any task, with any errors in it.
 
     Returns:
-        None where that is not known: the test is not in the table, its specification has something of a wrong type in
-        a place that matters, or it would take longer than ten years.
+        None if it is not known: the test is not in the table, a value of its specification that matters is of a wrong
+        type, or it would take longer than ten years.
     """
     test = task.get("test")
     if not isinstance(test, Mapping) or not isinstance(test.get("spec"), Mapping):
@@ -71,15 +70,15 @@ def known_length(task: JSONObject) -> Optional[Length]:
 
 def slip_of(task: JSONObject) -> timedelta:
     """
-    Say how much later than asked for a task may start, which its ``schedule`` allows as ``slip``.
+    Return how much later than requested a task may start, by the ``slip`` of its ``schedule``.
 
-    ``start`` is not looked at: what a task says itself is dropped (ADR 11).
+    ``start`` is ignored: the one of a task is dropped (ADR 11).
 
     >>> slip_of({"schedule": {"slip": "PT5M"}})
     datetime.timedelta(seconds=300)
 
     Returns:
-        No time where there is no slip, or one that is none.
+        Zero if there is no slip, or an invalid one.
     """
     schedule = task.get("schedule")
     try:
@@ -91,31 +90,31 @@ def slip_of(task: JSONObject) -> timedelta:
 
 def _span(spec: Mapping[str, JSON], name: str, default: Optional[str] = None) -> timedelta:
     """
-    Read a duration.
+    Return a duration.
 
     Raises:
-        TypeError: It is no text, or it is missing and has no default.
-        ValueError: It is no duration of a fixed length.
+        TypeError: It is not a string, or it is missing and has no default.
+        ValueError: It is not a duration of a fixed length.
     """
     value = spec.get(name, default)
     if not isinstance(value, str):
-        raise TypeError(f"{name} is no text")
+        raise TypeError(f"{name} is not a string")
     return parse_duration(value)
 
 
 def _number(spec: Mapping[str, JSON], name: str, default: float) -> float:
     """
-    Read a number that is not negative.
+    Return a number that is not negative.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is negative, or not finite.
     """
     value = spec.get(name, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is no number")
+        raise TypeError(f"{name} is not a number")
     if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} is no number of things")
+        raise ValueError(f"{name} is not a count")
     return value
 
 
@@ -124,7 +123,7 @@ def _duration(spec: Mapping[str, JSON]) -> Length:
 
 
 def _timeout(spec: Mapping[str, JSON]) -> Length:
-    """Take the timeout of a test that asks once; five seconds where it has none (recording f-dnsfail: 6 announced)."""
+    """Return the timeout of a test that asks once; five seconds if it has none (recording f-dnsfail: 6 announced)."""
     return Length(_span(spec, "timeout", "PT5S"), at_most=True)
 
 
@@ -137,18 +136,18 @@ def _latencybg(spec: Mapping[str, JSON]) -> Length:
 
 
 def _noop(_spec: Mapping[str, JSON]) -> Length:
-    """Take the second that servers announce (recording j21)."""
+    """Return the second that servers announce (recording j21)."""
     return Length(timedelta(seconds=1))
 
 
 def _rtt(spec: Mapping[str, JSON]) -> Length:
-    """Take the packets and their distance, cut by the deadline."""
+    """Return the time for all packets, cut by the deadline."""
     whole = _number(spec, "count", 5) * _span(spec, "interval", "PT1S")
     return Length(min(whole, _span(spec, "deadline")) if "deadline" in spec else whole)
 
 
 def _simplestream(spec: Mapping[str, JSON]) -> Length:
-    """Take the longest: it dawdles for a random part of ``dawdle``, and then waits for a connection."""
+    """Return the maximum: it waits for a random part of ``dawdle``, and then for a connection."""
     return Length(_span(spec, "dawdle", "P0D") + _span(spec, "timeout", "PT5S"), at_most=True)
 
 
@@ -171,23 +170,23 @@ _LENGTHS: Mapping[str, Callable[[Mapping[str, JSON]], Length]] = {
     "throughput": _throughput,
 }
 
-# Where the tests of pScheduler say it; the first that is there counts. The ``host`` of tests like dns is where they
-# run, so it comes last.
+# The names of the destination in the tests of pScheduler; the first one present counts. The ``host`` of tests like dns
+# is where they run, so it comes last.
 _NAMES = ("dest", "url", "nameserver", "query", "host")
 
 
 def destination_of(spec: JSON) -> str:
     """
-    Say what a test measures to; empty where its specification does not say.
+    Return the destination of a test; empty if its specification has none.
 
     >>> destination_of({"url": "https://www.example.net/index"}), destination_of({"duration": "PT1S"})
     ('www.example.net', '')
 
     Args:
-        spec: The specification of any test; whatever may be in it.
+        spec: The specification of any test, with any content.
 
     Returns:
-        The text as it is, with secrets and all.
+        The text as it is, including secrets.
     """
     if not isinstance(spec, Mapping):
         return ""
@@ -211,10 +210,10 @@ MARK = "pscheduler-batch"
 
 def marked_task(task: JSONObject, mark: str) -> Optional[JSONObject]:
     """
-    Put a mark into a task.
+    Return a copy of a task with a mark.
 
     Returns:
-        A copy with the mark, or None where the reference is the user's own in another shape than an object.
+        None if the task has a reference of the user's that is not an object.
 
     >>> marked_task({"test": {}, "reference": {"mine": 1}}, "m1")
     {'test': {}, 'reference': {'mine': 1, 'pscheduler-batch': 'm1'}}
@@ -228,15 +227,15 @@ def marked_task(task: JSONObject, mark: str) -> Optional[JSONObject]:
 
 
 def mark_pattern(mark: str) -> JSON:
-    """Say what a task with a mark contains, as the list of tasks is asked for it."""
+    """Return the JSON that a task with a mark contains, as the list of tasks is searched for it."""
     return {"reference": {MARK: mark}}
 
 
 def lead_named(task: JSONObject) -> Optional[str]:
     """
-    Say which host a task itself names to run it; None where it names none.
+    Return the host that a task itself names as its lead; None if it names none.
 
-    That is the source of a test between two hosts, else its host (recordings b10 to b24).
+    It is the source of a test between two hosts, else its host (recordings b10 to b24).
 
     >>> lead_named({"test": {"type": "rtt", "spec": {"source": "a.example.net", "dest": "b.example.net"}}})
     'a.example.net'

@@ -1,14 +1,14 @@
 """
 How long to wait for what, and how to wait for a run until it is done.
 
-Nobody holds a request slot of a server to wait for a run that is not due to end yet (ADR 20): until then the
-waiting is done here, by the server's clock.
+No request slot of a server is held to wait for a run that is not due to end yet (ADR 20): until then the program waits
+by itself, by the server's clock.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Awaitable, Callable, Optional, Tuple
 
 from pscheduler_batch.clock import Clock
@@ -24,16 +24,16 @@ class WaitLimits:
     How long to wait for what.
 
     Attributes:
-        first_run_wait: Seconds that a server is asked to wait for the first run; it takes twice as long [d14], and
-            makes one within 12 seconds of the POST, so that one request is enough. Half of that is for its result,
-            which was there up to 6.7 seconds after the run of a test of some seconds [t-timings].
-        scheduling: How long after the POST the first run must be there.
-        result: How long after its announced end a run must be done.
-        waits: Seconds of the long polls, one after another, once a run is due; then it is only looked at now and then.
-        pause: How long to wait between two looks.
-        outage: For how long a server that has a task of ours may be out of reach.
-        lost_post: For how long a task is looked for whose POST was not answered, as servers may still be busy with it.
-        look: After how long a run that is not due yet is looked at, as ends can move and runs be canceled.
+        first_run_wait: Seconds that a server is asked to wait for the first run; it waits twice as long [d14], and
+            makes one within 12 seconds of the POST, so that one request is enough. It waits half of that for the
+            result, which took up to 6.7 seconds after a run of some seconds [t-timings].
+        scheduling: How long after the POST the first run must exist.
+        result: How long after its scheduled end a run must be done.
+        waits: Seconds of the long polls, one after another, once a run is due; then it is polled now and then.
+        pause: How long to wait between two polls.
+        outage: How long a server that has a task of the batch may be out of reach.
+        lost_post: How long to look for a task whose POST was not answered, as servers may still be busy with it.
+        look: How often to poll a run that is not due yet, as ends can move and runs can be canceled.
     """
 
     first_run_wait: int = 9
@@ -52,21 +52,21 @@ ReadRun = Callable[[str, int], Awaitable[Tuple[Optional[Run], timedelta]]]
 class RunWaiter:
     """Waits for runs."""
 
-    def __init__(self, read: ReadRun, clock: Clock, patience: WaitLimits, seen: Callable[[Run], None]) -> None:
+    def __init__(self, read: ReadRun, clock: Clock, limits: WaitLimits, changed: Callable[[Run], None]) -> None:
         """
         Prepare to wait.
 
         Args:
-            read: Reads a run from a URL that asks the server to wait for some seconds, and says how far ahead the
-                server's clock is.
+            read: Reads a run from a URL that asks the server to wait for some seconds; returns it, and how far the
+                server's clock is ahead. The run is None if the wait was cut short.
             clock: The time.
-            patience: How long to wait.
-            seen: Is given the run each time its state has changed.
+            limits: How long to wait.
+            changed: Called with the run each time its state or its times have changed.
         """
         self._read = read
         self._clock = clock
-        self._patience = patience
-        self._seen = seen
+        self._limits = limits
+        self._changed = changed
 
     async def until_done(self, run: Run, offset: timedelta) -> Run:
         """
@@ -78,7 +78,7 @@ class RunWaiter:
 
         Raises:
             UnfinishedError: It was not done in the time allowed.
-            SchedulerError: What the reading raises.
+            SchedulerError: It could not be read.
         """
         first_seen = self._clock.now()
         polls = 0
@@ -88,28 +88,33 @@ class RunWaiter:
             left = first_seen - now if run.end_time is None else run.end_time - now - offset
             wait = 0
             if left > timedelta(0):
-                await self._clock.sleep(min(left, self._patience.look).total_seconds())
-                wait = 0 if left > self._patience.look else self._patience.waits[0]
-            elif -left > self._patience.result:
-                waited = self._patience.result.total_seconds()
+                await self._clock.sleep(min(left, self._limits.look).total_seconds())
+                wait = 0 if left > self._limits.look else self._limits.waits[0]
+            elif -left > self._limits.result:
+                waited = self._limits.result.total_seconds()
                 reason = f'is still "{run.state}" {waited:g} seconds after its announced end'
                 raise UnfinishedError(reason, doing="waiting for the result", url=shown(run.href))
-            elif polls < len(self._patience.waits):
-                wait = self._patience.waits[polls]
+            elif polls < len(self._limits.waits):
+                wait = self._limits.waits[polls]
             else:
-                await self._clock.sleep(self._patience.pause.total_seconds())
+                await self._clock.sleep(self._limits.pause.total_seconds())
             polls += 1 if wait else 0
             read, offset = await self._read(waiting_url(run.href, wait), wait)
-            if read is not None and read.state != run.state:
-                self._seen(read)
+            if read is not None and _shown_state(read) != _shown_state(run):
+                self._changed(read)
             run = run if read is None else read
         return run
 
 
+def _shown_state(run: Run) -> Tuple[str, Optional[datetime], Optional[datetime]]:
+    """Return what is shown of a run while it is waited for."""
+    return run.state, run.start_time, run.end_time
+
+
 def _is_done(run: Run) -> bool:
     """
-    Say whether there is nothing more to wait for.
+    Return whether there is nothing more to wait for.
 
-    A run with a merged result in a state such as "overdue" has what was wanted; "cleanup" is still about to change.
+    An overdue run with a merged result has all that was wanted; a run in cleanup is still about to change.
     """
     return is_final(run) or (run.result_merged is not None and run.state == OVERDUE)

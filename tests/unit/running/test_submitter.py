@@ -226,7 +226,7 @@ class TestWaiting:
         ("case", "reason"),
         [
             ("canceled-before-scheduling", "the task was canceled"),
-            ("deleted-before-scheduling", "the server knows the task no more"),
+            ("deleted-before-scheduling", "the task does not exist on the server any more"),
             ("deleted-while-pending", "the run is gone; was its task canceled?"),
         ],
     )
