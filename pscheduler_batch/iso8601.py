@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 # Durations of a fixed length: weeks, days and a time part; at least one of them, and at least one after the T.
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
@@ -48,9 +48,7 @@ def parse_duration(text: str) -> timedelta:
     try:
         if whole is not None:
             return timedelta(**{unit: int(number) for unit, number in whole.groupdict("0").items()})
-        from isodate import parse_duration as parse  # noqa: PLC0415 - see the docstring of the module
-
-        return cast("timedelta", parse(text))
+        return cast("timedelta", _isodate().parse_duration(text))
     except (ArithmeticError, ValueError) as error:
         raise ValueError("is too long") from error
 
@@ -87,9 +85,13 @@ def format_duration(span: timedelta) -> str:
     >>> format_duration(timedelta(seconds=90.5)), format_duration(timedelta(0))
     ('PT1M30.5S', 'P0D')
     """
-    from isodate import duration_isoformat  # noqa: PLC0415 - see the docstring of the module
+    return str(_isodate().duration_isoformat(span))
 
-    return str(duration_isoformat(span))
+
+def _isodate() -> Any:
+    import isodate  # noqa: PLC0415 - see the docstring of the module
+
+    return isodate
 
 
 def parse_timestamp(text: str) -> datetime:

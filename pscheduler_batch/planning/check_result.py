@@ -1,8 +1,4 @@
-"""
-What checking a batch has shown, and how that is written: for people, for editors, and in a line.
-
-Nothing is imported here that takes time: most batches that are checked are right.
-"""
+"""The result of a check, and its rendering for people, for editors, and in a line."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "examples" / "good" / "numbers-survive.json"
 CRON = ROOT / "examples" / "cron"
 SCRIPT = CRON / "keep-a-week"
+CRON_PATH = "/usr/bin:/bin"  # Where cron searches for programs.
 OUTPUT = re.compile(r"numbers-survive-\d{8}T\d{6}[+-]\d{4}\.json")
 
 
@@ -195,11 +196,11 @@ def test_the_other_line_of_the_crontab_works(tmp_path, batch, status):
     """The line works as cron passes it to a shell, without backslashes before %; a failed run sends mail."""
     lines = (CRON / "crontab").read_text(encoding="utf-8").splitlines()
     (line,) = [line for line in lines if "pscheduler-batch --" in line]
-    command = line.removeprefix("# ").split(maxsplit=5)[5]
+    command = line.removeprefix("# ").split(maxsplit=5)[5].replace("/usr/local/bin/", f"{tmp_path}/bin/")
     unescaped = command.replace("\\%", "%").replace("--lock", "--embedded --lock").replace("$HOME", str(tmp_path))
     (tmp_path / "batches" / "results").mkdir(parents=True)
     (tmp_path / "batches" / "batch.json").write_text(batch, encoding="utf-8")
-    environ = {**environment(BETA="", PSCHEDULER_BATCH_NO_SUMMARY=""), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    environ = {**environment(BETA="", PSCHEDULER_BATCH_NO_SUMMARY=""), "PATH": CRON_PATH}
     done = subprocess.run(
         ["sh", "-c", unescaped], env=environ, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
     )
@@ -209,6 +210,18 @@ def test_the_other_line_of_the_crontab_works(tmp_path, batch, status):
     assert (done.returncode, done.stdout) == (status, "")
     assert ("1 failed" in done.stderr) == bool(done.stderr) == bool(status)
     assert re.fullmatch(r"\d{8}T\d{6}\.json", output.name)
+
+
+@pytest.mark.parametrize("document", ["README.md", "examples/cron/crontab", "man/pscheduler-batch.1"])
+def test_lines_of_a_crontab_have_the_full_path(document):
+    """The program is not where cron searches."""
+    lines = (ROOT / document).read_text(encoding="utf-8").replace("\\-", "-").splitlines()
+    found = [line for line in lines if re.match(r"(# )?17 \* \* \* \* ", line)]
+
+    assert found
+    assert all(
+        re.search(r" (BETA=1 /usr/local/bin/pscheduler-batch|\$HOME/batches/keep-a-week) ", line) for line in found
+    )
 
 
 def read_unit(name):

@@ -161,3 +161,18 @@ def test_a_room_hands_on_three_names_at_most(folder):
 
     assert len(names) <= 3
     assert not [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+
+
+def test_few_imports_are_inside_functions():
+    """Each of them defers a library that is slow to import and that most commands do not need."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    inside = {
+        (module, node.lineno)
+        for module, path in MODULES.items()
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, functions)
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+
+    assert len(inside) <= 10
