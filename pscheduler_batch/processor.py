@@ -21,7 +21,7 @@ from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
-from pscheduler_batch.running.runner import Outcome, Runner
+from pscheduler_batch.running.runner import BatchOutcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
 from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_client
@@ -116,7 +116,7 @@ class AsyncBatchProcessor:
         signals: Optional[SignalWatch] = None,
         watch: Optional[Watch] = None,
         warn: Optional[Log] = None,
-    ) -> Outcome:
+    ) -> BatchOutcome:
         """
         Run a plan.
 
@@ -168,25 +168,25 @@ class AsyncBatchProcessor:
             self._transforms = Transforms(self.batch)
         return self._transforms
 
-    def document(self, outcome: Outcome) -> Dict[str, Any]:
+    def document(self, outcome: BatchOutcome) -> Dict[str, Any]:
         """
         Make the output document of an outcome, all of it in memory.
 
         Raises:
             BatchError: The results cannot be read back.
         """
-        return render_document(self.batch, outcome.results.texts(), self.account(outcome))
+        return render_document(self.batch, outcome.results.texts(), self.batch_pair(outcome))
 
-    def document_pieces(self, outcome: Outcome) -> Iterator[str]:
+    def document_pieces(self, outcome: BatchOutcome) -> Iterator[str]:
         """
         Write the text of the same document piece by piece, with at most one result in memory.
 
         Raises:
             BatchError: The results cannot be read back.
         """
-        return document_pieces(self.batch, outcome.results.texts(), self.account(outcome))
+        return document_pieces(self.batch, outcome.results.texts(), self.batch_pair(outcome))
 
-    def account(self, outcome: Outcome) -> JSONObject:
+    def batch_pair(self, outcome: BatchOutcome) -> JSONObject:
         """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
         return render_batch_pair(outcome.start, outcome.end, error)

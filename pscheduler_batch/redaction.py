@@ -7,7 +7,7 @@ may quote all of it (recording c14). Text is therefore redacted where it leaves 
 * :class:`~pscheduler_batch.session.Session`: the debug log, warnings, and the reasons in events,
 * :mod:`~pscheduler_batch.output.document` and :mod:`~pscheduler_batch.terminal.event_words`: the results,
 * :mod:`~pscheduler_batch.journal.sealing`: the journal,
-* :mod:`~pscheduler_batch.report.batch_report`: the reports,
+* :mod:`~pscheduler_batch.report.document_rows`: the reports,
 * :mod:`~pscheduler_batch.planning`: what is wrong with tasks, and what transforms made of them.
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, List, Optional, Set, Tuple, TypeVar
 
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.events import Event, RequestHeldUp, Watch
+from pscheduler_batch.events import BatchEnded, Event, RequestHeldUp, Watch
 from pscheduler_batch.redaction import Redactor
 
 # Is given a line of text.
@@ -45,27 +45,27 @@ class Shutdown:
     Belongs to one event loop.
 
     Attributes:
-        begun: Whether it is.
+        begun: Whether the shutdown has started.
     """
 
     def __init__(self) -> None:
         self.begun = False
         self._sleeping: Set[asyncio.Future[Any]] = set()
-        self._told: Set[asyncio.Future[bool]] = set()
+        self._waiting: Set[asyncio.Future[bool]] = set()
 
     def begin(self) -> None:
         """Start the shutdown, and wake up all that sleeps in :meth:`sleep`."""
         self.begun = True
         for sleeping in self._sleeping:
             sleeping.cancel()
-        for told in self._told:
-            if not told.done():
-                told.set_result(False)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(False)
 
-    def tell(self, waited_for: asyncio.Future[bool]) -> None:
+    def release(self, waiting: asyncio.Future[bool]) -> None:
         """Set a future to False when the shutdown starts."""
-        self._told.add(waited_for)
-        waited_for.add_done_callback(self._told.discard)
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
 
     async def sleep(self, clock: Clock, seconds: float) -> None:
         """Wait for a number of seconds, or until the shutdown starts."""
@@ -116,8 +116,10 @@ class Session:
             self.warning(self.redactor.message(message))
 
     def emit(self, event: Event) -> None:
-        """Report an event; of those that belong to an iteration, whoever prints them hides the secrets of its task."""
+        """Report an event; events of an iteration hold its whole task, and are redacted where they are printed."""
         if isinstance(event, RequestHeldUp) and event.reason is not None:
             event = replace(event, reason=self.redactor.message(event.reason))
+        elif isinstance(event, BatchEnded) and event.error is not None:
+            event = replace(event, error=self.redactor.message(event.error))
         for watch in self.watches:
             watch(event)

@@ -62,7 +62,7 @@ class Limiter:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queues[purpose].append(turn)
         if unless is not None:
-            unless.tell(turn)
+            unless.release(turn)
         try:
             return await turn
         except asyncio.CancelledError:

@@ -72,8 +72,8 @@ class _Job:
         # No setup-time prevents delays by a crash.
         self._started_before = synchronized_start(began.at, self._job, self._count) != start
         self._at_once = at_once
-        self._hosts: Dict[str, _Host] = {}
-        self._host_of: Dict[int, _Host] = {}
+        self._hosts: Dict[str, _HostQueue] = {}
+        self._host_of: Dict[int, _HostQueue] = {}
         self._entered = 0
         # The tasks whose hosts are not known yet, and when the backoff of the last one ends.
         self._unknown: Set[int] = {iteration.number for iteration in began.plan.iterations}
@@ -110,14 +110,14 @@ class _Job:
     def _enter(self, number: int, name: str, at: datetime) -> None:
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(name, self._at_once)
+            host = self._hosts[name] = _HostQueue(name, self._at_once)
         # A resumed batch may look for a task at one host and then post it to another.
         self._leave(number, at, accepted=False)
         self._host_of[number] = host
         self._entered += 1
         host.enter(number, at)
 
-    def _leave(self, number: int, at: datetime, *, accepted: bool) -> Optional[_Host]:
+    def _leave(self, number: int, at: datetime, *, accepted: bool) -> Optional[_HostQueue]:
         """Note that a task is accepted or has failed, and return the host that it went to."""
         self._unknown.discard(number)
         host = self._host_of.pop(number, None)
@@ -125,7 +125,7 @@ class _Job:
             host.leave(number, at, accepted=accepted)
         return host
 
-    def _foresee(self, host: _Host, moved: IterationMoved) -> Optional[str]:
+    def _foresee(self, host: _HostQueue, moved: IterationMoved) -> Optional[str]:
         """Estimate when a host accepts its last task, and return a warning if that is too late."""
         others = self._others(host)
         needed = host.needs(moved.at, others)
@@ -146,7 +146,7 @@ class _Job:
             f"time; the last one will be about {max(late.total_seconds(), 1):,.0f} s late"
         )
 
-    def _others(self, host: _Host) -> int:
+    def _others(self, host: _HostQueue) -> int:
         """Estimate how many of the tasks whose hosts are unknown go to a host: the same share as of the others."""
         return round(len(self._unknown) * host.entered / self._entered)
 
@@ -166,7 +166,7 @@ class _Job:
         return f'At {self._job.where}/setup-time: {words}; "{enough}" would have been enough'
 
 
-class _Host:
+class _HostQueue:
     """
     The tasks of a job that go to one host, a limited number at a time, in order.
 

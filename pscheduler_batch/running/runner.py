@@ -65,7 +65,7 @@ CUT_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchOutcome:
     """
     The outcome of a batch.
 
@@ -146,7 +146,7 @@ class Runner:
         if self._under_way:
             asyncio.get_running_loop().call_later(CUT_AGAIN_SECONDS, self._cut)
 
-    async def run(self, batch: Batch, plan: Plan, judge: Judge) -> Outcome:
+    async def run(self, batch: Batch, plan: Plan, judge: Judge) -> BatchOutcome:
         """
         Run a batch.
 
@@ -180,7 +180,7 @@ class Runner:
             error = error or self._journal.error
             if error is None and not self._bugs:
                 end = self._journal.end_of_batch(end)
-        outcome = Outcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
+        outcome = BatchOutcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
         reason = self._interruption if error is None else str(error)
         self._emit(BatchEnded(self._clock.now(), outcome.succeeded, reason))
         return outcome

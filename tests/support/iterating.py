@@ -12,7 +12,7 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
-from pscheduler_batch.running.runner import Judge, Outcome, Runner
+from pscheduler_batch.running.runner import BatchOutcome, Judge, Runner
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -72,7 +72,7 @@ def run(
     judge: Optional[Judge] = None,
     watch: Watch = watch_nothing,
     journal: Optional[Journal] = None,
-) -> Outcome:
+) -> BatchOutcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
@@ -80,7 +80,7 @@ def run(
     tell = (told if told is not None else []).append
     runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal)
 
-    async def run_and_close() -> Outcome:
+    async def run_and_close() -> BatchOutcome:
         continue_if = ContinueIf(batch.data)
         try:
             return await runner.run(batch, plan_batch(batch, transforms), judge or continue_if.judge)
@@ -100,11 +100,11 @@ def break_down(_: Iteration) -> IterationResult:
     raise ZeroDivisionError("the secret is abc-secret")
 
 
-def results_of(outcome: Outcome, job: int) -> List[Dict[str, Any]]:
+def results_of(outcome: BatchOutcome, job: int) -> List[Dict[str, Any]]:
     """Read the results of a job."""
     return [json.loads(text) for text in outcome.results.of_job(job)]
 
 
-def labels(outcome: Outcome, job: int) -> List[str]:
+def labels(outcome: BatchOutcome, job: int) -> List[str]:
     """The iterations of a job, in the order of its results."""
     return [result["runs"][0]["text/plain"] for result in results_of(outcome, job)]

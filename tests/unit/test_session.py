@@ -9,7 +9,7 @@ from typing import Any, List
 import pytest
 
 import pscheduler_batch
-from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.events import BatchEnded, RequestHeldUp
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.session import Session
 from tests.support.clock import NOON
@@ -57,14 +57,17 @@ def test_warnings_go_to_the_debug_log_where_there_is_no_callback_for_them():
     assert lines == ["late: (hidden)"]
 
 
-def test_the_reason_of_a_request_that_is_held_up_has_no_secrets():
-    """It belongs to no iteration, so that only the batch knows what is secret in it."""
+def test_events_of_no_iteration_have_no_secrets():
+    """Only the session knows what is secret in them; the others hold their whole task."""
     events: List[Any] = []
     session = make_session(watches=(events.append,))
     session.emit(RequestHeldUp(NOON, "ps.example.net", "posting the task", "answered abc-secret"))
     session.emit(RequestHeldUp(NOON, "ps.example.net", "posting the task"))
 
-    assert [event.reason for event in events] == ["answered (hidden)", None]
+    session.emit(BatchEnded(NOON, succeeded=False, error="continue-if said abc-secret"))
+
+    assert [event.reason for event in events[:2]] == ["answered (hidden)", None]
+    assert events[2].error == "continue-if said (hidden)"
 
 
 def test_secrets_are_collected_once_and_only_if_something_is_reported():

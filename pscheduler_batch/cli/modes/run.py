@@ -26,7 +26,7 @@ from pscheduler_batch.report.document_rows import report_of_texts
 from pscheduler_batch.report.rendering import format_of_file, render_report, require_format
 from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport
 from pscheduler_batch.report.summary import print_summary
-from pscheduler_batch.running.runner import Outcome
+from pscheduler_batch.running.runner import BatchOutcome
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.terminal.progress import open_progress
@@ -143,7 +143,7 @@ def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
 
 
 def _report(
-    options: Options, processor: AsyncBatchProcessor, outcome: Outcome, reports: Sequence[_Report]
+    options: Options, processor: AsyncBatchProcessor, outcome: BatchOutcome, reports: Sequence[_Report]
 ) -> Iterator[BatchError]:
     """Write the reports and the summary, each even if another fails; yield the errors."""
     wants_summary = _wants_summary(options, outcome)
@@ -152,7 +152,7 @@ def _report(
     results, room = outcome.results, MOST_CHARACTERS if reports else 0
     try:
         report = report_of_texts(
-            {**processor.batch.document, "batch": processor.account(outcome)},
+            {**processor.batch.document, "batch": processor.batch_pair(outcome)},
             results.texts(),
             results.select_within(room),
         )
@@ -164,7 +164,7 @@ def _report(
         print_summary(report, stream=sys.stderr, environ=os.environ)
 
 
-def _wants_summary(options: Options, outcome: Outcome) -> bool:
+def _wants_summary(options: Options, outcome: BatchOutcome) -> bool:
     """Return whether to print a summary: on a terminal, or if something failed, so that cron sends mail only then."""
     if options.quiet or options.no_summary or sys.stderr is None:
         return False
@@ -180,7 +180,7 @@ def _attempt(steps: Iterable[Callable[[], None]]) -> Iterator[BatchError]:
             yield error
 
 
-def _status(options: Options, outcome: Outcome, signals: SignalWatch, failures: Sequence[BatchError]) -> int:
+def _status(options: Options, outcome: BatchOutcome, signals: SignalWatch, failures: Sequence[BatchError]) -> int:
     """Print the errors of the batch as a whole and return the exit status."""
     for failure in failures:
         print_error(str(failure))
