@@ -162,7 +162,7 @@ def test_what_waits_for_another_attempt_is_not_posted_any_more(server, there):
     """Nor is anybody kept waiting."""
     server.state.faults.refuse("tests/*/participants", 200, json.dumps({"participants": ["127.0.0.1:1"]}))
     with Running(*there, batch={"jobs": [job()]}) as running:
-        running.until_said("posting the task", "again in")
+        running.until_said("posting the task", "retrying")
         running.signal(signal.SIGINT)
         ended = running.end()
 
