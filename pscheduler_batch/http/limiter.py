@@ -72,7 +72,7 @@ class Limiter:
             raise
 
     def give_back(self, purpose: Purpose = Purpose.OTHER) -> None:
-        """Give a slot, taken for a purpose, to the next in the queue."""
+        """Hand a slot, taken for a purpose, to the next in the queue."""
         if purpose is Purpose.LOOK_UP:
             self._looking_up -= 1
         for next_purpose in self._order(purpose):

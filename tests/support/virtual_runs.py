@@ -66,7 +66,7 @@ class Runs:
         return len([what for what, *_ in self.asked if "participants" not in what]) / len(self.results)
 
     def looks(self) -> List[Tuple[str, float, float]]:
-        """Give the questions for first runs: the query, when they were asked, how long they took."""
+        """Return the questions for first runs: the query, when they were asked, how long they took."""
         return [(query, at, took) for what, query, at, took in self.asked if what.endswith("/runs/first")]
 
 

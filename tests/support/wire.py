@@ -124,7 +124,7 @@ class Wire:
 
 @contextmanager
 def serving() -> Iterator[Callable[..., Wire]]:
-    """Give what makes a server of a case; every request goes to the last one that was made."""
+    """Yield a function that makes a server of a case; every request goes to the last one that was made."""
     with respx.mock(assert_all_called=False) as router:
 
         def make(case: str = "single") -> Wire:

@@ -1,4 +1,4 @@
-"""Hosts that fail again and again are left alone."""
+"""The circuit breaker: requests to a host that keeps failing are paused."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_if_the_one_that_tries_fails_the_others_are_not_made():
 
 
 def test_if_the_one_that_tries_is_canceled_another_one_tries():
-    """Nobody waits for ever."""
+    """No request waits for ever."""
     world = World(*[refused()] * 3, OK, policy=POLICY, takes=2.0)
 
     async def many():
@@ -164,7 +164,7 @@ def test_waiting_for_its_turn_takes_nothing_from_a_request():
 
 
 def test_an_outage_of_some_seconds_costs_nothing():
-    """Many requests at once survive it, although the host is left alone meanwhile."""
+    """Many requests at once survive it, although requests to the host are paused meanwhile."""
     world = World(OK, policy=RetryPolicy(draw=lambda: 0.5))
     world.network.ways = [lambda _: OK if world.time.seconds > 4 else refused()]
 
@@ -207,7 +207,7 @@ def test_what_cannot_pass_is_not_waited_for():
     assert "certificate has expired (10 failures in a row" in outcomes[99].reason
 
 
-def test_a_request_waits_until_the_host_is_not_left_alone_any_more():
+def test_a_request_waits_until_the_host_is_not_paused_any_more():
     """Whatever chance says, it is no use to ask before."""
     policy = RetryPolicy(attempts=2, patience_with_host=1, first=timedelta(seconds=7), draw=lambda: 0.0)
     world = World(refused(), OK, policy=policy)
@@ -216,7 +216,7 @@ def test_a_request_waits_until_the_host_is_not_left_alone_any_more():
     assert world.times == [0, 7]
 
 
-def test_whoever_waits_for_the_one_that_tries_can_be_canceled_alone():
+def test_a_request_that_waits_for_the_trial_can_be_canceled_alone():
     """The one that tries and the others that wait for it go on."""
     world = World(*[refused()] * 3, OK, policy=POLICY, takes=2.0)
 

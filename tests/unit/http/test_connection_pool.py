@@ -21,7 +21,7 @@ class Transport:
         self.closed = 0
 
     async def aclose(self) -> None:
-        """Be closed."""
+        """Count the call."""
         self.closed += 1
 
 
@@ -97,7 +97,7 @@ def test_who_finds_no_room_waits_for_it():
 
 
 def test_no_room_is_lost_where_closing_is_broken_off():
-    """Whoever waited for it has gone."""
+    """The request that waited for it was canceled."""
 
     async def main() -> None:
         pool = ConnectionPool(Stuck, 2)
@@ -133,7 +133,7 @@ def test_no_room_is_lost_where_none_can_be_made():
 
 
 def test_no_place_is_lost_with_one_that_is_canceled_in_its_turn():
-    """Whoever comes later has it, in every version of Python."""
+    """A later request gets it, in every version of Python."""
 
     async def main() -> None:
         pool = ConnectionPool(Transport, 2)
@@ -150,7 +150,7 @@ def test_no_place_is_lost_with_one_that_is_canceled_in_its_turn():
 
 
 def test_who_waits_for_room_goes_without_when_the_batch_is_ended():
-    """And whoever comes later; those who do not mind have their turn."""
+    """So do later POSTs; other requests have their turn."""
 
     async def main() -> List[bool]:
         pool, ending = ConnectionPool(Transport, 2), Shutdown()

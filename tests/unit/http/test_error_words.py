@@ -19,7 +19,7 @@ def tls_error(reason):
 
 
 def raised(error, cause):
-    """Give an error that was raised from another."""
+    """Return an error that was raised from another."""
     error.__cause__ = cause
     return error
 
@@ -53,7 +53,7 @@ def test_why_no_tls_came_about_is_said(error, words, may_pass):
 
 
 def test_a_certificate_that_openssl_alone_knows_about_is_refused_in_its_words():
-    """Its numbers are many; whoever runs the server can look them up."""
+    """There are many error numbers; the administrator of the server can look them up."""
     error = ssl.SSLCertVerificationError(1, "refused")
     error.verify_code, error.verify_message = 24, "invalid CA certificate."
 

@@ -19,7 +19,7 @@ async def settle() -> None:
 
 
 def purpose_of(name: str) -> Purpose:
-    """Say what a request is for: one in capitals is urgent, one with a question mark looks something up."""
+    """Return what a request is for: one in capitals is urgent, one with a question mark looks something up."""
     if name.endswith("?"):
         return Purpose.LOOK_UP
     return Purpose.URGENT if name.isupper() else Purpose.OTHER
@@ -131,7 +131,7 @@ def test_who_is_canceled_in_its_turn_gives_back_what_it_was_for():
 
 @pytest.mark.parametrize("leaving", ["a", "B"])
 def test_one_that_leaves_the_queue_is_passed_over(leaving):
-    """Nobody waits for it, and no slot is lost."""
+    """No slot is lost with it."""
     expected = [name for name in ("B", "a", "c") if name != leaving]
 
     assert order_of("a", "B", "c", leaving=leaving) == expected
@@ -187,7 +187,7 @@ def test_nobody_slips_in_before_the_one_whose_turn_it_is():
 
 
 def test_who_waits_for_a_batch_that_is_ended_gets_nothing():
-    """Nor does who comes later; the slot stays with whoever has it, and is given to others."""
+    """Nor does a later POST; the slot stays taken, and is then given to other requests."""
 
     async def main() -> List[bool]:
         slots, ending = Limiter(1), Shutdown()

@@ -133,7 +133,7 @@ def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_long_poll_that_is_cut_is_the_business_of_whoever_waits(status):
+def test_a_long_poll_that_is_cut_is_left_to_the_caller(status):
     """Web servers cut them as a matter of course [e20a]."""
     world = World(Reply(status, {}, b""), OK)
 
@@ -281,7 +281,7 @@ def test_closing_closes_what_makes_the_requests():
     assert world.network.closed
 
 
-def test_a_url_that_is_none_is_handed_on_to_whoever_says_what_is_wrong():
+def test_an_invalid_url_is_handed_on_to_the_transport():
     """Nothing is known of its host."""
     world = World(lost("no host", sent=False, transient=False))
 
@@ -345,7 +345,7 @@ class TestSettling:
         assert (reply, outcomes, len(world.times)) == (OK, [error], 1)
 
     def test_a_post_that_made_nothing_is_repeated(self):
-        """At once, as whoever found that out has waited already."""
+        """At once, as the caller waited before it found that out."""
         busy = Reply(503, {}, b"")
         world, reply, outcomes = self.post(busy, lost(), OK, settled=[None, None, OK])
 

@@ -344,7 +344,7 @@ def test_a_url_that_cannot_be_asked_is_out_of_reach(url):
     ],
 )
 def test_an_address_of_ours_that_does_not_do_is_named(bind, reason):
-    """Whoever chose it can choose another."""
+    """The user can choose another one."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
 
@@ -362,7 +362,7 @@ def test_a_bug_is_not_taken_for_a_failure():
 
 
 def test_a_file_without_certificates_is_refused_before_anything_is_sent(tmp_path):
-    """Whoever wants certificates checked must not go without."""
+    """Certificates must not go unchecked when the check was asked for."""
     empty = tmp_path / "ca.pem"
     empty.write_text("")
 

@@ -59,7 +59,7 @@ def test_each_request_has_its_own_header_fields():
 
 
 def test_cookies_are_not_kept():
-    """Nobody logs in to pScheduler."""
+    """pScheduler has no logins."""
     requests = []
     converse(HostileServer(keeping(requests)), ("GET", None), ("GET", None))
 
@@ -118,7 +118,7 @@ def test_a_server_that_does_not_read_is_given_up():
 
 
 def test_the_time_a_server_was_asked_to_wait_is_not_for_the_handshake():
-    """Whoever does not even say hello does not think about an answer."""
+    """A server that does not finish the handshake is not working on an answer."""
 
     async def run():
         async with a_client(reply_seconds=0.2) as client:

@@ -106,7 +106,7 @@ def test_other_answers_are_answers(server, status):
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_long_poll_that_was_cut_is_an_answer(server, status):
-    """Whoever waits asks again anyway."""
+    """The caller asks again anyway."""
     server.changed[LIST] = [{"status": status, "text": "cut"}]
 
     assert ask(server, wait=5).status == status

@@ -105,6 +105,6 @@ def test_the_table_and_the_whole_tasks_agree():
 
 
 def server_column(exchange):
-    """Say what a file is to the embedded server."""
+    """Return what a file is to the embedded server."""
     differs = exchange.document.get("embedded", {}).get("differs")
     return "yes" if differs is None else f"differs: {differs}"

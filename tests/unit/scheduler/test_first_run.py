@@ -18,7 +18,7 @@ BGM = {"test": {"type": "idlebgm", "spec": {"duration": "PT20S", "interval": "PT
 
 
 def good(runs):
-    """Say whether each iteration has a result in all its formats that the server has."""
+    """Return whether each iteration has a result in all its formats that the server has."""
     return all(result.failure is None and result.runs[0].succeeded for result in runs.results)
 
 

@@ -60,7 +60,7 @@ def test_where_all_is_named_nothing_is_looked_up(machine):
 
 
 def test_without_options_all_is_this_host():
-    """Nobody named a lead, so the error of a host without pScheduler can say so."""
+    """No lead was named, so the error of a host without pScheduler can say so."""
     hosts = find_hosts(Settings(), environ=HERE)
 
     assert (hosts.assist, hosts.lead, hosts.lead_named) == ("here.example.net", "here.example.net", False)

@@ -19,7 +19,7 @@ from tests.support.wire import IDLE, submit, submit_all
 
 @pytest.fixture
 def marks():
-    """Give what makes marks: m0, m1 and so on."""
+    """Return a function that makes marks: m0, m1 and so on."""
     numbers = count()
     return lambda: f"m{next(numbers)}"
 

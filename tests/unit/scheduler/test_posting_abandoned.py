@@ -55,7 +55,7 @@ class TestAbandoned:
         assert len(server.posts) == 1
 
     def test_a_task_that_never_turns_up_is_not_posted_again(self, wire):
-        """Nobody knows what became of it, and that is told."""
+        """What became of it is not known, and is reported."""
         server = wire()
         broken(server, LOST)
         _, (error,) = self.abandon(server)

@@ -27,7 +27,7 @@ class Silent:
         self.requests = []
 
     async def send(self, request, _host):
-        """Be asked for ever."""
+        """Never answer."""
         self.requests.append(f"{request.method} {request.url}")
         await asyncio.Event().wait()
 

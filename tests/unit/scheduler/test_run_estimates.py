@@ -32,7 +32,7 @@ def ran(begin, end, state="finished", *, merged=True):
 
 
 def left(foresight, task, *, offset=NO_TIME):
-    """Say for how many seconds from noon no result is to be expected."""
+    """Return for how many seconds from noon no result is to be expected."""
     found = foresight.left(task, NOON, offset)
     return None if found is None else found.total_seconds()
 
@@ -120,7 +120,7 @@ def test_an_unknown_test_is_foreseen_for_the_same_specification_only():
 
 
 def test_the_quickest_run_counts():
-    """Nobody is to wait longer because of one that was slow."""
+    """One slow run does not make others wait longer."""
     foresight = RunEstimates()
     for end in (30, 12, 20):
         foresight.learn(posted("throughput"), ran(0, end), NO_TIME)
@@ -172,7 +172,7 @@ def test_each_host_is_learned_by_itself():
 
 @pytest.mark.parametrize("state", ["nonstart", "missed", "canceled", "finished"])
 def test_after_a_run_without_a_result_runs_are_looked_for_early(state):
-    """Nobody waits for the end of runs that limits forbid; the next one with a result changes that."""
+    """The end of runs that limits forbid is not waited for; the next one with a result changes that."""
     foresight = RunEstimates()
     task = posted(duration="PT5S")
     foresight.learn(task, ran(0, 5, state, merged=False), NO_TIME)
