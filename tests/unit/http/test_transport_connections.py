@@ -59,7 +59,7 @@ def test_each_request_has_its_own_header_fields():
 
 
 def test_cookies_are_not_kept():
-    """pScheduler has no logins."""
+    """PScheduler has no logins."""
     requests = []
     converse(HostileServer(keeping(requests)), ("GET", None), ("GET", None))
 
