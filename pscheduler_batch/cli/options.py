@@ -14,7 +14,7 @@ from pscheduler_batch.settings import Settings
 from pscheduler_batch.text import STANDARD_INPUT
 
 # Each is the name of an option and of the module in ``cli/modes`` that does it; the first one given counts.
-MODES = ("schema", "check_server", "check", "plan", "diff", "dry_run")
+MODES = ("schema", "check_server", "check", "plan", "dry_run")
 RUN = "run"
 
 

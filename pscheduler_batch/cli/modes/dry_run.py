@@ -1,17 +1,41 @@
-"""``--dry-run``: print the document with every task, without results."""
+"""``--dry-run``: print the document with every task, or what the transforms change; submit nothing."""
 
 from __future__ import annotations
 
-from pscheduler_batch.cli.batch_plan import make_plan
+from typing import Tuple
+
 from pscheduler_batch.cli.exit_status import SUCCEEDED
-from pscheduler_batch.cli.options import Options
+from pscheduler_batch.cli.options import Options, print_warnings
+from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.model import Batch, Plan
+from pscheduler_batch.output.console import read_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.document import pieces_of, render_plan
+from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.terminal.task_diff import difference_lines
+from pscheduler_batch.transforms.pipeline import Transforms
 
 
 def execute(options: Options) -> int:
-    """Write the document."""
+    """Write the document, or the differences with ``--diff``."""
     with Destination(options.output) as destination:
         batch, plan = make_plan(options)
-        destination.write(lambda: pieces_of(render_plan(batch, plan)))
+        if options.diff:
+            destination.write_bytes("".join(f"{line}\n" for line in difference_lines(plan)).encode())
+        else:
+            destination.write(lambda: pieces_of(render_plan(batch, plan)))
     return SUCCEEDED
+
+
+def make_plan(options: Options) -> Tuple[Batch, Plan]:
+    """
+    Read the batch, make the tasks of its iterations, and print its warnings.
+
+    Raises:
+        InputError: The batch is wrong.
+        CommandError: It cannot be read.
+    """
+    batch = load_batch(read_input(options.input_file), source=options.source)
+    plan = plan_batch(batch, Transforms(batch), max_iterations=options.max_iterations)
+    print_warnings(options, batch, plan.warnings)
+    return batch, plan

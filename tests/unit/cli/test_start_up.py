@@ -97,7 +97,7 @@ def test_looking_at_a_batch_loads_nothing_that_runs_one(option):
     """No network, no event loop, nothing for terminals; and of ISO 8601 only what this batch needs."""
     modules = loaded(*(["--dry-run", option] if option == "--diff" else [option]))
 
-    assert f"pscheduler_batch.cli.modes.{option.strip('-').replace('-', '_')}" in modules
+    assert f"pscheduler_batch.cli.modes.{option.strip('-').replace('-', '_').replace('diff', 'dry_run')}" in modules
     assert not modules & (FOR_RUNS | {"isodate"})
 
 
