@@ -1,11 +1,11 @@
 """
-The JSON Schema of a batch for editors, in one piece.
+One JSON Schema of a batch, for editors (ADR 40).
 
-It is made of the rules in ``schemas/``, so that it cannot say anything else than the checks do. Unlike them it is for
-every version at once, because an editor knows one schema for one kind of file, and has the task in it.
+It is generated from the rules in ``schemas/``, so it cannot contradict the checks. Unlike them it covers all versions
+of the format and the tasks inside, because an editor knows one schema for one kind of file.
 
-A task may be anything before it is transformed. Where a transform applies to it an editor explains and completes its
-pairs and finds no fault with them; where none does it is held to the rules.
+A task may be anything before it is transformed. Where a transform applies, an editor explains and completes the pairs
+of the task without validating them; elsewhere it validates them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ IDENTIFIER = "urn:pscheduler-batch:schema:batch"
 _DEFINITIONS = "#/$defs/"
 _HINT = "hint-"
 
-# What a hint keeps of a rule as it is: what explains, and what leads on.
+# The parts of a rule that a hint copies.
 _EXPLANATIONS = ("title", "description", "markdownDescription", "default", "examples")
 
 
 def schema_text() -> str:
     """
-    Write the schema: what ``--schema`` prints.
+    Return the schema that ``--schema`` prints.
 
     Returns:
-        JSON with the draft 2020-12, of the batch formats of all versions and the tasks in them.
+        JSON Schema, draft 2020-12, of all versions of batches and of the tasks in them.
     """
     return json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def make_schema() -> Dict[str, Any]:
-    """Put the schema together; see :func:`schema_text`."""
+    """Return the schema as an object; see :func:`schema_text`."""
     batch = _all_versions("batch")
     task = _all_versions("task")
     definitions: Dict[str, Any] = {
@@ -59,14 +59,14 @@ def make_schema() -> Dict[str, Any]:
     }
     explained: Dict[str, Any] = _explained(schema, definitions)
     for definition in explained["$defs"].values():
-        # An editor would show these instead of what stands where the definition is used.
+        # An editor would show these instead of the description at the place where the definition is used.
         definition.pop("title", None)
         definition.pop("description", None)
     return explained
 
 
 def _all_versions(kind: str) -> Dict[str, Any]:
-    """Make a schema for all versions out of the newest one; what came when is left to other rules."""
+    """Derive a schema for all versions from the newest one; other rules say which pairs came later."""
     newest: Dict[str, Any] = deepcopy(dict(load_schema(kind, VERSIONS[kind][-1])))
     for name in ("$schema", "$comment", "title", "description"):
         del newest[name]
@@ -78,7 +78,7 @@ def _all_versions(kind: str) -> Dict[str, Any]:
 
 
 def _later_pairs_of_jobs() -> Iterator[Dict[str, Any]]:
-    """Say what a job may not have, or not as a transform, because of the version that the batch declares."""
+    """Return rules for the pairs of a job that the declared version of the batch does not have."""
     jobs = {number: load_schema("batch", number)["$defs"]["enabled-job"]["properties"] for number in VERSIONS["batch"]}
     first, newest = jobs[VERSIONS["batch"][0]], jobs[VERSIONS["batch"][-1]]
     for name, pair in newest.items():
@@ -90,7 +90,7 @@ def _later_pairs_of_jobs() -> Iterator[Dict[str, Any]]:
 
 
 def _later_pairs_of_tasks() -> Iterator[Dict[str, Any]]:
-    """Say what a task may not have because of the version that it declares."""
+    """Return rules for the pairs of a task that its declared version does not have."""
     tasks = {number: load_schema("task", number)["properties"] for number in VERSIONS["task"]}
     for name in tasks[VERSIONS["task"][-1]]:
         before = [number for number in tasks if name not in tasks[number]]
@@ -99,19 +99,19 @@ def _later_pairs_of_tasks() -> Iterator[Dict[str, Any]]:
 
 
 def _is_one_of(versions: List[int]) -> Dict[str, Any]:
-    """Make the condition that an object has one of some versions; none at all means 1, and is one of them."""
+    """Return the condition that an object has one of some versions; a missing version means 1, and meets it."""
     return {"properties": {"schema": {"enum": versions}}}
 
 
 def _needs(kind: str, versions: List[int], what: Dict[str, Any]) -> Dict[str, Any]:
-    """Refuse something that is not in some versions, with a message that editors show."""
+    """Return a rule against something that some versions do not have, with a message for editors."""
     needed = versions[-1] + 1
     or_more = "" if needed == VERSIONS[kind][-1] else " or more"
     return {"not": what, "errorMessage": f'This needs "schema": {needed}{or_more} in the {kind}.'}
 
 
 def _untransformed() -> Dict[str, Any]:
-    """Hold the tasks to the rules where no transform of the whole batch applies to them."""
+    """Return the rule that tasks are valid, unless a transform of the whole batch applies to them."""
     transforms = [{"required": ["transform-pre"]}, {"required": ["transform-post"]}]
     return {
         "if": {"properties": {"global": {"anyOf": transforms}}, "required": ["global"]},
@@ -137,7 +137,7 @@ def _hints(definitions: Mapping[str, Schema]) -> Dict[str, Any]:
 
 
 def _hint_of(node: Schema) -> Dict[str, Any]:
-    """Take the explanations of a rule without the rule."""
+    """Return the explanations of a rule without the rule."""
     hint: Dict[str, Any] = {name: deepcopy(node[name]) for name in _EXPLANATIONS if name in node}
     if "properties" in node:
         hint["properties"] = {name: _hint_of(part) for name, part in node["properties"].items()}
@@ -152,7 +152,7 @@ def _hint_of(node: Schema) -> Dict[str, Any]:
 
 
 def _explained(node: Any, definitions: Mapping[str, Any]) -> Any:
-    """Give each part the explanation that is made for editors, and each use of a definition one of its own."""
+    """Use the descriptions made for editors, and copy those of definitions to where they are used."""
     if isinstance(node, list):
         return [_explained(part, definitions) for part in node]
     if not isinstance(node, Mapping):

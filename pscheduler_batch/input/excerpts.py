@@ -96,7 +96,7 @@ def _clip(line: str) -> str:
 
 
 class _Text:
-    """The text of an input, its lines, and where its secrets are."""
+    """The text of an input, with its lines and the places of its secrets."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -104,11 +104,11 @@ class _Text:
         try:
             self._secrets: Optional[List[Tuple[int, int]]] = secret_spans(text)
         except (LookupError, RecursionError, StopIteration, ValueError):
-            # It is no JSON, so what is secret has to be guessed.
+            # It is not JSON, so secrets have to be guessed.
             self._secrets = None
 
     def excerpt(self, line: int, column: int, end_column: Optional[int]) -> List[str]:
-        """Show a line of it; the arguments are those of a problem."""
+        """Return an excerpt for the place of a problem."""
         offset = self._lines.start(line) + column - 1
         if self._secrets is None:
             return broken_excerpt(self._text, offset).split("\n")
@@ -127,7 +127,7 @@ class _Text:
 
 def broken_excerpt(text: str, offset: int) -> str:
     """
-    Show a line of some text that is no JSON, with a caret under a place; what may be a secret is blotted out.
+    Return a line of text that is not JSON, with a caret below a place; what may be a secret is hidden.
 
     Args:
         text: The text.
@@ -137,13 +137,13 @@ def broken_excerpt(text: str, offset: int) -> str:
         Two lines.
     """
     start, stop = _around(text, offset)
-    # No string goes on over the end of a line, so what is hidden can be worked out from a line's begin.
+    # No string continues over the end of a line, so secrets can be found from the start of a line.
     context = text.rfind("\n", 0, max(start - _CONTEXT, 0)) + 1
     return "\n".join(_point_at(blot_secrets(text[context:stop])[start - context :], offset - start, 1))
 
 
 def _around(text: str, offset: int) -> Tuple[int, int]:
-    """Say from where to where the text is looked at: the line, or what is near the place; a bit more than is shown."""
+    """Return the start and the end of the line, or of a part of it that is a bit longer than an excerpt."""
     end = text.find("\n", offset)
     line_end = len(text) if end < 0 else end
     line_start = text.rfind("\n", 0, offset) + 1
@@ -151,7 +151,7 @@ def _around(text: str, offset: int) -> Tuple[int, int]:
 
 
 def _point_at(shown: str, at: int, length: int) -> List[str]:
-    """Write a piece of a line, and carets under some of its characters."""
+    """Return a piece of a line, and a line with carets below some of its characters."""
     pieces = [_piece(character) for character in shown.rstrip()]
     before, behind = pieces[:at][::-1], pieces[at:]
     right = _fitting(behind, _SHOWN - min(_width(before), _SHOWN // 2))
@@ -173,12 +173,12 @@ def _width(pieces: Sequence[Tuple[str, int]]) -> int:
 
 
 def _fitting(pieces: Sequence[Tuple[str, int]], columns: int) -> int:
-    """Say how many of some pieces fit."""
+    """Return how many pieces fit in a number of columns."""
     return sum(1 for taken in accumulate(width for _, width in pieces[:_SHOWN]) if taken <= columns)
 
 
 def _piece(character: str) -> Tuple[str, int]:
-    """Write a character as a terminal can show it, and say how many columns it takes."""
+    """Return a character as a terminal can show it, and its width in columns."""
     if character == "\t":
         return " ", 1
     if not character.isprintable():

@@ -1,4 +1,4 @@
-"""Bytes or text to what the json module makes of it, with errors that a person can act on."""
+"""Parse the text of a batch, with errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXPECTED = "expected a batch as one JSON object"
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 
-# What the json module says, by its beginning, and what a person can act on.
+# Messages of the json module, by their beginning, and ours.
 _REASONS = {
     "Expecting property name": "expected a name in double quotes",
     "Expecting ':'": "expected a colon between the name and its value",
@@ -28,7 +28,7 @@ _REASONS = {
     "Invalid \\u": "\\u must be followed by four hexadecimal digits",
     "Extra data": "unexpected text after the end of the JSON document",
 }
-# What people bring along from other languages, by how the wrong place looks.
+# Habits from other languages, by the text at the place of the error.
 _HINTS = (
     ("//|/\\*|#", 'JSON has no comments; use a pair whose name begins with #, such as "#": "…"'),
     ("'", "use double quotes for strings and names, not single quotes"),
@@ -41,12 +41,12 @@ _TRAILING_COMMA = "trailing comma before the closing bracket"
 @dataclass(frozen=True)
 class Parsed:
     """
-    A document with its text.
+    A parsed document with its text.
 
     Attributes:
-        value: What the json module made of it; names that begin with # are still there.
+        value: The value; pairs whose names begin with # are still included.
         text: The text, without a byte-order mark.
-        has_duplicates: Whether some object may have the same name twice.
+        has_duplicates: Whether a name may occur twice in one object.
     """
 
     value: Any
@@ -56,14 +56,14 @@ class Parsed:
 
 def parse(data: Union[bytes, str], *, source: Optional[str]) -> Parsed:
     """
-    Read JSON.
+    Parse JSON.
 
     Args:
         data: UTF-8, with or without a byte-order mark, or text.
-        source: What messages call the file.
+        source: The name of the file for messages.
 
     Raises:
-        InputError: It is not JSON, with the place, the line and what was expected there.
+        InputError: The input is not JSON; the error has the place, the line and what was expected there.
     """
     try:
         text = _decode(data)
@@ -128,7 +128,7 @@ def _load(text: str) -> Tuple[Any, bool]:
     except RecursionError:
         raise _SyntaxProblem(TOO_DEEP, *too_deep_at(text)) from None
     except ValueError as error:
-        # The interpreter's limit for the length of whole numbers; it does not say where.
+        # The interpreter's limit for the length of integers; the error does not say where.
         reason = f"a whole number of more than {MAX_DIGITS - 1} digits is too long"
         raise _SyntaxProblem(reason, *line_and_column(text, _too_long_at(text))) from error
 
@@ -139,7 +139,7 @@ def _too_long_at(text: str) -> int:
 
 
 def too_deep_at(text: str) -> Tuple[int, int]:
-    """Say in which line and column of some right JSON the first bracket is that opens one level too many."""
+    """Return the line and the column of the first bracket in valid JSON that opens one level too many."""
     depth = 0
     for match in re.finditer(rf"{_STRING}|[{{\[]|[}}\]]", text):
         depth += (match.group() in ("{", "[")) - (match.group() in ("}", "]"))
@@ -155,7 +155,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> _SyntaxProblem:
 
 
 def _reason(text: str, error: json.JSONDecodeError) -> Tuple[str, int]:
-    """Say what is wrong and where; the json modules of different versions put some errors at different places."""
+    """Return what is wrong and where; versions of the json module differ in where they report some errors."""
     offset = error.pos
     rest = text[offset:]
     before = text[:offset].rstrip()

@@ -1,8 +1,8 @@
 """
-Anybody's Python object to plain JSON without comments.
+Convert a Python object to plain JSON and strip comments.
 
-What comes from the json module and what a Python program hands over take the same way, so that both are copied, freed
-of comments and checked for what JSON cannot hold by one rule.
+Parsed files and objects of Python programs take the same way, so one rule copies them, strips their comments and finds
+what cannot be written as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Tuple
 from pscheduler_batch.pointers import Path, is_secret
 from pscheduler_batch.text import HIDDEN
 
-# The validator stops at 255 levels and the interpreter's own limit varies; no batch that means something comes near.
+# The validator stops at 255 levels and the limit of the interpreter varies; no sensible batch comes near.
 MAX_DEPTH = 200
 TOO_DEEP = f"nested too deeply: at most {MAX_DEPTH} levels of objects and arrays are allowed"
 # Python neither reads nor writes longer whole numbers (sys.get_int_max_str_digits); 14,280 bits are 4,299 digits.
@@ -29,12 +29,12 @@ _MAX_SIMPLE = 2**63
 @dataclass(frozen=True)
 class Finding:
     """
-    Something to be said about a part of a batch.
+    An error or warning about a part of a batch.
 
     Attributes:
-        path: The steps to it.
-        reason: What is to be said.
-        at_name: Whether it is about the pair's name, not about the value.
+        path: The path to the part.
+        reason: The message.
+        at_name: Whether it is about the name of the pair instead of its value.
     """
 
     path: Path
@@ -44,17 +44,17 @@ class Finding:
 
 def to_plain(value: Any) -> Tuple[Any, List[Finding]]:
     """
-    Copy a value, without the pairs whose names begin with # (ADR 7).
+    Copy a value without the pairs whose names begin with # (ADR 7).
 
     Args:
-        value: What the json module or a caller gave; it is not changed, and the copy shares nothing with it that can
-            change. Tuples become arrays, and any mapping an object.
+        value: The value, which is not changed; the copy shares nothing mutable with it. Tuples become arrays, and any
+            mapping becomes an object.
 
     Returns:
-        The copy, and what JSON cannot hold; where there is any of that, the copy is not to be used.
+        The copy, and findings about values that cannot be written as JSON; if there are any, do not use the copy.
 
     Raises:
-        TooDeepError: It has more than 200 levels, or holds itself.
+        TooDeepError: It has more than 200 levels, or contains itself.
     """
     findings: List[Finding] = []
     return _copy(value, (), findings), findings
@@ -62,10 +62,10 @@ def to_plain(value: Any) -> Tuple[Any, List[Finding]]:
 
 class TooDeepError(Exception):
     """
-    Nested deeper than can be used everywhere.
+    The value is nested too deeply to be used.
 
     Attributes:
-        path: Where it begins, in the first few steps.
+        path: The first steps of the path to the deepest part.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ def _copy(value: Any, path: Path, findings: List[Finding]) -> Any:
         return _copy_object(value, path, findings)
     if isinstance(value, (list, tuple)):
         _check_depth(path)
-        # Almost all values are simple, and a large batch has very many: they are not worth a call and a path each.
+        # Almost all values of a large batch are simple, and do not need a call and a path each.
         return [
             item if _is_simple(item) else _copy(item, (*path, number), findings) for number, item in enumerate(value)
         ]

@@ -1,9 +1,9 @@
 """
-Bytes, text or a Python object to a :class:`~pscheduler_batch.model.Batch`, with all checks that need no network.
+Load a :class:`~pscheduler_batch.model.Batch` from bytes, text or a Python object, with all checks that need no network.
 
-The steps: read the JSON, take out the comments, check it against the specification of its ``schema``, and only then
-build. Everything that is wrong is told at once. Tasks are checked after the transforms, by
-:func:`~pscheduler_batch.input.validation.check_task`, as they may be incomplete before (ADR 8).
+The steps: parse the JSON, strip the comments, check it against the specification of its ``schema``, build the batch.
+All errors are reported at once. Tasks are checked by :func:`~pscheduler_batch.input.validation.check_task` after the
+transforms, as they may be incomplete before (ADR 8).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
 def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Batch:
     """
-    Make a batch of what a file, the standard input or a program holds.
+    Load a batch.
 
     Args:
-        data: The bytes or the text of a JSON document, or the document itself, which is neither changed nor kept.
-            Pairs whose names begin with # are comments and may be anywhere.
-        source: What messages call the file.
+        data: The bytes or the text of a JSON document, or the document itself, which is neither changed nor kept. Pairs
+            whose names begin with # are comments, allowed everywhere.
+        source: The name of the file for messages.
 
     Raises:
-        InputError: With everything that is wrong. Of jobs that are not enabled only the shape is checked.
+        InputError: All errors of the batch. Jobs that are not enabled need only be objects.
     """
     loaded = load_right_parts(data, source=source)
     if loaded.problems or loaded.batch is None:
@@ -48,13 +48,13 @@ def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[s
 @dataclass(frozen=True)
 class Loaded:
     """
-    What could be made of an input.
+    The valid parts of an input.
 
     Attributes:
-        batch: The batch, without the jobs that are wrong; None where what is wrong concerns all of it.
-        problems: What is wrong.
-        warnings: What is strange.
-        text: The text of the input, where it came as text.
+        batch: The batch without its invalid jobs; None if an error concerns the whole batch.
+        problems: The errors.
+        warnings: The warnings.
+        text: The text of the input, if it came as text.
     """
 
     batch: Optional[Batch]
@@ -65,12 +65,10 @@ class Loaded:
 
 def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Loaded:
     """
-    Make a batch of the jobs that are right, so that these can be looked into further.
-
-    The parameters are those of :func:`load_batch`.
+    Load the valid jobs of a batch, so that they can be checked further; the parameters are those of :func:`load_batch`.
 
     Raises:
-        InputError: It is no JSON, or holds what JSON cannot hold.
+        InputError: The input is not JSON, or contains values that cannot be written as JSON.
     """
     text: Optional[str] = None
     has_duplicates = False
@@ -144,7 +142,7 @@ def _job(number: int, pairs: JSONObject, schema: int) -> Job:
 
 
 def _right_pairs(pairs: JSONObject, schema: int) -> JSONObject:
-    """Keep those pairs of a job that are right, for a job that is not run and may have mistakes in it."""
+    """Return the valid pairs of a job that is not enabled, which may contain errors."""
     job = {**pairs, "enabled": True}
     document = {"schema": schema, "jobs": [job]}
     violations = find_violations("batch", schema, document)
@@ -174,7 +172,7 @@ def _duration(pairs: JSONObject, name: str) -> timedelta:
 
 
 def _long_durations(document: JSONObject) -> List[Finding]:
-    """Find the durations that are written in the right way, but are longer than Python can hold."""
+    """Find durations in the right form that are longer than Python can represent."""
     findings: List[Finding] = []
     for number, job in enumerate(document["jobs"]):
         for name in _DURATIONS if job.get("enabled", True) else ():

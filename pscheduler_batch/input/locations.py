@@ -1,7 +1,8 @@
 """
-Where in the user's file a problem is that came up after loading.
+Where in the text of an input the parts are that errors are about.
 
-A task is worked out from the file, so a place in it may not be in the file at all; then the nearest place around it is.
+A task is computed from the input, so an error in it may have no place in the text; it then gets the place of the
+nearest part around it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from pscheduler_batch.pointers import Path, pointer, steps_of
 
 def locate_problems(problems: Sequence[Problem], text: Optional[str]) -> List[Problem]:
     """
-    Give problems their line and column: those of their place, or of the script that is to blame.
+    Add line and column to problems: those of their part, or of the script that introduced them.
 
     Args:
-        problems: Each with a JSON pointer.
-        text: The text of the input; None where there is none, and then the problems stay as they are.
+        problems: Problems with JSON pointers.
+        text: The text of the input; if None, the problems are returned unchanged.
     """
     if text is None or not problems:
         return list(problems)
@@ -34,7 +35,7 @@ def locate_problems(problems: Sequence[Problem], text: Optional[str]) -> List[Pr
     lines = Lines(text)
     located = []
     for problem, path in zip(problems, paths):
-        # A name that is not in the text has no place; then it is that of what is around it.
+        # A name that is not in the text has no place; the part around it has one.
         at_name = problem.at_name and not problem.change and len(path) == len(steps_of(problem.where))
         place = places[path]
         line, column, end_column = lines.extent(text, place.name if at_name else place.value)
@@ -44,32 +45,23 @@ def locate_problems(problems: Sequence[Problem], text: Optional[str]) -> List[Pr
 
 def locate_findings(findings: Sequence[Finding], text: Optional[str]) -> List[Problem]:
     """
-    Make problems of what was found in the input itself, with line and column where there is a text.
+    Turn findings about the input itself into problems, with line and column if there is a text.
 
     Args:
-        findings: Each with a path that is in the input.
-        text: The text of the input; right JSON.
+        findings: Findings whose paths exist in the input.
+        text: The text of the input, valid JSON.
     """
-    if text is None or not findings:
-        return [Problem(pointer(finding.path), finding.reason, at_name=finding.at_name) for finding in findings]
-    places = locate(text, [finding.path for finding in findings])
-    lines = Lines(text)
-    problems: List[Problem] = []
-    for finding in findings:
-        place = places[finding.path]
-        line, column, end_column = lines.extent(text, place.name if finding.at_name else place.value)
-        problem = Problem(pointer(finding.path), finding.reason, at_name=finding.at_name)
-        problems.append(replace(problem, line=line, column=column, end_column=end_column))
-    return problems
+    problems = [Problem(pointer(finding.path), finding.reason, at_name=finding.at_name) for finding in findings]
+    return locate_problems(problems, text)
 
 
 def in_order(problems: Iterable[Problem], document: JSON) -> List[Problem]:
     """
-    Sort problems by their place in the input; those of the same place stay as they are.
+    Sort problems by their place in the input; the sort is stable.
 
     Args:
-        problems: With their lines and columns, where there are any.
-        document: The input, for problems that have none.
+        problems: The problems, with line and column if there is a text.
+        document: The input, for problems without line and column.
     """
 
     def place(problem: Problem) -> Tuple[int, int, List[int]]:
@@ -82,7 +74,7 @@ def in_order(problems: Iterable[Problem], document: JSON) -> List[Problem]:
 
 def rank(document: JSON, path: Path) -> List[int]:
     """
-    Say where in a document a part is, for sorting: an object before its pairs, pairs as they come.
+    Return the position of a part of a document as a sort key: an object before its pairs, pairs in their order.
 
     >>> rank({"a": 1, "b": [5, 6]}, ("b", 1))
     [1, 1]
@@ -100,7 +92,7 @@ def rank(document: JSON, path: Path) -> List[int]:
 
 def _nearest_path(document: Any, where: str) -> Path:
     """
-    Follow a JSON pointer as far as it goes.
+    Follow a JSON pointer as far as it exists.
 
     >>> _nearest_path({"jobs": [{"task": {}}]}, "/jobs/0/task/test/type")
     ('jobs', 0, 'task')

@@ -1,8 +1,8 @@
 """
-Where in the text of a JSON document its parts are.
+Find the parts of a JSON document in its text.
 
-The json module says nothing about places, so a second pass over the text finds them, and only when there is something
-to report. What lies beside the wanted places is skipped with the json module's own scanner, at its speed.
+The json module reports no positions, so a second pass over the text finds them, only when there is something to report.
+The json module's own scanner skips everything else at full speed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _SECRET_NAME = re.compile(r'"(?:_|\\u005[fF])')
 
 _WHITE = re.compile(r"[ \t\r\n]*")
 
-# The json module's scanner of one value, (text, index) -> (value, index behind it); the typing stubs do not know it.
+# The scanner of the json module, (text, index) -> (value, index behind it); the typing stubs do not include it.
 _scan_value: Callable[[str, int], Tuple[Any, int]] = JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
 class Place:
     """
-    Where a value is, and its name, if it has one.
+    The place of a value and of its name.
 
     Attributes:
-        name: The offset of the name's opening quote; in an array the offset of the value.
+        name: The offset of the opening quote of the name; in an array, the offset of the value.
         value: The offset of the first character of the value.
     """
 
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A name that one object has twice; the offsets are those of the opening quotes."""
+    """A name that occurs twice in one object; the offsets are those of the opening quotes."""
 
     path: Path
     first: int
@@ -47,13 +47,13 @@ class Duplicate:
 
 
 def line_and_column(text: str, offset: int) -> Tuple[int, int]:
-    """Say in which line and column an offset is, as :class:`Lines` does for many offsets."""
+    """Return the line and the column of one offset; see :class:`Lines` for many."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 class Lines:
     r"""
-    The lines of a text, to say in which line and column an offset is.
+    The lines of a text, to convert offsets to lines and columns.
 
     >>> Lines("{\n  1}").place(4)
     (2, 3)
@@ -63,19 +63,19 @@ class Lines:
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def place(self, offset: int) -> Tuple[int, int]:
-        """Give the line and the column of an offset, both counted from 1, columns in characters."""
+        """Return the line and the column of an offset, both counted from 1, columns in characters."""
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
     def start(self, line: int) -> int:
-        """Give the offset at which a line begins."""
+        """Return the offset of the start of a line."""
         return self._starts[line - 1]
 
     def extent(self, text: str, offset: int) -> Tuple[int, int, Optional[int]]:
         """
-        Give the line and the column of a value or a name, and the column behind it.
+        Return the line and the column of a value or a name, and the column behind it.
 
-        Objects and arrays have none of the last, as they commonly go on over many lines.
+        The last is None for objects and arrays, which commonly continue over many lines.
 
         >>> Lines('{"a": [1]}').extent('{"a": [1]}', 1), Lines('{"a": [1]}').extent('{"a": [1]}', 6)
         ((1, 2, 5), (1, 7, None))
@@ -88,14 +88,14 @@ class Lines:
 
 def locate(text: str, paths: Iterable[Path]) -> Dict[Path, Place]:
     """
-    Find the places of some parts of a document.
+    Find parts of a document.
 
     Args:
-        text: Right JSON.
-        paths: What to look for. A name that an object has twice means its last value, as in the json module.
+        text: Valid JSON.
+        paths: The paths to look for. Of a duplicate name the last value counts, as in the json module.
 
     Returns:
-        The places by path; a path that is not in the text is missing here.
+        The places by path, without the paths that do not exist in the text.
     """
     wanted: Dict[Any, Any] = {}
     for path in paths:
@@ -112,10 +112,10 @@ def find_duplicates(text: str) -> List[Duplicate]:
     """
     Find every name that occurs twice in one object, in the order of the text.
 
-    Names that begin with # are comments, which may repeat and hold anything, so they and what is in them do not count.
+    Names that begin with # are comments, which may repeat; they and their values are ignored.
 
     Args:
-        text: Right JSON.
+        text: Valid JSON.
     """
     duplicates: List[Duplicate] = []
     _collect_duplicates(_Cursor(text), (), duplicates)
@@ -124,16 +124,16 @@ def find_duplicates(text: str) -> List[Duplicate]:
 
 def secret_spans(text: str) -> List[Tuple[int, int]]:
     r"""
-    Find the values of all pairs whose names begin with _, however that is written (ADR 18).
+    Find the values of all pairs whose names begin with _, however the names are spelt (ADR 18).
 
     >>> secret_spans('{"_a": 1, "\\u005fb": [2]}')
     [(7, 8), (21, 24)]
 
     Args:
-        text: Right JSON.
+        text: Valid JSON.
 
     Returns:
-        Where each begins and ends, in order; none of them lies in another.
+        The start and the end of each, in order, not nested.
     """
     candidates = [match.start() for match in _SECRET_NAME.finditer(text)]
     spans: List[Tuple[int, int]] = []
@@ -144,15 +144,15 @@ def secret_spans(text: str) -> List[Tuple[int, int]]:
 
 def spans_between(spans: Sequence[Tuple[int, int]], start: int, stop: int) -> Iterator[Tuple[int, int]]:
     """
-    Give the spans that reach into a piece of the text; the many others are not looked at.
+    Yield the spans that overlap a piece of the text, without looking at the many others.
 
     >>> list(spans_between([(0, 2), (4, 9), (12, 13), (20, 21)], 5, 13))
     [(4, 9), (12, 13)]
 
     Args:
-        spans: In order, none of them in another, as :func:`secret_spans` gives them.
-        start: Where the piece begins.
-        stop: Where it ends.
+        spans: Spans as :func:`secret_spans` returns them.
+        start: The start of the piece.
+        stop: The end of the piece.
     """
     before = bisect_right(spans, (start, start)) - 1
     for index in range(max(before, 0), len(spans)):
@@ -164,7 +164,7 @@ def spans_between(spans: Sequence[Tuple[int, int]], start: int, stop: int) -> It
 
 
 class _Cursor:
-    """A place in the text that moves on from value to value."""
+    """A position in the text that moves from value to value."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -172,19 +172,19 @@ class _Cursor:
         self._skip_white()
 
     def _skip_white(self) -> None:
-        # The pattern matches everywhere, be it nothing.
+        # The pattern matches everywhere, if only the empty string.
         self.index = _WHITE.match(self.text, self.index).end()  # type: ignore[union-attr]
 
     def skip_value(self) -> None:
-        """Move from the first character of a value to behind it."""
+        """Move from the first character of a value to the character behind it."""
         _, self.index = _scan_value(self.text, self.index)
 
     def members(self) -> Iterator[Tuple[Union[str, int], Place]]:
         """
-        Go through the members of the object or array that begins here.
+        Iterate over the members of the object or array at the cursor.
 
-        Whoever asks for the next member must have moved behind the value of the last one. At anything else than an
-        object or array there are none, and the cursor moves behind it.
+        The caller must move behind the value of a member before it asks for the next one. Any other value has no
+        members, and the cursor moves behind it.
         """
         opening = self.text[self.index]
         if opening not in "{[":
@@ -244,6 +244,6 @@ def _collect_secrets(cursor: _Cursor, candidates: List[int], spans: List[Tuple[i
         if isinstance(step, str) and step.startswith("_"):
             spans.append((place.value, behind))
         elif bisect_right(candidates, place.value) < bisect_right(candidates, behind):
-            # Only what may have secrets in it is looked into.
+            # Descend only into values that may contain secrets.
             cursor.index = place.value
             _collect_secrets(cursor, candidates, spans)

@@ -1,9 +1,9 @@
 """
-What the JSON Schema files in ``schemas/`` find wrong with a document.
+Validate documents against the JSON Schema files in ``schemas/``.
 
-The validator says which rule was broken where. This module knows its versions' ways, so that nobody else need: older
-ones write the path to a rule with the ``$ref`` steps on it, newer ones with the references followed, and a value that
-a validator cannot take (numbers above 64 bits, great depth) is cut down for it, as no rule is about such values.
+This module hides the differences between versions of the validator: some write the path to a rule with its ``$ref``
+steps, others with references followed. Values that a validator cannot take (numbers above 64 bits, great depth) are cut
+down first, as no rule is about them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 
 from pscheduler_batch.pointers import Path
 
-# By kind of document: the versions there are, in ascending order, and so the numbers in the files' names.
+# The versions of each kind of document, in ascending order; the file names contain them.
 VERSIONS = {"batch": (1, 2, 3), "task": (1, 2, 3, 4, 5)}
 
-# No rule looks deeper than this; task-5.json's contexts are the deepest.
+# No rule reaches deeper than this; the contexts of task-5.json are the deepest.
 _RULE_DEPTH = 12
 _MAX_INTEGER = 2**63 - 1
 
@@ -29,13 +29,13 @@ Schema = Mapping[str, Any]
 @dataclass(frozen=True)
 class Violation:
     """
-    A rule that a document breaks.
+    A violated rule.
 
     Attributes:
-        path: Where in the document; for ``additionalProperties``, ``required`` and ``dependentSchemas`` the object.
-        keyword: The rule's name in JSON Schema.
-        name: The pair that is unknown, missing, or needs another one; empty with all other rules.
-        node: The part of the schema that has the rule.
+        path: The part of the document; for ``additionalProperties``, ``required`` and ``dependentSchemas`` the object.
+        keyword: The keyword of JSON Schema.
+        name: The pair that is unknown, missing, or requires another one; empty for all other keywords.
+        node: The part of the schema that contains the rule.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Violation:
 
     @property
     def key(self) -> Tuple[Path, str, str]:
-        """What makes it the same violation under another version."""
+        """The key that identifies the same violation under another version."""
         return self.path, self.keyword, self.name
 
 
@@ -58,7 +58,7 @@ def load_schema(kind: str, version: int) -> Schema:
 
 
 def is_valid(kind: str, version: int, document: Any) -> bool:
-    """Say whether a document breaks no rule; this takes microseconds for a task."""
+    """Return whether a document is valid; this takes microseconds for a task."""
     validator = _validator(kind, version)
     try:
         return bool(validator.is_valid(document))
@@ -67,7 +67,7 @@ def is_valid(kind: str, version: int, document: Any) -> bool:
 
 
 def find_violations(kind: str, version: int, document: Any) -> List[Violation]:
-    """List every rule that a document breaks, each once, in no particular order."""
+    """Return every violation in a document once, in no particular order."""
     validator = _validator(kind, version)
     try:
         errors = list(validator.iter_errors(document))
@@ -106,7 +106,7 @@ def _to_violations(schema: Schema, error: Any) -> Iterator[Violation]:
 
 
 def _walk(schema: Schema, steps: Sequence[Union[str, int]]) -> Schema:
-    """Go down to a part of the schema, following references where a step says so."""
+    """Return a part of the schema, following references where a step says so."""
     node: Any = schema
     for step in steps:
         node = _walk(schema, node["$ref"][len("#/") :].split("/")) if step == "$ref" else node[step]

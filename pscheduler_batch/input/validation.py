@@ -1,8 +1,9 @@
 """
-Batches and tasks against their specifications, with messages that a newcomer can act on.
+Check batches and tasks against their specifications, with messages that a newcomer can act on.
 
-The rules are in the JSON Schema files in ``schemas/``; each part of them has a description that completes the sentence
-"expected …". Here the broken rules become sentences: what was found, what was expected, what may have been meant.
+The rules are the JSON Schema files in ``schemas/``; each part of them has a description that completes the sentence
+"expected ...". This module turns violations into sentences: what was found, what was expected, what may have been
+meant.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import closest, list_names, shorten, show
 
-# What only the output of a batch has (ADR 14): how deep, and its name.
+# Pairs that only the output of a batch has (ADR 14): depth and name.
 _OUTPUT_PAIRS = {(0, "batch"), (2, "results")}
 _OUTPUT_HINT = (
     "this is the output of an earlier batch; to run it again, remove the results first: "
@@ -30,13 +31,13 @@ _OUTPUT_HINT = (
 
 def check_task(task: Any) -> List[Problem]:
     """
-    Check a task, as it is after the last transform, against the task specification of its own ``schema``.
+    Check a task, as it is after the last transform, against the specification of its own ``schema``.
 
     Args:
-        task: What came out of the transforms; no ``schema`` means 1, and 5 is the highest.
+        task: The task; its ``schema`` is 1 by default, and 5 at most.
 
     Returns:
-        What is wrong, in the order of the task; the places are pointers into the task, "/" for all of it.
+        The errors, in the order of the task; their pointers are relative to the task, "/" for all of it.
     """
     return [
         Problem(pointer(finding.path), finding.reason, at_name=finding.at_name) for finding in explain("task", task)
@@ -45,14 +46,11 @@ def check_task(task: Any) -> List[Problem]:
 
 def explain(kind: str, document: Any) -> List[Finding]:
     """
-    Find everything that is wrong with a document, in the order of the document.
+    Find all errors in a document, in the order of the document.
 
     Args:
         kind: "batch" or "task".
         document: Plain JSON without comments.
-
-    Returns:
-        Nothing where the document is right.
     """
     versions = VERSIONS[kind]
     declared = document.get("schema", 1) if isinstance(document, Mapping) else 1
@@ -61,7 +59,7 @@ def explain(kind: str, document: Any) -> List[Finding]:
         if is_valid(kind, version, document):
             return []
         return _in_order(document, _explain_version(kind, version, document))
-    # The rest is checked all the same, by the rules that allow the most.
+    # Check the rest by the newest rules, which allow the most.
     refusal = Finding(("schema",), _why_not_a_version(declared, kind))
     rest = _explain_version(kind, versions[-1], {**document, "schema": versions[-1]})
     return _in_order(document, [refusal, *rest])
@@ -87,7 +85,7 @@ def _explain_version(kind: str, version: int, document: Any) -> List[Finding]:
         misspelt = violation.keyword == "required" and violation.name in meant.get(violation.path, ())
         if not misspelt and not _is_of_an_output(violation, kind):
             findings.append(_to_finding(violation, document, later))
-    # One value may break two rules that have one description.
+    # Two rules with the same description may be violated by one value.
     return list(dict.fromkeys(findings))
 
 
@@ -97,7 +95,7 @@ def _is_of_an_output(violation: Violation, kind: str) -> bool:
 
 
 def _meant_names(violations: Sequence[Violation]) -> Dict[Path, List[Optional[str]]]:
-    """Collect what the unknown names probably mean, by object: what is only misspelt is not called missing as well."""
+    """Map objects to the names that unknown ones probably mean: a misspelt pair is not reported as missing too."""
     meant: Dict[Path, List[Optional[str]]] = {}
     for violation in violations:
         if violation.keyword == "additionalProperties":
@@ -107,7 +105,7 @@ def _meant_names(violations: Sequence[Violation]) -> Dict[Path, List[Optional[st
 
 
 class _Later:
-    """Which rules of a version the later versions no longer have."""
+    """The rules of a version that later versions no longer have."""
 
     def __init__(self, kind: str, version: int, document: Any) -> None:
         self._kind = kind
@@ -116,10 +114,10 @@ class _Later:
         self._keys: Dict[int, FrozenSet[Tuple[Path, str, str]]] = {}
 
     def needed(self, violation: Violation) -> Optional[str]:
-        """Say which `schema` allows what this version does not, if any does."""
+        """Return words on the `schema` that allows what this version does not, if any does."""
         for version in VERSIONS[self._kind][self._version :]:
             keys = self._keys_of(version)
-            # A value may be wrong there for another reason; a name is either known or not.
+            # A value may be invalid there for another reason; a name is either known or not.
             wrong = violation.key in keys or (not violation.name and violation.path in {path for path, _, _ in keys})
             if not wrong:
                 or_later = " or higher" if version < VERSIONS[self._kind][-1] else ""
@@ -174,7 +172,7 @@ def _why_not_a_duration(text: str) -> str:
 
 
 def _unquoted(value: Any, types: Sequence[str]) -> str:
-    """Give the hint to drop the quotes where what is in them would be right."""
+    """Return a hint to remove the quotes if the content would be valid without them."""
     if not isinstance(value, str) or "string" in types:
         return ""
     try:
@@ -208,7 +206,7 @@ def _is_same_word(one: str, other: str) -> bool:
 
 @cache
 def _homes() -> Dict[str, List[str]]:
-    """Where each name that a batch or a task may have belongs, from the outside to the inside."""
+    """Map each name of a pair to the objects that may contain it, from the outside to the inside."""
     homes: Dict[str, List[str]] = {}
     for kind in ("batch", "task"):
         schema = load_schema(kind, VERSIONS[kind][-1])
@@ -227,5 +225,5 @@ def _value_at(document: Any, path: Path) -> Any:
 
 
 def _in_order(document: Any, findings: Sequence[Finding]) -> List[Finding]:
-    """Sort findings by their places in the document."""
+    """Sort findings by their place in the document."""
     return sorted(findings, key=lambda finding: (rank(document, finding.path), finding.reason))

@@ -1,8 +1,8 @@
 """
-Which transform made a task wrong, and what the task was before and after it.
+Find the transform that introduced an error into a task.
 
-A task may be incomplete until it has been transformed (ADR 8), so a transform is to blame for what is wrong since
-it ran, and for what was wrong before only where it worked on that very part.
+A task may be incomplete until it has been transformed (ADR 8), so a transform is to blame for errors that appear with
+it, and for earlier ones only if it changed the part in question.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pscheduler_batch.pointers import steps_of
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
 from pscheduler_batch.text import HIDDEN
 
-# How much of a task is shown; what is larger is narrowed down to the part in question.
+# The most characters shown of a task; a larger one is narrowed down to the part in question.
 _SHOWN = 320
 
 _NOTHING = object()
@@ -28,12 +28,12 @@ _NOTHING = object()
 @dataclass(frozen=True)
 class TaskHistory:
     """
-    A task on its way through the transforms.
+    A task before, between and after its transforms.
 
     Attributes:
-        transforms: What it went through.
-        values: The task as it was at first, then as it came out of each transform.
-        given: The secrets that the transforms were given besides the task, as pairs that hold them.
+        transforms: The transforms, in their order.
+        values: The original task, then the output of each transform.
+        given: The secrets that the transforms were given besides the task, as pairs.
     """
 
     transforms: Sequence[Transform]
@@ -42,79 +42,81 @@ class TaskHistory:
 
     @cached_property
     def known(self) -> JSON:
-        """The secrets that a transform may have put elsewhere, as pairs that hold them; tasks may be large."""
+        """All secrets that a transform may have copied elsewhere, as pairs."""
         return as_secret_pairs(find_secrets([*self.values, self.given]))
 
 
-def blame(problem: Problem, course: TaskHistory) -> Problem:
+def blame(problem: Problem, history: TaskHistory) -> Problem:
     """
-    Say which transform it was.
+    Name the transform that introduced an error.
 
     Args:
-        problem: What is wrong with what came out last; its place is a pointer into the task.
-        course: What the task went through; at least one transform.
+        problem: An error in the last output; its pointer is relative to the task.
+        history: The history of the task, with at least one transform.
 
     Returns:
-        The problem, with words on whose doing it is and what that transform changed. The first transform is to blame
-        after which it was wrong and stayed so; if it was wrong from the beginning, the last one that changed that part.
+        The problem with the transform and its change. That is the first transform after which the error was there and
+        stayed; if it was there from the start, the last one that changed the part in question.
     """
-    first = len(course.values) - 1
-    while first > 0 and _is_so(problem, course.values[first - 1]):
+    first = len(history.values) - 1
+    while first > 0 and _is_so(problem, history.values[first - 1]):
         first -= 1
     if first > 0:
-        by = course.transforms[first - 1].where
-        return _changed(problem, course, first, f"introduced by {by}")
-    last = max((step for step in range(1, len(course.values)) if _differs(problem, course, step)), default=0)
+        by = history.transforms[first - 1].where
+        return _changed(problem, history, first, f"introduced by {by}")
+    last = max((step for step in range(1, len(history.values)) if _differs(problem, history, step)), default=0)
     if last:
-        by = course.transforms[last - 1].where
-        return _changed(problem, course, last, f"already wrong in the input; {by} changed this value without fixing it")
-    return _told(problem, course, "already wrong in the input; no transform changed it")
+        by = history.transforms[last - 1].where
+        return _changed(
+            problem, history, last, f"already wrong in the input; {by} changed this value without fixing it"
+        )
+    return _told(problem, history, "already wrong in the input; no transform changed it")
 
 
 def _is_so(problem: Problem, value: JSON) -> bool:
     return any((other.where, other.reason) == (problem.where, problem.reason) for other in check_task(value))
 
 
-def _differs(problem: Problem, course: TaskHistory, step: int) -> bool:
+def _differs(problem: Problem, history: TaskHistory, step: int) -> bool:
     steps = steps_of(problem.where)
-    before, after = (_value_at(value, steps) for value in course.values[step - 1 : step + 1])
+    before, after = (_value_at(value, steps) for value in history.values[step - 1 : step + 1])
     return bool(before != after)
 
 
-def _changed(problem: Problem, course: TaskHistory, step: int, words: str) -> Problem:
-    before, after = course.values[step - 1], course.values[step]
-    change = show_change(course.transforms[step - 1].where, before, after, near=problem.where, known=course.known)
-    return replace(_told(problem, course, words), change=change)
+def _changed(problem: Problem, history: TaskHistory, step: int, words: str) -> Problem:
+    before, after = history.values[step - 1], history.values[step]
+    change = show_change(history.transforms[step - 1].where, before, after, near=problem.where, known=history.known)
+    return replace(_told(problem, history, words), change=change)
 
 
-def _told(problem: Problem, course: TaskHistory, words: str) -> Problem:
-    known = course.known
+def _told(problem: Problem, history: TaskHistory, words: str) -> Problem:
+    known = history.known
     where = _pointer([redact(step, known) for step in steps_of(problem.where)])
     return replace(problem, where=where, reason=f"{redact(problem.reason, known)} ({words})")
 
 
 def show_input(transform: str, went_in: JSON, *, known: JSON) -> Change:
     """
-    Show the task that a transform was given and failed on.
+    Show the task on which a transform failed.
 
     Args:
         transform: The JSON pointer of the transform.
         went_in: The task.
-        known: What may hold secrets.
+        known: Values that may contain secrets.
     """
     return Change(transform, "/", _shown(went_in, known))
 
 
 def show_change(transform: str, before: JSON, after: JSON, *, near: str, known: JSON) -> Change:
     """
-    Show a task before and after a transform; of a large one as much as can be shown around the place.
+    Show a task before and after a transform; of a large one, as much as fits around the place of the error.
 
     Args:
         transform: The JSON pointer of the transform.
-        before: What went in.
-        after: What came out.
-        near: The place, as a pointer into the task.
-        known: What may hold secrets.
+        before: Its input.
+        after: Its output.
+        near: The place of the error, as a pointer into the task.
+        known: Values that may contain secrets.
     """
     steps = steps_of(near)
     part, texts = "/", ("", "")

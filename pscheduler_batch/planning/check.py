@@ -1,8 +1,8 @@
 """
-Everything that can be known about a batch without a server (``--check``).
+Check everything about a batch that needs no server (``--check``).
 
-What is wrong is told all at once: a job that is wrong, or a script that had to be ended, does not keep the others from
-being looked at.
+All errors are reported at once: an invalid job, or a script that had to be stopped, does not keep the rest from being
+checked.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest, d
 from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
 from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
 
-# How long a script may take; one that does what is asked of it takes some thousandths of a second.
+# The time limit of a script; a normal one takes milliseconds.
 DEFAULT_LIMIT = timedelta(seconds=10)
 
-# How many scripts have to be ended before no more are tried.
+# The number of stopped scripts after which no more are tried.
 _PATIENCE = 5
 
 
@@ -39,17 +39,17 @@ def check_batch(
     with_questions: bool = False,
 ) -> CheckResult:
     """
-    Check a batch: its format, its transforms in every iteration, and every task that comes out of them.
+    Check a batch: its format, its transforms in every iteration, and every task that they return.
 
-    Scripts run in a process of their own (ADR 36). Where processes cannot be forked, they run in this one, and no
-    limit is kept.
+    Scripts run in a process of their own (ADR 36). Where processes cannot be forked, they run in this one, without a
+    limit.
 
     Args:
-        data: What is in the file.
-        source: What messages call the file.
-        max_iterations: How many iterations the batch may have.
-        limit: How long any script may take, to compile as well as for each iteration.
-        with_questions: Whether the servers are to be asked afterwards.
+        data: The content of the file.
+        source: The name of the file for messages.
+        max_iterations: The most iterations of the batch.
+        limit: The time limit of a script, for its compilation and for each iteration.
+        with_questions: Whether to collect the tests that servers are asked about.
     """
     try:
         loaded = load_right_parts(data, source=source)
@@ -64,7 +64,7 @@ def check_batch(
 
 
 def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_questions: bool) -> Mapping[str, Any]:
-    """Work the batch out, again and again until no script has to be ended any more; the reply is plain JSON."""
+    """Compute the plan, again until no script has to be stopped; the reply is plain JSON."""
 
     def work(guard: Guard) -> Dict[str, Any]:
         worked_out = work_out(batch, Transforms(batch, guard), max_iterations=max_iterations)
@@ -102,7 +102,7 @@ def _ended_problem(batch: Batch, running: Running, reason: str) -> Problem:
 
 
 def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
-    """Tell what is known when too many scripts had to be ended."""
+    """Report what is known when too many scripts had to be stopped."""
     last = ended[-1]
     rest = replace(
         last, reason=f"{last.reason}; {len(ended)} scripts had to be stopped, so the others were not checked"
@@ -119,7 +119,7 @@ class _Found:
 
     @classmethod
     def of(cls, reply: Mapping[str, Any]) -> _Found:
-        """Read what the other process said."""
+        """Read the reply of the other process."""
         return cls(
             problems=tuple(_to_problem(pairs) for pairs in reply["problems"]),
             iterations=reply["iterations"],

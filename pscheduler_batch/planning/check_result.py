@@ -16,15 +16,15 @@ from pscheduler_batch.planning.server_problems import DistinctTest
 @dataclass(frozen=True)
 class CheckResult:
     """
-    What is known of a batch after checking it.
+    The result of checking a batch.
 
     Attributes:
-        source: What messages call the file.
-        text: The text of the input; None where it is none.
-        batch: The batch, without the jobs that are wrong; None where all of it is.
-        iterations: How many iterations the jobs have that are right.
-        problems: What is wrong and what is strange, in the order of the input.
-        questions: What the servers can be asked about the jobs that are right.
+        source: The name of the file for messages.
+        text: The text of the input; None if it is not text.
+        batch: The batch without its invalid jobs; None if all of it is invalid.
+        iterations: The number of iterations of the valid jobs.
+        problems: The errors and warnings, in the order of the input.
+        questions: The tests of the valid jobs, to ask servers about.
     """
 
     source: str
@@ -36,25 +36,25 @@ class CheckResult:
 
     @property
     def errors(self) -> Tuple[Problem, ...]:
-        """What is wrong."""
+        """The errors."""
         return tuple(problem for problem in self.problems if problem.severity == ERROR)
 
     @property
     def warnings(self) -> Tuple[Problem, ...]:
-        """What is strange."""
+        """The warnings."""
         return tuple(problem for problem in self.problems if problem.severity == WARNING)
 
     @property
     def valid(self) -> bool:
-        """Whether the batch can be run; the exit status of the command is 0 or 1 by this."""
+        """Whether the batch can be run; the exit status of the command is 0 or 1 accordingly."""
         return not self.errors
 
     def with_problems(self, more: Iterable[Problem]) -> CheckResult:
         """
-        Add what the servers had to say.
+        Add the results of asking servers.
 
         Args:
-            more: Problems with their places in the input; line and column are found here.
+            more: Problems with pointers into the input; their lines and columns are found here.
         """
         located = [*self.problems, *locate_problems(list(more), self.text)]
         document = {} if self.batch is None else self.batch.document
@@ -62,7 +62,7 @@ class CheckResult:
 
 
 def render_text(checked: CheckResult) -> str:
-    """Write what is wrong and what is strange for the standard error; "" where there is nothing of either."""
+    """Return the errors and warnings for standard error; "" if there are none."""
     if not checked.problems:
         return ""
     return render_problems(checked.problems, text=checked.text, source=checked.source)
@@ -70,11 +70,11 @@ def render_text(checked: CheckResult) -> str:
 
 def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     """
-    Say in a line for the standard output that a batch is right.
+    Return a line for standard output about a batch without errors.
 
     Args:
-        checked: A batch that is.
-        asked: Whether the servers were asked as well.
+        checked: The result.
+        asked: Whether servers were asked as well.
     """
     jobs = () if checked.batch is None else checked.batch.jobs
     disabled = sum(1 for job in jobs if not job.enabled)

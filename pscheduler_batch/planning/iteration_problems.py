@@ -1,8 +1,7 @@
 """
-What is wrong with the iterations of a job, in so few words that they can be read.
+Summarize the errors of the iterations of a job.
 
-Thousands of iterations may fail alike, or each in a way of its own; the first is one problem, and of the second there
-are a few.
+Thousands of iterations may fail alike, or each in its own way. The former is one error; of the latter a few are shown.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Job
 from pscheduler_batch.text import shorten
 
-# How many different things are told of one place, and of how many places in one job.
+# The most errors shown at one place, and the most places shown in one job.
 MOST_REASONS = 3
 _PLACES = 50
 
-# What is said of the iterations that are wrong in more ways than are told.
+# The message for iterations with more errors than are shown.
 FURTHER = "further problems here"
 
 
 class IterationProblems:
-    """Collects what is wrong with the iterations of one job, by what it is."""
+    """Collects the errors of the iterations of one job and merges equal ones."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -31,17 +30,17 @@ class IterationProblems:
         self._iterations: Dict[Tuple[str, str], List[int]] = {}
         self._reasons: Dict[str, int] = {}
         self._further: Dict[str, List[int]] = {}
-        # What is told may hide a part of the place, which may hold a secret.
+        # The reported pointer may differ from the key: parts of it may be secret.
         self._places: Dict[str, str] = {}
 
     def add(self, problem: Problem, iteration: int, explain: Callable[[], Problem]) -> None:
         """
-        Add a problem.
+        Add an error.
 
         Args:
-            problem: What is wrong, by which it is known to be the same as others.
-            iteration: The number of the iteration; those of earlier calls are not larger.
-            explain: Gives the problem as it is told, which is worth the effort only once.
+            problem: The error; equal ones are merged.
+            iteration: The number of the iteration, not smaller than in earlier calls.
+            explain: Returns the error as it is to be reported, which takes effort and is called once.
         """
         key = (problem.where, problem.reason)
         if key not in self._told:
@@ -61,7 +60,7 @@ class IterationProblems:
             iterations.append(iteration)
 
     def problems(self) -> List[Problem]:
-        """Give them as they are told, each with the iterations that it concerns."""
+        """Return the errors as they are to be reported, each with its iterations."""
         told = [
             replace(problem, during=name_iterations(self._job.label, self._iterations[key]))
             for key, problem in self._told.items()
@@ -78,11 +77,14 @@ class IterationProblems:
 
 def name_iterations(label: str, numbers: Sequence[int]) -> str:
     """
-    Name iterations for a message: the first of them, and how many others.
+    Name iterations for a message: the first one, and the number of others.
+
+    >>> name_iterations("rtt", [0, 2, 5])
+    'iteration 0 of "rtt" and 2 more'
 
     Args:
-        label: That of their job.
-        numbers: Their numbers, in ascending order; one at least.
+        label: The label of their job.
+        numbers: Their numbers, in ascending order; at least one.
     """
     others = len(numbers) - 1
     more = f" and {others:,} more" if others else ""

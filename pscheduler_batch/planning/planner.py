@@ -1,8 +1,7 @@
 """
-What will be done: every iteration of every job, with its task, its label and its delay.
+Plan a batch: every iteration of every job, with its task, its label and its delay.
 
-Pure: no clock, no network. The moment at which a job begins is given to :func:`begin_job`, which alone deals with
-times.
+Pure: no clock, no network. Only :func:`begin_job` deals with times; its caller tells it when a job starts.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transf
 from pscheduler_batch.transforms.script import ScriptError
 
 DEFAULT_MAX_ITERATIONS = 100_000
-# A number from which on its digits say nothing, such as jq's `infinite`.
+# The size from which the digits of a number are meaningless, as those of jq's `infinite`.
 _UNREADABLE = 10**18
 
-# No last iteration of a job may have to wait for longer; the calendar ends in the year 9999.
+# The longest wait for the last iteration of a job; the calendar ends in the year 9999.
 LONGEST_WAIT = timedelta(days=3650)
 
-# What a task's schedule loses: a batch decides itself when and how often (document, "task"; ADR 11).
+# The pairs that are removed from a task's schedule: a batch decides itself when and how often (ADR 11).
 DROPPED_FROM_SCHEDULE = frozenset({"start", "repeat", "repeat-cron", "until", "max-runs"})
 
 
 def start_delays(count: int, backoff: timedelta, *, parallel: bool) -> List[timedelta]:
     """
-    Say how long each iteration of a job waits before its task is posted.
+    Return how long each iteration of a job waits before its task is posted.
 
     Iteration *n* waits *n* times the backoff. Serial jobs ignore the backoff (ADR 9).
 
@@ -52,12 +51,12 @@ def start_delays(count: int, backoff: timedelta, *, parallel: bool) -> List[time
 
 def synchronized_start(now: datetime, job: Job, count: int) -> Optional[datetime]:
     """
-    Say when all iterations of a job start: now + iterations x backoff + setup-time (ADR 10).
+    Return when all iterations of a job start: now + iterations x backoff + setup-time (ADR 10).
 
     Args:
-        now: When the job begins.
+        now: The start of the job.
         job: The job.
-        count: How many iterations it has.
+        count: The number of its iterations.
 
     Returns:
         The common start, in whole seconds as everywhere in pScheduler, or None for a job that has none.
@@ -70,10 +69,10 @@ def synchronized_start(now: datetime, job: Job, count: int) -> Optional[datetime
 
 def scheduled_task(task: JSONObject, start: Optional[datetime] = None) -> JSONObject:
     """
-    Give a task the schedule that a batch runs it with (ADR 11).
+    Return a task with the schedule that a batch runs it with (ADR 11).
 
-    ``slip``, ``sliprand`` and what else is there stay. There is always a schedule, as a server answers 500 to a task
-    that has none (recording c04). A task that would not change comes back as it is.
+    ``slip``, ``sliprand`` and other pairs stay. There is always a schedule, as a server answers 500 to a task without
+    one (recording c04). A task that would not change is returned as it is.
 
     >>> dict(scheduled_task({"test": {}, "schedule": {"slip": "PT1M", "repeat": "PT1H"}}))
     {'test': {}, 'schedule': {'slip': 'PT1M'}}
@@ -89,10 +88,10 @@ def scheduled_task(task: JSONObject, start: Optional[datetime] = None) -> JSONOb
 
 def begin_job(plan: JobPlan, now: datetime) -> JobPlan:
     """
-    Set the start of a job that begins now.
+    Set the start of a job that starts now.
 
     Returns:
-        The same plan where the job has no synchronized start, else one whose tasks all start at the same moment.
+        The same plan if the job has no synchronized start, else one whose tasks all start at the same moment.
     """
     start = synchronized_start(now, plan.job, len(plan.iterations))
     if start is None:
@@ -103,16 +102,16 @@ def begin_job(plan: JobPlan, now: datetime) -> JobPlan:
 
 def plan_batch(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFAULT_MAX_ITERATIONS) -> Plan:
     """
-    Work out every iteration of every enabled job and check every task.
+    Compute every iteration of every enabled job and check every task.
 
     Args:
         batch: The batch.
-        transforms: Its transforms, compiled.
-        max_iterations: How many iterations the whole batch may have.
+        transforms: Its compiled transforms.
+        max_iterations: The most iterations of the whole batch.
 
     Raises:
-        TransformError: A script does not compile or fails, or what came out is no task.
-        InputError: A task is wrong, or there are too many iterations. All that is wrong is in it.
+        TransformError: A script does not compile or fails, or does not return a task.
+        InputError: A task is invalid, or there are too many iterations. The error has all problems.
     """
     worked_out = work_out(batch, transforms, max_iterations=max_iterations)
     if worked_out.problems:
@@ -124,11 +123,11 @@ def plan_batch(batch: Batch, transforms: Transforms, *, max_iterations: int = DE
 @dataclass(frozen=True)
 class WorkedOut:
     """
-    What became of working out a batch.
+    A plan with its errors.
 
     Attributes:
-        plan: The plan; where something is wrong, without the iterations of the jobs concerned.
-        problems: What is wrong, in the order of the input.
+        plan: The plan, without the iterations of jobs with errors.
+        problems: The errors, in the order of the input.
         from_scripts: Whether a script does not compile or failed.
     """
 
@@ -139,9 +138,9 @@ class WorkedOut:
 
 def work_out(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFAULT_MAX_ITERATIONS) -> WorkedOut:
     """
-    Work out what can be worked out of a batch; the arguments are those of :func:`plan_batch`.
+    Compute as much of the plan as possible; the arguments are those of :func:`plan_batch`.
 
-    Of a job with a script that does not compile there is nothing that could be.
+    A job with a script that does not compile has no iterations.
     """
     planning = _Planning(batch, transforms, max_iterations, list(transforms.problems))
     plans = tuple(planning.plan_job(job) for job in batch.jobs)
@@ -162,7 +161,7 @@ class _Planning:
     transforms: Transforms
     max_iterations: int
     problems: List[Problem]
-    # A dictionary for its order; each is told once.
+    # A dictionary for its order; each is reported once.
     warnings: Dict[Problem, None] = field(default_factory=dict)
     total: int = 0
 
@@ -189,7 +188,7 @@ class _Planning:
         return JobPlan(job, iterations)
 
     def _secrets(self, job: Job) -> List[JSON]:
-        """Collect the secrets that the transforms of each task of a job are given."""
+        """Return the secrets that the transforms of each task of a job are given."""
         if not self.transforms.steps(job):
             return [None]
         return [as_secret_pairs(find_secrets([task, self.transforms.secrets(job)])) for task in job.tasks]
@@ -230,7 +229,7 @@ class _Planning:
             return None
 
     def _tasks(self, job: Job, count: int) -> List[JSONObject]:
-        """Work out the tasks of a job; they are copies, so that what is done to a result is not done to the batch."""
+        """Compute the tasks of a job; they are copies, so changes to a result do not affect the batch."""
         texts = [json.dumps(task) for task in job.tasks]
         originals: List[JSONObject] = [json.loads(text) for text in texts]
         if not self.transforms.steps(job):
@@ -246,12 +245,12 @@ class _Planning:
                 tasks.append(task)
                 self._tell_numbers(job, large[index], originals[index], task)
         finally:
-            # Also where the job could not be worked out to its end.
+            # Even if the job could not be planned to its end.
             self.problems += found.problems()
         return tasks
 
     def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
-        """Take the tasks as they are, the one task of many iterations only once."""
+        """Return the tasks as they are; the iterations of a single task share it."""
         tasks: List[JSONObject] = []
         for number, task in enumerate(originals):
             problems = [_placed(job, number, problem) for problem in check_task(task)]
@@ -262,13 +261,13 @@ class _Planning:
     def _transformed_task(
         self, job: Job, number: int, task: JSONObject, text: str, found: IterationProblems
     ) -> JSONObject:
-        """Work out one task; where something is wrong, what comes back is the one that went in."""
+        """Compute one task; if there is an error, return the original one."""
         try:
             values = self.transforms.apply_steps(job, number, task, text)
         except StepError as error:
             self.from_scripts = True
             known = [task, error.went_in, self.transforms.secrets(job)]
-            # What an earlier step made of a secret is no secret to the one that failed.
+            # What an earlier step made of a secret is not a secret to the one that failed.
             failed = Problem(error.where, redact(error.reason, known))
             found.add(failed, number, partial(_with_input, failed, error.went_in, known))
             return task
@@ -298,13 +297,13 @@ def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, val
 
 
 def _placed(job: Job, number: int, problem: Problem) -> Problem:
-    """Turn a place in a task into one in the input."""
+    """Turn a pointer into a task into one into the input."""
     where = f"{job.where}/task/{number}" if job.task_is_array else f"{job.where}/task"
     return replace(problem, where=where + problem.where.rstrip("/"))
 
 
 def describe_job(plan: JobPlan) -> str:
-    """Say in a line what a job is going to do."""
+    """Return a line about what a job is going to do."""
     job = plan.job
     count = len(plan.iterations)
     manner = "in parallel" if job.parallel else "one after another"

@@ -1,9 +1,9 @@
 """
-What pScheduler servers know about a batch that is right in itself (``--check-server``). Nothing is submitted.
+Ask pScheduler servers about a valid batch (``--check-server``). Nothing is submitted.
 
-The assist is asked which tests there are, whether each specification is valid and who takes part; those who would take
-part are asked whether they are there. Each test is asked about once, however many iterations want it, and what is wrong
-has the places of all who do.
+The assist is asked which tests it has, whether each specification is valid and who takes part; the participants are
+asked whether they are available. Each distinct test is asked about once, and its errors are reported at all places
+using it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from pscheduler_batch.text import closest, list_names, printable, shorten
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# How often these questions are repeated: somebody waits for the answers, and nothing is lost where there are none.
+# Few retries: a user waits for the answers, and nothing is lost without them.
 RETRIES = RetryPolicy(attempts=2, limit=timedelta(seconds=20))
 
-# How much of a server's words is shown.
+# The most characters shown of a server's message.
 _QUOTED = 1000
-# How many tests are named where none is near the one that is wanted.
+# The most tests listed if none is similar to the requested one.
 _NAMED = 30
-# How pScheduler names a place in a specification, and what it says about it [b41].
+# How pScheduler reports a place in a specification and its error [b41].
 _PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
 
 
@@ -59,12 +59,12 @@ async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient
 
     Args:
         questions: The tests.
-        client: Makes requests, a limited number at once to each host (ADR 20).
-        hosts: Where they go.
+        client: Sends requests, with a limit per host (ADR 20).
+        hosts: The servers to ask.
 
     Returns:
-        What is wrong, and as warnings what could not be found out; the places are in the input. Nothing is raised for
-        what servers do or do not.
+        Errors, and warnings for what could not be found out, with pointers into the input. Whatever servers do, nothing
+        is raised.
     """
     if not questions:
         return []
@@ -80,7 +80,7 @@ async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient
 
 @dataclass(frozen=True)
 class _Answer:
-    """What the assist said about a test: who leads it, and who else takes part, where it could say that."""
+    """The answer of the assist about a test: its errors, the lead and the other participants, if known."""
 
     problems: Tuple[ServerProblem, ...]
     lead: Optional[str] = None
@@ -88,7 +88,7 @@ class _Answer:
 
 
 class _Assist:
-    """The server that knows about tests."""
+    """The server that knows the tests."""
 
     def __init__(self, client: HttpClient, hosts: Hosts) -> None:
         self._client = client
@@ -98,7 +98,7 @@ class _Assist:
         return await self._client.request(Request("GET", url, doing, bind=self._hosts.assist_bind))
 
     async def tests(self) -> Set[str]:
-        """Name the tests that it knows."""
+        """Return the names of its tests."""
         url = tests_url(self._hosts.assist)
         doing = "listing the tests"
         hrefs = decipher_json(await self._get(url, doing), doing=doing, url=url)
@@ -107,7 +107,7 @@ class _Assist:
         return {unquote(href.rstrip("/").rpartition("/")[2]) for href in hrefs if isinstance(href, str)}
 
     async def ask(self, question: DistinctTest, known: Set[str]) -> _Answer:
-        """Ask everything about one test."""
+        """Ask all questions about one test."""
         if question.test_type not in known:
             return _Answer((ServerProblem(question, "/test/type", self._why_unknown(question.test_type, known)),))
         try:
@@ -120,7 +120,7 @@ class _Assist:
         try:
             lead, others = await self._participants(question)
         except SchedulerError as error:
-            # A run asks in the same way, so it would come to nothing.
+            # A run asks the same question, so it would fail.
             reason = f"could not find out who takes part in the test: {_words(error, question.spec)}"
             return _Answer((*invalid, ServerProblem(question, "/test", reason)))
         return _Answer(tuple(invalid), lead, others)
@@ -165,7 +165,7 @@ class _Assist:
 async def _ask_participants(
     questions: Sequence[DistinctTest], answers: Sequence[_Answer], client: HttpClient, hosts: Hosts
 ) -> List[ServerProblem]:
-    """Ask everybody once who takes part in any test whether it is there; the assist has answered already."""
+    """Ask every participant of any test once whether it is available; the assist has answered already."""
     leads = {answer.lead for answer in answers if answer.lead is not None}
     wanted = sorted(leads.union(*(answer.others for answer in answers)))
     silent: Dict[str, str] = {}
@@ -214,7 +214,7 @@ def _is_in(spec: JSON, where: str) -> bool:
 
 
 def _words(error: SchedulerError, spec: JSON = None) -> str:
-    """Say what went wrong, without the step, which the sentence has already, and without secrets."""
+    """Return an error without secrets and without the step, which the sentence already names."""
     if isinstance(error, RefusedError) and error.status_code == HTTPStatus.REQUEST_URI_TOO_LONG:
         length = len(json.dumps(spec))
         return f"the specification, which has {length:,} characters, is too long to ask about (the server answered 414)"
@@ -232,7 +232,7 @@ def _hint(hosts: Hosts) -> str:
 
 
 async def _each(items: Sequence[Item], work: Callable[[Item], Awaitable[Answer]], at_once: int) -> List[Answer]:
-    """Do something with each item, a limited number at once; the answers are in the order of the items."""
+    """Process items with limited concurrency; the answers are in the order of the items."""
     answers: Dict[int, Answer] = {}
     left = iter(enumerate(items))
 

@@ -1,5 +1,5 @@
 """
-What servers say against the tests of a batch, in so few words that they can be read.
+Summarize what servers report about the tests of a batch.
 
 A thousand iterations with a thousand specifications are asked about one by one, and may all be refused for one reason.
 """
@@ -20,12 +20,12 @@ from pscheduler_batch.text import show
 @dataclass(frozen=True)
 class ServerProblem:
     """
-    What is wrong with a test, wherever it is wanted.
+    An error of a test, wherever it is used.
 
     Attributes:
         question: The test.
-        part: Which part of the task it is about, as the rest of a JSON pointer.
-        reason: What is wrong.
+        part: The part of the task, as the rest of a JSON pointer.
+        reason: The message.
         severity: "error", or "warning" for what could not be found out.
     """
 
@@ -37,10 +37,10 @@ class ServerProblem:
 
 def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
     """
-    Tell once what is wrong alike with many iterations.
+    Merge errors that many iterations have in common.
 
     Returns:
-        The problems with their places in the input; of each place there are a few, and one for the rest.
+        Problems with pointers into the input; at each place a few, and one for the rest.
     """
     groups: Dict[Tuple[str, str, str], List[Tuple[ServerProblem, UseOfTest]]] = {}
     reasons: Dict[str, Set[str]] = {}
@@ -68,7 +68,7 @@ def _during(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
 
 
 def _test_words(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
-    """Show the first of the tests, if none of the input is like it."""
+    """Return the first of the tests as words, unless it is in the input as it is."""
     problem, wanted = group[0]
     if not wanted.transformed:
         return ""
@@ -80,14 +80,14 @@ def _test_words(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
 @dataclass(frozen=True)
 class UseOfTest:
     """
-    Where a test is wanted.
+    A use of a test.
 
     Attributes:
         where: The JSON pointer of the task in the input.
-        label: That of the job.
-        iterations: The numbers of the iterations that want it.
-        among: How many iterations have this place.
-        transformed: Whether the test is another one in the input.
+        label: The label of the job.
+        iterations: The numbers of the iterations that use it.
+        among: The number of iterations at this place.
+        transformed: Whether the test differs from the one in the input.
     """
 
     where: str
@@ -105,7 +105,7 @@ class DistinctTest:
     Attributes:
         test_type: The kind of test.
         spec: Its specification, with its secrets.
-        wanted: Where it is wanted, in the order of the input.
+        wanted: Its uses, in the order of the input.
     """
 
     test_type: str
@@ -115,10 +115,10 @@ class DistinctTest:
 
 def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
     """
-    Collect the distinct tests of a plan; those are what a server's answers depend on.
+    Return the distinct tests of a plan, on which the answers of a server depend.
 
     Returns:
-        One question for each type and specification, in the order in which they are first wanted.
+        One test for each type and specification, in the order of their first use.
     """
     tests: Dict[str, JSONObject] = {}
     wanted: Dict[str, List[UseOfTest]] = {}
@@ -135,7 +135,7 @@ def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
 def _iterations_by_test(job_plan: JobPlan, tests: Dict[str, JSONObject]) -> Mapping[Tuple[str, str], List[int]]:
     job = job_plan.job
     found: Dict[Tuple[str, str], List[int]] = {}
-    # Iterations may share a task, the text of which is then made once.
+    # Iterations may share a task, which is then converted to text once.
     keys: Dict[int, str] = {}
     for iteration in job_plan.iterations:
         test = iteration.task["test"]

@@ -1,8 +1,8 @@
 """
-When what happens in a batch: each iteration's posting, start and end, counted from the batch's begin.
+Estimate the timeline of a batch: when each task is posted and when its run starts and ends, relative to the start.
 
-Pure: no clock, no network. What a server needs to get a task ready is taken from what servers were seen to need when
-nobody else used them (``IDLE_SERVER``), so every time here is the earliest that can be expected, not a promise.
+Pure: no clock, no network. The time that a server needs to prepare a task is what idle servers were seen to need
+(``IDLE_SERVER``), so every time here is the earliest possible, not a promise.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _STEP = timedelta(seconds=5)
 @dataclass(frozen=True)
 class ServerDelays:
     """
-    What a server needs for a task before it starts.
+    The time that a server needs for a task before it starts.
 
     Attributes:
-        posting: For accepting one task. Several at once are no quicker: eight together took 11 to 20 seconds each.
+        posting: To accept one task. Concurrent ones are no faster: eight at once took 11 to 20 seconds each.
         scheduling: From then until there is a run.
-        setup: From there until the run starts.
+        setup: From then until the run starts.
     """
 
     posting: timedelta
@@ -44,22 +44,22 @@ class ServerDelays:
         return self.posting + self.scheduling + self.setup
 
 
-# The least that servers were seen to need (recordings c01 to c36 for posting; d00 to e08 and g30 to g34 for the rest).
+# The shortest delays observed (recordings c01 to c36 for posting; d00 to e08 and g30 to g34 for the rest).
 IDLE_SERVER = ServerDelays(timedelta(seconds=2), timedelta(seconds=1), timedelta(seconds=5))
 
 
 @dataclass(frozen=True)
 class IterationTimes:
     """
-    The times of an iteration, counted from the batch's begin.
+    The times of an iteration, relative to the start of the batch.
 
     Attributes:
         iteration: The iteration.
         posted: When its task is posted, at the earliest.
         starts: When its run starts, at the earliest.
-        length: How long it then takes; None where that is not known.
-        slip: How much later than that its task allows it to start.
-        late: Whether the server has the task only after the synchronized start.
+        length: The duration of the run; None if it is not known.
+        slip: How much later the task allows it to start.
+        late: Whether the server accepts the task only after the synchronized start.
     """
 
     iteration: Iteration
@@ -78,14 +78,14 @@ class IterationTimes:
 @dataclass(frozen=True)
 class JobTimes:
     """
-    The times of a job, counted from the batch's begin.
+    The times of a job, relative to the start of the batch.
 
     Attributes:
         job: The job.
-        iterations: In their order; none in a job that is not enabled.
-        begins: When it begins, at the earliest.
+        iterations: Its iterations in order; none if the job is not enabled.
+        begins: When it starts, at the earliest.
         ends: When the last of its runs ends, at the earliest.
-        start: The synchronized start; None where there is none.
+        start: The synchronized start; None if there is none.
     """
 
     job: Job
@@ -101,9 +101,9 @@ class Timeline:
     The times of a batch.
 
     Attributes:
-        jobs: All the jobs, in their order.
-        total: From the begin of the batch to its end, at the least.
-        allowance: What was reckoned with for the server.
+        jobs: All jobs, in order.
+        total: The duration of the batch, at least.
+        allowance: The assumed delays of a server.
     """
 
     jobs: Tuple[JobTimes, ...]
@@ -112,26 +112,26 @@ class Timeline:
 
     @property
     def count(self) -> int:
-        """How many iterations there are."""
+        """The number of iterations."""
         return sum(len(job.iterations) for job in self.jobs)
 
     @property
     def unknown(self) -> int:
-        """Of how many iterations it is not known how long they take."""
+        """The number of iterations of unknown duration."""
         return sum(times.length is None for job in self.jobs for times in job.iterations)
 
 
 def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline:
     """
-    Work out when what happens.
+    Compute the timeline of a plan.
 
-    Jobs follow each other. In a serial job, an iteration is posted when the run of the one before is over. In a
-    parallel one, each is posted after its delay, and starts at the synchronized start (ADR 10) if the server has
-    it by then. Fetching results and ``continue-if`` take no time here.
+    Jobs follow each other. In a serial job, an iteration is posted when the run of the previous one has ended. In a
+    parallel job, each is posted after its delay, and starts at the synchronized start (ADR 10) if the server has it by
+    then. Fetching results and ``continue-if`` take no time here.
 
     Args:
-        plan: The plan; that its jobs have not begun makes no difference.
-        allowance: What a server needs for a task.
+        plan: The plan; its jobs need not have started.
+        allowance: The assumed delays of a server.
     """
     jobs: List[JobTimes] = []
     now = NO_TIME
@@ -144,13 +144,13 @@ def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline
 
 def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Tuple[Problem, ...]:
     """
-    Find the jobs with so many tasks that a server cannot have them all before the synchronized start.
+    Find jobs with more tasks than a server can accept before the synchronized start.
 
-    A server needs some 2 seconds for each task (``IDLE_SERVER``), and those that name the same source go to the same
-    server; the start comes after iterations x backoff + setup-time (ADR 10).
+    A server needs some 2 seconds for each task (``IDLE_SERVER``), and tasks that name the same source go to the same
+    server; the start is after iterations x backoff + setup-time (ADR 10).
 
     Returns:
-        A warning for each such job, at its ``setup-time``: such tasks are run all the same.
+        A warning for each such job, at its ``setup-time``; the tasks are run all the same.
     """
     found = [
         Problem(f"{times.job.where}/setup-time", _late_words(times, allowance), severity=WARNING)
@@ -162,14 +162,14 @@ def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERV
 
 def enough_setup_time(least: timedelta) -> str:
     """
-    Write a ``setup-time`` that is enough, in five whole seconds.
+    Return a sufficient ``setup-time``, in steps of five seconds.
 
     >>> enough_setup_time(timedelta(seconds=27.3))
     'PT45S'
 
     Args:
-        least: The one with which a server has the last task just at the start. It then still needs what a single run
-            is expected to need, as a run starts some 6 to 16 seconds after its task was accepted (recordings e01 to
+        least: The setup time with which a server accepts the last task exactly at the start. It then still needs the
+            time for a single run, which starts some 6 to 16 seconds after its task was accepted (recordings e01 to
             e04).
     """
     return format_duration(-(-(least + DEFAULT_SETUP_TIME) // _STEP) * _STEP)
@@ -240,7 +240,7 @@ def _seconds(span: timedelta) -> str:
 
 
 def _later(moment: timedelta, span: timedelta) -> timedelta:
-    """Add what can be added: a million tests of ten years each are more than a timedelta holds."""
+    """Add as far as possible: a million tests of ten years each exceed a timedelta."""
     try:
         return moment + span
     except OverflowError:

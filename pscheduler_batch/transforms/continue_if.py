@@ -1,4 +1,4 @@
-"""Asking a job's ``continue-if`` whether the batch goes on (ADR 16)."""
+"""Run the ``continue-if`` scripts that decide whether a batch continues (ADR 16)."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pscheduler_batch.transforms.script import ScriptError, refusal
 
 class ContinueIf:
     """
-    Asks the scripts of one batch.
+    Runs the ``continue-if`` scripts of one batch.
 
-    They run in a process of their own, so that one without an end does not keep a batch from being interrupted, and one
-    that brings jq down does not take the results along (ADR 33).
+    They run in a process of their own, so a script that never ends does not keep a batch from being interrupted, and
+    one that crashes jq does not lose the results (ADR 33).
     """
 
     def __init__(self, data: JSON) -> None:
         """
-        Prepare to ask; no process is started before it is needed.
+        Prepare to run scripts; the process is started when it is needed.
 
         Args:
-            data: What ``$global`` is.
+            data: The value of ``$global``.
         """
         self._data = data
         self._process = JqProcess()
 
     async def judge(self, job: Job, results: Iterable[str]) -> bool:
         """
-        Say whether the batch goes on after a job.
+        Return whether the batch continues after a job.
 
         Args:
-            job: The job that has just ended.
-            results: Its results as they will be in the output, each as JSON text; read only where there is a script.
+            job: The job that has ended.
+            results: Its results as in the output, each as JSON text; read only if there is a script.
 
         Raises:
-            ScriptError: The script failed, or gave something else than true or false.
+            ScriptError: The script failed, or returned something other than true or false.
         """
         if job.continue_if is None:
             return True
@@ -47,7 +47,7 @@ class ContinueIf:
             raise ScriptError("not enough memory for the results that the script reads") from error
 
     async def _ask(self, script: Transform, results: Iterable[str]) -> bool:
-        # jq needs them all at once; put together as texts, they take the least.
+        # jq needs them all at once; as text they use the least memory.
         text = f"[{','.join(results)}]"
         answer = await self._process.run(script, self._data, text)
         if not isinstance(answer, bool):

@@ -1,8 +1,7 @@
 """
-Whole numbers that jq cannot hold.
+Find integers that jq cannot represent.
 
-jq's numbers are doubles, so a large whole number that goes through a transform may come out as another one; that is
-told (ADR 21).
+Numbers in jq are doubles, so a transform may change a large integer; the user is warned of that (ADR 21).
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from typing import Any, List, Set, Tuple
 
 from pscheduler_batch.model import JSON
 
-# The largest span of whole numbers that a double holds without gaps.
+# Doubles represent all integers up to this one.
 EXACT = 2**53
 
 
 def large_numbers(value: JSON) -> Set[int]:
     """
-    Find the whole numbers in a JSON value that a double may not hold exactly (ADR 21).
+    Return the integers in a JSON value that a double may not represent exactly (ADR 21).
 
     >>> large_numbers({"a": [2**53, 2**53 + 1]})
     {9007199254740993}
@@ -29,28 +28,28 @@ def large_numbers(value: JSON) -> Set[int]:
 
 def changed_numbers(went_in: Set[int], after: JSON) -> List[Tuple[int, JSON]]:
     """
-    Find whole numbers that jq could not hold (ADR 21).
+    Find integers that transforms changed (ADR 21).
 
     Args:
-        went_in: The large numbers that the transforms were given.
-        after: What came out of them.
+        went_in: The large integers that the transforms were given.
+        after: The output of the transforms.
 
     Returns:
-        Pairs of a number that went in and what came out in its place.
+        Pairs of an integer and the number that took its place.
 
     >>> changed_numbers({9007199254740993}, {"a": 9007199254740992})
     [(9007199254740993, 9007199254740992)]
     """
     if not went_in:
         return []
-    # Equal numbers are one name of a dict, be they whole or not.
+    # An integer and an equal float are the same key of a dict.
     came_out = {number: number for number in _numbers(after)}
     pairs = [(number, came_out.get(_as_double(number))) for number in sorted(went_in) if number not in came_out]
     return [(number, became) for number, became in pairs if became is not None]
 
 
 def _as_double(number: int) -> float:
-    """Say what jq makes of a whole number; what is too large for a double becomes the largest one."""
+    """Convert an integer as jq does; one that is too large becomes the largest double."""
     try:
         return float(number)
     except OverflowError:
@@ -58,12 +57,12 @@ def _as_double(number: int) -> float:
 
 
 def _numbers(value: JSON) -> Set[Any]:
-    """Collect the numbers in a JSON value that a double may not hold exactly."""
+    """Return the numbers in a JSON value that a double may not represent exactly."""
     found: Set[Any] = set()
     stack = [value]
     while stack:
         item = stack.pop()
-        # Most of a large $global are texts.
+        # Most of a large $global is text.
         if isinstance(item, str):
             continue
         if isinstance(item, Mapping):

@@ -1,15 +1,13 @@
 """
-Scripts in a process of their own, which can be ended while one of them runs (ADR 33).
+Run scripts in a child process that can be killed while one of them runs (ADR 33).
 
-jq holds the interpreter for as long as it runs, so a script without an end keeps the whole program from doing anything
-else, Control-C included; and a script may bring the jq library down, and the program with it. Here a child process has
-jq, and this one only waits for it.
+jq blocks the interpreter while it runs, so a script that never ends would block the whole program, Control-C included,
+and a script that crashes jq would end the program. Here a child process runs jq, and this process only waits for it.
 
-The child is told all that it needs over its standard input, never by its command line or environment, which others can
-see. The first line says where modules are found, and what the life line is; the rest is the protocol of
-:mod:`~pscheduler_batch.transforms.jq_child`.
-The life line is a pipe that nothing is ever written to: when its other end is gone,
-so is the parent.
+All input goes to the child over its standard input, never over its command line or environment, which others can see.
+The first line has the module search path and the descriptor of the life line; the rest is the protocol of
+:mod:`~pscheduler_batch.transforms.jq_child`. The life line is a pipe that nothing is ever written to: when its other
+end is closed, the parent is gone.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 
 T = TypeVar("T")
 
-# How long a child that has closed its standard output may take to be gone, in seconds.
+# Seconds that a child may take to end after it has closed its standard output.
 PATIENCE = 5.0
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -40,7 +38,7 @@ _BOOT = (
     "import json, sys; sys.path[:], lifeline = json.loads(sys.stdin.buffer.readline()); "
     "from pscheduler_batch.transforms.jq_child import serve; serve(lifeline)"
 )
-# Nothing that happens to lie in the current folder is loaded (-I), and where modules are, the parent says (-S).
+# No module in the current directory is loaded (-I), and the parent passes the search path (-S).
 _INTERPRETER_OPTIONS = ("-I", "-S", "-B")
 
 
@@ -48,9 +46,8 @@ class JqProcess:
     """
     Runs scripts in a child process.
 
-    The child is started when it is first needed, reused for later scripts, and replaced when it had to be ended.
-    Scripts that are asked for at the same time run one after another. An object serves one event loop at a time, which
-    may be that of any thread.
+    The child is started when it is first needed, reused for later scripts, and replaced when it had to be killed.
+    Concurrent scripts run one after another. An object serves one event loop at a time, in any thread.
     """
 
     def __init__(self) -> None:
@@ -64,18 +61,18 @@ class JqProcess:
         """
         Compile a script and run it on one value, as :class:`pscheduler_batch.transforms.script.Script` does.
 
-        If this is cancelled, the child is killed at once.
+        Cancelling this kills the child at once.
 
         Args:
             transform: The transform as written.
-            data: What ``$global`` is.
-            text: The value, as JSON text.
-            prefix: What is to happen before the script proper.
-            limit: How long the script may take, compiling included; None is for ever.
+            data: The value of ``$global``.
+            text: The value to run the script on, as JSON text.
+            prefix: Text to put in front of the script.
+            limit: The time limit, including compilation; None for no limit.
 
         Raises:
-            ScriptError: The script does not compile, failed, gave no value or more than one, was not done in time, or
-                brought jq down; or there is no process to run it in.
+            ScriptError: The script does not compile, failed, did not return exactly one value, exceeded the limit or
+                crashed jq; or the process could not be started.
         """
         async with self._turn():
             child = self._living_child()
@@ -88,7 +85,7 @@ class JqProcess:
         return _value_of(reply)
 
     async def aclose(self) -> None:
-        """End the child, if there is one, and a script that it is running; the object can be used again."""
+        """End the child, even if it is running a script; the object can be used again."""
         if self._child is not None:
             self._child.kill("the script was ended before it was done")
         async with self._turn():
@@ -97,7 +94,7 @@ class JqProcess:
                 child.end()
 
     def _turn(self) -> asyncio.Lock:
-        """Give the lock of the running event loop; on Python 3.9 a lock belongs to a loop from the beginning."""
+        """Return the lock of the running event loop; on Python 3.9 a lock belongs to the loop it was created in."""
         loop = asyncio.get_running_loop()
         if self._lock is None or self._loop is not loop:
             self._loop, self._lock = loop, asyncio.Lock()
@@ -116,14 +113,14 @@ class JqProcess:
 
 
 class _Child:
-    """One child process, seen from its parent; its frames are written and read in threads."""
+    """The child process, as seen from its parent; threads write and read its frames."""
 
     def __init__(self) -> None:
         """
-        Start it.
+        Start the process.
 
         Raises:
-            OSError: The system does not let us.
+            OSError: The system does not allow it.
         """
         self._popen, self._far_end, self._lifeline = _start()
         self._ready = False
@@ -131,23 +128,23 @@ class _Child:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._popen.pid
 
     def lives(self) -> bool:
         return self._popen.poll() is None and self._killed_for is None
 
     def kill(self, reason: str) -> None:
-        """Kill it, and let the script that it is running fail for a reason."""
+        """Kill the process; a script that it is running fails with the reason."""
         self._killed_for = self._killed_for or reason
         self._popen.kill()
 
     def end(self) -> None:
-        """Kill it if it lives, and leave nothing of it; no thread may be using it."""
+        """Kill the process if it is alive, and free everything that belongs to it; no thread may be using it."""
         self._popen.kill()
         self._popen.wait()
         for pipe in _pipes(self._popen):
-            # What it has not read can no more be written.
+            # Data that it has not read can no longer be written.
             with suppress(OSError):
                 pipe.close()
         if self._lifeline is not None:
@@ -156,14 +153,14 @@ class _Child:
 
     async def answer(self, request: Callable[[], Tuple[bytes, bytes]], limit: Optional[timedelta]) -> Dict[str, Any]:
         """
-        Have a request answered.
+        Send a request and return the reply.
 
         Args:
-            request: Makes the two frames of the request.
-            limit: How long the answer may take, once the child is ready.
+            request: Returns the two frames of the request.
+            limit: The time limit for the reply, once the child is ready.
 
         Raises:
-            ScriptError: There is no answer; the child is dead.
+            ScriptError: There is no reply; the child is dead.
         """
         if not self._ready:
             await self._in_thread(self._await_ready)
@@ -213,9 +210,9 @@ class _Child:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """
-        Do something that waits for the child in a thread of its own, and return when that thread is done with it.
+        Run a function that waits for the child in a thread of its own.
 
-        The thread is no hindrance to the end of the program, as those of a pool are, should the loop be left alone.
+        Unlike a thread of a pool, it does not prevent the program from ending if the loop is abandoned.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -235,7 +232,7 @@ class _Child:
                 result = work()
             except BaseException as error:  # noqa: BLE001 - raised again in the loop
                 failed = error
-            # The loop may be closed already, if it was left alone.
+            # An abandoned loop may be closed already.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, failed)
 
@@ -245,17 +242,17 @@ class _Child:
             return await future
         except (asyncio.CancelledError, GeneratorExit):
             self.kill("cancelled")
-            # It ends with the child, and until then the pipes must not be closed.
+            # The thread ends with the child; until then the pipes must stay open.
             thread.join()
             raise
 
 
 def _start() -> Tuple[subprocess.Popen[bytes], int, Optional[int]]:
     """
-    Start the child; it never sees the signals that are the parent's, not even before Python has begun in it.
+    Start the child; it never receives the signals that are the parent's, not even before Python has started in it.
 
     Returns:
-        The process, the descriptor that its end of the life line has there, and our end of it.
+        The process, the descriptor of its end of the life line, and our end of it.
     """
     far_end, lifeline = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS_SIGNALS)

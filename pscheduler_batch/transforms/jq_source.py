@@ -1,8 +1,8 @@
 """
-The text of jq programs: imports, and what jq says about a program that does not compile.
+The source text of jq programs: imports, and errors of programs that do not compile.
 
-The jq package has no option for the folders of modules, but the metadata of an ``import`` can name them, so they are
-written into it. A module that imports others is compiled from a copy, into which they are written as well. Nothing here
+The jq package has no option for the directories of modules, but the metadata of an ``import`` can name them, so they
+are inserted there. A module that imports others is compiled from a copy with the directories inserted. Nothing here
 runs jq.
 """
 
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
-# A comment is matched to the end of its line or not at all, so that there is one way only to match a text. A backslash
-# takes the next line into the comment, as in jq itself.
+# A comment matches to the end of its line or not at all, so there is only one way to match a text. A backslash
+# continues the comment on the next line, as in jq itself.
 _COMMENT = r"#(?:[^\\\n]|\\(?:\r\n|[\s\S]))*(?:\n|\Z)"
 _SKIP = rf"(?:\s|{_COMMENT})*"
 _STRING = r'"(?:[^"\\]|\\.)*"'
-# The re module compiles these when they are first used, and keeps them; many batches have no scripts.
+# The re module compiles and caches these when they are first used; many batches have no scripts.
 _DIRECTIVE = (
     rf"{_SKIP}(?:(?P<module>module)\b|(?:import{_SKIP}(?P<imported>{_STRING}){_SKIP}as{_SKIP}(?P<data>\$)?\w+"
     rf"|include{_SKIP}(?P<included>{_STRING})))"
@@ -34,17 +34,17 @@ _VARIABLE_HINT = "; variables are $global, $iteration, and the names in the tran
 
 def library_folders() -> Tuple[str, ...]:
     """
-    Say where imported jq modules are looked for.
+    Return the directories where imported jq modules are searched.
 
-    These are ``~/.jq``, the folders of ``JQ_LIBRARY_PATH``, and ``../lib/jq`` and ``../lib`` beside every ``jq`` on the
-    ``PATH``; last the current folder. Those that do not exist are left out.
+    These are ``~/.jq``, the directories of ``JQ_LIBRARY_PATH``, and ``../lib/jq`` and ``../lib`` relative to every
+    ``jq`` on the ``PATH``; last the current directory. Directories that do not exist are left out.
     """
     candidates = [Path("~/.jq").expanduser()]
     candidates += [Path(folder) for folder in os.environ.get("JQ_LIBRARY_PATH", "").split(os.pathsep) if folder]
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         program = Path(folder or ".") / "jq"
         if program.is_file() and os.access(program, os.X_OK):
-            # Both the folder on the PATH and the one that the program really is in, as a symbolic link may lead to it.
+            # The directory on the PATH, and the real one if the program is a symbolic link.
             for origin in (program.parent, program.resolve().parent):
                 candidates += [origin.parent / "lib" / "jq", origin.parent / "lib"]
     candidates.append(Path())
@@ -58,12 +58,12 @@ def library_folders() -> Tuple[str, ...]:
 
 def with_library(script: str, folders: Tuple[str, ...]) -> Tuple[str, str]:
     """
-    Divide a script into its imports and the rest, and tell the imports where to look.
+    Split a script into its imports and the rest, and insert the search path into the imports.
 
-    An import that has a ``search`` of its own keeps it.
+    An import with a ``search`` of its own keeps it.
 
     Returns:
-        The directives at the head of the script, comments included, and the body. Lines stay where they are.
+        The directives at the head of the script, including comments, and the body. Line numbers do not change.
 
     >>> with_library('import "a" as a; a::f', ("/lib",))
     ('import "a" as a {"search": ["/lib"]};', ' a::f')
@@ -85,7 +85,7 @@ def with_library(script: str, folders: Tuple[str, ...]) -> Tuple[str, str]:
 
 def imported_modules(script: str) -> List[str]:
     """
-    Name the modules that a script, or a module, imports or includes from wherever jq looks; files of data are none.
+    Return the modules that a script or module imports or includes without a search path of its own, except data files.
 
     >>> imported_modules('import "a" as a; import "b" as $b; include "c/d"; import "e" as e {search: "/lib"}; .')
     ['a', 'c/d']
@@ -95,24 +95,24 @@ def imported_modules(script: str) -> List[str]:
 
 
 class ImportsError(Exception):
-    """Modules that import each other in a way that jq cannot be trusted with."""
+    """Modules import each other in a way that may crash jq."""
 
 
 @dataclass(frozen=True)
 class Linked:
     """
-    The folders in which every module finds those that it imports.
+    The directories in which every module finds its imports.
 
     Attributes:
-        folders: Where imports are to look.
-        originals: The files of which there are copies, by the names of the copies.
+        folders: The search path of imports.
+        originals: The original files by the names of their copies.
     """
 
     folders: Tuple[str, ...]
     originals: Mapping[str, str] = field(default_factory=dict)
 
     def name_originals(self, message: str) -> str:
-        """Put the user's own files into a message about the copies."""
+        """Replace the names of copies in a message with the names of the user's files."""
         for copy, original in self.originals.items():
             message = message.replace(copy, original)
         return message
@@ -121,22 +121,22 @@ class Linked:
 @contextmanager
 def linked_modules(script: str, folders: Tuple[str, ...]) -> Iterator[Linked]:
     """
-    Copy the modules with imports that a script needs, for as long as it is being compiled.
+    Copy the modules with imports that a script needs, while it is being compiled.
 
-    An import that has a ``search`` of its own is left to jq, and so is all that is imported through it.
+    An import with a ``search`` of its own is left to jq, and so is everything imported through it.
 
     Args:
         script: The script.
-        folders: Where imported modules are looked for.
+        folders: The search path of modules.
 
     Raises:
-        ImportsError: A module imports one that itself has imports.
+        ImportsError: A module imports one that has imports itself.
     """
     found = _modules_with_imports(script, folders)
     if not found:
         yield Linked(folders)
         return
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 - it takes 7 ms to import, and hardly any script needs it
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - it takes 7 ms to import, and few scripts need it
 
     with TemporaryDirectory(prefix="pscheduler-batch-") as folder:
         searched = (os.path.realpath(folder), *folders)
@@ -160,7 +160,7 @@ def _modules_with_imports(script: str, folders: Tuple[str, ...]) -> Dict[str, Pa
 
 
 def _require_shallow(name: str, text: str, folders: Tuple[str, ...]) -> None:
-    """Refuse what would bring jq down, and this process with it: some ways to import modules over three levels."""
+    """Refuse what would crash jq, and this process with it: some ways to import modules over three levels."""
     for inner in imported_modules(text):
         if _imports_anything(_read_module(inner, folders)[1]):
             message = (
@@ -175,7 +175,7 @@ def _imports_anything(text: str) -> bool:
 
 
 def _read_module(name: str, folders: Tuple[str, ...]) -> Tuple[Optional[Path], str]:
-    """Find and read a module; what cannot be read is left to jq, which says better what is wrong with it."""
+    """Find and read a module; one that cannot be read is left to jq, which reports it better."""
     path = _find_module(name, folders)
     try:
         return path, "" if path is None else path.read_text("utf-8")
@@ -184,7 +184,7 @@ def _read_module(name: str, folders: Tuple[str, ...]) -> Tuple[Optional[Path], s
 
 
 def _find_module(name: str, folders: Tuple[str, ...]) -> Optional[Path]:
-    """Find the file of a module, as jq does: ``NAME.jq``, else ``NAME/jq/main.jq``, else ``NAME/NAME.jq``."""
+    """Find the file of a module as jq does: ``NAME.jq``, else ``NAME/jq/main.jq``, else ``NAME/NAME.jq``."""
     pure = PurePosixPath(name)
     if not pure.name or pure.is_absolute() or ".." in pure.parts:
         return None
@@ -198,7 +198,7 @@ def _find_module(name: str, folders: Tuple[str, ...]) -> Optional[Path]:
 
 def blank(body: str) -> bool:
     """
-    Say whether there is nothing in a script but white space and comments; jq itself takes such a script for ``.``.
+    Return whether a script contains only white space and comments; jq takes such a script for ``.``.
 
     >>> blank(" # only a comment")
     True
@@ -208,16 +208,16 @@ def blank(body: str) -> bool:
 
 def explain_compile_error(message: str, script: str, head: str, prefix: str) -> str:
     """
-    Say what jq has against a script, with the offending lines numbered as in the user's script.
+    Turn errors of the jq compiler into messages, with line numbers of the user's script.
 
     Args:
-        message: What jq said about the whole program.
+        message: What jq printed about the whole program.
         script: The script as the user wrote it.
-        head: What :func:`with_library` made of its imports.
-        prefix: What was put between the imports and the body.
+        head: The imports as returned by :func:`with_library`.
+        prefix: The text between the imports and the body.
 
     Returns:
-        One or more lines: each complaint, and under it the line and a caret.
+        Each error, with the line and a caret below it.
     """
     body_at = _own_head_length(script)
     program = head + prefix + script[body_at:]
@@ -226,7 +226,7 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
         what, line, column = match.group("what"), int(match.group("line")), int(match.group("column"))
         if match.group("file") == "<top-level>":
             offset = _offset(program, line, column)
-            # The head is the script's own beginning with folders written into it; what is behind it was only moved.
+            # Directories were inserted into the head of the script; what follows was only moved.
             moved = offset - len(head) - len(prefix)
             own = body_at + moved if moved >= 0 else min(offset, body_at)
             hint = _VARIABLE_HINT if re.fullmatch(r"\$\w+ is not defined", what) else ""
@@ -240,7 +240,7 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
 
 
 def _offset(program: str, line: int, column: int) -> int:
-    """Turn a place as jq names it, whose columns count the bytes of UTF-8, into an offset in characters."""
+    """Convert a position of jq, whose columns count bytes of UTF-8, to an offset in characters."""
     lines = program.split("\n")
     before = lines[: line - 1]
     on_line = lines[line - 1].encode("utf-8") if line <= len(lines) else b""
@@ -248,7 +248,7 @@ def _offset(program: str, line: int, column: int) -> int:
 
 
 def _point_at(script: str, offset: int) -> str:
-    """Show a line of the script with a caret under one of its characters; tabs stay tabs, so that it stands there."""
+    """Return a line of the script with a caret below one character; tabs stay tabs, so that the caret fits."""
     offset = min(offset, len(script))
     start = script.rfind("\n", 0, offset) + 1
     shown = script[start:].split("\n", 1)[0].rstrip("\r")
@@ -262,9 +262,9 @@ def _own_head_length(script: str) -> int:
 
 
 def _directives(script: str) -> Iterator[re.Match[str]]:
-    """Go through the directives at the head of a script; each match begins where the one before it ended."""
+    """Iterate over the directives at the head of a script; each match starts where the previous one ended."""
     if not any(word in script for word in ("import", "include", "module")):
-        # So it is with most scripts, and the pattern takes a millisecond to make.
+        # True of most scripts, and the pattern takes a millisecond to compile.
         return
     directive = re.compile(_DIRECTIVE, re.DOTALL)
     match = directive.match(script)
@@ -274,7 +274,7 @@ def _directives(script: str) -> Iterator[re.Match[str]]:
 
 
 def _read_string(text: str) -> str:
-    """Read a string of jq; one that is more than a text, or none, is left to jq, and names nothing here."""
+    """Decode a string of jq; an interpolated or invalid string is left to jq, and becomes ""."""
     try:
         return str(json.loads(text, strict=False))
     except ValueError:
@@ -282,5 +282,5 @@ def _read_string(text: str) -> str:
 
 
 def _looks_everywhere(directive: re.Match[str]) -> bool:
-    """Say whether a directive imports something and has no ``search`` of its own."""
+    """Return whether a directive imports something and has no ``search`` of its own."""
     return directive.group("module") is None and not re.search(r'\bsearch\b"?\s*:', directive.group("metadata") or "")

@@ -1,9 +1,9 @@
 """
-The jq transforms of a batch.
+Compile and run the jq transforms of a batch.
 
-Every distinct script is compiled before the first iteration, with ``$global`` and the transform's ``args`` bound then.
-What changes with the iteration goes in with the input, so an iteration costs a run and no compilation. ADR 8 has
-the rules.
+Every distinct script is compiled before the first iteration, with ``$global`` and the transform's ``args`` bound. What
+changes from iteration to iteration is part of the input, so an iteration does not compile anything. ADR 8 has the
+rules.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError, ca
 
 def iteration_prefix(args: Mapping[str, JSON]) -> str:
     """
-    Say what stands before a script that works on a task; no parentheses are needed, as all after a pipe belongs to it.
+    Return the text in front of a script that works on a task.
 
-    ``$iteration`` and ``$task`` come from the input; an argument of the user's own that is named ``task`` keeps its
-    name.
+    ``$iteration`` and ``$task`` come from the input; a user's own argument named ``task`` keeps its name. No
+    parentheses are needed, as everything after a pipe belongs to it.
 
     >>> iteration_prefix({}), iteration_prefix({"task": 1})
     ('. as [$task, $iteration] | $task | ', '. as [$_task, $iteration] | $_task | ')
@@ -38,32 +38,32 @@ def iteration_prefix(args: Mapping[str, JSON]) -> str:
 
 
 class SkippedError(Exception):
-    """A script that is not run any more, as it is known to have no end; that has been told already."""
+    """A script is not run because it never ends, which has been reported already."""
 
 
 class Guard(Protocol):
-    """Is told which script is compiled or run, so that one without an end can be named (ADR 33)."""
+    """Is told which script is compiled or run, so that one that never ends can be named (ADR 36)."""
 
     def begin(self, where: str, job: int, iteration: int) -> None:
         """
-        Note that a script is about to be compiled or run, or keep it from that.
+        Note that a script is about to be compiled or run, or prevent that.
 
         Args:
             where: The JSON pointer of the transform.
             job: The number of the job; -1 while scripts are compiled.
-            iteration: The number of the iteration; -1 where it is for none.
+            iteration: The number of the iteration; -1 if it is not for one.
 
         Raises:
-            ScriptError: This is where the script is known to have no end.
-            SkippedError: It is known to have none, and that is told elsewhere.
+            ScriptError: The script never ends here.
+            SkippedError: The script never ends, which is reported elsewhere.
         """
 
     def end(self) -> None:
-        """Note that it is done, or has failed."""
+        """Note that the script has ended or failed."""
 
 
 class Unguarded:
-    """Lets every script run for as long as it takes."""
+    """A guard that sets no limit."""
 
     def begin(self, where: str, job: int, iteration: int) -> None:
         """Do nothing."""
@@ -82,12 +82,12 @@ class Step:
 
 class StepError(Exception):
     """
-    A step that failed on a task.
+    A transform failed on a task.
 
     Attributes:
         where: The JSON pointer of the transform.
-        reason: What jq said, without secrets.
-        went_in: The task that the step was given.
+        reason: The error of jq, without secrets.
+        went_in: The task that the transform was given.
     """
 
     def __init__(self, where: str, reason: str, went_in: JSON) -> None:
@@ -98,7 +98,7 @@ class StepError(Exception):
 
 
 def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
-    """List all that there is in a batch for jq to do; of disabled jobs that is nothing."""
+    """Return all transforms and conditions of a batch, without those of disabled jobs."""
     scripts = [batch.transform_pre, batch.transform_post]
     for job in batch.jobs:
         if job.enabled:
@@ -108,20 +108,20 @@ def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
 
 
 def _sharing_global(batch: Batch) -> FrozenSet[str]:
-    """Say which scripts use ``$global`` and can share it; there is nothing to share if there is only one."""
+    """Return the scripts that use ``$global`` and can share it, if there is more than one."""
     scripts = [transform.script for transform in scripts_of(batch)]
     sharing = [script for script in scripts if uses_global(script) and can_share(script)]
     return frozenset(sharing) if len(sharing) > 1 and batch.data is not None else frozenset()
 
 
 class Transforms:
-    """All the transforms of the enabled jobs of a batch, compiled."""
+    """The compiled transforms of the enabled jobs of a batch."""
 
     def __init__(self, batch: Batch, guard: Optional[Guard] = None) -> None:
         """
         Compile them.
 
-        The constructor never raises for a script that does not compile; look at :attr:`problems`.
+        The constructor does not raise errors of scripts that do not compile; they are in :attr:`problems`.
 
         Args:
             batch: The batch.
@@ -143,7 +143,7 @@ class Transforms:
         for job in batch.jobs:
             if job.enabled:
                 self._compile_job(job, pre, post)
-        # No script that is without an end comes as far as this, so there is no need to guard it.
+        # Scripts that never end do not get this far, so no guard is needed.
         share_global(self._shared, self._data)
 
     def _compile_job(self, job: Job, pre: Optional[Tuple[Step, ...]], post: Optional[Tuple[Step, ...]]) -> None:
@@ -156,17 +156,17 @@ class Transforms:
             if counting is not None:
                 self._iterations[job.number] = counting
         if job.continue_if is not None:
-            # It is run elsewhere, when the job has ended; that it does not compile is to be known now.
+            # It runs elsewhere when the job has ended; errors of its compilation must be known now.
             self._compile(job.continue_if, "")
         if not complete:
             self._incomplete.add(job.number)
 
     def has_all(self, job: Job) -> bool:
-        """Say whether everything compiled that a job's tasks are worked out with."""
+        """Return whether all scripts that a job's tasks need were compiled."""
         return job.number not in self._incomplete
 
     def _steps_of(self, transform: Optional[Transform]) -> Optional[Tuple[Step, ...]]:
-        """Compile a transform; no steps where there is none, None where it does not compile."""
+        """Compile a transform; return no steps if there is none, None if it does not compile."""
         if transform is None:
             return ()
         script = self._compile(transform, iteration_prefix(transform.args))
@@ -195,20 +195,20 @@ class Transforms:
 
     def apply_steps(self, job: Job, number: int, task: JSONObject, task_text: str) -> List[JSON]:
         """
-        Take one task through pre, task-transform and post.
+        Take one task through transform-pre, task-transform and transform-post.
 
         Args:
             job: An enabled job of the batch.
             number: The iteration, from 0.
             task: The task as it is in the batch.
-            task_text: The same as JSON text, so that a thousand iterations write it once.
+            task_text: The same as JSON text, so that many iterations convert it once.
 
         Returns:
-            The task that went in, then what came out of each step. The last is an object; where no transform applies,
-            it is the very task that went in, so that its numbers survive.
+            The input task, then the output of each step. The last is an object; without any transform it is the input
+            task itself, so that its numbers survive.
 
         Raises:
-            StepError: A step failed, or the last one gave something else.
+            StepError: A step failed, or the last one returned something other than an object.
             SkippedError: A step is not run any more.
         """
         steps = self._steps[job.number]
@@ -236,7 +236,7 @@ class Transforms:
             self._guard.end()
 
     def steps(self, job: Job) -> Tuple[Transform, ...]:
-        """Name the transforms that a job's tasks go through, in their order."""
+        """Return the transforms that a job's tasks go through, in their order."""
         return tuple(step.transform for step in self._steps[job.number])
 
     @cached_property
@@ -249,9 +249,9 @@ class Transforms:
 
     def secrets(self, job: Job) -> JSON:
         """
-        Collect the secrets that a job's transforms are given besides the task, as pairs that hold them.
+        Return the secrets that a job's transforms are given besides the task, as pairs.
 
-        Those of ``$global``, which may be large, are collected once for the batch, and only if they are asked for.
+        The secrets of ``$global``, which may be large, are collected once for the batch, when they are first needed.
         """
         if job.number not in self._secrets:
             own = (find_secrets(step.transform.args) for step in self._steps[job.number])
@@ -259,23 +259,23 @@ class Transforms:
         return self._secrets[job.number]
 
     def large_numbers(self, job: Job) -> Set[int]:
-        """Find the large whole numbers that a job's transforms are given besides the task (ADR 21)."""
+        """Return the large integers that a job's transforms are given besides the task (ADR 21)."""
         return self._large_data.union(*(large_numbers(step.transform.args) for step in self._steps[job.number]))
 
     def count_iterations(self, job: Job) -> int:
         """
-        Run the ``iterations`` transform of a job (later schemas, schema 3).
+        Run the ``iterations`` transform of a job (schema 3).
 
         Returns:
-            A whole number of 1 or more.
+            An integer of 1 or more.
 
         Raises:
-            ScriptError: The script failed, or gave something else.
+            ScriptError: The script failed, or returned something else.
             SkippedError: The script is not run any more.
         """
         script = self._iterations[job.number]
         count = self._run(script, f"{job.where}/iterations", "null", job=job.number, iteration=-1)
-        # jq has no whole numbers of its own: what it gives as 3.0 is 3.
+        # jq has no integers: 3.0 is 3.
         if isinstance(count, float) and count.is_integer():
             count = int(count)
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:

@@ -1,9 +1,9 @@
 """
-Scripts of jq, compiled; the only user of jq.
+Compile and run jq scripts; the only module that uses jq.
 
-To bind a large ``$global`` takes longer than the rest of compiling a script. So those that use it can be compiled
-without it, each alone, which shows what is wrong with them, and then several in one program that has it
-(:func:`share_global`). Even so, one of them is run at a time.
+Binding a large ``$global`` takes longer than the rest of the compilation. So scripts that use it can be compiled
+without it, each alone, which finds their errors, and then several together in one program that has it
+(:func:`share_global`). Even so, one script runs at a time.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from pscheduler_batch.transforms.jq_source import (
     with_library,
 )
 
-# How many characters are shown of a value that cannot be used.
+# The most characters shown of an output that cannot be used.
 SHOWN = 100
 
-# What jq says of `input` where there is no more.
+# The error of jq's `input` at the end of its input.
 NO_INPUT = "break"
 
 TOO_DEEP = "the script returned a value that is nested too deeply"
 
-# How many scripts become one program at most, and of how many characters: to find its script, a run has to look at
-# those before it, and jq must be able to jump over them.
+# The most scripts in one program, and the most characters of each: a run has to pass the scripts before its own, and
+# jq must be able to jump over them.
 _TOGETHER = 8
 _LONGEST = 1000
 
-# What the program of several scripts calls the arguments of them all. No script uses it, as each compiled alone.
+# The variable with the arguments of all scripts of a program. No script uses it, as each compiled alone.
 _ARGUMENTS = "$__pscheduler_batch_arguments"
-# What can be the name of a variable; an argument with another name cannot be used in a script.
+# The name of a variable; an argument with any other name cannot be used in a script.
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 
 
 class ScriptError(Exception):
-    """A script that does not compile or fails; the text says why, the caller knows where."""
+    """A script does not compile or failed; the text says why, and the caller knows where."""
 
 
 class Script:
-    """A compiled script that gives exactly one value."""
+    """A compiled script that returns exactly one value."""
 
     def __init__(self, transform: Transform, data: JSON, folders: Tuple[str, ...], *, prefix: str = "") -> None:
         """
@@ -57,15 +57,15 @@ class Script:
 
         Args:
             transform: The transform as written.
-            data: What ``$global`` is.
-            folders: Where imported modules are looked for.
-            prefix: What is to happen before the script proper.
+            data: The value of ``$global``.
+            folders: The search path of imported modules.
+            prefix: Text to put in front of the script.
 
         Raises:
-            ScriptError: It does not compile; the text shows the offending line.
+            ScriptError: It does not compile; the text shows the line of the error.
         """
         if "\0" in transform.script:
-            # jq would take it for the end of the script.
+            # jq would take this for the end of the script.
             raise ScriptError("the script does not compile: it contains a NUL character (\\u0000)")
         self._transform = transform
         self._folders = folders
@@ -74,7 +74,7 @@ class Script:
 
     def bind(self, data: JSON) -> None:
         """
-        Compile the script with a ``$global``.
+        Compile the script with a value of ``$global``.
 
         Raises:
             ScriptError: It does not compile.
@@ -84,33 +84,33 @@ class Script:
 
     def bind_within(self, program: Any, number: int, data: JSON) -> None:
         """
-        Let the script run as one of those in a program.
+        Let the script run as part of a program.
 
         Args:
-            program: A program that takes the number of a script, and what is for the script.
-            number: That of this one.
-            data: What ``$global`` is in it.
+            program: A program whose input is the number of a script and the input of that script.
+            number: The number of this script.
+            data: The value of ``$global`` in it.
         """
         self._arguments = {**self._transform.args, "global": data}
         self._start = lambda text: program.input_text(f"[{number},{text}]")
 
     def part(self, number: int) -> str:
-        """Write the script as one of those in a program."""
-        # Whatever it calls $global is the one that all have.
+        """Return the script as part of a program of several."""
+        # All scripts of a program have the same $global.
         used = (name for name in self.args if name != "global" and name in self._transform.script)
         names = [name for name in used if re.fullmatch(_NAME, name)]
         bound = f"{_ARGUMENTS}[{number}] as {{{', '.join(f'${name}' for name in names)}}} | " if names else ""
-        # A comment at the end of the script would take the bracket along, and one that ends with a backslash two lines.
+        # A comment at the end of the script would include the bracket, and two lines if it ends with a backslash.
         return f"{bound}{self._prefix}({_body(self._transform.script)}\n\n)"
 
     @property
     def args(self) -> Mapping[str, JSON]:
-        """What becomes variables of the script."""
+        """The arguments, which become variables of the script."""
         return self._transform.args
 
     @cached_property
     def _secrets(self) -> JSON:
-        """The secrets of the arguments; collected at the first failure, as hardly any script fails, and kept."""
+        """The secrets of the arguments; collected at the first failure and kept, as scripts rarely fail."""
         return as_secret_pairs(find_secrets(self._arguments))
 
     def run(self, text: str) -> JSON:
@@ -121,10 +121,10 @@ class Script:
             text: The value, as JSON text.
 
         Raises:
-            ScriptError: The script failed, or gave no value, or more than one.
+            ScriptError: The script failed, or did not return exactly one value.
         """
         try:
-            # No more than are needed to see that they are too many: there may be no end of them.
+            # Read no more values than needed to see that there are too many; there may be no end of them.
             values = list(islice(self._start(text), 2))
         except ValueError as error:
             if str(error) == NO_INPUT and re.search(r"\binputs?\b", self._transform.script):
@@ -142,30 +142,30 @@ class Script:
 
     def conceal(self, message: str, text: str) -> str:
         """
-        Take the secrets out of a message (ADR 18): jq quotes the values that it stumbles over.
+        Remove the secrets from a message (ADR 18): jq quotes values in its errors.
 
         Args:
-            message: What is to be said.
+            message: The message.
             text: The value that the script was run on, as JSON text.
         """
         return redact(message, [self._secrets, json.loads(text)])
 
     def refusal(self, value: JSON, text: str, *, expected: str) -> ScriptError:
-        """Make the error for a value that came out, but cannot be used."""
+        """Return the error for an output that cannot be used."""
         return refusal(value, [self._secrets, json.loads(text)], expected=expected)
 
 
 def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
     """
-    Make the error for a value that came out of a script, but cannot be used.
+    Return the error for the output of a script that cannot be used.
 
     >>> str(refusal("no", {}, expected="true or false"))
     'the script returned "no", expected true or false'
 
     Args:
-        value: What came out.
-        known: All that the script was given, the secrets of which are not shown (ADR 18).
-        expected: What would have been right.
+        value: The output.
+        known: The values that the script was given, whose secrets are not shown (ADR 18).
+        expected: Words on what the script must return.
     """
     text = redact(json.dumps(value), known)
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
@@ -173,22 +173,22 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
 
 
 def uses_global(script: str) -> bool:
-    """Say whether a script may use ``$global``; the modules that it imports cannot."""
+    """Return whether a script may use ``$global``; imported modules cannot."""
     return "global" in script
 
 
 def can_share(script: str) -> bool:
-    """Say whether a script may share a program with others, and means the same there; what it imports is its own."""
+    """Return whether a script can be part of a program of several without a change of meaning."""
     return len(script) <= _LONGEST and "__loc__" not in script and not with_library(script, ())[0]
 
 
 def share_global(scripts: Sequence[Script], data: JSON) -> None:
     """
-    Give ``$global`` to scripts that can share a program.
+    Bind ``$global`` to scripts that can share a program.
 
     Args:
-        scripts: They have been compiled, each alone, with another ``$global``.
-        data: What ``$global`` is.
+        scripts: Scripts that were compiled, each alone, with another ``$global``.
+        data: The value of ``$global``.
     """
     for first in range(0, len(scripts), _TOGETHER):
         _bind_together(scripts[first : first + _TOGETHER], data)
@@ -200,7 +200,7 @@ def _bind_together(scripts: Sequence[Script], data: JSON) -> None:
     try:
         program = _compile_program(f". as [$number, $given] | $given | if {branches} else empty end", args=arguments)
     except ValueError:
-        # Whatever jq has against them all together, each of them is right.
+        # jq may refuse them together, but each of them is valid.
         for script in scripts:
             script.bind(data)
         return
@@ -228,6 +228,6 @@ def _compile_program(text: str, args: Mapping[str, JSON]) -> Any:
 
 
 def _body(script: str) -> str:
-    """Give what is behind the imports of a script."""
+    """Return what follows the imports of a script."""
     body = with_library(script, ())[1]
     return "." if blank(body) else body
