@@ -11,7 +11,7 @@ from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from tests.support.commands import job, run_batch
-from tests.support.fault_rows import FOR_GOOD, ONCE, ROWS, STEPS, UNDISTURBED, rows
+from tests.support.fault_matrix import FOR_GOOD, ONCE, ROWS, STEPS, UNDISTURBED, rows
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 HEADINGS = {"## A fault that passes": ONCE, "## A fault that stays": FOR_GOOD}

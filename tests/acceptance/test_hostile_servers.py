@@ -14,9 +14,9 @@ import pytest
 from pscheduler_batch import AsyncBatchProcessor
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from tests.support import hostile
+from tests.support import hostile_servers as hostile
 from tests.support.commands import job, run_batch, task
-from tests.support.hostile import HostileServer, saying
+from tests.support.hostile_servers import HostileServer, saying
 
 BATCH = {"jobs": [job("bad", task=task(data="bad")), job("good", task=task(data="good"))]}
 PATIENCE = WaitLimits(

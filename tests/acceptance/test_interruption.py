@@ -18,8 +18,8 @@ from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from tests.support.commands import job, run_batch, task
-from tests.support.moments import CANCELED, HANG, HOUR, MOMENTS, gate, left
-from tests.support.running import Running
+from tests.support.interruption_points import CANCELED, HANG, HOUR, INTERRUPTION_POINTS, gate, left
+from tests.support.running_command import RunningCommand
 
 AT_ONCE = 3.0  # seconds, of which a busy machine may need most
 
@@ -38,28 +38,28 @@ def there(server):
     return ("--assist", server.netloc, "--lead", server.netloc)
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("name", INTERRUPTION_POINTS)
 def test_a_task_that_is_not_done_is_canceled(server, there, name):
     """Whatever the batch was at, and the document says so."""
-    moment = MOMENTS[name]
-    wait = moment.prepare(server)
-    with Running(*there, batch={"jobs": [moment.jobs, job()]}) as running:
+    point = INTERRUPTION_POINTS[name]
+    wait = point.prepare(server)
+    with RunningCommand(*there, batch={"jobs": [point.jobs, job()]}) as running:
         wait(running)
         running.signal(signal.SIGINT)
         ended = running.end()
     (result,) = ended.results[0]
 
     assert (ended.status, ended.stderr) == (130, "pscheduler batch: error: interrupted by SIGINT\n")
-    assert result["error"] == f"interrupted by SIGINT {moment.error}"
+    assert result["error"] == f"interrupted by SIGINT {point.error}"
     assert (ended.results[1], ended.document["batch"]["error"]) == ([], "interrupted by SIGINT")
-    assert (left(server), len(server.state.tasks)) == (0, moment.tasks)
+    assert (left(server), len(server.state.tasks)) == (0, point.tasks)
     assert running.seconds < AT_ONCE
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_each_signal_that_ends_programs_ends_a_batch_in_good_order(server, there, number, status):
     """What was obtained before is in the document."""
-    with Running(*there, batch={"jobs": [job(), job("long", task=HOUR, iterations=3)]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job(), job("long", task=HOUR, iterations=3)]}) as running:
         running.until_said("long/0: scheduled as")
         running.signal(number)
         ended = running.end()
@@ -78,7 +78,7 @@ def test_each_signal_that_ends_programs_ends_a_batch_in_good_order(server, there
 def test_an_interruption_while_results_are_fetched_keeps_those_that_are_there(server, there):
     """A task that is done is not canceled, as there is nothing to be canceled."""
     html = gate(server, re.compile("format=text%2Fhtml"), HANG)
-    with Running(*there, batch={"jobs": [job()]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job()]}) as running:
         html.wait()
         running.until_said("finished")
         running.signal(signal.SIGINT)
@@ -95,7 +95,7 @@ def test_an_interruption_while_the_next_task_is_submitted_loses_neither(server, 
     """The results of a serial iteration are fetched then; of the next one, no task is left behind."""
     gate(server, re.compile("format=text%2Fhtml"), HANG)
     posting = gate(server, "tasks", delaying(0.5, done=True), method="POST", after=1)
-    with Running(*there, batch={"jobs": [job(iterations=3), job()]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job(iterations=3), job()]}) as running:
         posting.wait()
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -116,7 +116,7 @@ def test_a_script_without_an_end_is_ended(server, there):
     """With the results of the job that it was asked about."""
     endless = {"script": "last(repeat(1))"}
     jobs = [job(continue_if=endless), job()]
-    with Running(*there, batch={"schema": 2, "jobs": jobs}) as running:
+    with RunningCommand(*there, batch={"schema": 2, "jobs": jobs}) as running:
         running.until_said("noop/0: done")
         running.until_child()
         running.signal(signal.SIGTERM)
@@ -133,7 +133,7 @@ def test_while_planning_a_signal_ends_the_process(tmp_path, number):
     """There is nothing to save, and jq does not let go of the interpreter."""
     output = tmp_path / "results.json"
     jobs = [job(task_transform={"script": "last(repeat(.))"})]
-    with Running("-o", str(output), batch={"jobs": jobs}) as running:
+    with RunningCommand("-o", str(output), batch={"jobs": jobs}) as running:
         running.until_unwatched()
         running.signal(number)
         ended = running.end()
@@ -146,7 +146,7 @@ def test_while_planning_a_signal_ends_the_process(tmp_path, number):
 def test_iterations_that_wait_for_their_backoff_are_never_submitted(server, there):
     """The one that is done is in the document."""
     waiting = job(iterations=3, parallel=True, backoff="PT1H", sync_start=False)
-    with Running(*there, batch={"jobs": [waiting]}) as running:
+    with RunningCommand(*there, batch={"jobs": [waiting]}) as running:
         running.until_said("noop/0: done")
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -161,7 +161,7 @@ def test_iterations_that_wait_for_their_backoff_are_never_submitted(server, ther
 def test_what_waits_for_another_attempt_is_not_posted_any_more(server, there):
     """Nor is anybody kept waiting."""
     server.state.faults.refuse("tests/*/participants", 200, json.dumps({"participants": ["127.0.0.1:1"]}))
-    with Running(*there, batch={"jobs": [job()]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job()]}) as running:
         running.until_said("posting the task", "retrying")
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -175,7 +175,7 @@ def test_twenty_at_once_leave_nothing_behind(server, there, said):
     """Those whose turn to be posted has not come are not posted any more."""
     server.state.pace = Pace(scheduling=0.02, setup=0.03, posting=0.4 if "posting" in said else 0.0)
     parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
-    with Running(*there, batch={"jobs": [parallel]}) as running:
+    with RunningCommand(*there, batch={"jobs": [parallel]}) as running:
         running.until_said(said, times=20)
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -193,7 +193,7 @@ def test_what_waits_for_a_connection_is_not_posted_any_more(server, there):
     server.state.pace = Pace(scheduling=0.02, setup=0.03, posting=0.4)
     few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))  # noqa: E731
     parallel = job(task=HOUR, iterations=8, parallel=True, sync_start=False)
-    with Running(*there, batch={"jobs": [parallel]}, preexec_fn=few) as running:
+    with RunningCommand(*there, batch={"jobs": [parallel]}, preexec_fn=few) as running:
         running.until_said("posting the task to", times=8)
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -208,7 +208,7 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
     """It may have a POST for longer than people wait; what has not had its turn is not posted any more."""
     posting = gate(server, "tasks", HANG, method="POST", after=3)
     parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
-    with Running(*there, batch={"jobs": [parallel]}) as running:
+    with RunningCommand(*there, batch={"jobs": [parallel]}) as running:
         running.until_said("posted as", times=3)
         posting.wait()
         running.signal(signal.SIGINT)
@@ -227,7 +227,7 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
 def test_at_the_end_the_document_is_written(there):
     """All of it, though nobody reads it when the signal comes."""
     big = job(task={**task(), "reference": {"mine": "x" * 300_000}})
-    with Running(*there, batch={"jobs": [big]}) as running:
+    with RunningCommand(*there, batch={"jobs": [big]}) as running:
         running.until_said("noop/0: done")
         running.signal(signal.SIGTERM)
         ended = running.end()
@@ -241,7 +241,7 @@ def test_at_the_end_the_document_is_written(there):
 def test_a_second_signal_ends_the_process_at_once(server, there, number):
     """Whoever is in such a hurry does not want the document."""
     canceling = gate(server, "tasks/*", HANG, method="DELETE")
-    with Running(*there, batch={"jobs": [job(task=HOUR)]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")
         running.signal(signal.SIGINT)
         canceling.wait()
@@ -255,7 +255,7 @@ def test_a_second_signal_ends_the_process_at_once(server, there, number):
 def test_a_server_that_hangs_holds_nobody_up(server, there):
     """The document says that the task may go on."""
     gate(server, "tasks/*", HANG, method="DELETE")
-    with Running(*there, batch={"jobs": [job(), job(task=HOUR)]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job(), job(task=HOUR)]}) as running:
         running.until_said("scheduled as", times=2)
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -269,7 +269,7 @@ def test_a_server_that_hangs_holds_nobody_up(server, there):
 
 def test_tasks_may_be_left_running(server, there):
     """With --no-cancel, and nobody waits for the server then."""
-    with Running(*there, "--no-cancel", batch={"jobs": [job(task=HOUR)]}) as running:
+    with RunningCommand(*there, "--no-cancel", batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -282,7 +282,9 @@ def test_tasks_may_be_left_running(server, there):
 def test_a_signal_that_is_ignored_stays_so(there):
     """As SIGHUP is under nohup."""
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
-    with Running(*there, batch={"jobs": [job(task=task("idle", duration="PT0.5S"))]}, preexec_fn=ignore) as running:
+    with RunningCommand(
+        *there, batch={"jobs": [job(task=task("idle", duration="PT0.5S"))]}, preexec_fn=ignore
+    ) as running:
         running.until_said("scheduled as")
         running.signal(signal.SIGHUP)
         ended = running.end()
@@ -292,7 +294,7 @@ def test_a_signal_that_is_ignored_stays_so(there):
 
 def test_a_closed_standard_output_is_no_traceback(server, there):
     """Tasks are canceled all the same."""
-    with Running(*there, batch={"jobs": [job(task=HOUR)]}) as running:
+    with RunningCommand(*there, batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")
         running.close_stdout()
         running.signal(signal.SIGINT)
@@ -312,10 +314,10 @@ def test_a_journal_goes_on_where_it_was_interrupted(server, there, tmp_path, nam
     """Everything is completed, and each iteration has one task that was not canceled."""
     journal = str(tmp_path / "journal")
     batch = {"jobs": [job(), job("idle", task=task("idle", duration="PT0.4S"), iterations=2), job()]}
-    moment = MOMENTS[name]
-    with Running(*there, *extra, "--journal", journal, batch=batch) as running:
+    point = INTERRUPTION_POINTS[name]
+    with RunningCommand(*there, *extra, "--journal", journal, batch=batch) as running:
         running.until_said("noop/0: done")
-        wait = moment.prepare(server)
+        wait = point.prepare(server)
         wait(running) if "start" not in name else running.until_said("idle/0: scheduled as")
         running.signal(signal.SIGTERM)
         interrupted = running.end()
@@ -332,7 +334,7 @@ def test_who_goes_on_and_is_interrupted_cancels_what_was_left(server, there, tmp
     """A task of which it is not known yet whether it was canceled before is known all the same."""
     journal, batch = str(tmp_path / "journal"), {"jobs": [job(task=HOUR)]}
     canceling = gate(server, "tasks/*", HANG, method="DELETE")
-    with Running(*there, "--journal", journal, batch=batch) as running:
+    with RunningCommand(*there, "--journal", journal, batch=batch) as running:
         running.until_said("scheduled as")
         running.signal(signal.SIGINT)
         canceling.wait()
@@ -340,7 +342,7 @@ def test_who_goes_on_and_is_interrupted_cancels_what_was_left(server, there, tmp
         running.end()
     server.state.faults.clear()
     looking = gate(server, "tasks/*", HANG, method="GET")
-    with Running(*there, "--resume", journal, batch=batch) as running:
+    with RunningCommand(*there, "--resume", journal, batch=batch) as running:
         looking.wait()
         running.signal(signal.SIGINT)
         ended = running.end()
@@ -353,7 +355,7 @@ def test_asyncio_has_nothing_to_complain_of(server, there):
     """Not even where everything it could complain of is an error."""
     parallel = job(task=HOUR, iterations=5, parallel=True, sync_start=False, backoff="PT0.05S")
     python = ("-X", "dev", "-W", "error")
-    with Running(*there, batch={"jobs": [parallel]}, python=python) as running:
+    with RunningCommand(*there, batch={"jobs": [parallel]}, python=python) as running:
         running.until_said("scheduled as", times=2)
         running.signal(signal.SIGINT)
         ended = running.end()

@@ -1,4 +1,4 @@
-"""A clock for tests: no time passes but what somebody waits for, and that takes none."""
+"""The clock of all tests: time passes only when something waits for it, and that takes no real time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the embedded server share: tests that measure nothing, and the server in a time of its own."""
+"""The embedded server on a virtual clock and without sockets, and tests for it that measure nothing."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PACE = Pace(scheduling=1, setup=4, cleanup=2)
 
 
 class Nap(Test):
-    """Takes the ``duration`` of its specification, and gives back its ``data``."""
+    """Takes the ``duration`` of its specification, and returns its ``data``."""
 
     name = "nap"
     description = "Take a nap"
     tool = "bed"
 
     def check(self, spec):
-        """Demand a duration."""
+        """Require a duration."""
         if "duration" not in spec:
             raise SpecError("At /: 'duration' is a required property")
         try:
@@ -44,15 +44,15 @@ class Nap(Test):
             raise SpecError(f"At /duration: '{spec['duration']}' is not a valid ISO 8601 duration.") from error
 
     def duration(self, spec):
-        """Take a second more than the nap."""
+        """Return a second more than the nap takes."""
         return parse_duration(spec["duration"]) + timedelta(seconds=1)
 
     def unable(self, spec):
-        """Decline for the reason that the specification gives."""
+        """Refuse for the reason in the specification."""
         return spec.get("unable")
 
     async def measure(self, spec):
-        """Sleep; then succeed, or go wrong in the way that the specification asks for."""
+        """Sleep, then succeed or fail in the way that the specification asks for."""
         await asyncio.sleep(parse_duration(spec["duration"]).total_seconds())
         if "raise" in spec:
             raise ValueError(spec["raise"])
@@ -69,12 +69,12 @@ class Nap(Test):
         return f"Duration ... {result['duration']}\nData ....... {json.dumps(result['data'])}\n"
 
     def html(self, spec, result):
-        """Have no such form."""
+        """Refuse to render."""
         raise UnsupportedFormatError
 
 
 class NapAlone(Nap):
-    """A nap that tolerates no other one."""
+    """A nap that does not run in parallel with others."""
 
     name = "nap-alone"
     scheduling_class = "exclusive"
@@ -87,11 +87,11 @@ class Naps(Nap):
     scheduling_class = "background-multi"
 
     def duration(self, spec):
-        """Take the time of all naps."""
+        """Return the duration of all naps."""
         return parse_duration(spec["duration"])
 
     async def measure(self, spec):
-        """Sleep time and again; go wrong at the nap that the specification names."""
+        """Sleep several times, and fail at the nap that the specification names."""
         for number in range(int(parse_duration(spec["duration"]).total_seconds() / 5)):
             await asyncio.sleep(5)
             if number == spec.get("raise"):
@@ -107,7 +107,7 @@ TESTS = {test.name: test for test in (Nap(), NapAlone(), Naps())}
 
 
 def nap_task(duration="PT10S", *, kind="nap", schedule=None, spec=None, **others):
-    """Make a task for one of the tests above."""
+    """Return a task for one of the tests above."""
     return {
         "test": {"type": kind, "spec": {"duration": duration, **(spec or {})}},
         "schedule": schedule or {},
@@ -116,13 +116,33 @@ def nap_task(duration="PT10S", *, kind="nap", schedule=None, spec=None, **others
 
 
 def span(seconds):
-    """Write seconds as an ISO 8601 duration."""
+    """Return seconds as an ISO 8601 duration."""
     return format_duration(timedelta(seconds=seconds))
+
+
+def at(seconds):
+    """Return the time so many seconds after the server's dawn, as text."""
+    return (DAWN + timedelta(seconds=seconds)).isoformat()
+
+
+def seconds_of(text):
+    """Return a time as seconds after the server's dawn."""
+    return (datetime.fromisoformat(text) - DAWN).total_seconds()
+
+
+def outcomes(test, spec):
+    """Run a test on its own and return all its outcomes."""
+
+    async def collect():
+        return [outcome async for outcome in test.measure(spec)]
+
+    test.check(spec)
+    return asyncio.run(collect())
 
 
 class Bench:
     """
-    The server without sockets, in a time that passes only when all in it wait.
+    The server without sockets, in a time that passes only when everything waits.
 
     Attributes:
         elapsed: How many seconds of that time the last request took.
@@ -142,7 +162,7 @@ class Bench:
         self.elapsed = 0.0
 
     def now(self):
-        """Tell the server's time."""
+        """Return the server's time."""
         return DAWN + timedelta(seconds=self._selector.now)
 
     def request(self, method, url, **kwargs):
@@ -153,27 +173,27 @@ class Bench:
         return reply
 
     def get(self, url, **params):
-        """Read something; underscores in the names of the query stand for hyphens."""
+        """Make a GET request; underscores in the names of the query stand for hyphens."""
         return self.request(
             "GET", url, params={name.replace("_", "-"): value for name, value in params.items()} or None
         )
 
     def delete(self, url):
-        """Cancel something."""
+        """Make a DELETE request."""
         return self.request("DELETE", url)
 
     def post(self, task):
-        """Post a task that is accepted; give its URL."""
+        """Post a task that is accepted, and return its URL."""
         reply = self.request("POST", "tasks", json=task)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
     def first_run(self, href):
-        """Wait for the first run of a task."""
+        """Return the first run of a task, waiting for it."""
         return self.get(f"{href}/runs/first").json()
 
     def finished_run(self, href):
-        """Wait for the first run of a task to be done."""
+        """Return the first run of a task, waiting until it has ended."""
         return self.get(self.first_run(href)["href"], wait_merged="true", wait=600).json()
 
     def wait(self, seconds):
@@ -181,30 +201,30 @@ class Bench:
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
     def close(self):
-        """End everything."""
+        """Stop the server and close the event loop."""
         self.loop.run_until_complete(self.scheduler.close())
         self.loop.run_until_complete(self._client.aclose())
         self.loop.close()
 
 
 class _LeapingSelector(selectors.DefaultSelector):
-    """Lets the time leap to the next event instead of waiting for it."""
+    """Advances the time to the next event instead of waiting for it."""
 
     def __init__(self):
         super().__init__()
         self.now = 0.0
 
     def select(self, timeout=None):
-        """Look for files as ever, but wait for nothing."""
+        """Return the files that are ready, without waiting for them."""
         events = super().select(0)
         if not events:
-            assert timeout is not None, "all are waiting, and nothing will ever happen"
+            assert timeout is not None, "everything waits, and nothing will ever happen"
             self.now += max(0.0, timeout)
         return events
 
 
 class _LoneLoop(asyncio.SelectorEventLoop):
-    """An event loop without threads, so that nothing depends on how quick they are."""
+    """An event loop without threads, so that nothing depends on their speed."""
 
     def run_in_executor(self, executor, func, *args):
         """Run a function at once."""

@@ -19,14 +19,6 @@ NAP_DESCRIPTION = {
 }
 
 
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
 def test_the_root_without_its_slash_redirects(bench):
     """The redirection is permanent and names the whole URL (recording a02)."""
     reply = bench.request("GET", ROOT)

@@ -11,15 +11,7 @@ import pytest
 from pscheduler_batch.embedded.faults.garbling import WEB_PAGE, cut_off, of_another_type, web_page, without
 from pscheduler_batch.embedded.faults.rules import Faults, Rule
 from pscheduler_batch.embedded.server import EmbeddedServer
-from tests.support.embedded_bench import TESTS, Bench, nap_task
-
-
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
+from tests.support.embedded_bench import TESTS, nap_task
 
 
 @pytest.fixture

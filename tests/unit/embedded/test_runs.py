@@ -1,32 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from tests.support.embedded_bench import DAWN, RUN_KEYS, Bench, nap_task, span
+from tests.support.embedded_bench import DAWN, RUN_KEYS, at, nap_task, seconds_of, span
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SIGNATURE = "the embedded server of pscheduler-batch on here"
-
-
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
-def at(seconds):
-    """Write the time so many seconds after the server's dawn."""
-    return (DAWN + timedelta(seconds=seconds)).isoformat()
-
-
-def seconds_of(text):
-    """Read a time as seconds after the server's dawn."""
-    return (datetime.fromisoformat(text) - DAWN).total_seconds()
 
 
 def answer(reply):

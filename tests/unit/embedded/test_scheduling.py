@@ -3,31 +3,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from pscheduler_batch.embedded.api.submission import accept_task
 from pscheduler_batch.embedded.pace import Pace
-from tests.support.embedded_bench import DAWN, RUN_KEYS, Bench, nap_task
-
-
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
-def at(seconds):
-    """Write the time so many seconds after the server's dawn."""
-    return (DAWN + timedelta(seconds=seconds)).isoformat()
-
-
-def seconds_of(text):
-    """Read a time as seconds after the server's dawn."""
-    return (datetime.fromisoformat(text) - DAWN).total_seconds()
+from tests.support.embedded_bench import RUN_KEYS, Bench, at, nap_task, seconds_of
 
 
 def test_a_run_whose_measurement_takes_too_long_is_overdue_and_may_still_finish(bench, monkeypatch):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.embedded_bench import Bench, nap_task
+from tests.support.embedded_bench import nap_task
 
 TEXT = "text/plain; charset=utf-8"
 NOT_VALID = "is not valid under any of the given schemas\n"
@@ -13,14 +13,6 @@ DETAIL = {
     *("multi-result", "next-run-href", "participant", "participants", "post", "runs", "runs-href", "runs-started"),
     *("slip", "start"),
 }
-
-
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
 
 
 def refused(bench, task, **kwargs):

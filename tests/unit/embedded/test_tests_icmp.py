@@ -17,19 +17,10 @@ from pscheduler_batch.embedded.measuring.traceroute import Hop, Route, parse_tra
 from pscheduler_batch.embedded.tests import rtt as rtt_module
 from pscheduler_batch.embedded.tests.rtt import NO_ICMP, RttTest
 from pscheduler_batch.embedded.tests.trace import TraceTest
+from tests.support.embedded_bench import outcomes
 
 needs_icmp = pytest.mark.skipif(how_allowed(socket.AF_INET) is None, reason="this account may open no ICMP socket")
 needs_linux = pytest.mark.skipif(not ancillary.LINUX, reason="ICMP errors reach UDP sockets on Linux only")
-
-
-def outcomes(test, spec):
-    """Run a test and give all its outcomes."""
-
-    async def gather():
-        return [outcome async for outcome in test.measure(spec)]
-
-    test.check(spec)
-    return asyncio.run(gather())
 
 
 @needs_icmp

@@ -11,6 +11,7 @@ from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.idlebgm import IdlebgmTest
 from pscheduler_batch.embedded.tests.idleex import IdleexTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
+from tests.support.embedded_bench import outcomes
 
 
 class Sleeper:
@@ -22,16 +23,6 @@ class Sleeper:
     async def __call__(self, seconds):
         """Take it down and return at once."""
         self.slept.append(seconds)
-
-
-def outcomes(test, spec):
-    """Run a test and give all its outcomes."""
-
-    async def gather():
-        return [outcome async for outcome in test.measure(spec)]
-
-    test.check(spec)
-    return asyncio.run(gather())
 
 
 @pytest.mark.parametrize("test", [IdleTest, IdleexTest])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import threading
@@ -22,16 +21,7 @@ from pscheduler_batch.embedded.tests.http import HttpTest
 from pscheduler_batch.embedded.tests.simplestream import SimplestreamTest
 from pscheduler_batch.iso8601 import parse_duration
 from tests.support.clock import NOON
-
-
-def outcomes(test, spec):
-    """Run a test and give all its outcomes."""
-
-    async def gather():
-        return [outcome async for outcome in test.measure(spec)]
-
-    test.check(spec)
-    return asyncio.run(gather())
+from tests.support.embedded_bench import outcomes
 
 
 @contextmanager

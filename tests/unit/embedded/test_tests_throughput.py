@@ -13,18 +13,9 @@ from pscheduler_batch.embedded.measuring.tcp_transfer import Reading
 from pscheduler_batch.embedded.measuring.throughput_report import Sample, report
 from pscheduler_batch.embedded.test import UnsupportedFormatError
 from pscheduler_batch.embedded.tests.throughput import ThroughputTest, _ends
+from tests.support.embedded_bench import outcomes
 
 SHORT = {"dest": "127.0.0.1", "duration": "PT0.2S", "interval": "PT0.1S"}
-
-
-def outcomes(test, spec):
-    """Run a test and give all its outcomes."""
-
-    async def gather():
-        return [outcome async for outcome in test.measure(spec)]
-
-    test.check(spec)
-    return asyncio.run(gather())
 
 
 def test_throughput_measures_with_the_keys_of_the_recording():

@@ -15,9 +15,9 @@ import pytest
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.transport import HttpTransport, _Body, _UnusableError
-from tests.support import hostile
+from tests.support import hostile_servers as hostile
 from tests.support.clients import a_client, make_client
-from tests.support.hostile import HEAD, HostileServer, resetting, resetting_after, saying, silent
+from tests.support.hostile_servers import HEAD, HostileServer, resetting, resetting_after, saying, silent
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Thing: A\r\nConnection: close\r\n\r\nhello"
 

@@ -14,7 +14,7 @@ import pytest
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.http.request import Request
 from tests.support.clients import a_client
-from tests.support.hostile import HostileServer, saying, silent
+from tests.support.hostile_servers import HostileServer, saying, silent
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n[]"

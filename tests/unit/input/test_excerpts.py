@@ -11,7 +11,7 @@ import pytest
 from pscheduler_batch.errors import Change, InputError, Problem
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.loader import load_batch
-from tests.support.counting import calls_of
+from tests.support.call_count import calls_of
 
 
 def rendered(text):

@@ -11,7 +11,7 @@ from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.text import closest, show
-from tests.support.counting import calls_of
+from tests.support.call_count import calls_of
 
 TEST = {"type": "rtt", "spec": {"dest": "ps.example.net"}}
 FILES = [(kind, version) for kind, versions in VERSIONS.items() for version in versions]

@@ -13,7 +13,7 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Plan
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch, work_out
 from pscheduler_batch.transforms.pipeline import Transforms
-from tests.support.counting import calls_of
+from tests.support.call_count import calls_of
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
 

@@ -13,7 +13,7 @@ import pytest
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_page import verdict_of
 from pscheduler_batch.report.html_report import HtmlReport
-from tests.support.depth import DEEP
+from tests.support.nesting_depth import DEEP
 from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
 
 SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))

@@ -16,7 +16,7 @@ from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.session import Session
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 
 HOST = "ps.example.net"
 START = "2026-03-01T12:00:15+00:00"
@@ -28,8 +28,8 @@ ENDS = 3000
 Said = List[Tuple[float, str]]
 
 
-class Servers:
-    """Accepts the tasks of one job, a limited number at a time, like a pScheduler server."""
+class AcceptedTasks:
+    """The events of a job whose tasks servers accept, a limited number at a time, like pScheduler."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Servers:
             job: What else is in the job.
         """
         named = {name.replace("_", "-"): value for name, value in job.items()}
-        self.happenings = Happenings({"parallel": True, "iterations": count, **named})
-        self.plan = begin_job(self.happenings.plan.jobs[0], after(0))
+        self.batch_events = BatchEvents({"parallel": True, "iterations": count, **named})
+        self.plan = begin_job(self.batch_events.plan.jobs[0], after(0))
         self._took = took
         self._host_of = host_of
         self._refused = refused
@@ -73,15 +73,15 @@ class Servers:
             if number not in self._refused:
                 events.append(self._move(number, at, POSTED, host))
             events.append(self._end(number, at))
-        return [*sorted(events, key=lambda event: event.at), self.happenings.end_job(0, ENDS)]
+        return [*sorted(events, key=lambda event: event.at), self.batch_events.end_job(0, ENDS)]
 
     def _move(self, number: int, at: float, state: str, host: str, **times: float) -> Event:
-        return replace(self.happenings.move(number, at, state, **times), host=host)
+        return replace(self.batch_events.move(number, at, state, **times), host=host)
 
     def _end(self, number: int, at: float) -> IterationEnded:
         if number in self._refused:
-            return self.happenings.end(number, at, failure="refused")
-        ended = self.happenings.end(number, at)
+            return self.batch_events.end(number, at, failure="refused")
+        ended = self.batch_events.end(number, at)
         late = self._late(at)
         return replace(ended, at=after(ENDS), result=replace(ended.result, late=late))
 
@@ -123,12 +123,12 @@ def early(said: Said) -> Said:
 def test_nothing_is_said_where_all_tasks_are_in_in_time(took):
     """Fifty of them, eight at a time, take 14 seconds of 15."""
 
-    assert said_of(*Servers(50, lambda _: took).events()) == []
+    assert said_of(*AcceptedTasks(50, lambda _: took).events()) == []
 
 
 def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
     """With the reason: how many tasks, which host, and its time per task."""
-    ((at, words),) = early(said_of(*Servers(50, lambda _: 6.2).events()))
+    ((at, words),) = early(said_of(*AcceptedTasks(50, lambda _: 6.2).events()))
 
     assert at == 6.2
     assert words == (
@@ -139,7 +139,7 @@ def test_a_start_that_will_be_missed_is_said_with_the_first_answers():
 
 def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
     """With the JSON pointer of the pair to change, and the time that a server needs for a run added."""
-    _, (at, words) = said_of(*Servers(50, lambda _: 6.2).events())
+    _, (at, words) = said_of(*AcceptedTasks(50, lambda _: 6.2).events())
 
     assert at == ENDS
     assert words == (
@@ -150,15 +150,15 @@ def test_in_the_end_it_is_said_how_late_they_were_and_what_would_have_helped():
 
 def test_with_the_setup_time_that_would_have_done_nothing_is_said():
     """The suggested value really is enough."""
-    (_, words) = said_of(*Servers(50, lambda _: 6.2).events())[-1]
+    (_, words) = said_of(*AcceptedTasks(50, lambda _: 6.2).events())[-1]
     enough = re.findall(r'"(PT[^"]+)"', words)[-1]
 
-    assert said_of(*Servers(50, lambda _: 6.2, setup_time=enough).events()) == []
+    assert said_of(*AcceptedTasks(50, lambda _: 6.2, setup_time=enough).events()) == []
 
 
 def test_a_single_late_task_is_named():
     """The job may have a thousand tasks that were in time."""
-    said = said_of(*Servers(5, lambda number: 17.5 if number == 3 else 1.0).events())
+    said = said_of(*AcceptedTasks(5, lambda number: 17.5 if number == 3 else 1.0).events())
 
     assert said[-1][1] == (
         f"At /jobs/0/setup-time: the task of a/3 was accepted 2.5 s after its start at {START}; "
@@ -169,7 +169,7 @@ def test_a_single_late_task_is_named():
 @pytest.mark.parametrize(("count", "took"), [(9, 8.0), (50, 4.0), (50, 20.0), (100, 3.0), (1000, 0.5)])
 def test_what_is_foreseen_comes_true(count, took):
     """If all tasks take equally long."""
-    servers = Servers(count, lambda _: took)
+    servers = AcceptedTasks(count, lambda _: took)
     ((at, words),) = early(said_of(*servers.events()))
 
     assert int(re.findall(r"about ([0-9,]+) s late", words)[0].replace(",", "")) == pytest.approx(servers.latest, abs=1)
@@ -181,7 +181,7 @@ def test_what_is_foreseen_comes_true(count, took):
 )
 def test_it_is_foreseen_before_the_start_where_some_take_longer_than_others(took):
     """Also if the server handles one task after another, or in any order."""
-    servers = Servers(60, took)
+    servers = AcceptedTasks(60, took)
     ((at, words),) = early(said_of(*servers.events()))
     foreseen = int(re.findall(r"about ([0-9]+) s late", words)[0])
 
@@ -191,7 +191,7 @@ def test_it_is_foreseen_before_the_start_where_some_take_longer_than_others(took
 
 def test_a_single_answer_is_not_enough_where_little_time_is_missing():
     """The others may be faster."""
-    servers = Servers(24, lambda number: 5.5 + number / 100)
+    servers = AcceptedTasks(24, lambda number: 5.5 + number / 100)
     ((at, _),) = early(said_of(*servers.events()))
 
     assert 5.5 < at < 6
@@ -200,7 +200,7 @@ def test_a_single_answer_is_not_enough_where_little_time_is_missing():
 
 def test_tasks_that_were_refused_do_not_make_a_server_quick():
     """The host has not accepted any of them."""
-    servers = Servers(50, lambda number: 0.01 if number < 20 else 6.2, refused=tuple(range(20)))
+    servers = AcceptedTasks(50, lambda number: 0.01 if number < 20 else 6.2, refused=tuple(range(20)))
     ((_, words),) = early(said_of(*servers.events()))
 
     assert "29 of 50 are still to be submitted to ps.example.net, which takes 6.2 s per task" in words
@@ -208,7 +208,7 @@ def test_tasks_that_were_refused_do_not_make_a_server_quick():
 
 def test_only_the_host_that_is_slow_is_named():
     """With the number of tasks that go there."""
-    servers = Servers(
+    servers = AcceptedTasks(
         40,
         lambda number: 12.0 if number % 4 == 0 else 0.1,
         host_of=lambda number: "slow.example.net" if number % 4 == 0 else f"{number % 4}.example.net",
@@ -221,7 +221,7 @@ def test_only_the_host_that_is_slow_is_named():
 
 def test_tasks_that_wait_for_their_backoff_are_reckoned_with():
     """A server that takes longer per task than the backoff falls behind."""
-    servers = Servers(30, lambda _: 24.0, backoff="PT1S")
+    servers = AcceptedTasks(30, lambda _: 24.0, backoff="PT1S")
     ((at, words),) = early(said_of(*servers.events()))
 
     assert at == 24.0
@@ -232,21 +232,21 @@ def test_tasks_that_wait_for_their_backoff_are_reckoned_with():
 def test_a_backoff_that_leaves_enough_time_is_no_reason_to_say_anything():
     """The start comes after all of them (ADR 10)."""
 
-    assert said_of(*Servers(30, lambda _: 3.0, backoff="PT1S").events()) == []
+    assert said_of(*AcceptedTasks(30, lambda _: 3.0, backoff="PT1S").events()) == []
 
 
 def test_jobs_without_a_synchronized_start_have_nothing_to_miss():
     """However long it takes to post their tasks."""
 
-    events = Servers(50, lambda _: 6.2).events()
-    plan = begin_job(Happenings({"parallel": True, "iterations": 50, "sync-start": False}).plan.jobs[0], after(0))
+    events = AcceptedTasks(50, lambda _: 6.2).events()
+    plan = begin_job(BatchEvents({"parallel": True, "iterations": 50, "sync-start": False}).plan.jobs[0], after(0))
 
     assert said_of(JobBegan(after(0), plan), *events[1:]) == []
 
 
 def test_each_job_is_watched_by_itself():
     """The warnings and delays of one job do not concern the next one."""
-    events = Servers(50, lambda _: 6.2).events()
+    events = AcceptedTasks(50, lambda _: 6.2).events()
     said = [words for _, words in said_of(*events, *events)]
 
     assert said[:2] == said[2:]
@@ -256,7 +256,7 @@ def test_each_job_is_watched_by_itself():
 @pytest.mark.parametrize("before", [0, 30])
 def test_nothing_is_said_of_an_interrupted_batch(before):
     """Its tasks are late because of that, and their results are not waited for."""
-    events = Servers(50, lambda _: 6.2).events()
+    events = AcceptedTasks(50, lambda _: 6.2).events()
     events.insert(before, Interrupted(events[before].at, "interrupted by SIGINT"))
 
     assert said_of(*events) == []
@@ -264,7 +264,7 @@ def test_nothing_is_said_of_an_interrupted_batch(before):
 
 def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
     """The start was missed because that try ended."""
-    servers = Servers(20, lambda _: 6.2, setup_time="PT2M")
+    servers = AcceptedTasks(20, lambda _: 6.2, setup_time="PT2M")
     events = [replace(event, at=event.at + timedelta(minutes=10)) for event in servers.events()]
     late = timedelta(minutes=8)
     ended = [
@@ -282,7 +282,7 @@ def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
 
 def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
     """The submitter looks for the old task on its host, finds that it was canceled, and posts a new one."""
-    events = Servers(50, lambda _: 6.2).events()
+    events = AcceptedTasks(50, lambda _: 6.2).events()
     (again,) = [
         event for event in events if getattr(event, "state", "") == POSTING and event.iteration.number == AT_ONCE
     ]
@@ -294,7 +294,7 @@ def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
 
 def test_what_others_say_cannot_take_a_terminal_over():
     """Labels and host names are external text."""
-    servers = Servers(
+    servers = AcceptedTasks(
         50, lambda _: 6.2, label="x\x1b[2J\u202e" + "y" * 10_000, host_of=lambda _: "h\r\x07" + "o" * 10_000
     )
     said = [words for _, words in said_of(*servers.events())]
@@ -305,6 +305,6 @@ def test_what_others_say_cannot_take_a_terminal_over():
 
 def test_secrets_of_a_task_are_not_in_what_is_said():
     """A server can return a secret as the name of a host (ADR 18)."""
-    servers = Servers(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
+    servers = AcceptedTasks(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
 
     assert not [words for _, words in said_of(*servers.events()) if "abc-secret" in words]

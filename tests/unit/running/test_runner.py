@@ -9,12 +9,12 @@ import pytest
 
 from pscheduler_batch.model import Failure, Iteration, IterationResult
 from tests.support.clock import NOON
-from tests.support.iterating import TASK, FakeServer, labels, make_run, run
+from tests.support.submitter import TASK, FakeSubmitter, labels, make_run, run
 
 
 def test_serial_iterations_run_one_after_another():
     """The next one starts when the one before has its result."""
-    server = FakeServer(2, 1)
+    server = FakeSubmitter(2, 1)
     run(server, {"iterations": 2, "backoff": "PT1H"})
 
     assert server.events == [(0, "begin", "a/0"), (2, "end", "a/0"), (2, "begin", "a/1"), (3, "end", "a/1")]
@@ -22,7 +22,7 @@ def test_serial_iterations_run_one_after_another():
 
 def test_what_a_serial_iteration_measured_is_fetched_while_the_next_one_is_submitted():
     """And the job ends when the last one has its result."""
-    server = FakeServer(5)
+    server = FakeSubmitter(5)
     server.fetching = 2
     outcome = run(server, {"iterations": 2})
 
@@ -39,7 +39,7 @@ def test_what_a_serial_iteration_measured_is_fetched_while_the_next_one_is_submi
 
 def test_no_more_than_one_serial_iteration_is_behind():
     """If fetching takes longer than measuring, the requests of several iterations do not pile up."""
-    server = FakeServer(1)
+    server = FakeSubmitter(1)
     server.fetching = 4
     run(server, {"iterations": 4})
 
@@ -48,7 +48,7 @@ def test_no_more_than_one_serial_iteration_is_behind():
 
 def test_jobs_run_one_after_another():
     """The next one starts when all of the one before is done, parallel or not."""
-    server = FakeServer(3, 1)
+    server = FakeSubmitter(3, 1)
     run(server, {"iterations": 2, "parallel": True}, {})
 
     assert server.events[-2:] == [(3, "begin", "b/0"), (6, "end", "b/0")]
@@ -56,7 +56,7 @@ def test_jobs_run_one_after_another():
 
 def test_parallel_iterations_are_submitted_a_backoff_apart():
     """The first at once, the second after one backoff, the third after two."""
-    server = FakeServer(100)
+    server = FakeSubmitter(100)
     run(server, {"iterations": 3, "parallel": True, "backoff": "PT10S"})
 
     assert server.events[:3] == [(0, "begin", "a/0"), (10, "begin", "a/1"), (20, "begin", "a/2")]
@@ -64,7 +64,7 @@ def test_parallel_iterations_are_submitted_a_backoff_apart():
 
 def test_parallel_iterations_without_backoff_are_submitted_together():
     """And take as long as the longest."""
-    server = FakeServer(3, 2, 1)
+    server = FakeSubmitter(3, 2, 1)
     outcome = run(server, {"iterations": 3, "parallel": True})
 
     assert [time for time, what, _ in server.events if what == "begin"] == [0, 0, 0]
@@ -73,7 +73,7 @@ def test_parallel_iterations_without_backoff_are_submitted_together():
 
 def test_results_are_in_the_order_of_iterations():
     """Whichever finished first (ADR 14)."""
-    server = FakeServer(3, 2, 1)
+    server = FakeSubmitter(3, 2, 1)
     outcome = run(server, {"iterations": 3, "parallel": True})
 
     assert [label for _, what, label in server.events if what == "end"] == ["a/2", "a/1", "a/0"]
@@ -82,7 +82,7 @@ def test_results_are_in_the_order_of_iterations():
 
 def test_a_synchronized_start_counts_from_the_beginning_of_its_job():
     """Not from that of the batch (ADR 10)."""
-    server = FakeServer(7)
+    server = FakeSubmitter(7)
     run(server, {}, {"iterations": 2, "parallel": True, "backoff": "PT2S"})
     start = NOON + timedelta(seconds=7 + 2 * 2 + 15)
 
@@ -92,7 +92,7 @@ def test_a_synchronized_start_counts_from_the_beginning_of_its_job():
 
 def test_parallel_iterations_may_start_on_their_own():
     """With sync-start false."""
-    server = FakeServer()
+    server = FakeSubmitter()
     run(server, {"iterations": 2, "parallel": True, "sync-start": False})
 
     assert server.given["a/1"] == ({**TASK, "schedule": {}}, None)
@@ -100,7 +100,7 @@ def test_parallel_iterations_may_start_on_their_own():
 
 def test_many_parallel_iterations_are_begun_in_their_order():
     """The slots of a host are granted in order of request, so tasks are submitted in order."""
-    server = FakeServer()
+    server = FakeSubmitter()
     run(server, {"iterations": 1000, "parallel": True, "sync-start": False})
 
     assert [label for _, what, label in server.events if what == "begin"] == [f"a/{n}" for n in range(1000)]
@@ -108,7 +108,7 @@ def test_many_parallel_iterations_are_begun_in_their_order():
 
 def test_disabled_jobs_are_not_run():
     """They have no results."""
-    server = FakeServer()
+    server = FakeSubmitter()
     outcome = run(server, {"enabled": False}, {})
 
     assert outcome.results.jobs == (1,)
@@ -117,7 +117,7 @@ def test_disabled_jobs_are_not_run():
 
 def test_a_batch_without_jobs_is_done_at_once():
     """And nothing else failed."""
-    outcome = run(FakeServer())
+    outcome = run(FakeSubmitter())
 
     assert (outcome.results.jobs, outcome.start, outcome.end, outcome.succeeded) == ((), NOON, NOON, True)
 
@@ -141,14 +141,14 @@ def test_an_iteration_succeeded_if_all_of_it_did(runs, failure, succeeded):
 def test_what_happens_is_told():
     """A line for each job, and the reason for the end of the batch."""
     told: List[str] = []
-    run(FakeServer(), {"enabled": False}, {"continue-if": {"script": "false"}}, {}, told=told)
+    run(FakeSubmitter(), {"enabled": False}, {"continue-if": {"script": "false"}}, {}, told=told)
 
     assert told == ["a: not enabled", "b: 1 iteration one after another", "b: continue-if ends the batch"]
 
 
 def test_a_runner_needs_no_clock_of_the_machine():
     """Hours pass at once."""
-    server = FakeServer(3600)
+    server = FakeSubmitter(3600)
     outcome = run(server, {"iterations": 20})
 
     assert outcome.end - outcome.start == timedelta(hours=20)

@@ -11,15 +11,15 @@ from pscheduler_batch.events import Event, IterationEnded
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.running.submitter import BrokenDownError
-from tests.support.depth import DEEP
-from tests.support.iterating import RUNNING, TASK, FakeServer, break_down, fail, labels, make_run, results_of, run
+from tests.support.nesting_depth import DEEP
+from tests.support.submitter import RUNNING, TASK, FakeSubmitter, break_down, fail, labels, make_run, results_of, run
 
 
 @pytest.mark.parametrize("parallel", [True, False])
 @pytest.mark.parametrize("behaviour", [fail, break_down])
 def test_a_failing_iteration_does_not_take_its_siblings_along(parallel, behaviour):
     """Whether because of a server or a bug; later jobs run as well."""
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/1"] = behaviour
     outcome = run(server, {"iterations": 3, "parallel": parallel}, {})
 
@@ -30,7 +30,7 @@ def test_a_failing_iteration_does_not_take_its_siblings_along(parallel, behaviou
 
 def test_a_bug_is_kept_for_whoever_asks():
     """The command prints the traceback, and the iteration names the error."""
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = break_down
     outcome = run(server, {})
     (result,) = results_of(outcome, 0)
@@ -49,7 +49,7 @@ def test_what_was_obtained_before_a_bug_stays_and_its_task_is_canceled():
         except ZeroDivisionError as bug:
             raise BrokenDownError(result, submitted=True) from bug
 
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = break_down_late
     outcome = run(server, {"iterations": 2})
     first, second = results_of(outcome, 0)
@@ -72,7 +72,7 @@ def test_what_a_serial_iteration_measured_is_fetched_though_a_bug_ends_the_batch
         if isinstance(event, IterationEnded) and event.result.iteration.number == number:
             raise ZeroDivisionError
 
-    server = FakeServer(1)
+    server = FakeSubmitter(1)
     server.fetching = fetching
     outcome = run(server, {"iterations": 4}, watch=watch)
 
@@ -88,7 +88,7 @@ def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
         def note_result(self, result: IterationResult) -> None:
             raise ZeroDivisionError(result.iteration.label)
 
-    server = FakeServer()
+    server = FakeSubmitter()
     outcome = run(server, {}, journal=Broken())
     (result,) = results_of(outcome, 0)
 
@@ -98,7 +98,7 @@ def test_what_was_obtained_stays_where_a_bug_keeps_it_from_being_noted():
 
 def test_a_bug_does_not_tell_the_secrets_of_the_task():
     """Its message is in the output and in logs (ADR 18)."""
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = break_down
     (result,) = results_of(run(server, {"task": {**TASK, "_key": "abc-secret"}}), 0)
 
@@ -115,7 +115,7 @@ def test_a_result_that_cannot_be_written_is_said_to_be_so():
         run = Run("https://ps/r", "finished", None, None, "https://ps/r/result", {"succeeded": True}, {})
         return IterationResult(iteration, "https://ps/t", (RunResult(run, {"application/json": deep}),))
 
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = answer
     outcome = run(server, {"iterations": 2})
     first, second = results_of(outcome, 0)
@@ -126,7 +126,7 @@ def test_a_result_that_cannot_be_written_is_said_to_be_so():
 
 def test_a_bug_in_writing_a_result_does_not_take_the_others_along():
     """It is reported all the same."""
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = lambda item: IterationResult(item, "https://ps/t", (make_run(b"bytes"),))  # type: ignore[arg-type]
     outcome = run(server, {"iterations": 2})
     first, second = results_of(outcome, 0)
@@ -141,7 +141,7 @@ def test_a_bug_between_jobs_ends_the_batch_with_all_its_results():
     async def judge(*_: Any) -> bool:
         raise RuntimeError("the secret is abc-secret")
 
-    outcome = run(FakeServer(), {}, {}, judge=judge)
+    outcome = run(FakeSubmitter(), {}, {}, judge=judge)
 
     assert (labels(outcome, 0), outcome.results.jobs) == (["a/0"], (0,))
     assert str(outcome.error) == "this is a bug in pscheduler-batch, which ended the batch: RuntimeError"
@@ -150,7 +150,7 @@ def test_a_bug_between_jobs_ends_the_batch_with_all_its_results():
 
 def test_an_interruption_is_no_bug():
     """The user who interrupts a batch wants it to end."""
-    server = FakeServer()
+    server = FakeSubmitter()
 
     def interrupt(_: Iteration) -> IterationResult:
         raise asyncio.CancelledError

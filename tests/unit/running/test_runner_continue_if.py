@@ -7,7 +7,7 @@ from typing import Iterable, List
 import pytest
 
 from pscheduler_batch.errors import TransformError
-from tests.support.iterating import FakeServer, fail, labels, run
+from tests.support.submitter import FakeSubmitter, fail, labels, run
 
 
 def test_continue_if_is_given_what_was_fetched_last():
@@ -18,7 +18,7 @@ def test_continue_if_is_given_what_was_fetched_last():
         seen.append(len(list(results)))
         return True
 
-    server = FakeServer(1)
+    server = FakeSubmitter(1)
     server.fetching = 4
     run(server, {"iterations": 3}, {"iterations": 2}, judge=judge)
 
@@ -28,14 +28,14 @@ def test_continue_if_is_given_what_was_fetched_last():
 def test_continue_if_true_goes_on():
     """It is given the results as in the output."""
     script = '.[0].runs[0]."application/json".succeeded and (.[0].task.test.type == "idle") and length == 2'
-    outcome = run(FakeServer(), {"iterations": 2, "continue-if": {"script": script}}, {})
+    outcome = run(FakeSubmitter(), {"iterations": 2, "continue-if": {"script": script}}, {})
 
     assert (outcome.results.jobs, outcome.error) == ((0, 1), None)
 
 
 def test_continue_if_false_ends_the_batch_in_good_order():
     """No later job is run (ADR 16)."""
-    server = FakeServer()
+    server = FakeSubmitter()
     outcome = run(server, {}, {"continue-if": {"script": "false"}}, {}, {})
 
     assert (outcome.results.jobs, outcome.error, outcome.succeeded) == ((0, 1), None, True)
@@ -52,7 +52,7 @@ def test_continue_if_false_ends_the_batch_in_good_order():
 )
 def test_continue_if_that_fails_ends_the_batch(script, said):
     """With everything obtained until then (ADR 16)."""
-    outcome = run(FakeServer(), {}, {"continue-if": {"script": script}}, {})
+    outcome = run(FakeSubmitter(), {}, {"continue-if": {"script": script}}, {})
 
     assert labels(outcome, 1) == ["b/0"]
     assert 2 not in outcome.results.jobs
@@ -63,7 +63,7 @@ def test_continue_if_that_fails_ends_the_batch(script, said):
 
 def test_continue_if_sees_failures():
     """A batch may stop after a job with failures."""
-    server = FakeServer()
+    server = FakeSubmitter()
     server.behaviour["a/0"] = fail
     outcome = run(server, {"continue-if": {"script": ".[0].succeeded != false"}}, {})
 
@@ -73,4 +73,4 @@ def test_continue_if_sees_failures():
 def test_continue_if_of_the_last_job_counts():
     """An error in it is an error, although no job follows."""
 
-    assert run(FakeServer(), {"continue-if": {"script": "3"}}).error is not None
+    assert run(FakeSubmitter(), {"continue-if": {"script": "3"}}).error is not None

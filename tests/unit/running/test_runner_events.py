@@ -8,7 +8,6 @@ from typing import Any, List
 
 import pytest
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import TransformError
 from pscheduler_batch.events import (
     BatchBegan,
@@ -20,44 +19,25 @@ from pscheduler_batch.events import (
     JobEnded,
 )
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.model import Failure, IterationResult
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.runner import Runner
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
-
-TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
-
-
-class Server:
-    """Fails every iteration at once, or hangs with it."""
-
-    def __init__(self, *, hangs=False):
-        self._hangs = hangs
-
-    async def submit(self, iteration, start, *, measured):
-        """Run an iteration."""
-        if self._hangs:
-            await asyncio.Event().wait()
-        return IterationResult(iteration, failure=Failure("refused", "posting the task", "https://ps"))
-
-    async def cancel(self, cut_short):
-        """Cancel nothing."""
-
-    def fate_of(self, iteration):
-        """Return nothing."""
-        return ""
+from tests.support.submitter import TASK, FakeSubmitter, HangingSubmitter, fail
 
 
-def watched(*jobs, server=None, interrupt=False) -> List[Any]:
+def watched(*jobs, submitter=None, interrupt=False) -> List[Any]:
     """Run jobs and return the events; interrupt them as soon as they have started, if asked to."""
     batch = load_batch({"schema": 2, "jobs": [{"label": "abc"[n], "task": TASK, **job} for n, job in enumerate(jobs)]})
     events: List[Any] = []
+    if submitter is None:
+        submitter = FakeSubmitter(0.0)
+        submitter.otherwise = fail
 
     async def main() -> None:
         continue_if = ContinueIf(batch.data)
-        runner = Runner(server or Server(), Session(Clock(sleep=lambda _: asyncio.sleep(0)), watches=(events.append,)))
+        runner = Runner(submitter, Session(submitter.time.clock, watches=(events.append,)))
         running = asyncio.ensure_future(runner.run(batch, plan_batch(batch, Transforms(batch)), continue_if.judge))
         if interrupt:
             for _ in range(10):
@@ -116,7 +96,7 @@ def test_an_iteration_that_waits_for_its_backoff_says_until_when():
 def test_every_iteration_of_an_interrupted_job_ends(parallel):
     """Also those that were never started, so that counts add up."""
     job = {"parallel": parallel, "iterations": 3, "sync-start": False}
-    events = watched(job, {}, server=Server(hangs=True), interrupt=True)
+    events = watched(job, {}, submitter=HangingSubmitter(), interrupt=True)
 
     assert [type(event) for event in events] == [
         *[BatchBegan, JobBegan, Interrupted],

@@ -15,27 +15,25 @@ from pscheduler_batch.running.runner import Runner
 from pscheduler_batch.running.submitter import CutShortError
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.submitter import TASK, FakeSubmitter
 
-TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
 RUN = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"href": "https://ps/r"})
 MEASURED = replace(RUN, state="finished", result_merged={"succeeded": True})
 
 
-class Server:
-    """Starts every iteration, and finishes those that it is told to."""
+class InterruptedSubmitter(FakeSubmitter):
+    """Runs iterations until they are cut short, except those that are done at once."""
 
     def __init__(self, *, run=RUN, done=(), measured=(), stubborn=False, slow_to_end=()):
-        self.begun = []
-        self.canceled = []
+        super().__init__()
         self._run = run
         self._done = done
         self._measured = measured
         self._stubborn = stubborn
         self._slow_to_end = slow_to_end
 
-    async def submit(self, iteration, start, *, measured):
-        """Run an iteration until it is canceled."""
-        self.begun.append(iteration.label)
+    async def measure(self, iteration, measured):
+        """Wait until the iteration is cut short."""
         result = IterationResult(iteration, f"https://ps/{iteration.label}", (RunResult(self._run, {}),))
         if iteration.label in self._done:
             return replace(result, runs=(RunResult(MEASURED, {}),))
@@ -47,21 +45,13 @@ class Server:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 if self._stubborn:
-                    # As where a cancellation is lost on its way.
+                    # As if the cancellation was lost on its way.
                     self._stubborn = False
                     continue
                 if iteration.label in self._slow_to_end:
                     for _ in range(5):
                         await asyncio.sleep(0)
                 raise CutShortError(result, submitted=True) from None
-
-    async def cancel(self, cut_short):
-        """Note the canceled iterations."""
-        self.canceled += [result.iteration.label for result in cut_short]
-
-    def fate_of(self, iteration):
-        """Return what happened to a task."""
-        return "it was canceled" if iteration.label in self.canceled else "it goes on"
 
 
 def run(server, *jobs, end, judge=None, **options):
@@ -104,7 +94,7 @@ PARALLEL = {"iterations": 3, "parallel": True, "sync-start": False}
 
 def test_all_that_is_under_way_is_canceled():
     """And no later job is started."""
-    server = Server()
+    server = InterruptedSubmitter()
     outcome = run(server, PARALLEL, {}, end=interrupt)
 
     assert (sorted(server.canceled), outcome.results.jobs) == (["a/0", "a/1", "a/2"], (0,))
@@ -114,7 +104,7 @@ def test_all_that_is_under_way_is_canceled():
 
 def test_iterations_that_were_not_begun_say_so():
     """Each has its place in the results."""
-    server = Server(done=["a/0"])
+    server = InterruptedSubmitter(done=["a/0"])
     outcome = run(server, {"iterations": 3}, end=interrupt)
 
     assert server.begun == ["a/0", "a/1"]
@@ -128,7 +118,7 @@ def test_iterations_that_were_not_begun_say_so():
 @pytest.mark.parametrize("end", [interrupt, cancel])
 def test_a_serial_iteration_is_canceled_and_the_one_that_is_fetched_is_not(end):
     """Its measurement is already complete."""
-    server = Server(measured=["a/0"])
+    server = InterruptedSubmitter(measured=["a/0"])
     outcome = run(server, {"iterations": 3}, end=end)
 
     assert server.begun == ["a/0", "a/1"]
@@ -143,7 +133,7 @@ def test_a_serial_iteration_is_canceled_and_the_one_that_is_fetched_is_not(end):
 
 def test_a_delay_is_cut_short():
     """An interruption does not wait for the end of a delay."""
-    server = Server()
+    server = InterruptedSubmitter()
     outcome = run(server, {**PARALLEL, "backoff": "PT1H"}, end=interrupt)
 
     assert server.begun == server.canceled == ["a/0"]
@@ -152,14 +142,14 @@ def test_a_delay_is_cut_short():
 
 def test_what_was_obtained_is_kept():
     """The run, and where it is."""
-    (text,) = run(Server(), {}, end=interrupt).results.of_job(0)
+    (text,) = run(InterruptedSubmitter(), {}, end=interrupt).results.of_job(0)
 
     assert [found["run"] for found in json.loads(text)["runs"]] == [{"href": "https://ps/r"}]
 
 
 def test_a_task_that_is_over_is_not_canceled():
     """Only its results were still to be fetched."""
-    server = Server(run=replace(RUN, state="finished"))
+    server = InterruptedSubmitter(run=replace(RUN, state="finished"))
     outcome = run(server, {}, end=interrupt)
 
     assert server.canceled == []
@@ -169,7 +159,7 @@ def test_a_task_that_is_over_is_not_canceled():
 @pytest.mark.parametrize("end", [interrupt, cancel])
 def test_tasks_can_be_left_alone(end):
     """With cancel=False."""
-    server = Server()
+    server = InterruptedSubmitter()
     run(server, PARALLEL, end=end, cancel=False)
 
     assert server.canceled == []
@@ -181,7 +171,7 @@ def test_a_judge_without_an_end_is_cut_short():
     async def brood(_job, _results):
         await asyncio.Event().wait()
 
-    outcome = run(Server(done=["a/0"]), {}, {}, end=interrupt, judge=brood)
+    outcome = run(InterruptedSubmitter(done=["a/0"]), {}, {}, end=interrupt, judge=brood)
 
     assert outcome.results.jobs == (0,)
     assert errors_of(outcome) == [None]
@@ -195,13 +185,13 @@ def test_a_second_interruption_changes_nothing():
         interrupt(runner, running)
         runner.interrupt("interrupted by SIGTERM")
 
-    assert run(Server(), {}, end=twice).interruption == "interrupted by SIGINT"
+    assert run(InterruptedSubmitter(), {}, end=twice).interruption == "interrupted by SIGINT"
 
 
 def test_an_interruption_that_is_lost_is_repeated(monkeypatch):
     """Before Python 3.12 a cancellation can get lost."""
     monkeypatch.setattr("pscheduler_batch.running.runner.CUT_AGAIN_SECONDS", 0.0)
-    server = Server(stubborn=True)
+    server = InterruptedSubmitter(stubborn=True)
     run(server, {}, end=interrupt)
 
     assert server.canceled == ["a/0"]
@@ -209,7 +199,7 @@ def test_an_interruption_that_is_lost_is_repeated(monkeypatch):
 
 def test_a_program_that_ends_a_batch_has_its_tasks_canceled():
     """All of them, including those that take longer to end than the first one."""
-    server = Server(slow_to_end=["a/1", "a/2"])
+    server = InterruptedSubmitter(slow_to_end=["a/1", "a/2"])
 
     assert run(server, PARALLEL, end=cancel) is None
     assert sorted(server.canceled) == ["a/0", "a/1", "a/2"]
@@ -217,6 +207,6 @@ def test_a_program_that_ends_a_batch_has_its_tasks_canceled():
 
 def test_nothing_is_interrupted_that_is_over():
     """The outcome stays as it is."""
-    outcome = run(Server(done=["a/0"]), {}, end=interrupt)
+    outcome = run(InterruptedSubmitter(done=["a/0"]), {}, end=interrupt)
 
     assert (outcome.interruption, errors_of(outcome)) == (None, [None])

@@ -13,7 +13,7 @@ from pscheduler_batch.http.response import OVERLOADED
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.posting import ATTEMPTS
 from pscheduler_batch.scheduler.waiting import WaitLimits
-from tests.support.losing import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
+from tests.support.lost_posts import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
 from tests.support.wire import IDLE, submit, submit_all
 
 

@@ -10,7 +10,7 @@ from pscheduler_batch.scheduler.posting import Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
-from tests.support.losing import LOST, MARKED, POST, UNSENT, broken, nothing, there
+from tests.support.lost_posts import LOST, MARKED, POST, UNSENT, broken, nothing, there
 from tests.support.wire import ONE_HOST
 
 

@@ -16,7 +16,7 @@ from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import TURNS, Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.clients import make_client
-from tests.support.losing import MARKED
+from tests.support.lost_posts import MARKED
 from tests.support.wire import ONE_HOST
 
 

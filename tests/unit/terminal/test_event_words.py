@@ -11,9 +11,9 @@ from pscheduler_batch.events import BatchEnded, Interrupted
 from pscheduler_batch.terminal.event_words import countdown_words, describe_event, state_now
 from pscheduler_batch.text import REASON_CUT_AT
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 
-BATCH = Happenings({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
+BATCH = BatchEvents({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
 TIME = "2026-03-01T12:00"
 
 
@@ -58,7 +58,7 @@ def test_a_late_task_is_reported_with_its_end():
 @pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\u202etxet", "\r\x1b[2J", "\x9b31m", "x" * 10_000])
 def test_hostile_words_stay_in_one_line(hostile):
     """In labels, states, hosts and reasons: no control characters, and limited lengths."""
-    batch = Happenings({"label": hostile})
+    batch = BatchEvents({"label": hostile})
     events = [
         *batch.begin(),
         batch.move(0, 0, hostile),

@@ -13,7 +13,7 @@ from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 
 SIZES = [(1, 1), (7, 2), (20, 24), (39, 10), (40, 4), (59, 24), (80, 24), (200, 100)]
 TERMINAL = {"TERM": "xterm-256color"}
@@ -26,7 +26,7 @@ def frame(glance: ProgressSnapshot, width: int = 80, height: int = 24, **environ
     return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in lines]
 
 
-def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: int = 24) -> ProgressSnapshot:
+def glance(batch: BatchEvents, *events, at: float = 0, width: int = 80, height: int = 24) -> ProgressSnapshot:
     """Return the progress after some events."""
     tally = ProgressCounts()
     for event in [*batch.begin(), *events]:
@@ -36,7 +36,7 @@ def glance(batch: Happenings, *events, at: float = 0, width: int = 80, height: i
 
 def busy(label: str = "rtt", count: int = 9) -> ProgressSnapshot:
     """Make a moment at which two are done, one of them well, and the others are under way."""
-    batch = Happenings({"label": label, "iterations": count, **PARALLEL})
+    batch = BatchEvents({"label": label, "iterations": count, **PARALLEL})
     done = [batch.end(0, 5), batch.end(1, 6, failure="refused")]
     moves = [batch.move(number, 1, "running", start=1, end=9 + number) for number in range(2, count)]
     return glance(batch, *moves, *done, at=7)
@@ -44,7 +44,7 @@ def busy(label: str = "rtt", count: int = 9) -> ProgressSnapshot:
 
 def test_a_moment_on_a_usual_terminal():
     """A bar with what is done and left, the counts, and a line for each iteration under way."""
-    batch = Happenings({"label": "rtt", "iterations": 4, **PARALLEL}, {})
+    batch = BatchEvents({"label": "rtt", "iterations": 4, **PARALLEL}, {})
     moves = [
         batch.move(1, 1, "pending", start=1, end=65),
         batch.move(2, 1, "posting"),
@@ -63,7 +63,7 @@ def test_a_moment_on_a_usual_terminal():
 
 def test_a_retried_request_is_shown_with_the_reason_until_it_succeeds():
     """It explains why nothing moves."""
-    batch = Happenings({})
+    batch = BatchEvents({})
     held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused\x1b[2J", after(2))
     over = RequestHeldUp(after(3), "ps.example.net", "asking")
     elsewhere = replace(over, host="ps2.example.net")
@@ -92,7 +92,7 @@ def test_a_moment_on_twenty_columns():
 def test_a_line_is_always_shorter_than_the_screen(size, label):
     """And there are fewer of them than rows, whatever is in the labels."""
     width, height = size
-    batch = Happenings({"label": label, "iterations": 60, **PARALLEL})
+    batch = BatchEvents({"label": label, "iterations": 60, **PARALLEL})
     moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
     found = frame(glance(batch, *moves, at=2, width=width, height=height), width, height)
 
@@ -103,7 +103,7 @@ def test_a_line_is_always_shorter_than_the_screen(size, label):
 
 def test_what_has_no_line_is_summed_up():
     """By state."""
-    batch = Happenings({"iterations": 60, **PARALLEL})
+    batch = BatchEvents({"iterations": 60, **PARALLEL})
     moves = [batch.move(number, 1, "running" if number % 3 else "posting") for number in range(60)]
     found = frame(glance(batch, *moves))
 
@@ -113,7 +113,7 @@ def test_what_has_no_line_is_summed_up():
 
 def test_a_terminal_that_is_made_half_as_wide_has_room_for_all_lines_when_it_has_broken_them():
     """What it pushed out at the top could not be taken away any more."""
-    batch = Happenings({"label": "x" * 80, "iterations": 60, **PARALLEL})
+    batch = BatchEvents({"label": "x" * 80, "iterations": 60, **PARALLEL})
     moves = [batch.move(number, 1, "running", end=9) for number in range(60)]
     found = frame(glance(batch, *moves, at=2))
 
@@ -122,7 +122,7 @@ def test_a_terminal_that_is_made_half_as_wide_has_room_for_all_lines_when_it_has
 
 def test_one_state_is_summed_up_in_a_word():
     """Such as that of those that wait."""
-    batch = Happenings({"iterations": 60, **PARALLEL})
+    batch = BatchEvents({"iterations": 60, **PARALLEL})
     found = frame(glance(batch, *[batch.move(number, 1, "waiting", start=9) for number in range(60)]))
 
     assert found[-1] == "and 52 more waiting"
@@ -130,7 +130,7 @@ def test_one_state_is_summed_up_in_a_word():
 
 def test_a_run_is_running_when_its_time_has_come():
     """It is not asked for again before its end (ADR 20)."""
-    batch = Happenings({})
+    batch = BatchEvents({})
     pending = batch.move(0, 0, "pending", start=5, end=9)
 
     assert ["running" in frame(glance(batch, pending, at=at))[2] for at in (4, 5)] == [False, True]
@@ -138,7 +138,7 @@ def test_a_run_is_running_when_its_time_has_come():
 
 def test_a_state_that_a_server_made_up_is_shown_as_it_can_be():
     """Without what a terminal would obey, cut short, and without the secrets of the task."""
-    batch = Happenings({})
+    batch = BatchEvents({})
     (strange,) = [line for line in frame(glance(batch, batch.move(0, 0, "\x1b[2J" * 3000))) if "/0" in line]
     (telling,) = [line for line in frame(glance(batch, batch.move(0, 0, "abc-secret"))) if "/0" in line]
 
@@ -148,7 +148,7 @@ def test_a_state_that_a_server_made_up_is_shown_as_it_can_be():
 
 def test_states_that_a_server_made_up_have_no_name_in_the_sum():
     """There may be as many as there are iterations."""
-    batch = Happenings({"iterations": 30, **PARALLEL})
+    batch = BatchEvents({"iterations": 30, **PARALLEL})
     moves = [batch.move(number, 1, f"abc-secret {number}") for number in range(30)]
 
     assert frame(glance(batch, *moves, height=6), height=6)[-1] == "and 29 more in other states"

@@ -12,10 +12,10 @@ import pytest
 from pscheduler_batch.events import Interrupted
 from pscheduler_batch.terminal.live_view import STOPPING, LiveView
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 from tests.support.terminal import visible
 
-BATCH = Happenings({"iterations": 3})
+BATCH = BatchEvents({"iterations": 3})
 ENVIRON = {"TERM": "xterm"}
 
 

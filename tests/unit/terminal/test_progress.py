@@ -11,10 +11,10 @@ import pytest
 from pscheduler_batch.events import BatchEnded, Interrupted
 from pscheduler_batch.terminal.progress import open_progress
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 from tests.support.terminal import visible
 
-BATCH = Happenings({"iterations": 2})
+BATCH = BatchEvents({"iterations": 2})
 USUAL = {"TERM": "xterm"}
 EVENTS = (*BATCH.begin(), BATCH.move(0, 1, "posting"), BATCH.end(0, 5), BatchEnded(after(9), succeeded=True))
 

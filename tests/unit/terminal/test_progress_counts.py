@@ -9,7 +9,7 @@ import pytest
 
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
-from tests.support.happenings import Happenings
+from tests.support.events import BatchEvents
 
 
 def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
@@ -26,8 +26,8 @@ def left(*events: Any, at: float) -> Optional[float]:
     return None if span is None else span.total_seconds()
 
 
-SERIAL = Happenings({"iterations": 4})
-PARALLEL = Happenings({"iterations": 4, "parallel": True, "sync-start": False})
+SERIAL = BatchEvents({"iterations": 4})
+PARALLEL = BatchEvents({"iterations": 4, "parallel": True, "sync-start": False})
 
 
 class TestCounts:
@@ -35,14 +35,14 @@ class TestCounts:
 
     def test_iterations_are_counted_by_what_became_of_them(self):
         """Of enabled jobs only."""
-        batch = Happenings({"iterations": 3}, {"enabled": False, "iterations": 9}, {"iterations": 2})
+        batch = BatchEvents({"iterations": 3}, {"enabled": False, "iterations": 9}, {"iterations": 2})
         found = glance(*batch.begin(), batch.end(0, 1), batch.end(1, 2, failure="no"))
 
         assert (found.total, found.finished, found.failed) == (5, 1, 1)
 
     def test_jobs_are_counted_without_those_that_are_disabled(self):
         """The place is that among those that are run."""
-        batch = Happenings({}, {"enabled": False}, {})
+        batch = BatchEvents({}, {"enabled": False}, {})
         found = [glance(*batch.begin(job)) for job in (0, 2)]
 
         assert [(item.job_place, item.jobs, item.job.label, item.is_last) for item in found] == [
@@ -140,7 +140,7 @@ class TestLeftOfSerialJobs:
 
     def test_the_last_one_needs_no_others(self):
         """Its end says it all."""
-        batch = Happenings({})
+        batch = BatchEvents({})
 
         assert left(*batch.begin(), batch.move(0, 0, "running", end=7), at=2) == 5
 
@@ -196,7 +196,7 @@ class TestLeftOfParallelJobs:
 @pytest.mark.parametrize("parallel", [True, False])
 def test_an_estimate_comes_true(parallel):
     """Of ten iterations of 6 seconds, once two of them are done."""
-    batch = Happenings({"iterations": 10, "parallel": parallel, "sync-start": False})
+    batch = BatchEvents({"iterations": 10, "parallel": parallel, "sync-start": False})
     apart = 2 if parallel else 6
     events = [event for n in (0, 1) for event in (batch.move(n, n * apart, "posting"), batch.end(n, n * apart + 6))]
     now, end = apart + 6, 9 * apart + 6

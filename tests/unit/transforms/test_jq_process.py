@@ -21,7 +21,7 @@ from pscheduler_batch.transforms import jq_child, jq_process
 from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS
 from pscheduler_batch.transforms.jq_process import JqProcess
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
-from tests.support.depth import FOR_JQ, beyond_json
+from tests.support.nesting_depth import FOR_JQ, beyond_json
 
 ROOT = Path(__file__).parents[3]
 ENDLESS = "last(repeat(.))"
@@ -31,7 +31,7 @@ LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 PARENT = """
 import asyncio
 from pscheduler_batch.transforms.jq_process import JqProcess
-from tests.support.depth import FOR_JQ, beyond_json
+from tests.support.nesting_depth import FOR_JQ, beyond_json
 from tests.unit.transforms.test_jq_process import start_endless
 
 async def main():

@@ -11,23 +11,8 @@ import pytest
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.transforms.pipeline import StepError, Transforms, scripts_of
 from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
-from tests.support.depth import FOR_JQ, beyond_json
-
-TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
-
-
-def run(
-    script: object, value: object = None, *, number: int = 0, data: object = None, args: Optional[Dict[str, Any]] = None
-) -> Any:
-    """Take a value through one task-transform and give what the script put under "out"."""
-    batch = load_batch(
-        {"global": {"data": data}, "jobs": [{"task": TASK, "task-transform": {"script": script, "args": args or {}}}]}
-    )
-    transforms = Transforms(batch)
-    problems = [problem.reason for problem in transforms.problems]
-    if problems:
-        pytest.fail(problems[0])
-    return transforms.apply_steps(batch.jobs[0], number, {}, json.dumps(value))[-1]["out"]
+from tests.support.nesting_depth import FOR_JQ, beyond_json
+from tests.support.transforms import TASK, run
 
 
 def failure_of(

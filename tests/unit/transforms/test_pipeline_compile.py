@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import jq
 import pytest
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.transforms.pipeline import StepError, Transforms
-
-TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
+from tests.support.transforms import TASK, run
 
 
 def make_transforms(*transforms: Dict[str, Any], data: object = None, **pairs: Any) -> Transforms:
     """Make the transforms of a batch with a job for each given task-transform; pairs go to every job."""
     jobs = [{"task": TASK, "task-transform": transform, **pairs} for transform in transforms]
     return Transforms(load_batch({"schema": 3, "global": {"data": data}, "jobs": jobs}))
-
-
-def run(
-    script: object, value: object = None, *, number: int = 0, data: object = None, args: Optional[Dict[str, Any]] = None
-) -> Any:
-    """Take a value through one task-transform and give what the script put under "out"."""
-    batch = load_batch(
-        {"global": {"data": data}, "jobs": [{"task": TASK, "task-transform": {"script": script, "args": args or {}}}]}
-    )
-    transforms = Transforms(batch)
-    problems = [problem.reason for problem in transforms.problems]
-    if problems:
-        pytest.fail(problems[0])
-    return transforms.apply_steps(batch.jobs[0], number, {}, json.dumps(value))[-1]["out"]
 
 
 def complaint_of(script: object) -> str:

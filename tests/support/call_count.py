@@ -1,4 +1,4 @@
-"""What something costs, as a count that is the same on every machine, however busy."""
+"""Counting calls, a measure of cost that is the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """Count the calls of functions, of Python's own as well, that some work makes."""
+    """Return how many functions some work calls, including those of Python itself."""
     count = 0
 
     def tell(_frame: Any, event: str, _argument: Any) -> None:

@@ -1,4 +1,4 @@
-"""A runner with a clock of its own, on an imitation of what runs iterations."""
+"""A submitter that runs iterations on a virtual clock, and batches that are run with it."""
 
 from __future__ import annotations
 
@@ -23,50 +23,82 @@ RUNNING = Run("https://ps/r", "running", None, None, "https://ps/r/result", None
 
 
 def make_run(text: str = "", *, succeeded: bool = True) -> RunResult:
-    """Make a run that ended."""
+    """Return a run that has ended."""
     merged = {"succeeded": succeeded}
     run = Run("https://ps/r", "finished" if succeeded else "failed", None, None, "https://ps/r/result", merged, {})
     return RunResult(run, {"application/json": merged, "text/plain": text})
 
 
-class FakeServer:
-    """Runs iterations: each takes a time, and then succeeds unless told otherwise."""
+class FakeSubmitter:
+    """
+    Runs iterations on a virtual clock: each takes some seconds and then succeeds.
+
+    Attributes:
+        durations: The seconds that iterations take, in turn.
+        fetching: The seconds that they need to fetch results after they were measured.
+        behaviour: What iterations do at their end instead of succeeding, by their labels.
+        otherwise: What all other iterations do.
+        begun: The labels of the iterations that were submitted.
+        events: What happened when.
+        given: The task and the start of each iteration.
+        canceled: The labels of the iterations that were canceled.
+    """
 
     def __init__(self, *durations: float) -> None:
         self.time = VirtualClock()
         self.durations = durations or (1.0,)
         self.fetching = 0.0
+        self.begun: List[str] = []
         self.events: List[Tuple[float, str, str]] = []
         self.given: Dict[str, Any] = {}
         self.canceled: List[str] = []
         self.behaviour: Dict[str, Callable[[Iteration], IterationResult]] = {}
+        self.otherwise: Callable[[Iteration], IterationResult] = succeed
 
     async def submit(
         self, iteration: Iteration, start: Optional[datetime], *, measured: Callable[[], None]
     ) -> IterationResult:
         """Run an iteration."""
+        self.begun.append(iteration.label)
         self.events.append((self.time.seconds, "begin", iteration.label))
         self.given[iteration.label] = (iteration.task, start)
+        return await self.measure(iteration, measured)
+
+    async def measure(self, iteration: Iteration, measured: Callable[[], None]) -> IterationResult:
+        """Wait until an iteration has ended, and return its result."""
         await self.time.sleep(self.durations[iteration.number % len(self.durations)])
         if self.fetching:
             self.events.append((self.time.seconds, "measured", iteration.label))
             measured()
             await self.time.sleep(self.fetching)
         self.events.append((self.time.seconds, "end", iteration.label))
-        succeed = lambda item: IterationResult(item, "https://ps/t", (make_run(item.label),))  # noqa: E731
-        return self.behaviour.get(iteration.label, succeed)(iteration)
+        return self.behaviour.get(iteration.label, self.otherwise)(iteration)
 
     async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
-        """Cancel what is left."""
+        """Cancel the tasks of iterations that were cut short."""
         self.canceled += [result.iteration.label for result in cut_short]
 
     def fate_of(self, iteration: Iteration) -> str:
-        """Say what was."""
+        """Return what happened to the task of an iteration."""
         return "it was canceled" if iteration.label in self.canceled else "it goes on"
 
 
+class HangingSubmitter(FakeSubmitter):
+    """Runs iterations that never end."""
+
+    async def measure(self, iteration: Iteration, measured: Callable[[], None]) -> IterationResult:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        raise AssertionError(iteration.label)
+
+
+def succeed(iteration: Iteration) -> IterationResult:
+    """Return a success; the text of its run is the label of the iteration."""
+    return IterationResult(iteration, "https://ps/t", (make_run(iteration.label),))
+
+
 def run(
-    server: FakeServer,
+    server: FakeSubmitter,
     *jobs: Dict[str, Any],
     told: Optional[List[str]] = None,
     judge: Optional[Judge] = None,
@@ -91,20 +123,20 @@ def run(
 
 
 def fail(iteration: Iteration) -> IterationResult:
-    """Fail as servers do."""
+    """Return a failure, as if a server refused the task."""
     return IterationResult(iteration, failure=Failure("refused", "posting the task", "https://ps"))
 
 
 def break_down(_: Iteration) -> IterationResult:
-    """Fail as a program with a bug does."""
+    """Raise an error, as a bug does."""
     raise ZeroDivisionError("the secret is abc-secret")
 
 
 def results_of(outcome: BatchOutcome, job: int) -> List[Dict[str, Any]]:
-    """Read the results of a job."""
+    """Return the results of a job."""
     return [json.loads(text) for text in outcome.results.of_job(job)]
 
 
 def labels(outcome: BatchOutcome, job: int) -> List[str]:
-    """The iterations of a job, in the order of its results."""
+    """Return the labels of the iterations of a job, in the order of its results."""
     return [result["runs"][0]["text/plain"] for result in results_of(outcome, job)]

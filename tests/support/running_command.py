@@ -1,4 +1,4 @@
-"""The real command while it runs: waiting for a moment, sending it a signal, and seeing how it ended."""
+"""The real command as a process that tests can wait for, signal and end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.support.commands import TIME_LIMIT, Ended, environment
 
 
 class Gate:
-    """Something that happens to a request, and tells when it does."""
+    """An action of a fault that reports its first use."""
 
     def __init__(self, action: Action) -> None:
         self._action = action
         self._reached = threading.Event()
 
     async def __call__(self, app, scope, receive, send) -> None:
-        """Be the action of a fault."""
+        """Apply the action to a request."""
         self._reached.set()
         await self._action(app, scope, receive, send)
 
@@ -32,9 +32,9 @@ class Gate:
         assert self._reached.wait(TIME_LIMIT)
 
 
-class Running:
+class RunningCommand:
     """
-    A command that runs; a context manager.
+    A running command, as a context manager.
 
     Attributes:
         seconds: How long it took to end after the last signal.
@@ -58,12 +58,12 @@ class Running:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def __enter__(self) -> Running:  # noqa: PYI034 - nobody derives from it
-        """Do nothing more."""
+    def __enter__(self) -> RunningCommand:  # noqa: PYI034 - not for inheritance
+        """Return the command."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave nothing behind."""
+        """Kill the process and close its pipes."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
@@ -77,7 +77,7 @@ class Running:
                 self._news.notify_all()
 
     def until_said(self, *words: str, times: int = 1) -> None:
-        """Wait until so many lines of the standard error have all these words in them."""
+        """Wait until so many lines of its standard error contain all these words."""
 
         def said() -> bool:
             return sum(all(word in line for word in words) for line in self._lines) >= times
@@ -107,11 +107,11 @@ class Running:
         self._process.send_signal(number)
 
     def close_stdout(self) -> None:
-        """Read no more of its standard output."""
+        """Close its standard output."""
         self._process.stdout.close()
 
     def end(self) -> Ended:
-        """Wait until it has ended."""
+        """Wait until it has ended, and return how."""
         stdout = b"" if self._process.stdout.closed else self._process.stdout.read()
         status = self._process.wait(TIME_LIMIT)
         self.seconds = time.monotonic() - self._sent

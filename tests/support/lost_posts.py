@@ -1,4 +1,4 @@
-"""POSTs that are lost, for tests."""
+"""A server that loses POSTs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ nothing = {"json": []}
 
 
 def broken(server, *posts, listed=(nothing,)):
-    """Let POSTs be lost, and tasks be listed as given."""
+    """Lose some POSTs, and list the given tasks."""
     server.broken[POST] = list(posts)
     server.changed[LIST] = list(listed)

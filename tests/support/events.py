@@ -1,4 +1,4 @@
-"""Events of batches that never were."""
+"""The events of a batch that never ran, for tests of their consumers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:
     )
 
 
-class Happenings:
+class BatchEvents:
     """
     Makes the events of a batch.
 
     Attributes:
-        plan: What is to be done.
+        plan: The plan of the batch.
     """
 
     def __init__(self, *jobs: Mapping[str, Any]) -> None:
@@ -36,29 +36,29 @@ class Happenings:
         self.plan: Plan = plan_batch(batch, Transforms(batch))
 
     def iteration(self, number: int = 0, job: int = 0) -> Iteration:
-        """Give an iteration."""
+        """Return an iteration."""
         return self.plan.jobs[job].iterations[number]
 
     def begin(self, job: int = 0, at: float = 0) -> List[Any]:
-        """Begin the batch with one of its jobs."""
+        """Return the events of the start of the batch and of one of its jobs."""
         return [BatchBegan(after(at), self.plan), self.begin_job(job, at)]
 
     def begin_job(self, job: int, at: float) -> JobBegan:
-        """Begin a job."""
+        """Return the event of the start of a job."""
         return JobBegan(after(at), self.plan.jobs[job])
 
     def end_job(self, job: int, at: float) -> JobEnded:
-        """End a job."""
+        """Return the event of the end of a job."""
         return JobEnded(after(at), self.plan.jobs[job].job)
 
     def move(self, number: int, at: float, state: str, *, job: int = 0, **times: float) -> IterationMoved:
-        """Bring an iteration into a state; any but our own has a run."""
+        """Return the event of an iteration that enters a state; it has a run unless the state is one of ours."""
         run = None if state in {"waiting", "asking", "posting", "posted"} else make_run(state)
-        moments = {name: after(seconds) for name, seconds in times.items()}
-        return IterationMoved(after(at), self.iteration(number, job), state, "ps.example.net", run, **moments)
+        shown = {name: after(seconds) for name, seconds in times.items()}
+        return IterationMoved(after(at), self.iteration(number, job), state, "ps.example.net", run, **shown)
 
     def end(self, number: int, at: float, *, job: int = 0, failure: Optional[str] = None) -> IterationEnded:
-        """End an iteration, well or not."""
+        """Return the event of the end of an iteration, successful or not."""
         result = IterationResult(
             self.iteration(number, job), "https://ps.example.net/t", (RunResult(make_run("finished"), {}),)
         )

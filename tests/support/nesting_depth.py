@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-# More than the json module of any Python follows, and little enough for everything else.
+# Deeper than the json module of any Python can read, and not too deep for everything else.
 DEEP = 100_000
-# More than is of use to anybody, and less than jq itself gives up at.
+# Deeper than any useful value, and less deep than the limit of jq itself.
 FOR_JQ = 9_000
 
 

@@ -9,14 +9,6 @@ from pscheduler_batch.embedded.pace import Pace
 from tests.support.embedded_bench import DAWN, PACE, Bench, nap_task
 
 
-@pytest.fixture
-def bench():
-    """The server in a time of its own."""
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
 def interrupt(bench, seconds):
     """Let the server be away for so many seconds."""
     bench.loop.run_until_complete(bench.scheduler.close())

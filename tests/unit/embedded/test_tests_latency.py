@@ -10,18 +10,9 @@ import pytest
 from pscheduler_batch.embedded.measuring.one_way import Arrival, Burst, statistics, summarize
 from pscheduler_batch.embedded.tests.latency import LatencyTest
 from pscheduler_batch.embedded.tests.latencybg import LatencybgTest
+from tests.support.embedded_bench import outcomes
 
 QUICK = {"dest": "127.0.0.1", "packet-interval": 0.001, "packet-timeout": 5}
-
-
-def outcomes(test, spec):
-    """Run a test and give all its outcomes."""
-
-    async def gather():
-        return [outcome async for outcome in test.measure(spec)]
-
-    test.check(spec)
-    return asyncio.run(gather())
 
 
 @pytest.mark.parametrize("extra", [{}, {"packet-padding": 1000, "ip-tos": 8}, {"schema": 2, "reverse": True}])
