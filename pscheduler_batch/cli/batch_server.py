@@ -8,7 +8,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.embedded_server import load_server
-from pscheduler_batch.cli.exit_status import FAILED
+from pscheduler_batch.cli.execute import FAILED
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import print_error

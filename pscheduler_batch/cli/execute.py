@@ -1,17 +1,21 @@
-"""Run the mode of ``pscheduler batch`` that the options ask for."""
+"""Run the mode of ``pscheduler batch`` that the options ask for; its exit statuses, and Control-C until tasks run."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import signal
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
-from pscheduler_batch.cli.exit_status import FAILED
-from pscheduler_batch.cli.interrupt import immediate_interrupt
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, InputError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
+
+# Exit statuses (ADR 17). Wrong usage is 2, from click; a batch ended by a signal exits with 130 or 143.
+SUCCEEDED = 0
+FAILED = 1
+RUN_FAILED = 3
 
 
 def execute(given: Mapping[str, Any]) -> int:
@@ -40,3 +44,22 @@ def execute(given: Mapping[str, Any]) -> int:
     finally:
         settle_stderr()
     return FAILED
+
+
+@contextmanager
+def immediate_interrupt() -> Iterator[None]:
+    """
+    Let Control-C end the process at once, as jq cannot be interrupted from Python.
+
+    While tasks are running, a :class:`~pscheduler_batch.running.signals.SignalWatch` handles signals instead.
+    """
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:
+        # Not in the main thread, which receives no signals.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

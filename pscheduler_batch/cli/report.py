@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Optional
 
-from pscheduler_batch.cli.exit_status import FAILED, SUCCEEDED
+from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import print_error, read_input, settle_stderr
 from pscheduler_batch.output.destination import Destination

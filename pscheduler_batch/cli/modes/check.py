@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence
 
-from pscheduler_batch.cli.exit_status import FAILED, SUCCEEDED
+from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, Problem
 from pscheduler_batch.output.console import read_input, write_error

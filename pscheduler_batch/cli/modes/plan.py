@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timezone
 
-from pscheduler_batch.cli.exit_status import SUCCEEDED
+from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.modes.dry_run import make_plan
 from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.output.destination import print_text

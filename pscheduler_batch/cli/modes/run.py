@@ -12,8 +12,7 @@ from functools import partial
 from typing import Callable, Iterable, Iterator, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
-from pscheduler_batch.cli.exit_status import FAILED, RUN_FAILED, SUCCEEDED
-from pscheduler_batch.cli.interrupt import immediate_interrupt
+from pscheduler_batch.cli.execute import FAILED, RUN_FAILED, SUCCEEDED, immediate_interrupt
 from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.journal.lock import BusyError, Lock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pscheduler_batch.cli.exit_status import SUCCEEDED
+from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.input.editor_schema import schema_text
 from pscheduler_batch.output.destination import print_text

@@ -220,7 +220,7 @@ def test_man_page_has_every_signal():
 
 def test_man_page_has_every_exit_status():
     """EXIT STATUS lists the statuses of the command, and no other."""
-    tree = ast.parse((ROOT / "pscheduler_batch" / "cli" / "exit_status.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "pscheduler_batch" / "cli" / "execute.py").read_text(encoding="utf-8"))
     statuses = {
         node.value.value
         for node in tree.body
