@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 VARIABLE = "PSCHEDULER_COMMANDS"
+# Not for people: pScheduler runs it, and its own program does not list it either.
+INTERNAL = "internal"
 STANDARD = ("/usr/libexec/pscheduler/commands", "/usr/lib/pscheduler/commands")
 
 
@@ -28,10 +30,10 @@ def find_directory(candidates: Sequence[str]) -> Optional[Path]:
 
 
 def list_words(directory: Optional[Path]) -> List[str]:
-    """List the commands of the directory by name; a file that is not executable is not a command."""
+    """List the commands that are for people by name; a file that is not executable is not a command."""
     if directory is None:
         return []
-    files = (path for path in _files(directory) if os.access(path, os.X_OK))
+    files = (path for path in _files(directory) if path.name != INTERNAL and os.access(path, os.X_OK))
     return sorted(path.name for path in files)
 
 

@@ -137,5 +137,7 @@ def pscheduler(ctx: click.Context, /, **_: Any) -> None:
 
     Commands come from installed packages and from pScheduler's own command directory.
     """
+    # As pScheduler's own program does it.
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from datetime import timedelta
 from importlib import import_module
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
@@ -48,6 +48,13 @@ _CANNOT_GO_TOGETHER = (
 )
 
 _FORMATS_OF_CHECKS = ("text", "json")
+_ALL_FORMATS = (*FORMATS, "json")
+
+
+def complete_format(ctx: click.Context, param: click.Parameter, incomplete: str) -> List[str]:  # noqa: ARG001 - click's way
+    """Complete a format with those that the options before it take; a ``shell_complete`` callback of click."""
+    forms = _formats_for(ctx.params) or _ALL_FORMATS
+    return [form for form in forms if form.startswith(incomplete)]
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -170,7 +177,8 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @option(
     "--format",
     section=RESULTS,
-    type=click.Choice([*FORMATS, "json"]),
+    type=click.Choice(_ALL_FORMATS),
+    shell_complete=complete_format,
     help="Format of the reports, whatever their names; with --check, text or json.",
 )
 @option("--no-summary", section=RESULTS, is_flag=True, help="Do not print a summary at the end.")

@@ -30,12 +30,18 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler", "batch-server", "--real"], {"--real-pace"}),
     (["pscheduler-batch", "--no-su"], {"--no-summary"}),
     (["pscheduler-batch", "--assist", "ps-kn"], {HOST}),
+    (["pscheduler-batch", "--check", "--format", ""], {"text", "json"}),
+    (["pscheduler-batch", "--report", "a", "--format", ""], {"html", "text", "csv", "junit"}),
+    (["pscheduler-batch", "--format", "j"], {"junit", "json"}),
+    (["pscheduler-batch-report", "--form"], {"--format"}),
+    (["pscheduler-batch-report", "--format", "ht"], {"html"}),
 ]
 
 # Both shells call a function for what the program offers; what it would hand to the line that is edited is written.
 BASH = """
 source {folder}/bash/pscheduler
 source {folder}/bash/pscheduler-batch
+source {folder}/bash/pscheduler-batch-report
 compopt() {{ echo "(files)"; }}
 ask() {{
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
@@ -45,7 +51,7 @@ ask() {{
 """
 ZSH = """
 fpath=({folder}/zsh $fpath)
-autoload -U _pscheduler _pscheduler-batch
+autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-report
 compdef() {{ }}
 _describe() {{ print -rl -- "${{completions_with_descriptions[@]%%:*}}"; }}
 compadd() {{ print -rl -- "${{completions[@]}}"; }}
@@ -60,6 +66,7 @@ ask() {{
 FISH = """
 source {folder}/fish/pscheduler.fish
 source {folder}/fish/pscheduler-batch.fish
+source {folder}/fish/pscheduler-batch-report.fish
 function ask
     complete -C "$argv" | string replace -r '\\t.*' '' | string replace -r '^{file}$' '(files)'
     echo ==

@@ -100,7 +100,7 @@ def test_the_package_of_another_author_adds_a_command(hosts):
 
 def test_a_broken_package_costs_one_line(hosts):
     """The list has every other command, ours among them."""
-    done = run(hosts, "pscheduler")
+    done = run(hosts, "pscheduler", "--help")
     words = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
 
     assert done.returncode == 0
@@ -226,7 +226,7 @@ def test_the_real_library_wins(place, site, tmp_path):
     assert done.stdout == f"the real one {real / 'pscheduler' / '__init__.py'}\n"
 
 
-@pytest.mark.parametrize("program", ["pscheduler", "pscheduler-batch"])
+@pytest.mark.parametrize("program", ["pscheduler", "pscheduler-batch", "pscheduler-batch-report"])
 @pytest.mark.parametrize(("shell", "name"), [("bash", "{}"), ("zsh", "_{}"), ("fish", "{}.fish")])
 def test_the_completion_files_know_what_click_writes(shell, name, program, site):
     """Each file asks the program for its code, and recognizes that code by the name of a function in it."""

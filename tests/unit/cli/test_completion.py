@@ -6,8 +6,11 @@ import os
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
+from pscheduler_batch.cli.batch import batch
 from pscheduler_batch.cli.completion import complete_host, find_hosts
+from pscheduler_batch.report.formats import FORMATS
 
 HOSTS = """
 127.0.0.1 localhost
@@ -84,3 +87,20 @@ def test_click_can_ask(monkeypatch):
     context = click.Context(click.Command("batch", params=[option]))
 
     assert [item.value for item in option.shell_complete(context, "a-host-of")] == ["a-host-of-ours.example.net"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["--check"], ["text", "json"]),
+        (["--check-server", "file.json"], ["text", "json"]),
+        (["--report", "a.html"], list(FORMATS)),
+        ([], [*FORMATS, "json"]),
+    ],
+)
+def test_only_formats_that_are_accepted_are_offered(words, offered):
+    """A check takes others than a report."""
+    completer = ShellComplete(batch, {}, "pscheduler-batch", "_PSCHEDULER_BATCH_COMPLETE")
+
+    assert [item.value for item in completer.get_completions([*words, "--format"], "")] == offered
+    assert [item.value for item in completer.get_completions([*words, "--format"], "te")] == ["text"]

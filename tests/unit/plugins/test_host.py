@@ -78,10 +78,10 @@ def shelf(tmp_path, monkeypatch):
 
 @pytest.fixture
 def commands(tmp_path, monkeypatch):
-    """PScheduler's own command folder: two commands, a file that is none, and what never is one."""
+    """PScheduler's own command folder: two commands, one that is internal, and what is not a command."""
     folder = tmp_path / "commands"
     folder.joinpath("sub").mkdir(parents=True)
-    for name, mode in (("task", 0o755), ("ping", 0o755), ("notes", 0o644), (".hidden", 0o755)):
+    for name, mode in (("task", 0o755), ("ping", 0o755), ("internal", 0o755), ("notes", 0o644), (".hidden", 0o755)):
         folder.joinpath(name).write_text("#!/bin/sh\n")
         folder.joinpath(name).chmod(mode)
     monkeypatch.setenv("PSCHEDULER_COMMANDS", str(folder))
@@ -109,9 +109,9 @@ def test_a_plugin_runs_with_its_arguments(shelf, no_commands):
     assert (result.exit_code, result.stdout) == (0, "hello ('you', '') True\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",)])
 def test_the_list_has_plugins_and_the_folder(arguments, shelf, commands):
-    """With no command, or when help is asked for, every command is listed on stdout and nothing has gone wrong."""
+    """Help lists every command that is for people."""
     shelf.add("greeting", "zz-hello = greeting:command")
     result = call(*arguments)
 
@@ -120,10 +120,24 @@ def test_the_list_has_plugins_and_the_folder(arguments, shelf, commands):
     assert result.stdout.split(str(commands) + ":")[1].split() == ["ping", "task"]
 
 
+def test_without_a_command_the_help_is_an_error(commands):
+    """As with pScheduler's own program: the help goes to the standard error, and the exit status is 1."""
+    result = call()
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == call("--help").stdout
+
+
+def test_an_internal_command_can_be_run(commands):
+    """It is not listed, but pScheduler's own programs call it by this name."""
+
+    assert pscheduler.get_command(click.Context(pscheduler), "internal").path == commands / "internal"
+
+
 def test_a_plugin_hides_the_command_of_that_name_in_the_list(shelf, commands):
     """A word is listed once, where it would be found."""
     shelf.add("greeting", "task = greeting:command")
-    result = call()
+    result = call("--help")
 
     assert result.stdout.split(str(commands) + ":")[1].split() == ["ping"]
 
@@ -171,7 +185,7 @@ def test_a_broken_plugin_does_not_cost_the_list(shelf, no_commands):
     """The other commands are still listed, and the warning goes to stderr."""
     shelf.add("bad", "zz-bad = bad:command", "import no_such_module")
     shelf.add("greeting", "zz-hello = greeting:command")
-    result = call()
+    result = call("--help")
 
     assert (result.exit_code, "zz-hello" in result.stdout, "zz-bad" in result.stdout) == (0, True, False)
     assert result.stderr.count("zz-bad") == 1
@@ -184,7 +198,7 @@ def test_a_word_that_no_plugin_can_give_is_still_in_the_folder(shelf, commands):
     command = pscheduler.get_command(context, "task")
 
     assert command.path == commands / "task"
-    assert "task" in call().stdout.split(str(commands) + ":")[1].split()
+    assert "task" in call("--help").stdout.split(str(commands) + ":")[1].split()
 
 
 def test_a_broken_plugin_and_no_such_file_is_an_error(shelf, no_commands):
