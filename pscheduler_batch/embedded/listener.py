@@ -96,7 +96,7 @@ class Listener:
             await scheduler.close()
 
     def _with_abort(self, app: ASGIApp) -> ASGIApp:
-        """Give the application a function that aborts the connection of a request."""
+        """Pass the application a function that aborts the connection of a request."""
 
         async def serve_with_abort(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("extensions", {})[ABORT] = lambda: self._abort(scope.get("client"))

@@ -155,7 +155,7 @@ def test_the_server_can_listen_on_ipv6():
 
 
 def watch_polls(server):
-    """Give an event that is set when somebody begins to wait for a merged result."""
+    """Return an event that is set when somebody begins to wait for a merged result."""
     arrived = threading.Event()
 
     async def note(app, scope, receive, send):
@@ -167,7 +167,7 @@ def watch_polls(server):
 
 
 def has_ipv6_loopback():
-    """Say whether anything can listen on ::1 here."""
+    """Return whether anything can listen on ::1 here."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))

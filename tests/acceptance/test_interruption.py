@@ -239,7 +239,7 @@ def test_at_the_end_the_document_is_written(there):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_the_process_at_once(server, there, number):
-    """Whoever is in such a hurry does not want the document."""
+    """A user in such a hurry does not want the document."""
     canceling = gate(server, "tasks/*", HANG, method="DELETE")
     with RunningCommand(*there, batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")

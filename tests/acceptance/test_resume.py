@@ -53,7 +53,7 @@ KINDS = {
 
 @pytest.fixture
 def tasks(pscheduler):
-    """Say what tasks were created on the server since the test began."""
+    """Return what tasks were created on the server since the test began."""
     before = set(pscheduler.state.tasks)
     return lambda: [found for name, found in pscheduler.state.tasks.items() if name not in before]
 
@@ -89,7 +89,7 @@ def named(batch, name):
 
 
 def nameless(attempt):
-    """Give the output of a try without what differs between two, the name included."""
+    """Return the output of a try without what differs between two, the name included."""
     document = comparable(document_of(attempt))
     for entry in document["jobs"]:
         for holder in (entry, *entry["results"]):
@@ -139,7 +139,7 @@ def test_a_resume_that_is_killed_as_well_is_gone_on_with(attempt, tasks):
 
 
 def results(attempt):
-    """Give the results of the first job."""
+    """Return the results of the first job."""
     return document_of(attempt)["jobs"][0]["results"]
 
 

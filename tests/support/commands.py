@@ -33,7 +33,7 @@ class Ended:
 
 def environment(**changes: str) -> Mapping[str, str]:
     """
-    Give an environment without settings for pScheduler, in which batches may be run and give no summary.
+    Return an environment without settings for pScheduler, in which batches may be run and give no summary.
 
     Args:
         changes: Of the environment; an empty text takes a variable out.

@@ -61,7 +61,7 @@ class Tally:
     violations: List[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Summarize it in one line."""
         return (
             f"{self.rounds} rounds, {self.kills} kills: {self.tasks} tasks created for {self.iterations} iterations, "
             f"{self.complete} with complete results, {len(self.violations)} violations"

@@ -65,7 +65,7 @@ class Try:
 
 @cache
 def _processes() -> ForkServerContext:
-    """Give what makes processes, from one that has imported everything already."""
+    """Return what makes processes, from one that has imported everything already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", "tests.support.crashes"])
     return context
@@ -152,7 +152,7 @@ def kill_at_write(number: int, left: str) -> None:
 
 
 def _last_line(file: int, end: int) -> int:
-    """Say where the last line of a file begins."""
+    """Return where the last line of a file begins."""
     return os.pread(file, end - 1, 0).rfind(b"\n") + 1
 
 

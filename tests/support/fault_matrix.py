@@ -258,7 +258,7 @@ def _task(step: str, often: str, *, hours: bool) -> Mapping[str, Any]:
 
 
 def _batch_of(cases: Cases, *, interrupt: bool) -> Tuple[Mapping[str, Any], Optional[int]]:
-    """Give a batch with an iteration for each case, and when to interrupt it."""
+    """Return a batch with an iteration for each case, and when to interrupt it."""
     tasks = [_task(*case, hours=interrupt) for case in cases]
     job = {"label": "job", "iterations": len(cases), "parallel": True, "sync-start": False, "task": tasks}
     return {"jobs": [job]}, len(cases) if interrupt else None

@@ -180,7 +180,7 @@ def saying(answer: bytes) -> Answer:
 
 
 def silent(connection: Connection) -> None:
-    """Say nothing."""
+    """Send nothing."""
     connection.stand_still()
 
 

@@ -99,7 +99,7 @@ def recorded() -> List[Recorded]:
 
 def shape(value: Any, name: str = "") -> Any:
     """
-    Give the form of a JSON document: keys in their order and types, and the values that say which situation it is.
+    Return the form of a JSON document: keys in their order and types, and the values that say which situation it is.
 
     >>> shape({"state": "pending", "end-time": "2026-03-01T12:00:00+00:00", "errors": None, "runs": [1, 2]})
     [('state', 'pending'), ('end-time', 'time'), ('errors', None), ('runs', ['number'])]

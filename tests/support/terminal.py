@@ -26,7 +26,7 @@ LAUNCHER = "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0)
 
 def visible(written: str) -> List[str]:
     """
-    Say what a terminal shows in the end that is large enough for all of it.
+    Return what a terminal shows in the end that is large enough for all of it.
 
     It knows what progress makes use of, and fails where something else comes.
     """
@@ -130,7 +130,7 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def hang_up(self) -> None:
-        """Be gone, as a window that is closed."""
+        """Disappear, as a window that is closed."""
         os.close(self._ours)
         self._ours = -1
 

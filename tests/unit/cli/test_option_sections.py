@@ -36,7 +36,7 @@ UNTOUCHED = {
 @option("--resume", section="Files", metavar="FILE", help="Go on.")
 @option("--report", section="Files", metavar="FILE", multiple=True, type=click.Path(), help="Tell people.")
 @option("-n", "--dry-run", "--dry", section="Waiting", is_flag=True, help="Do nothing.")
-@option("-q", "--quiet", section="Files", is_flag=True, help="Say nothing.")
+@option("-q", "--quiet", section="Files", is_flag=True, help="Send nothing.")
 @option("--color", section="Files", type=click.Choice(["auto", "always"]), default="auto", help="Be " + "colorful " * 9)
 @option("--secret", section="Hidden", hidden=True, expose_value=False)
 @click.version_option("1.2")
@@ -83,7 +83,7 @@ def test_help_has_options_in_sections():
         "  --journal FILE         Note everything.\n"
         "  --resume FILE          Go on.\n"
         "  --report FILE          Tell people.\n"
-        "  -q, --quiet            Say nothing.\n"
+        "  -q, --quiet            Send nothing.\n"
         "  --color [auto|always]  Be colorful colorful colorful colorful colorful\n"
         "                         colorful colorful colorful colorful\n"
         "\n"

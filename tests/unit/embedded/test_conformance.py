@@ -159,7 +159,7 @@ def bench():
 
 
 def here(scene: Scene, target: str) -> str:
-    """Give what was asked for with the identifiers of this server, where they are identifiers of something."""
+    """Return what was asked for with the identifiers of this server, where they are identifiers of something."""
     for kind, url in (("tasks", scene.task), ("runs", scene.run)):
         name = url.rpartition("/")[2]
         if name:
@@ -177,12 +177,12 @@ def ask(exchange: Recorded, bench: Bench):
 
 
 def shape_of(exchange: Recorded, document):
-    """Give the form of JSON; a result's own is the test's affair."""
+    """Return the form of JSON; a result's own is the test's affair."""
     return shape(document, "result-merged" if exchange.step == "results" else "")
 
 
 def answer_of(exchange: Recorded):
-    """Give what of the recorded answer counts: status, media type, and the form of JSON or the words of a refusal."""
+    """Return what of the recorded answer counts: status, media type, and the form of JSON or the words of a refusal."""
     document = exchange.document
     if "json" in document:
         return document["status"], document["type"], shape_of(exchange, document["json"])
@@ -190,7 +190,7 @@ def answer_of(exchange: Recorded):
 
 
 def answer_here(exchange: Recorded, reply):
-    """Give the same of an answer of the embedded server's."""
+    """Return the same of an answer of the embedded server's."""
     kind = reply.headers["content-type"]
     if kind == "application/json":
         return reply.status_code, kind, shape_of(exchange, reply.json())
@@ -198,7 +198,7 @@ def answer_here(exchange: Recorded, reply):
 
 
 def waited_in_vain(exchange: Recorded) -> bool:
-    """Say whether a poll ended because its time was over: there was no run, or no merged result."""
+    """Return whether a poll ended because its time was over: there was no run, or no merged result."""
     document = exchange.document
     if "seconds" not in document or document["status"] != 200:
         return "seconds" in document

@@ -12,7 +12,7 @@ SIGNATURE = "the embedded server of pscheduler-batch on here"
 
 
 def answer(reply):
-    """Give the parts of a reply that clients look at."""
+    """Return the parts of a reply that clients look at."""
     return reply.status_code, reply.headers["content-type"], reply.text
 
 

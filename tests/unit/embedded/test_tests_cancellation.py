@@ -42,7 +42,7 @@ class Silent:
         self.port = self._socket.getsockname()[1]
 
     def was_asked(self):
-        """Say whether anything has been sent here since this was last true."""
+        """Return whether anything has been sent here since this was last true."""
         try:
             if self.kind == socket.SOCK_STREAM and not self._accepted:
                 self._accepted.append(self._socket.accept()[0])
@@ -132,7 +132,7 @@ def test_a_cancelled_sleep_ends(test):
 
 @pytest.fixture(params=[socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["tcp", "udp"])
 def silent(request):
-    """Give somebody who listens and never answers, by TCP and by UDP."""
+    """Yield a peer that listens and never answers, by TCP and by UDP."""
     somebody = Silent(request.param)
     yield somebody
     somebody.close()

@@ -261,7 +261,7 @@ class ProbesOfAnImaginaryPath:
         self.sent = []
 
     def fileno(self):
-        """Give the descriptor that becomes readable with an answer."""
+        """Return the descriptor that becomes readable with an answer."""
         return self._near.fileno()
 
     def close(self):
@@ -279,7 +279,7 @@ class ProbesOfAnImaginaryPath:
         return 10.0
 
     def receive(self):
-        """Give what was answered."""
+        """Return what was answered."""
         self._near.recv(100)
         waiting, self._waiting = self._waiting, []
         return waiting

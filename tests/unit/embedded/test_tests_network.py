@@ -56,7 +56,7 @@ def web(replies, *, tls=False):
 
 @pytest.fixture
 def closed_port():
-    """Give a TCP port on loopback that nobody listens on: it is bound, so nobody else can."""
+    """Return a TCP port on loopback that nobody listens on: it is bound, so nobody else can."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]

@@ -22,13 +22,13 @@ def rendered(text):
 
 
 def columns(text):
-    """Say how many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text takes."""
     wide = sum(1 for c in text if unicodedata.east_asian_width(c) in "WF")
     return len(text) + wide - sum(1 for c in text if unicodedata.category(c) in ("Mn", "Me"))
 
 
 def pointed_at(lines):
-    """Give what stands above the carets."""
+    """Return what stands above the carets."""
     shown, carets = lines[-2:]
     begin = carets.index("^")
     behind = next(n for n in range(len(shown) + 1) if columns(shown[:n]) >= begin)

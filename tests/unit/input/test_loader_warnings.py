@@ -21,7 +21,7 @@ def warnings_of(pairs):
 
 
 def texts_of(batch):
-    """Give the warnings of a batch as they are printed; each says that it is one."""
+    """Return the warnings of a batch as they are printed; each says that it is one."""
     assert {warning.severity for warning in batch.warnings} <= {"warning"}
     return tuple(map(str, batch.warnings))
 
@@ -53,7 +53,7 @@ def test_a_backoff_under_a_synchronized_start_is_told(iterations):
     ],
 )
 def test_a_backoff_that_is_meant_so_or_does_nothing_is_not_told(pairs):
-    """Whoever writes sync-start knows; serial, single and disabled jobs ignore the backoff."""
+    """A batch that sets sync-start has no warning; serial, single and disabled jobs ignore the backoff."""
     assert warnings_of(pairs) == ()
 
 

@@ -74,7 +74,7 @@ def test_many_parts_are_found_at_once():
 
 
 def test_what_is_not_in_the_text_has_no_place():
-    """Whoever asks sees that there is none."""
+    """A look-up of it finds none."""
     assert set(locate(TEXT, [("jobs", 7), ("jobs", "x"), ("none", "at", "all")])) == {(), ("jobs",)}
 
 

@@ -42,7 +42,7 @@ ADDED = {
 
 
 def told(task):
-    """Give the problems of a task as they are printed."""
+    """Return the problems of a task as they are printed."""
     return [str(problem) for problem in check_task(task)]
 
 

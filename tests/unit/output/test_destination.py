@@ -66,7 +66,7 @@ def test_a_document_is_ascii_and_ends_its_line(tmp_path):
 
 
 def test_a_file_takes_the_place_of_the_old_one_in_one_step(tmp_path):
-    """Whoever has the old one open goes on reading it whole."""
+    """A reader that has the old file open can read it to its end."""
     path = tmp_path / "out.json"
     path.write_text("old")
     with path.open() as old, Destination(str(path)) as destination:

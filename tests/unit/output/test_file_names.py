@@ -67,7 +67,7 @@ def test_a_file_is_no_folder(tmp_path):
 
 @pytest.mark.parametrize("path", ["out.json", "/out.json", "./out.json"])
 def test_a_folder_that_is_there_is_no_error(path):
-    """Be it only the current one."""
+    """This holds even if it is only the current one."""
 
     assert require_directory(path) is None
 

@@ -30,7 +30,7 @@ def plan_jobs(*jobs: Dict[str, Any], **pairs: Any) -> Plan:
 
 
 def problems_of(*jobs: Dict[str, Any], limit: int = DEFAULT_MAX_ITERATIONS, **pairs: Any) -> List[Problem]:
-    """Say what is wrong with a batch of some jobs."""
+    """Return what is wrong with a batch of some jobs."""
     with pytest.raises(InputError) as caught:
         make_plan({"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs}, limit)
     return list(caught.value.problems)

@@ -76,7 +76,7 @@ def ask(servers, *jobs, hosts=HOSTS):
 
 
 def lines_of(checked):
-    """Give the first line of each problem, without its place in the text."""
+    """Return the first line of each problem, without its place in the text."""
     return [f"{p.severity} {p.where}{p.during and ', ' + p.during}: {p.reason}" for p in checked.problems]
 
 

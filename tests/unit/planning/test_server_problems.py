@@ -15,7 +15,7 @@ def questions(count, *, among):
 
 
 def told(problems):
-    """Give what is said, in one line each."""
+    """Return what is said, in one line each."""
     return [f"{problem.where}, {problem.during}: {problem.reason}" for problem in sum_up(problems)]
 
 

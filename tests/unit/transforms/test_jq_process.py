@@ -63,14 +63,14 @@ def run(script: str, text: str = "null", data: Any = None, **options: Any) -> An
 
 
 def failure_of(script: str, text: str = "null", data: Any = None, **options: Any) -> str:
-    """Say why a script fails."""
+    """Return why a script fails."""
     with pytest.raises(ScriptError) as caught:
         run(script, text, data, **options)
     return str(caught.value)
 
 
 def ticks_of(process: JqProcess) -> int:
-    """Say how much of a processor's time a child has used; it uses none while it waits for a script."""
+    """Return how much of a processor's time a child has used; it uses none while it waits for a script."""
     text = Path(f"/proc/{process._child.pid}/stat").read_text("ascii")
     return int(text.rpartition(")")[2].split()[11])
 
@@ -113,7 +113,7 @@ def test_values_come_out_as_they_do_in_the_program_itself(text):
     "script", ["1 +", "empty", "1, 2", ".a", "error($global._key)", "nothing_that_exists", 'import "nowhere" as x; .']
 )
 def test_a_script_fails_with_the_words_of_the_program_itself(script):
-    """Be it compiled or run; secrets are hidden as there."""
+    """This holds for compiling and for running; secrets are hidden as there."""
     data = {"_key": "s3cr3t"}
     with pytest.raises(ScriptError) as caught:
         Script(Transform("/x", script), data, jq_child.library_folders()).run("[1]")
@@ -189,7 +189,7 @@ def test_cancelling_while_the_child_starts_leaves_nothing_of_it():
 
 @LINUX_ONLY
 def test_closing_ends_a_running_script():
-    """Whoever waits for the script is told so."""
+    """The caller that waits for the script gets an error."""
 
     async def use(process: JqProcess) -> Any:
         task = await start_endless(process)

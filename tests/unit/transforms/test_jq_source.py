@@ -21,7 +21,7 @@ SEARCH = '"search": ["/lib"]'
 
 
 def complaint(what: str, line: int, column: int, file: str = "<top-level>") -> str:
-    """Say what jq would about a place of the whole program."""
+    """Return what jq would about a place of the whole program."""
     return f"jq: error: {what} at {file}, line {line}, column {column}:\n    (the line)\njq: 1 compile error"
 
 

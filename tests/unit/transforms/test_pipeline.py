@@ -18,7 +18,7 @@ from tests.support.transforms import TASK, run
 def failure_of(
     script: object, task: object = None, *, data: object = None, args: Optional[Dict[str, Any]] = None
 ) -> str:
-    """Say why a task-transform fails on a task."""
+    """Return why a task-transform fails on a task."""
     batch = load_batch(
         {"global": {"data": data}, "jobs": [{"task": TASK, "task-transform": {"script": script, "args": args or {}}}]}
     )

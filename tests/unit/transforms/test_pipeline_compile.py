@@ -21,7 +21,7 @@ def make_transforms(*transforms: Dict[str, Any], data: object = None, **pairs: A
 
 
 def complaint_of(script: object) -> str:
-    """Say why a task-transform does not compile."""
+    """Return why a task-transform does not compile."""
     (problem,) = make_transforms({"script": script}).problems
     return problem.reason
 
@@ -95,7 +95,7 @@ def test_the_scripts_of_disabled_jobs_are_not_compiled():
 
 
 def test_each_distinct_script_is_compiled_once(compiled):
-    """Be it right or wrong, and however many jobs have it."""
+    """This holds for right and wrong scripts, and however many jobs have it."""
     right, wrong = {"script": ".a = $x", "args": {"x": 1}}, {"script": "foo"}
     make_transforms(right, right, wrong, wrong, {"script": ".a = $x", "args": {"x": 2}})
 

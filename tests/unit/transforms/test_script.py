@@ -80,7 +80,7 @@ def test_without_a_global_nothing_is_shared(bound):
 
 
 def test_an_iteration_compiles_nothing(bound):
-    """Be there thousands of them, right or wrong."""
+    """This holds for thousands of them, right or wrong."""
     batch = load_batch(
         {
             "global": {"data": DATA, "transform-pre": transform(".reference = $global.n")},

@@ -28,7 +28,7 @@ def note():
 
 
 def children():
-    """Give the children of this process, those that are gone and that nobody waited for among them."""
+    """Return the children of this process, those that are gone and that nobody waited for among them."""
     threads = Path("/proc/self/task").iterdir()
     return {child for thread in threads for child in (thread / "children").read_text().split()}
 
@@ -57,7 +57,7 @@ def test_nothing_of_the_process_is_left(note):
 
 
 def die(note):
-    """Be brought down by a script."""
+    """Crash in the middle of a script."""
     # Else it tells the tests' own standard error.
     faulthandler.disable()
     note.begin(OWN, 0, 2)
