@@ -112,7 +112,7 @@ class InputError(BatchError):
         self.text = text
         lines = [str(problem) for problem in self.problems]
         if source is not None:
-            lines = [f"{source}: {line}" for line in lines]
+            lines = [f"{printable(source)}: {line}" for line in lines]
         super().__init__("\n".join(lines))
 
 

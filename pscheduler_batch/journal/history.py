@@ -15,6 +15,7 @@ from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.journal.interface import IterationHistory, JournalError
 from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, RunResult
 from pscheduler_batch.scheduler.api import run_of
+from pscheduler_batch.text import printable
 
 VERSION = 1
 
@@ -73,14 +74,14 @@ def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Option
         if event is None or not line.endswith(b"\n"):
             if next(lines, None) is None and _may_be_torn(line):
                 break
-            raise JournalError(f"{path} is not a journal, or is damaged: line {number} cannot be read")
+            raise JournalError(f"{printable(path)} is not a journal, or is damaged: line {number} cannot be read")
         try:
             if history is None:
                 history = _start(event, digest, path)
             else:
                 _add(history, event, (length, len(line)))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise JournalError(f"{path} is damaged: line {number} is not an event: {error!r}") from error
+            raise JournalError(f"{printable(path)} is damaged: line {number} is not an event: {error!r}") from error
         length += len(line)
     return history, length
 
@@ -104,15 +105,15 @@ def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
 
 def _start(head: Event, digest: str, path: str) -> JournalHistory:
     if head.get("event") != "batch":
-        raise JournalError(f"{path} is not the journal of a batch")
+        raise JournalError(f"{printable(path)} is not the journal of a batch")
     if head.get("version") != VERSION:
         raise JournalError(
-            f"{path} is a journal of version {head.get('version')}; this program reads version {VERSION}"
+            f"{printable(path)} is a journal of version {head.get('version')}; this program reads version {VERSION}"
         )
     if head.get("digest") != digest:
         raise JournalError(
-            f"{path} is the journal of another batch or of other options: it belongs to {head.get('digest')}, "
-            f"this batch is {digest}"
+            f"{printable(path)} is the journal of another batch or of other options: "
+            f"it belongs to {head.get('digest')}, this batch is {digest}"
         )
     return JournalHistory(parse_timestamp(head["start"]))
 

@@ -56,7 +56,7 @@ class FileJournal(Journal):
 
     def __init__(self, stream: BinaryIO, path: str, history: JournalHistory, now: Callable[[], datetime]) -> None:
         self._stream = stream
-        self._path = path
+        self._name = printable(path)
         self._history = history
         self._now = now
         self._error: Optional[JournalError] = None
@@ -141,7 +141,7 @@ class FileJournal(Journal):
         before = history.job_iterations[job]
         if before != iterations:
             raise JournalError(
-                f"job {job} had {before:,} iterations when {self._path} was started, and its scripts now make "
+                f"job {job} had {before:,} iterations when {self._name} was started, and its scripts now make "
                 f"{iterations:,}; it cannot be resumed"
             )
         return history.job_starts[job]
@@ -171,13 +171,13 @@ class FileJournal(Journal):
         if places is None:
             return NO_HISTORY
         try:
-            lines = [_read_line(self._stream, self._path, *place) for place in places]
+            lines = [_read_line(self._stream, self._name, *place) for place in places]
             history = history_of_lines(lines)
         except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(iteration, error) from error
         seal = Seal(iteration.task, iteration.given)
         if history.check is not None and history.check != seal.check:
-            raise JournalError(f"the secrets of {iteration.label} have changed since {self._path} was written")
+            raise JournalError(f"the secrets of {iteration.label} have changed since {self._name} was written")
         if not any(map(is_sealed, lines)):
             return history
         try:
@@ -272,7 +272,7 @@ class FileJournal(Journal):
                 self._is_whole = True
                 raise
         except OSError as error:
-            failure = JournalError(f"cannot write the journal {self._path}: {error.strerror}")
+            failure = JournalError(f"cannot write the journal {self._name}: {error.strerror}")
             self._error = self._error or failure
             raise failure from error
 
@@ -293,15 +293,16 @@ class FileJournal(Journal):
         try:
             self._drop_behind(end)
         except OSError as error:
-            raise JournalError(f"cannot write the journal {self._path}: {error.strerror}") from error
+            raise JournalError(f"cannot write the journal {self._name}: {error.strerror}") from error
 
     def _damaged(self, iteration: Iteration, error: Exception) -> JournalError:
-        return JournalError(f"{self._path} is damaged: its entries for {iteration.label} cannot be used: {error!r}")
+        return JournalError(f"{self._name} is damaged: its entries for {iteration.label} cannot be used: {error!r}")
 
 
 def _require_empty(stream: BinaryIO, path: str) -> None:
     if os.fstat(stream.fileno()).st_size:
-        raise JournalError(f"{path} is not empty; resume it with --resume {path}, or name another file")
+        name = printable(path)
+        raise JournalError(f"{name} is not empty; resume it with --resume {name}, or name another file")
 
 
 def _read_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import BinaryIO, Callable, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.text import printable
 
 # A note is one short line; anything longer in a lock file is not ours.
 _NOTE_SIZE = 100
@@ -62,7 +63,7 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
     try:
         number = os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise LockError(f"cannot open {what} {path}: {error.strerror}") from error
+        raise LockError(f"cannot open {what} {printable(path)}: {error.strerror}") from error
     stream = os.fdopen(number, "r+b", buffering=0)
     try:
         _require_regular_file(stream, path, what)
@@ -70,10 +71,12 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
     except BlockingIOError as error:
         holder, since = _read_note(stream)
         stream.close()
-        raise BusyError(f"{what} {path} is in use by another process", path, holder=holder, since=since) from error
+        raise BusyError(
+            f"{what} {printable(path)} is in use by another process", path, holder=holder, since=since
+        ) from error
     except OSError as error:
         stream.close()
-        raise LockError(f"cannot lock {what} {path}: {error.strerror}") from error
+        raise LockError(f"cannot lock {what} {printable(path)}: {error.strerror}") from error
     except BaseException:
         stream.close()
         raise
@@ -82,7 +85,7 @@ def open_locked(path: str, flags: int, what: str) -> BinaryIO:
 
 def _require_regular_file(stream: BinaryIO, path: str, what: str) -> None:
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        raise LockError(f"cannot use {path} as {what}: it is not a regular file")
+        raise LockError(f"cannot use {printable(path)} as {what}: it is not a regular file")
 
 
 class Lock:
@@ -142,7 +145,7 @@ class Lock:
 def _who_has_it(path: str, error: BusyError) -> str:
     holder = "another process" if error.holder is None else f"process {error.holder}"
     since = "" if error.since is None else f" since {error.since.isoformat(timespec='seconds')}"
-    return f"another batch is still running: {holder} has had the lock file {path}{since}"
+    return f"another batch is still running: {holder} has had the lock file {printable(path)}{since}"
 
 
 def _write_note(stream: BinaryIO, now: datetime) -> None:

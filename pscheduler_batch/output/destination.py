@@ -12,6 +12,7 @@ from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import forget_what_is_left
+from pscheduler_batch.text import printable
 
 
 class OutputError(BatchError):
@@ -36,7 +37,8 @@ class Destination:
         """
         self._holds = holds
         self._path = None if path is None else os.path.realpath(path)
-        self._shown = path
+        self._given = path
+        self._shown = "" if path is None else printable(path)
         self._device: Optional[BinaryIO] = None
 
     def __enter__(self) -> Destination:  # noqa: PYI034 - not made for subclasses
@@ -46,16 +48,16 @@ class Destination:
         Raises:
             OutputError: A file cannot be created there.
         """
-        if self._path is None or self._shown is None:
+        if self._path is None or self._given is None:
             return self
         try:
             # Of the path as given: the target of /dev/stdout may not have a path.
-            mode = os.stat(self._shown).st_mode if os.path.exists(self._shown) else None
+            mode = os.stat(self._given).st_mode if os.path.exists(self._given) else None
             if mode is not None and stat.S_ISDIR(mode):
                 raise OutputError(f"cannot write {self._shown}: it is a directory")
             if mode is not None and not stat.S_ISREG(mode):
                 # A device or a pipe is written to directly.
-                self._device = open(self._shown, "wb")
+                self._device = open(self._given, "wb")
             else:
                 with _signals_waiting(), _new_file(self._path):
                     pass

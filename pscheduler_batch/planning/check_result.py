@@ -11,6 +11,7 @@ from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
 from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.text import printable
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     right = "no errors, servers included" if asked else "no errors"
     if checked.warnings:
         right = f"no errors, {_count(len(checked.warnings), 'warning')}"
-    return f"{checked.source}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
+    return f"{printable(checked.source)}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
 
 
 def render_json(checked: CheckResult) -> str:

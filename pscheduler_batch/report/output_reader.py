@@ -15,7 +15,7 @@ from pscheduler_batch.input.json_text import parse
 from pscheduler_batch.input.positions import line_and_column
 from pscheduler_batch.journal.history import BEGINNING
 from pscheduler_batch.pointers import Path, pointer
-from pscheduler_batch.text import show
+from pscheduler_batch.text import printable, show
 
 # An incomplete word, number or escape at the end of a file.
 _TORN_WORD = re.compile(rb"(?:[\s:,\[](?:tr?u?|fa?l?s?|nu?l?|-?[0-9.]*[.eE+-]+)|\\u?[0-9a-fA-F]{0,4})\Z")
@@ -42,7 +42,7 @@ class ReportError(BatchError):
     def __init__(self, source: str, reason: str) -> None:
         self.source = source
         self.reason = reason
-        super().__init__("\n".join(f"{source}: {line}" for line in reason.split("\n")))
+        super().__init__("\n".join(f"{printable(source)}: {line}" for line in reason.split("\n")))
 
 
 def read_output(data: bytes, *, source: str) -> Dict[str, Any]:

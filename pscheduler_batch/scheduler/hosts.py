@@ -14,6 +14,7 @@ from pscheduler_batch.http.transport import HttpTransport
 from pscheduler_batch.http.urls import netloc
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
+from pscheduler_batch.text import printable
 
 LOOPBACK = "localhost"
 
@@ -97,5 +98,6 @@ def open_client(settings: Settings, session: Session, retry: Optional[RetryPolic
             shutdown=session.shutdown,
         )
     except OSError as error:
-        raise BatchError(f"cannot use the certificates in {settings.ca_file}: {error}") from error
+        name = printable(str(settings.ca_file))
+        raise BatchError(f"cannot use the certificates in {name}: {error}") from error
     return HttpClient(transport, session, retry, settings.max_connections)

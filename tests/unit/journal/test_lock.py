@@ -183,6 +183,14 @@ def test_a_lock_file_that_cannot_be_opened_is_an_error(tmp_path, name):
     assert not isinstance(error.value, BusyError)
 
 
+def test_a_file_name_is_made_printable(tmp_path):
+    """A name may hold whatever a terminal obeys."""
+    with pytest.raises(LockError) as caught, Lock(str(tmp_path / "a\n\x1b[2J" / "lock")):
+        pass
+
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/null", path)])
 def test_a_device_is_no_lock_file(path, make):
     """Nor does it wait for one."""

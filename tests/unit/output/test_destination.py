@@ -140,6 +140,16 @@ def test_a_folder_is_no_file(tmp_path):
         Destination(str(tmp_path)).__enter__()
 
 
+def test_a_file_name_is_made_printable(tmp_path):
+    """A name may hold whatever a terminal obeys."""
+    path = tmp_path / "a\n\x1b[2J"
+    path.mkdir()
+    with pytest.raises(OutputError) as caught, Destination(str(path)):
+        pass
+
+    assert str(caught.value) == f"cannot write {tmp_path}/a\\u000a\\u001b[2J: it is a directory"
+
+
 def test_a_failed_beginning_leaves_nothing_behind(tmp_path, monkeypatch):
     """Some file systems have no permissions."""
     path = tmp_path / "out.json"

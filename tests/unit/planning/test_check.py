@@ -54,6 +54,13 @@ def test_a_right_batch_is_said_to_be_right_in_a_line():
     assert render_summary(checked) == "a.json: 3 jobs (1 of them disabled), 17 iterations: no errors"
 
 
+def test_a_file_name_is_made_printable():
+    """A name may hold whatever a terminal obeys."""
+    checked = check_batch(json.dumps({"schema": 3, "jobs": []}).encode(), source="a\n\x1b[2J.json")
+
+    assert render_summary(checked) == "a\\u000a\\u001b[2J.json: 0 jobs, 0 iterations: no errors, 1 warning"
+
+
 def test_one_of_each_is_said_in_the_singular():
     """As people speak."""
     assert render_summary(check({})) == "a.json: 1 job, 1 iteration: no errors"
