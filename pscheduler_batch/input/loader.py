@@ -17,12 +17,15 @@ from pscheduler_batch.input.json_text import parse, too_deep_at
 from pscheduler_batch.input.json_values import Finding, TooDeepError, to_plain
 from pscheduler_batch.input.locations import in_order, locate_findings
 from pscheduler_batch.input.positions import Lines, find_duplicates
-from pscheduler_batch.input.schemas import find_violations
+from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schema
 from pscheduler_batch.input.validation import explain
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.pointers import Path, pointer
-from pscheduler_batch.text import shorten, show
+from pscheduler_batch.text import closest, shorten, show
+
+# Names that, where they are wrong in a job, may have been meant to change its tasks.
+_SHAPING = frozenset({"args", "script", "task-transform", "transform-post", "transform-pre"})
 
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
@@ -51,7 +54,8 @@ class Loaded:
     The valid parts of an input.
 
     Attributes:
-        batch: The batch without its invalid jobs; None if an error concerns the whole batch.
+        batch: The batch with what is valid of its jobs; None if an error concerns the whole batch. A job whose tasks
+            cannot be made without an invalid pair has no tasks.
         problems: The errors.
         warnings: The warnings.
         text: The text of the input, if it came as text.
@@ -65,7 +69,7 @@ class Loaded:
 
 def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Loaded:
     """
-    Load the valid jobs of a batch, so that they can be checked further; the parameters are those of :func:`load_batch`.
+    Load the valid parts of a batch, to check them further; the parameters are those of :func:`load_batch`.
 
     Raises:
         InputError: The input is not JSON, or contains values that cannot be written as JSON.
@@ -84,8 +88,9 @@ def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Opti
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
     if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
         return Loaded(None, problems, _as_warnings(warnings, document), text)
-    batch = _build(document, text=text, source=source, without={finding.path[1] for finding in findings})
-    strange = _as_warnings([*warnings, *locate_findings(_strange_things(batch), text)], document)
+    wrong = {int(finding.path[1]) for finding in findings}
+    batch = _build(document, text=text, source=source, wrong=wrong)
+    strange = _as_warnings([*warnings, *locate_findings(_strange_things(batch, wrong), text)], document)
     return Loaded(replace(batch, warnings=strange), problems, strange, text)
 
 
@@ -103,15 +108,17 @@ def _to_document(value: Any, text: Optional[str], source: Optional[str]) -> Tupl
         raise InputError([deep], source=source, text=text) from None
 
 
-def _build(document: JSONObject, *, text: Optional[str], source: Optional[str], without: Container[Any]) -> Batch:
+def _build(document: JSONObject, *, text: Optional[str], source: Optional[str], wrong: Container[int]) -> Batch:
     schema = int(document.get("schema", 1))
     common = document.get("global", {})
+    given = enumerate(document["jobs"])
+    jobs = ((number, _usable_pairs(job) if number in wrong else job) for number, job in given)
     return Batch(
         schema=schema,
         data=common.get("data"),
         transform_pre=_transform(common, "transform-pre", "/global"),
         transform_post=_transform(common, "transform-post", "/global"),
-        jobs=tuple(_job(number, job, schema) for number, job in enumerate(document["jobs"]) if number not in without),
+        jobs=tuple(_job(number, job, schema) for number, job in jobs if job is not None),
         document=document,
         text=text,
         source=source,
@@ -141,8 +148,28 @@ def _job(number: int, pairs: JSONObject, schema: int) -> Job:
     )
 
 
+def _usable_pairs(pairs: JSON) -> Optional[JSONObject]:
+    """
+    Return the pairs of an invalid job that can be checked further; None if there are none.
+
+    A pair that only a later version has is checked as well. An unknown name may mean another one: without a transform,
+    for example, the task is not what it is going to be.
+    """
+    if not isinstance(pairs, Mapping) or pairs.get("enabled", True) is not True:
+        return None
+    newest = VERSIONS["batch"][-1]
+    usable = _right_pairs(pairs, newest)
+    known = load_schema("batch", newest)["$defs"]["enabled-job"]["properties"].keys() | _SHAPING
+    missing = {name if name in known else closest(name, sorted(known)) for name in pairs if name not in usable}
+    if "enabled" in missing:
+        return None
+    if not _SHAPING.isdisjoint(missing):
+        return {name: value for name, value in usable.items() if name != "task"}
+    return usable
+
+
 def _right_pairs(pairs: JSONObject, schema: int) -> JSONObject:
-    """Return the valid pairs of a job that is not enabled, which may contain errors."""
+    """Return the valid pairs of a job that may contain errors."""
     job = {**pairs, "enabled": True}
     document = {"schema": schema, "jobs": [job]}
     violations = find_violations("batch", schema, document)
@@ -184,12 +211,12 @@ def _long_durations(document: JSONObject) -> List[Finding]:
     return findings
 
 
-def _strange_things(batch: Batch) -> List[Finding]:
+def _strange_things(batch: Batch, wrong: Container[int]) -> List[Finding]:
     if not batch.document["jobs"]:
         return [Finding(("jobs",), "there are no jobs, so nothing will be run")]
     findings: List[Finding] = []
     for job in batch.jobs:
-        if job.enabled:
+        if job.enabled and job.number not in wrong:
             findings += _strange_things_of(job, batch.document["jobs"][job.number])
     return findings
 

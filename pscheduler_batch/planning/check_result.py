@@ -22,10 +22,10 @@ class CheckResult:
     Attributes:
         source: The name of the file for messages.
         text: The text of the input; None if it is not text.
-        batch: The batch without its invalid jobs; None if all of it is invalid.
-        iterations: The number of iterations of the valid jobs.
+        batch: The batch with what is valid of its jobs; None if all of it is invalid.
+        iterations: The number of iterations that were checked.
         problems: The errors and warnings, in the order of the input.
-        questions: The tests of the valid jobs, to ask servers about.
+        questions: The tests of the valid tasks, to ask servers about.
     """
 
     source: str

@@ -174,10 +174,11 @@ class _Planning:
         before = len(self.problems)
         try:
             count = self._count(job)
-            tasks = [] if count is None or not self._waits_are_short(job, count) else self._tasks(job, count)
+            planned = count is not None and self._waits_are_short(job, count) and (job.tasks or job.task_is_array)
+            tasks = self._tasks(job, count or 0) if planned else []
         except SkippedError:
             return JobPlan(job, ())
-        if count is None or len(self.problems) > before:
+        if count is None or not planned or len(self.problems) > before:
             return JobPlan(job, ())
         delays = start_delays(count, job.backoff, parallel=job.parallel)
         given = self._secrets(job)
