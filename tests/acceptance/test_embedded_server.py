@@ -225,7 +225,7 @@ def test_a_server_that_cannot_start_says_why(monkeypatch):
     server = EmbeddedServer(tests=TESTS)
     with pytest.raises(BatchError, match="did not start: no more files"):
         server.start()
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="is not running"):
         server.netloc.strip()
 
 
@@ -312,11 +312,11 @@ def test_a_server_can_be_started_again_and_remembers():
         client.post(f"{server.url}/tasks", json=nap_task())
         ca_file = Path(server.ca_file)
         assert ca_file.exists()
-        with pytest.raises(RuntimeError, match="runs already"):
+        with pytest.raises(RuntimeError, match="is already running"):
             server.start()
     server.stop()
     assert not ca_file.parent.exists()
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="is not running"):
         server.netloc.strip()
 
     with server, trusting_client(server) as client:
