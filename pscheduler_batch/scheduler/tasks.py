@@ -1,5 +1,5 @@
 """
-What a task says about itself: how long it takes, its destination, its lead and its mark.
+What a task says about itself: how long it takes, its source and destination, its lead and its mark.
 
 The length is that of the measurement alone. A server's tool needs some more, which differs: iperf3 announced 12 seconds
 for a throughput test of 3 (recording m-thr-01-detail), sleep 6 for an idle test of 5 (recording d02). Nothing is known
@@ -173,6 +173,8 @@ _LENGTHS: Mapping[str, Callable[[Mapping[str, JSON]], Length]] = {
 # The names of the destination in the tests of pScheduler; the first one present counts. The ``host`` of tests like dns
 # is where they run, so it comes last.
 _NAMES = ("dest", "url", "nameserver", "query", "host")
+# Those of the source; some tests have a host that takes part in the test apart from the address that is used.
+_SOURCE_NAMES = ("source", "source-node")
 
 
 def destination_of(spec: JSON) -> str:
@@ -195,6 +197,23 @@ def destination_of(spec: JSON) -> str:
         if isinstance(value, str) and value:
             return _host(value) if name == "url" else value
     return ""
+
+
+def source_of(spec: JSON) -> str:
+    """
+    Return the source of a test; empty if its specification has none.
+
+    >>> source_of({"source": "ps1.example.net", "dest": "ps2.example.net"}), source_of({"dest": "ps2.example.net"})
+    ('ps1.example.net', '')
+
+    Args:
+        spec: The specification of any test, with any content.
+
+    Returns:
+        The text as it is, including secrets.
+    """
+    values = [spec.get(name) for name in _SOURCE_NAMES] if isinstance(spec, Mapping) else []
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _host(url: str) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Dict, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Mapping, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import find_secrets, redact
-from pscheduler_batch.scheduler.tasks import Length, destination_of
+from pscheduler_batch.scheduler.tasks import Length, destination_of, source_of
 from pscheduler_batch.text import HIDDEN, list_names, printable, two_units
 
 # A job with more iterations than this is summarized: the first few of its iterations are shown, and the last.
@@ -48,6 +48,7 @@ class PlanRow:
         label: The label of the job; empty in a row that stands for many iterations.
         number: What follows it, such as "/3"; in a row for many iterations, "... 985 more ...".
         test: The type of the test.
+        source: The source of the measurement; empty where the task does not name one.
         destination: The destination of the measurement; empty where the task does not name one.
         posted: When the task is posted, in words.
         starts: When the run starts, in words.
@@ -61,6 +62,7 @@ class PlanRow:
     label: str
     number: str
     test: str
+    source: str
     destination: str
     posted: str
     starts: str
@@ -109,7 +111,7 @@ def job_row(times: JobTimes) -> PlanRow:
     start = min((iteration.starts for iteration in times.iterations), default=times.begins)
     known = all(iteration.length is not None for iteration in times.iterations)
     label = printable(times.job.label[:_LONGEST_TEXT])
-    return PlanRow(label, "", "", "", "", "", "", times.begins, start, times.ends, known)
+    return PlanRow(label, "", "", "", "", "", "", "", times.begins, start, times.ends, known)
 
 
 def job_words(times: JobTimes) -> str:
@@ -171,9 +173,18 @@ def time_offset(moment: timedelta) -> str:
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
+def _source(task: JSONObject) -> str:
+    return _host_of(task, source_of)
+
+
 def _destination(task: JSONObject) -> str:
+    return _host_of(task, destination_of)
+
+
+def _host_of(task: JSONObject, find: Callable[[JSON], str]) -> str:
     test = task.get("test")
-    return _text(redact(destination_of(test.get("spec")), task)) if isinstance(test, Mapping) else ""
+    found = find(test.get("spec")) if isinstance(test, Mapping) else ""
+    return _text(redact(found, task)) if found else ""
 
 
 def _text(text: str) -> str:
@@ -193,6 +204,7 @@ def _row(times: JobTimes, iteration: IterationTimes) -> PlanRow:
         label=_text(times.job.label),
         number=f"/{number}",
         test=_test_of(task),
+        source=_source(task),
         destination=_destination(task),
         posted=f"after /{number - 1}" if follows else time_offset(iteration.posted),
         starts=time_offset(iteration.starts) + (" late" if iteration.late else ""),
@@ -210,6 +222,7 @@ def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
         label="",
         number=f"... {len(many):,} more ...",
         test=_one_of({_test_of(task) for task in tasks}, "types"),
+        source=_one_of({_source(task) for task in tasks}, "hosts"),
         destination=_one_of({_destination(task) for task in tasks}, "hosts"),
         posted="",
         starts="",

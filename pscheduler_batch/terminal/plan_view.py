@@ -176,8 +176,8 @@ class _View:
 
     def _encoded(self, row: PlanRow) -> PlanRow:
         """Replace what the stream cannot take in the words of a row, so that they can be measured."""
-        label, test, destination = map(self.writable, (row.label, row.test, row.destination))
-        return replace(row, label=label, test=test, destination=destination)
+        names = ("label", "test", "source", "destination")
+        return replace(row, **{name: self.writable(getattr(row, name)) for name in names})
 
     def _columns_of(self, rows: Sequence[PlanRow]) -> Tuple[Column, ...]:
         """Make the columns of the table, without empty ones."""
@@ -187,6 +187,7 @@ class _View:
         columns = (
             Column("Iteration", tuple(map(self._label, rows)), 9, 15, 6, most=GREATEST_WIDTH),
             Column("Test", tuple(Cell(row.test) for row in rows), 6, 10, 3, most=GREATEST_WIDTH),
+            Column("Source", tuple(Cell(row.source) for row in rows), 8, 11, 0, most=GREATEST_WIDTH),
             Column("Destination", tuple(Cell(row.destination) for row in rows), 8, 11, 1, most=GREATEST_WIDTH),
             Column("Posted", tuple(self._time(row.posted) for row in rows), 11, 11, 2),
             Column("Starts", tuple(self._time(row.starts) for row in rows), 14, 14, 4),

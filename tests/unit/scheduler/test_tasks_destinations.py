@@ -1,10 +1,10 @@
-"""Tests of what tasks measure to."""
+"""Tests of what tasks measure between."""
 
 from __future__ import annotations
 
 import pytest
 
-from pscheduler_batch.scheduler.tasks import destination_of
+from pscheduler_batch.scheduler.tasks import destination_of, source_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,21 @@ def test_the_destination_is_what_is_measured_to(spec, destination):
     """Whatever else is in the specification."""
 
     assert destination_of(spec) == destination
+
+
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        ({"source": "a", "source-node": "b", "dest": "c"}, "a"),
+        ({"source-node": "b"}, "b"),
+        ({"source": "", "source-node": "b"}, "b"),
+        ({"source": ["a"]}, ""),
+        ({"dest": "c"}, ""),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_the_source_is_what_is_measured_from(spec, source):
+    """Whatever else is in the specification."""
+
+    assert source_of(spec) == source

@@ -58,6 +58,17 @@ def test_a_late_iteration_says_so():
     assert [row.starts for row in rows_of(times)][-2:] == ["0:15", "0:22 late"]
 
 
+def test_a_source_is_named_without_secrets():
+    """Of many iterations, it is counted how many there are."""
+    script = '.test.spec += {"source": "h\\($iteration % 3)"}'
+    (times,) = times_of({**SWEEP, "task-transform": {"script": script}})
+    task = {"test": {"type": "x", "spec": {"source": "my-secret", "_key": "my-secret"}}}
+    (hidden,) = times_of({"task": task})
+
+    assert [row.source for row in rows_of(times)] == ["h0", "h1", "h2", "3 hosts", "h0"]
+    assert [row.source for row in rows_of(hidden)] == ["(hidden)"]
+
+
 def test_forty_iterations_are_all_shown():
     """And not one more."""
     forty, more = times_of({"iterations": 40}, {"iterations": 41})

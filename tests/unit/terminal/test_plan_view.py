@@ -92,6 +92,19 @@ def test_a_plan_has_totals_a_table_and_a_time_line():
     ]
 
 
+def test_a_source_has_a_column():
+    """If some test names one; it is the first to be left out where there is not enough room."""
+    between = {"test": {"type": "throughput", "spec": {"source": "a.example.net", "dest": "b.example.net"}}}
+    wide = shown({"label": "a", "task": between}, {"label": "b", "task": RTT}, width=100).splitlines()
+    narrow = shown({"label": "a", "task": between}, width=60)
+
+    assert "  Iteration  Test        Source         Destination      Posted  Starts  Lasts" in wide
+    assert "  a/0        throughput  a.example.net  b.example.net    0:00    0:08    10 s" in wide
+    assert "  b/0        rtt                        www.example.net  0:18    0:26    5 s" in wide
+    assert ("b.exam" in narrow, "a.exam" in narrow) == (True, False)
+    assert "Source" not in shown({"task": RTT}, width=100)
+
+
 def test_nothing_is_cut_in_a_file_or_a_pipe():
     """Unless a width is given."""
     label, host = "label-" * 15, "host-" * 20
