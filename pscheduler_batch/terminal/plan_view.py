@@ -176,8 +176,8 @@ class _View:
 
     def _encoded(self, row: PlanRow) -> PlanRow:
         """Replace what the stream cannot take in the words of a row, so that they can be measured."""
-        names = ("label", "test", "source", "destination")
-        return replace(row, **{name: self.writable(getattr(row, name)) for name in names})
+        label, test, source, destination = map(self.writable, (row.label, row.test, row.source, row.destination))
+        return replace(row, label=label, test=test, source=source, destination=destination)
 
     def _columns_of(self, rows: Sequence[PlanRow]) -> Tuple[Column, ...]:
         """Make the columns of the table, without empty ones."""
