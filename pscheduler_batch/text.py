@@ -152,15 +152,20 @@ def label_words(label: str) -> str:
     return f"{shorten(job)}{slash}{number}"
 
 
-def time_words(time: datetime) -> str:
+def time_words(time: datetime, *, tenths: bool = False) -> str:
     """
-    Write a time in whole seconds, in its own time zone.
+    Write a time in whole seconds or tenths, in its own time zone.
 
     >>> from datetime import timezone
-    >>> time_words(datetime(2026, 3, 1, 12, 0, 0, 600000, timezone.utc))
-    '2026-03-01T12:00:00+00:00'
+    >>> time = datetime(2026, 3, 1, 12, 0, 0, 680000, timezone.utc)
+    >>> time_words(time), time_words(time, tenths=True)
+    ('2026-03-01T12:00:00+00:00', '2026-03-01T12:00:00.6+00:00')
     """
-    return time.isoformat(timespec="seconds")
+    if not tenths:
+        return time.isoformat(timespec="seconds")
+    written = time.isoformat(timespec="milliseconds")
+    hundredths = slice(len("2026-03-01T12:00:00.6"), len("2026-03-01T12:00:00.600"))
+    return written[: hundredths.start] + written[hundredths.stop :]
 
 
 def number_words(value: float) -> str:

@@ -1,1 +1,1 @@
-"""The output: the document with results, the files it is written to, and messages on the standard error."""
+"""The output: the document, the headlines of results, the files it is written to, and messages on standard error."""

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, List, Optional
 
 from pscheduler_batch.model import JSON
+from pscheduler_batch.output.figures import Figure
 from pscheduler_batch.report.formatting import one_line
-from pscheduler_batch.report.rows import BatchReport, Figure, Row
+from pscheduler_batch.report.rows import BatchReport, Row
 
 # The columns that are always present; figures and what varies between iterations follow.
 COLUMNS = (

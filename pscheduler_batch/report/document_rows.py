@@ -16,10 +16,10 @@ from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, M
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.output.headlines import headline_of
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
-from pscheduler_batch.report.headlines import headline_of
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of

@@ -1,5 +1,5 @@
 """
-Numbers, times and text from outside, as reports show them.
+Times and text from outside, as reports show them.
 
 What a server or a label says may hold anything: line ends, terminal escapes, marks that turn the direction of writing.
 It goes through :func:`one_line` or :func:`block` before a terminal, a page or a spreadsheet shows it.
@@ -7,19 +7,12 @@ It goes through :func:`one_line` or :func:`block` before a terminal, a page or a
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import datetime, tzinfo
 from typing import Optional
 
-from pscheduler_batch.report.rows import Figure, Row
-from pscheduler_batch.text import number_words, printable, short_duration
-
-MILLISECONDS = "ms"
-BITS = "bit/s"
-
-_KILO = 1000
-_PREFIXES = ("", "k", "M", "G", "T", "P")
+from pscheduler_batch.report.rows import Row
+from pscheduler_batch.text import printable, short_duration
 
 # Control characters, what turns or hides the text around it, unpaired surrogates, and what is not a character.
 _UNSHOWABLE = re.compile(
@@ -58,49 +51,9 @@ def block(text: str) -> str:
     return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
-def rate_words(bits: float) -> str:
-    """
-    Write a rate with a prefix that suits it.
-
-    >>> rate_words(9412345678), rate_words(999_950), rate_words(12)
-    ('9.41 Gb/s', '1 Mb/s', '12 b/s')
-
-    Args:
-        bits: Bits per second.
-    """
-    prefix = 0
-    while prefix < len(_PREFIXES) - 1 and abs(float(f"{bits:.3g}")) >= _KILO:
-        bits, prefix = bits / _KILO, prefix + 1
-    return f"{number_words(bits)} {_PREFIXES[prefix]}b/s"
-
-
-def figure_words(figure: Figure) -> str:
-    """
-    Write a figure with its unit.
-
-    >>> figure_words(Figure("throughput", "Throughput", 9.41e9, "bit/s")), figure_words(Figure("hops", "Hops", 7))
-    ('9.41 Gb/s', '7')
-    """
-    if figure.unit == BITS:
-        return rate_words(figure.value)
-    if figure.unit == MILLISECONDS and abs(figure.value) >= _KILO:
-        return short_duration(figure.value / _KILO)
-    return f"{number_words(figure.value)} {figure.unit}".rstrip()
-
-
 def duration_words(row: Row) -> str:
     """Return how long a run took; empty where that is not known."""
     return "" if row.duration is None else short_duration(row.duration.total_seconds())
-
-
-def is_number(value: object) -> bool:
-    """Return whether a JSON value is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
 
 
 def in_zone(when: Optional[datetime], zone: Optional[tzinfo]) -> Optional[datetime]:

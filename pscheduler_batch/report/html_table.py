@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Callable, Dict, Optional, Sequence, Tuple
 
-from pscheduler_batch.report.formatting import duration_words, figure_words, is_number, one_line, time_of_day
+from pscheduler_batch.output.figures import figure_words, is_number
+from pscheduler_batch.report.formatting import duration_words, one_line, time_of_day
 from pscheduler_batch.report.plots import delay_of
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import short_duration, show

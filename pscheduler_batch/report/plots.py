@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from pscheduler_batch.report.formatting import is_number, one_line, time_of_day
+from pscheduler_batch.output.figures import is_number
+from pscheduler_batch.report.formatting import one_line, time_of_day
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import list_names, short_duration
 

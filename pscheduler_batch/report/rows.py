@@ -12,27 +12,10 @@ from datetime import datetime, timedelta
 from typing import Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.output.figures import Figure
 
 # The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
 MOST_CHARACTERS = 20_000_000
-
-
-@dataclass(frozen=True)
-class Figure:
-    """
-    One number from a measurement.
-
-    Attributes:
-        name: Its name in CSV, such as "rtt-mean".
-        title: Its name for people, such as "Mean round trip".
-        value: The number, in the unit.
-        unit: Its unit, such as "ms", "bit/s" or "%"; empty for a count.
-    """
-
-    name: str
-    title: str
-    value: float
-    unit: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Dict, List, Sequence, Tuple
 
 from rich.text import Text
 
-from pscheduler_batch.report.formatting import duration_words, figure_words, one_line
+from pscheduler_batch.output.figures import figure_words
+from pscheduler_batch.report.formatting import duration_words, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration

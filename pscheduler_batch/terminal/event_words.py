@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Optional, Union
+from typing import Mapping, Optional, Union
 
 from pscheduler_batch.events import (
     ASKING,
@@ -28,6 +28,7 @@ from pscheduler_batch.events import (
 )
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import error_of
+from pscheduler_batch.output.headlines import headline_of
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES, RUN_STATES, RUNNING, UNSTARTED_STATES
@@ -38,6 +39,9 @@ PREFIX = "pscheduler batch: "
 KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
 
 NONE = timedelta(0)
+
+# The times of a run that takes less are written with tenths of a second.
+SHORT = timedelta(seconds=10)
 
 
 def state_words(moved: IterationMoved) -> str:
@@ -131,14 +135,29 @@ def _describe_move(moved: IterationMoved) -> str:
         return f"posted to {host}{_at(', to start at', moved.start)}"
     if moved.state == FETCHING:
         return f"fetching the results from {host}"
-    return f"{state_words(moved)} on {host}{_at(',', moved.start)}{_at(' to', moved.end)}"
+    tenths = moved.start is not None and moved.end is not None and moved.end - moved.start < SHORT
+    return f"{state_words(moved)} on {host}{_at(',', moved.start, tenths)}{_at(' to', moved.end, tenths)}"
 
 
 def _describe_end(ended: IterationEnded) -> str:
-    if ended.succeeded:
-        late = ended.result.late
-        return "succeeded" if late is None else f"succeeded, posted {late.total_seconds():.1f} s late"
-    return f"failed: {_failure_words(ended.result)}"
+    if not ended.succeeded:
+        return f"failed: {_failure_words(ended.result)}"
+    late = ended.result.late
+    words = "succeeded" if late is None else f"succeeded, posted {late.total_seconds():.1f} s late"
+    headline = _headline_words(ended.result)
+    return f"{words}: {headline}" if headline else words
+
+
+def _headline_words(result: IterationResult) -> str:
+    """Return the headline of the last run of an iteration; empty where it has no figures."""
+    if not result.runs:
+        return ""
+    test = result.iteration.task.get("test")
+    kind, spec = (test.get("type"), test.get("spec")) if isinstance(test, Mapping) else (None, None)
+    headline = headline_of(str(kind), spec, result.runs[-1].run.result_merged)
+    if not headline.figures:
+        return ""
+    return headline.words if len(result.runs) == 1 else f"{len(result.runs):,} runs, the last {headline.words}"
 
 
 def _failure_words(result: IterationResult) -> str:
@@ -156,5 +175,5 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _at(word: str, time: Optional[datetime]) -> str:
-    return "" if time is None else f"{word} {time_words(time)}"
+def _at(word: str, time: Optional[datetime], tenths: bool = False) -> str:  # noqa: FBT001, FBT002 - private
+    return "" if time is None else f"{word} {time_words(time, tenths=tenths)}"

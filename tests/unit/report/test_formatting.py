@@ -1,4 +1,4 @@
-"""Tests of numbers, times and text from outside in reports."""
+"""Tests of times and text from outside in reports."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ import pytest
 
 from pscheduler_batch.report.formatting import (
     block,
-    figure_words,
     in_zone,
-    is_number,
     moment,
     one_line,
-    rate_words,
     time_of_day,
 )
-from pscheduler_batch.report.rows import Figure
 from tests.support.clock import NOON
 from tests.support.output_documents import HOSTILE
 
@@ -40,33 +36,6 @@ def test_a_long_text_is_cut(text, line):
     """What is left says that there was more."""
 
     assert one_line(text, 5) == line
-
-
-@pytest.mark.parametrize(
-    ("bits", "words"),
-    [(0, "0 b/s"), (999, "999 b/s"), (999.6, "1 kb/s"), (1e5, "100 kb/s"), (9.4e12, "9.4 Tb/s"), (-5e6, "-5 Mb/s")],
-)
-def test_rates_have_the_unit_that_suits_them(bits, words):
-    """Of thousands, as networks count."""
-
-    assert rate_words(bits) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "words"),
-    [(2.5e9, "bit/s", "2.5 Gb/s"), (1500.0, "ms", "1.5 s"), (0.3, "ms", "0.3 ms"), (7.0, "", "7"), (2.0, "%", "2 %")],
-)
-def test_figures_have_their_unit(value, unit, words):
-    """Rates and long times in the unit that suits them."""
-
-    assert figure_words(Figure("name", "Title", value, unit)) == words
-
-
-@pytest.mark.parametrize("value", [None, True, "1", float("nan"), float("-inf"), 10**400, [], {}])
-def test_what_is_not_a_number(value):
-    """True is not 1 here."""
-
-    assert not is_number(value)
 
 
 @pytest.mark.parametrize("text", ["two\n\tlines", "שלום", "日本語 é", "👩‍🔬", "a\u00a0b"])

@@ -29,7 +29,15 @@ TIME = "2026-03-01T12:00"
         (BATCH.move(1, 0, "posted", start=7), f"a/1: posted to ps.example.net, to start at {TIME}:07+00:00"),
         (
             BATCH.move(1, 0, "pending", start=7, end=9),
-            f"a/1: pending on ps.example.net, {TIME}:07+00:00 to {TIME}:09+00:00",
+            f"a/1: pending on ps.example.net, {TIME}:07.0+00:00 to {TIME}:09.0+00:00",
+        ),
+        (
+            BATCH.move(1, 0, "running", start=7, end=7.25),
+            f"a/1: running on ps.example.net, {TIME}:07.0+00:00 to {TIME}:07.2+00:00",
+        ),
+        (
+            BATCH.move(1, 0, "pending", start=7.5, end=17.5),
+            f"a/1: pending on ps.example.net, {TIME}:07+00:00 to {TIME}:17+00:00",
         ),
         (BATCH.move(1, 0, "running"), "a/1: running on ps.example.net"),
         (BATCH.move(1, 0, "fetching"), "a/1: fetching the results from ps.example.net"),
@@ -53,6 +61,26 @@ def test_a_late_task_is_reported_with_its_end():
     late = replace(ended, result=replace(ended.result, late=timedelta(seconds=2.25)))
 
     assert describe_event(late) == "a/1: succeeded, posted 2.2 s late"
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ([{"time": "PT0.0042S"}], "succeeded: 4.2 ms"),
+        ([{"time": "PT0.1S"}, {"time": "PT0.2S"}], "succeeded: 2 runs, the last 200 ms"),
+        ([{"time": "soon"}], "succeeded"),
+        ([{}], "succeeded"),
+    ],
+)
+def test_a_success_has_its_headline(results, words):
+    """So that the figures can be seen as they arrive; without any, nothing is added."""
+    happenings = Happenings({"task": {"test": {"type": "dns", "spec": {"query": "www.example.net", "record": "a"}}}})
+    ended = happenings.end(0, 9)
+    (one,) = ended.result.runs
+    runs = [replace(one, run=replace(one.run, result_merged={"succeeded": True, **result})) for result in results]
+    ended = replace(ended, result=replace(ended.result, runs=tuple(runs)))
+
+    assert describe_event(ended) == f"a/0: {words}"
 
 
 @pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\u202etxet", "\r\x1b[2J", "\x9b31m", "x" * 10_000])

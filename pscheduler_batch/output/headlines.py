@@ -13,8 +13,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSON
-from pscheduler_batch.report.formatting import BITS, MILLISECONDS, figure_words, is_number
-from pscheduler_batch.report.rows import Figure
+from pscheduler_batch.output.figures import BITS, MILLISECONDS, Figure, figure_words, is_number
 from pscheduler_batch.text import number_words, short_duration
 
 # The width of the buckets of a latency result in seconds, where the task does not say: pScheduler's default.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pscheduler_batch.report.headlines import HEADLINES, headline_of
+from pscheduler_batch.output.headlines import HEADLINES, headline_of
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "whole-tasks"
 STRANGE = [None, True, -1, 1e400, float("nan"), 10**400, "", "PT", "P1Y", "x" * 10_000, "PT" + "9" * 60 + "S", [], [[]]]
