@@ -74,8 +74,8 @@ def test_a_late_task_is_reported_with_its_end():
 )
 def test_a_success_has_its_headline(results, words):
     """So that the figures can be seen as they arrive; without any, nothing is added."""
-    happenings = Happenings({"task": {"test": {"type": "dns", "spec": {"query": "www.example.net", "record": "a"}}}})
-    ended = happenings.end(0, 9)
+    events = BatchEvents({"task": {"test": {"type": "dns", "spec": {"query": "www.example.net", "record": "a"}}}})
+    ended = events.end(0, 9)
     (one,) = ended.result.runs
     runs = [replace(one, run=replace(one.run, result_merged={"succeeded": True, **result})) for result in results]
     ended = replace(ended, result=replace(ended.result, runs=tuple(runs)))
