@@ -10,6 +10,7 @@ from rich.text import Text
 from pscheduler_batch.output.figures import figure_words
 from pscheduler_batch.report.formatting import duration_words, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration
 
@@ -31,10 +32,10 @@ def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
     styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
     labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
     return (
-        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 11, 5),
-        Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2),
+        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 11, 5, most=GREATEST_WIDTH),
+        Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2, most=GREATEST_WIDTH),
         Column("state", tuple(Cell(one_line(r.state, WIDEST), style=s) for r, s in zip(rows, styles)), 8, 9, 4),
-        Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3),
+        Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3, most=GREATEST_WIDTH),
         Column("duration", tuple(Cell(duration_words(row)) for row in rows), 11, 11, 1, right=True),
     )
 
@@ -46,7 +47,7 @@ def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
         Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),
         Column("runs", tuple(Cell(f"{len(rows):,}") for rows in jobs), 4, 6, 3, right=True),
         Column("failed", tuple(Cell(f"{n:,}", style=FAILED_STYLE if n else "") for n in failed), 6, 6, 4, right=True),
-        Column("results", tuple(Cell(_range_words(rows)) for rows in jobs), 16, 30, 2),
+        Column("results", tuple(Cell(_range_words(rows)) for rows in jobs), 16, 30, 2, most=GREATEST_WIDTH),
     )
 
 

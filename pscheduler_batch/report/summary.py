@@ -16,8 +16,8 @@ from pscheduler_batch.model import JSONObject
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
-from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, has_colors, width_of
-from pscheduler_batch.terminal.table import render_lines, table_lines
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, has_colors, known_width
+from pscheduler_batch.terminal.table import render_lines, table_lines, whole_width
 
 # With more runs, only jobs are shown; with more jobs, not all of them.
 MANY = 50
@@ -41,7 +41,8 @@ def print_summary(
         stream: Where to write; None, which Python has for a closed stream, is ignored, and so is a stream that
             cannot be written to, as there is no place left to report that.
         environ: The environment: COLUMNS sets the width, NO_COLOR and TERM turn colors off.
-        width: The most characters in a line; if not given, the width of the terminal.
+        width: The most characters in a line; if not given, that of ``COLUMNS`` or the terminal, and in a file or a pipe
+            as many as the table needs.
         color: Whether to use colors; if not given, on terminals that have them.
     """
     if stream is None:
@@ -49,7 +50,7 @@ def print_summary(
     report = of if isinstance(of, BatchReport) else report_of(of)
     text = summary_of(
         report,
-        width=width_of(stream, environ) if width is None else width,
+        width=known_width(stream, environ) if width is None else width,
         color=has_colors(stream, environ) if color is None else color,
     )
     with suppress(OSError):
@@ -57,24 +58,25 @@ def print_summary(
         stream.flush()
 
 
-def summary_of(report: BatchReport, *, width: int, color: bool = False) -> str:
+def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False) -> str:
     """
     Write a summary as text.
 
     Args:
         report: The results of the batch.
-        width: The most characters in a line.
+        width: The most characters in a line; None for as many as the table needs, but at least 80.
         color: Whether to use colors.
     """
+    jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
+    shown = _most_telling(jobs)
+    small = len(report.rows) <= MANY
+    columns = () if not report.rows else row_columns(report.rows) if small else job_columns(shown)
+    if width is None:
+        width = max(whole_width(columns), USUAL_WIDTH)
     width = min(max(width, 1), GREATEST_WIDTH)
-    parts: List[Text] = []
-    if len(report.rows) <= MANY:
-        parts += table_lines(row_columns(report.rows), width) if report.rows else []
-    else:
-        jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
-        shown = _most_telling(jobs)
-        parts += table_lines(job_columns(shown), width)
-        parts += [Text(f"and {len(jobs) - len(shown):,} more jobs")] if len(jobs) > len(shown) else []
+    parts = table_lines(columns, width) if columns else []
+    if not small and len(jobs) > len(shown):
+        parts.append(Text(f"and {len(jobs) - len(shown):,} more jobs"))
     parts += failure_lines(report.failed)
     return render_lines([*parts, Text(totals_line(report))], width, color=color)
 

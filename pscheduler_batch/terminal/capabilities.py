@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Mapping, Optional, TextIO
 
+# Of a line that goes to something else than a terminal, if nothing needs more.
 USUAL_WIDTH = 80
 # No terminal is wider, but a number in the environment can be anything.
 GREATEST_WIDTH = 1000
@@ -13,19 +14,14 @@ GREATEST_WIDTH = 1000
 DUMB = frozenset({"", "dumb", "unknown"})
 
 
-def width_of(stream: Optional[TextIO], environ: Mapping[str, str]) -> int:
+def known_width(stream: Optional[TextIO], environ: Mapping[str, str]) -> Optional[int]:
     """
-    Return how many characters a line may have.
+    Return how many characters a line may have; None where the stream is not a terminal that reports its width.
 
     Args:
         stream: Where the text will go; None where there is no such stream.
         environ: ``COLUMNS`` takes precedence over the terminal.
     """
-    return known_width(stream, environ) or USUAL_WIDTH
-
-
-def known_width(stream: Optional[TextIO], environ: Mapping[str, str]) -> Optional[int]:
-    """Return the same, but None where the stream is not a terminal that reports its width."""
     given = environ.get("COLUMNS", "")
     if given.isascii() and given.isdecimal() and int(given[:5]) > 0:
         return min(int(given[:5]), GREATEST_WIDTH)

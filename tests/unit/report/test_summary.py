@@ -33,13 +33,32 @@ def printed(of, *, stream=None, environ=None, **options):
 def test_a_small_batch_has_a_line_for_every_run():
     """Then why some failed, then how many did."""
 
-    assert printed(MIXED) == (
+    assert printed(MIXED, width=80) == (
         "iteration  lead → destination     state     result                      duration\n"
         "rtt/0      ps.examp… → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
         "rtt/1      ps.examp… → 192.0.2.1  failed                               3 min 5 s\n"
         "rtt/1: Timeout\n"
         "2 runs: 1 succeeded, 1 failed; 3 min 5 s; not run: off\n"
     )
+
+
+def test_nothing_is_cut_in_a_file_or_a_pipe():
+    """Unless a width is given."""
+    label, host = "label-" * 15, "host-" * 20
+    document = output(job(result(run(), dest=host), label=label))
+    whole = printed(document)
+    cut = printed(document, environ={"COLUMNS": "70"})
+
+    assert f"{label}/0  ps.example.net → {host}  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n" in whole
+    assert max(map(len, cut.splitlines())) <= 70
+
+
+def test_no_line_of_a_file_is_endless():
+    """Nor is one of a batch without runs shorter than it has to be."""
+    document = output(job(result(run()), label="x" * 5000), job(label="off"))
+
+    assert max(map(len, printed(document).splitlines())) < 1000
+    assert printed(output(job(label="off"))) == "no runs; 3 min 5 s; not run: off\n"
 
 
 def test_an_account_has_the_same_summary_as_its_document():

@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from pscheduler_batch.terminal.capabilities import has_colors, width_of
+from pscheduler_batch.terminal.capabilities import has_colors, known_width
 
 
 class Terminal(io.StringIO):
@@ -26,24 +26,24 @@ def test_the_width_is_that_of_the_terminal():
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w") as stream, os.fdopen(ours, "rb"):
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 33, 0, 0))
-        found = width_of(stream, {}), width_of(stream, {"COLUMNS": "44"}), width_of(stream, {"COLUMNS": "0"})
+        found = known_width(stream, {}), known_width(stream, {"COLUMNS": "44"}), known_width(stream, {"COLUMNS": "0"})
 
     assert found == (33, 44, 33)
 
 
 @pytest.mark.parametrize("columns", ["", "0", "-5", "wide", "²"])
-def test_the_width_is_the_usual_one_where_it_is_unknown(columns):
-    """Also where the stream is closed, or is none at all."""
+def test_the_width_may_be_unknown(columns):
+    """Where the stream is not a terminal, is closed, or is None."""
     closed = io.StringIO()
     closed.close()
 
-    assert [width_of(stream, {"COLUMNS": columns}) for stream in (io.StringIO(), closed, None)] == [80, 80, 80]
+    assert [known_width(stream, {"COLUMNS": columns}) for stream in (io.StringIO(), closed, None)] == [None] * 3
 
 
 def test_no_terminal_is_wider_than_can_be():
     """A number in the environment can be anything."""
 
-    assert width_of(None, {"COLUMNS": "9" * 5000}) == 1000
+    assert known_width(None, {"COLUMNS": "9" * 5000}) == 1000
 
 
 def test_a_closed_stream_has_no_colors():
