@@ -3,7 +3,7 @@ Every exception of the package.
 
     BatchError
       EndedError            the batch was started, but not completed
-      InputError            the batch itself has errors; nothing was sent
+      InputError            the batch itself has errors; nothing was sent; also a ValueError
         TransformError      a jq script does not compile, or failed on its input
       SchedulerError        a request to a pScheduler server failed
         UnreachableError    there was no answer
@@ -87,9 +87,9 @@ class Problem:
         return f"{place}: {reason}"
 
 
-class InputError(BatchError):
+class InputError(BatchError, ValueError):
     """
-    A batch with errors, which cannot be run.
+    A batch with errors, which cannot be run; a ``ValueError``, as in pScheduler's own batch processor (ADR 47).
 
     Attributes:
         problems: All errors, in the order of the input; never empty.

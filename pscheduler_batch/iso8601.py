@@ -11,10 +11,11 @@ import re
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-# Durations of a fixed length: weeks, days and a time part; at least one of them, and at least one after the T.
+# Durations of a fixed length: weeks, days and a time part, at least one of them. The time part may be a T alone, as in
+# pScheduler.
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 _DATE_PART = rf"(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
-_TIME_PART = rf"(?:T(?=[0-9])(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
+_TIME_PART = rf"(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
 _FIXED = re.compile(rf"P(?=[0-9T]){_DATE_PART}{_TIME_PART}")
 _WHOLE = re.compile(
     r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
@@ -135,7 +136,7 @@ def _why_not_a_duration(text: str) -> str:
     if _UNFIXED.fullmatch(text):
         unfixed = "has years or months; these have no fixed length, so use weeks, days, hours, minutes or seconds"
         return f"{unfixed} (one minute is PT1M)" if "M" in text.partition("T")[0] else unfixed
-    if text in ("P", "PT"):
+    if text == "P":
         return f"is incomplete; expected {_EXAMPLE}"
     if _FIXED.fullmatch(text.strip().upper()):
         return f"is not {_EXAMPLE}; write it as {text.strip().upper()}"

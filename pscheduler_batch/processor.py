@@ -239,7 +239,7 @@ class BatchProcessor:
                 the batch in messages).
 
         Raises:
-            InputError: There are errors in the batch, all of which are in this one.
+            InputError: There are errors in the batch, all of which are in this one. It is a ``ValueError``, too.
         """
         self._processor = AsyncBatchProcessor(spec, assist, assist_bind, lead, bind, **options)
 

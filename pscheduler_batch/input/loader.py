@@ -223,6 +223,9 @@ def _strange_things(batch: Batch, wrong: Container[int]) -> List[Finding]:
 
 def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
     path: Path = ("jobs", job.number)
+    if job.task_is_array and not job.tasks:
+        yield Finding((*path, "task"), "the array of tasks is empty, so this job has no iterations")
+        return
     if job.task_is_array and "iterations" in pairs and pairs["iterations"] != len(job.tasks):
         count = len(job.tasks)
         reason = f"{show(pairs['iterations'])} is ignored: the array of tasks sets the number of iterations, {count}"

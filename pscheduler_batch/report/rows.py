@@ -96,7 +96,7 @@ class BatchReport:
         start: When the batch started; None in an output that does not say.
         end: When it ended.
         error: Why it ended early, if it did.
-        unrun: The labels of the jobs that were not run: disabled ones and those never reached.
+        unrun: The labels of the jobs that were not run: disabled ones, those never reached, those without iterations.
     """
 
     rows: Tuple[Row, ...]

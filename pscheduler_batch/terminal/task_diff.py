@@ -138,7 +138,7 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
     groups = _groups(plan)
     count = len(plan.iterations)
     common, rest = _split(groups)
-    together = plan.job.sync_start
+    together = plan.job.sync_start and count > 0
     if not common and not rest and not together:
         yield _heading(plan, f"{_iterations(count)}, nothing changed")
         return

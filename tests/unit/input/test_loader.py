@@ -179,7 +179,7 @@ def test_comments_are_removed_everywhere():
     [
         {},
         {"task": 5, "label": 5, "iterations": 0, "parallel": "yes", "backoff": "P1M", "setup-time": 9},
-        {"task": [], "backoff": "P99999999999D", "setup-time": "soon", "sync-start": "no"},
+        {"task": None, "backoff": "P99999999999D", "setup-time": "soon", "sync-start": "no"},
         {"task": [5], "task-transform": 5, "continue-if": {"script": 5}, "iterations": {"script": 5}},
         {"taks": {}, "colour": "blue", "results": []},
     ],

@@ -70,6 +70,14 @@ def test_an_array_of_the_same_length_is_not_told(pairs):
     assert warnings_of(pairs) == ()
 
 
+@pytest.mark.parametrize("pairs", [{}, {"parallel": True, "backoff": "PT5S", "iterations": 3}])
+def test_an_empty_array_of_tasks_is_told(pairs):
+    """It is valid, as in pScheduler's own batch processor, but rarely intended."""
+    assert warnings_of({"task": [], **pairs}) == (
+        "At /jobs/0/task (line 5, column 15): the array of tasks is empty, so this job has no iterations",
+    )
+
+
 def test_a_batch_without_jobs_is_told():
     """An empty array is right, but hardly meant."""
     assert texts_of(load_batch({"jobs": []})) == ("At /jobs: there are no jobs, so nothing will be run",)

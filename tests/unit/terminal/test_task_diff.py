@@ -144,6 +144,12 @@ def test_the_synchronized_start_is_listed():
     ]
 
 
+@pytest.mark.parametrize("parallel", [True, False])
+def test_a_job_without_iterations_has_no_changes(parallel):
+    """Nor does it start at any time."""
+    assert listed({"task": [], "parallel": parallel}) == ["job-0 (/jobs/0): 0 iterations, nothing changed"]
+
+
 def test_what_a_script_removes_from_the_schedule_is_not_called_dropped():
     """That was the script."""
 
