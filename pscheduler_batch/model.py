@@ -218,6 +218,7 @@ class IterationResult:
         runs: The runs that have results, in order of time (ADR 15).
         failure: What went wrong, beside everything obtained before.
         late: The time from the synchronized start to the POST of the task; None if it was posted in time.
+        lead_run: The run that took as long as the whole test, if the runs are several results of it; else None.
     """
 
     iteration: Iteration
@@ -225,6 +226,7 @@ class IterationResult:
     runs: Tuple[RunResult, ...] = ()
     failure: Optional[Failure] = None
     late: Optional[timedelta] = None
+    lead_run: Optional[Run] = None
 
     @property
     def succeeded(self) -> bool:

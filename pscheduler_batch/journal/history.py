@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.journal.interface import IterationHistory, JournalError
-from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, RunResult
+from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.scheduler.api import run_of
 from pscheduler_batch.text import printable
 
@@ -188,6 +188,7 @@ def record_result(result: IterationResult) -> Dict[str, Any]:
         ],
         "failure": None if result.failure is None else _record_failure(result.failure),
         "late": None if result.late is None else result.late.total_seconds(),
+        "lead_run": None if result.lead_run is None else result.lead_run.document,
     }
 
 
@@ -202,19 +203,25 @@ def restore_result(iteration: Iteration, record: Mapping[str, Any]) -> Iteration
     Raises:
         SchedulerError: A run in it is not a run.
     """
+    # Older journals do not have it.
+    lead_run = record.get("lead_run")
     return IterationResult(
         iteration,
         task_href=record["href"],
         runs=tuple(_restore_run(run) for run in record["runs"]),
         failure=_restore_failure(record["failure"]),
         late=None if record["late"] is None else timedelta(seconds=record["late"]),
+        lead_run=None if lead_run is None else _recorded_run(lead_run),
     )
 
 
 def _restore_run(record: Mapping[str, Any]) -> RunResult:
     failures = {media_type: Failure(**failure) for media_type, failure in record["failures"].items()}
-    run = run_of(record["document"], doing="reading the journal", url="the journal")
-    return RunResult(run, record["formats"], failures)
+    return RunResult(_recorded_run(record["document"]), record["formats"], failures)
+
+
+def _recorded_run(document: JSON) -> Run:
+    return run_of(document, doing="reading the journal", url="the journal")
 
 
 def _record_failure(failure: Failure) -> Dict[str, str]:

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
-from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, RunResult
+from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, Run, RunResult
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
 
 # The pairs of a server's description of a run that are in the output.
-DESCRIPTION = ("href", "state", "start-time", "end-time", "participants")
+LEAD_DESCRIPTION = ("href", "state", "start-time", "end-time")
+DESCRIPTION = (*LEAD_DESCRIPTION, "participants")
 
 # The texts of the results of each job that was run, by its number.
 Results = Mapping[int, Iterable[str]]
@@ -28,13 +29,15 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
     Render the result of an iteration.
 
     Returns:
-        An object with ``task`` and ``runs``; also ``late`` (a duration) if the task missed its synchronized start,
-        and ``"succeeded": false`` with ``error`` if something failed.
+        An object with ``task`` and ``runs``; also ``lead-run`` if the task had several results (ADR 15), ``late`` (a
+        duration) if it missed its synchronized start, and ``"succeeded": false`` with ``error`` if something failed.
     """
     rendered: Dict[str, Any] = {
         "task": result.iteration.task,
         "runs": [render_run(run, result) for run in result.runs],
     }
+    if result.lead_run is not None:
+        rendered["lead-run"] = _described(result.lead_run, LEAD_DESCRIPTION)
     if result.late is not None:
         rendered["late"] = format_duration(_milliseconds(result.late))
     error = error_of(result)
@@ -66,8 +69,7 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     if run.failures:
         private = result.iteration.private
         rendered["errors"] = {name: redact(failure.message, private) for name, failure in run.failures.items()}
-    document = run.run.document
-    rendered["run"] = {name: document[name] for name in DESCRIPTION if document.get(name) is not None}
+    rendered["run"] = _described(run.run, DESCRIPTION)
     return rendered
 
 
@@ -195,6 +197,10 @@ def _with_results(batch: Batch, results: Mapping[int, List[Dict[str, Any]]]) -> 
     for number, job in enumerate(document["jobs"]):
         job["results"] = results.get(number, [])
     return document
+
+
+def _described(run: Run, names: Sequence[str]) -> Dict[str, Any]:
+    return {name: run.document[name] for name in names if run.document.get(name) is not None}
 
 
 def _state_words(state: str) -> str:

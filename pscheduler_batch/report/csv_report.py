@@ -32,6 +32,8 @@ COLUMNS = (
     "headline",
     "reason",
 )
+# Only present if a run is one of several results of a task.
+RESULT_TIME = "result time"
 # Spreadsheets evaluate a cell that begins so as a formula.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Up to this number, every integer is exact.
@@ -48,17 +50,18 @@ class CsvReport:
 
     def render(self, report: BatchReport) -> str:
         """Write the names of the columns and the lines."""
-        names = [*COLUMNS]
+        several = [RESULT_TIME] if any(row.result_time is not None for row in report.rows) else []
         # Dictionaries, as they keep the order of first appearance.
         figures = dict.fromkeys(_figure_column(figure) for row in report.rows for figure in row.figures)
         varied = dict.fromkeys(where for row in report.rows for where in row.varied)
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\r\n")
-        writer.writerow([*names, *figures, *(_cell(where) for where in varied)])
+        writer.writerow([*COLUMNS, *several, *figures, *(_cell(where) for where in varied)])
         for row in report.rows:
             found = {_figure_column(figure): _plain(figure.value) for figure in row.figures}
             given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
-            writer.writerow([*_fixed_cells(row), *(found.get(name, "") for name in figures), *given])
+            made = [_time(row.result_time) for _ in several]
+            writer.writerow([*_fixed_cells(row), *made, *(found.get(name, "") for name in figures), *given])
         return stream.getvalue()
 
 

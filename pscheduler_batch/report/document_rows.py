@@ -193,6 +193,9 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     state = hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
     whole = iteration.whole
+    lead_run = _object(iteration.result.get("lead-run"))
+    is_led = number is not None and _read(parse_timestamp, lead_run.get("start-time")) is not None
+    times = lead_run if is_led else about
     return Row(
         job=iteration.job.number,
         job_label=iteration.job.label,
@@ -207,8 +210,8 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         headline=found.words or state,
         reason=None if reason is None else hide.text(reason),
         planned=_read(parse_timestamp, schedule.get("start")) if iteration.job.synchronized else None,
-        start=_read(parse_timestamp, about.get("start-time")),
-        end=_read(parse_timestamp, about.get("end-time")),
+        start=_read(parse_timestamp, times.get("start-time")),
+        end=_read(parse_timestamp, times.get("end-time")),
         late=_read(parse_duration, iteration.result.get("late")),
         task=iteration.shown if whole else {},
         varied={},
@@ -216,6 +219,8 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         html=_rendered(run, "text/html", hide) if whole else None,
         result=hide.value(result) if whole else None,
         whole=whole,
+        lead_state=hide.text(_state(lead_run, result)) if is_led else None,
+        result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
     )
 
 

@@ -255,11 +255,12 @@ def _localized(report: BatchReport) -> BatchReport:
     """Convert all times to the zone in which the batch was run."""
     first = report.start or next((row.start for row in report.rows if row.start is not None), None)
     zone = None if first is None else first.tzinfo
-    rows = tuple(
-        replace(r, planned=in_zone(r.planned, zone), start=in_zone(r.start, zone), end=in_zone(r.end, zone))
-        for r in report.rows
-    )
-    return replace(report, rows=rows, end=in_zone(report.end, zone))
+
+    def localized(row: Row) -> Row:
+        planned, start, end, made = (in_zone(each, zone) for each in (row.planned, row.start, row.end, row.result_time))
+        return replace(row, planned=planned, start=start, end=end, result_time=made)
+
+    return replace(report, rows=tuple(map(localized, report.rows)), end=in_zone(report.end, zone))
 
 
 def _key(row: Row) -> str:

@@ -70,6 +70,9 @@ def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
         hint = "How long after its planned start the run started"
         chosen.append(HtmlColumn("After plan", hint, numeric=True, cell=_after_plan))
     chosen.append(HtmlColumn("Duration", "", numeric=True, cell=_duration))
+    if any(row.result_time is not None for row in rows):
+        hint = "When this one of several results was made"
+        chosen.append(HtmlColumn("Result at", hint, numeric=True, cell=lambda row: _time(row.result_time)))
     return tuple(chosen)
 
 

@@ -70,7 +70,9 @@ def _suite(name: str, cases: List[ET.Element], start: Optional[datetime]) -> ET.
 
 def _case_of_row(row: Row, *, several: bool) -> ET.Element:
     case = _case(row.job_label, f"{row.label}, run {row.run}" if several else row.label)
-    case.set("time", _seconds([0.0 if row.duration is None else row.duration.total_seconds()]))
+    # Several results share one lead run, and the times of all cases are added up.
+    duration = None if row.lead_state is not None and row.run else row.duration
+    case.set("time", _seconds([0.0 if duration is None else duration.total_seconds()]))
     properties = ET.SubElement(case, "properties")
     for name, value in _properties(row):
         ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))

@@ -22,7 +22,7 @@ _FEWEST_POINTS = 2
 @dataclass(frozen=True)
 class Bar:
     """
-    A run in a timeline.
+    A run in a timeline; several results of a task are one bar, that of their lead run.
 
     Attributes:
         lane: Its lane, from 0.
@@ -49,6 +49,7 @@ class TimeLine:
         lanes: The name of each lane.
         bars: The runs.
         planned: Lane and planned start, in seconds from the origin, where a start was planned.
+        results: Lane and time, in seconds from the origin, of each of several results of a task.
         origin: The time at which the timeline starts, in words.
         step: The seconds between two ticks.
         end: The last tick, in seconds.
@@ -58,6 +59,7 @@ class TimeLine:
     lanes: Tuple[str, ...]
     bars: Tuple[Bar, ...]
     planned: Tuple[Tuple[int, float], ...]
+    results: Tuple[Tuple[int, float], ...]
     origin: str
     step: float
     end: float
@@ -107,21 +109,22 @@ def run_names(rows: Sequence[Row]) -> Tuple[str, ...]:
 
 def time_line_of(rows: Sequence[Row]) -> Optional[TimeLine]:
     """
-    Lay out the runs of one job, one lane for each.
+    Lay out the runs of one job, one lane for each; several results of a task are one run.
 
     Returns:
         None where no start is known.
     """
-    names = run_names(rows)
-    return _time_line("iteration", names, [(lane, f"run {names[lane]}", row) for lane, row in enumerate(rows)])
+    runs = _drawn_runs(rows)
+    placed = [(lane, f"run {name}", of_run) for lane, (name, of_run) in enumerate(runs.items())]
+    return _time_line("iteration", list(runs), placed)
 
 
 def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
     """Lay out the runs of all jobs, one lane for each job; None where no start is known."""
     placed = [
-        (lane, f"{one_line(row.job_label, _SHORT)}, run {name}", row)
+        (lane, f"{one_line(rows[0].job_label, _SHORT)}, run {name}", of_run)
         for lane, rows in enumerate(jobs)
-        for name, row in zip(run_names(rows), rows)
+        for name, of_run in _drawn_runs(rows).items()
     ]
     return _time_line("job", [one_line(rows[0].job_label, _SHORT) for rows in jobs], placed)
 
@@ -206,25 +209,39 @@ def skew_words(rows: Sequence[Row]) -> Optional[str]:
     return words + "."
 
 
-def _time_line(axis: str, lanes: Sequence[str], placed: Sequence[Tuple[int, str, Row]]) -> Optional[TimeLine]:
-    times = [when for _, _, row in placed if row.start is not None for when in (row.start, row.planned) if when]
+def _drawn_runs(rows: Sequence[Row]) -> Dict[str, List[Row]]:
+    """Group the rows of a job by what took place: a run, or the lead run of several results."""
+    runs: Dict[str, List[Row]] = {}
+    for name, row in zip(run_names(rows), rows):
+        runs.setdefault(name if row.lead_state is None else str(row.iteration), []).append(row)
+    return runs
+
+
+def _time_line(axis: str, lanes: Sequence[str], placed: Sequence[Tuple[int, str, Sequence[Row]]]) -> Optional[TimeLine]:
+    firsts = [(lane, rows[0]) for lane, _, rows in placed]
+    times = [when for _, row in firsts if row.start is not None for when in (row.start, row.planned) if when]
     if not times:
         return None
     origin = min(times)
-    bars = tuple(_bar(lane, name, row, origin) for lane, name, row in placed if row.start is not None)
-    planned = {(lane, _seconds(row.planned - origin)): None for lane, _, row in placed if row.planned is not None}
-    length = max([bar.end for bar in bars] + [at for _, at in planned])
+    bars = tuple(_bar(lane, name, rows, origin) for lane, name, rows in placed if rows[0].start is not None)
+    planned = {(lane, _seconds(row.planned - origin)): None for lane, row in firsts if row.planned is not None}
+    made = [(lane, row.result_time) for lane, _, rows in placed for row in rows if row.result_time is not None]
+    results = tuple((lane, max(0.0, _seconds(at - origin))) for lane, at in made)
+    length = max([bar.end for bar in bars] + [at for _, at in (*planned, *results)])
     step = next((step for step in _STEPS if length / step <= _MARKS), max(1, length // _MARKS))
     end = step * max(1, math.ceil(length / step))
-    return TimeLine(axis, tuple(lanes), bars, tuple(planned), time_of_day(origin), step, round(end, 1))
+    return TimeLine(axis, tuple(lanes), bars, tuple(planned), results, time_of_day(origin), step, round(end, 1))
 
 
-def _bar(lane: int, name: str, row: Row, origin: datetime) -> Bar:
+def _bar(lane: int, name: str, rows: Sequence[Row], origin: datetime) -> Bar:
+    row = rows[0]
     start = origin if row.start is None else row.start
     end = start if row.end is None else max(start, row.end)
     known = "an unknown end" if row.end is None else f"{time_of_day(row.end)}, {_span(row.end - start)}"
-    note = f"{name} ({one_line(row.state, _SHORT)}): {time_of_day(start)} to {known}"
-    return Bar(lane, _seconds(start - origin), _seconds(end - origin), row.succeeded, note)
+    state = one_line(row.state if row.lead_state is None else row.lead_state, _SHORT)
+    count = "" if row.lead_state is None else f", {len(rows)} result{'' if len(rows) == 1 else 's'}"
+    note = f"{name} ({state}{count}): {time_of_day(start)} to {known}"
+    return Bar(lane, _seconds(start - origin), _seconds(end - origin), all(row.succeeded for row in rows), note)
 
 
 def _span(length: timedelta) -> str:

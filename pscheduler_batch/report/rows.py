@@ -38,8 +38,8 @@ class Row:
             state; never empty.
         reason: Why it failed.
         planned: The planned start, where the batch synchronized the start.
-        start: The start of the run.
-        end: The end of the run.
+        start: The start of the run, or of the lead run if this is one of several results.
+        end: The end of the run, or of the lead run if this is one of several results.
         late: How long after its planned start the task was submitted.
         task: What was submitted, with the values of names that begin with "_" hidden (ADR 18).
         varied: The simple values that differ between the tasks of the job, by JSON pointer, such as
@@ -48,6 +48,8 @@ class Row:
         html: The result as HTML, rendered by the server: not to be trusted.
         result: The result as JSON, secrets hidden.
         whole: Whether task, text, HTML and JSON are present; they are left out where a batch would be too large.
+        lead_state: The state of the lead run if this is one of several results, else None.
+        result_time: When the result was made if it is one of several, where known.
     """
 
     job: int
@@ -72,6 +74,8 @@ class Row:
     html: Optional[str]
     result: JSON
     whole: bool = True
+    lead_state: Optional[str] = None
+    result_time: Optional[datetime] = None
 
     @property
     def label(self) -> str:

@@ -289,7 +289,7 @@ class Runner:
             result = IterationResult(result.iteration, result.task_href, failure=failure, late=result.late)
             self._results.keep(result, succeeded=False)
         except Exception as bug:  # noqa: BLE001 - as above
-            result = self._broken_down(replace(result, runs=()), bug)
+            result = self._broken_down(replace(result, runs=(), lead_run=None), bug)
             self._results.keep(result, succeeded=False)
         return result
 

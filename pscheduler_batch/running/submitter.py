@@ -207,8 +207,15 @@ class Submitter:
         progress.move_with(run, FETCHING)
         if run.result_merged is not None:
             measured()
-        runs, failure = await self._fetcher.fetch_results(task_href, run, lambda runs: progress.keep(runs=runs))
-        progress.keep(runs=runs, failure=failure)
+
+        def keep(runs: Tuple[RunResult, ...]) -> None:
+            # Several results are runs of their own, so the run that was waited for is not among them.
+            alone = any(result.run.href == run.href for result in runs)
+            progress.keep(runs=runs, lead_run=None if alone else run)
+
+        runs, failure = await self._fetcher.fetch_results(task_href, run, keep)
+        keep(runs)
+        progress.keep(failure=failure)
         self._debug(f"{label}: done")
 
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:

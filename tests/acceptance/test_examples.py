@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence
 import isodate
 import pytest
 
+from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.scheduler.tasks import MARK
 
 ROOT = Path(__file__).parents[2]
@@ -188,6 +189,10 @@ def promise_iterations_by_transform(document: Any) -> None:
 def promise_several_results(document: Any) -> None:
     """A result of the first job after each whole second, and one of the second job also for the half second left."""
     assert [[len(result["runs"]) for result in job["results"]] for job in document["jobs"]] == [[3], [4]]
+    for job in document["jobs"]:
+        lead_run = job["results"][0]["lead-run"]
+        start, end = (parse_timestamp(lead_run[name]) for name in ("start-time", "end-time"))
+        assert end - start >= timedelta(seconds=3.5)
 
 
 def promise_labels_repeat(document: Any) -> None:
@@ -281,7 +286,8 @@ def test_every_result_has_its_task_and_all_formats_of_its_runs(example, outputs)
     """Each result has a complete task and at least one run that succeeded, in every format of its test."""
     jobs = json.loads(outputs(example).stdout)["jobs"]
     for result in (result for job in jobs for result in job["results"]):
-        assert set(result) == {"task", "runs"}
+        several = {"lead-run"} if result["task"]["test"]["type"] in {"idlebgm", "latencybg"} else set()
+        assert set(result) == {"task", "runs", *several}
         assert set(result["task"]["test"]) == {"type", "spec"}
         assert result["runs"]
         for found in result["runs"]:

@@ -34,6 +34,26 @@ def result(*runs: Dict[str, Any], kind: str = "rtt", error: Any = None, **spec: 
     return {"task": task, "runs": list(runs), **failure}
 
 
+def several(*seconds: int, start: int = 0, end: int = 40, state: str = "finished", **spec: Any) -> Dict[str, Any]:
+    """
+    Make an iteration with several results.
+
+    Args:
+        seconds: How many seconds after noon each was made.
+        start: How many seconds after noon the lead run started.
+        end: How many seconds after noon it ended.
+        state: Its state.
+        spec: As for :func:`result`.
+    """
+
+    def at(second: int) -> str:
+        return f"2026-03-01T12:00:{second:02d}+00:00"
+
+    made = result(*(run(start_time=at(second), end_time=at(second)) for second in seconds), **spec)
+    href = "https://ps.example.net/pscheduler/tasks/t/runs/lead"
+    return {**made, "lead-run": {"href": href, "state": state, "start-time": at(start), "end-time": at(end)}}
+
+
 def job(*results: Dict[str, Any], label: str = "rtt", **pairs: Any) -> Dict[str, Any]:
     """Make a job with its results."""
     return {"label": label, "task": {}, **pairs, "results": list(results)}

@@ -103,7 +103,19 @@
       clip: false,
       order: 0,
     };
-    const datasets = [bars(true, "series-1", "succeeded"), bars(false, "series-5", "failed"), planned];
+    const results = {
+      type: "scatter",
+      label: "result",
+      data: drawing.results.map(([lane, at]) => ({ x: at, y: lane, note: `result, ${elapsed(at)} after ${drawing.origin}` })),
+      radius: 3.5,
+      hoverRadius: 5,
+      borderWidth: 1,
+      borderColor: colour("ink"),
+      backgroundColor: colour("card"),
+      clip: false,
+      order: 0,
+    };
+    const datasets = [bars(true, "series-1", "succeeded"), bars(false, "series-5", "failed"), planned, results];
     return {
       type: "bar",
       data: { labels: drawing.lanes.map((_, lane) => lane), datasets: datasets.filter((dataset) => dataset.data.length) },

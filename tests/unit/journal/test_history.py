@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,7 +37,12 @@ RESULTS = {
     "late": IterationResult(ITERATION, HREF, late=timedelta(seconds=2, microseconds=123457)),
     "without a result": IterationResult(ITERATION, HREF, (make_run("nonstart"),), FAILURE),
     "whole": IterationResult(ITERATION, HREF, (make_run(merged={"succeeded": True}, **{"text/plain": "all\nwell"}),)),
-    "several": IterationResult(ITERATION, HREF, tuple(make_run(merged={"n": n, "x": 0.1 + n}) for n in range(3))),
+    "several": IterationResult(
+        ITERATION,
+        HREF,
+        tuple(make_run(merged={"n": n, "x": 0.1 + n}) for n in range(3)),
+        lead_run=make_run("canceled").run,
+    ),
 }
 
 
@@ -59,6 +65,22 @@ def test_a_run_that_is_none_is_an_error():
     """The record was changed."""
     record = record_result(RESULTS["whole"])
     record["runs"][0]["document"] = []
+
+    with pytest.raises(SchedulerError, match="reading the journal"):
+        restore_result(ITERATION, record)
+
+
+def test_a_record_of_an_older_version_has_no_lead_run():
+    """It is resumed all the same."""
+    record = record_result(RESULTS["several"])
+    del record["lead_run"]
+
+    assert restore_result(ITERATION, record) == replace(RESULTS["several"], lead_run=None)
+
+
+def test_a_lead_run_that_is_not_a_run_is_an_error():
+    """The record was changed."""
+    record = {**record_result(RESULTS["several"]), "lead_run": {"state": "finished"}}
 
     with pytest.raises(SchedulerError, match="reading the journal"):
         restore_result(ITERATION, record)

@@ -319,3 +319,16 @@ def test_results_are_read_one_by_one():
     before = [len(read) for piece in pieces if piece.strip(" ,\n") in {"97", "98", "99"}]
 
     assert before == [1, 2, 3]
+
+
+def test_the_lead_run_of_several_results_is_beside_them():
+    """With what the server said of its place and time, and nothing that it did not say."""
+    lead_run = make_run("canceled", **{"end-time": None}).run
+    rendered = render_result(make_result(GOOD_RUN, GOOD_RUN, lead_run=lead_run))
+
+    assert list(rendered) == ["task", "runs", "lead-run"]
+    assert rendered["lead-run"] == {
+        "href": "https://ps/t/runs/1",
+        "state": "canceled",
+        "start-time": "2026-03-01T12:00:00+00:00",
+    }

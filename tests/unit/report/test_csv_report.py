@@ -9,7 +9,7 @@ import pytest
 
 from pscheduler_batch.report.csv_report import COLUMNS, CsvReport
 from pscheduler_batch.report.document_rows import report_of
-from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
+from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run, several
 
 
 def text_of(document):
@@ -105,3 +105,15 @@ def test_a_hostile_label_stays_in_its_cell():
 
     assert text.count("\r\n") == text.count("\n") == 3
     assert lines_of(document)[0]["label"].startswith('a", "b')
+
+
+def test_several_results_have_the_times_of_their_lead_run_and_their_own():
+    """The column with their own comes after those that are always there."""
+    document = output(job(several(10, 20, start=4, end=44), result(run())))
+    names = text_of(document).partition("\r\n")[0].split(",")
+    lines = lines_of(document)
+
+    assert names[: len(COLUMNS) + 1] == [*COLUMNS, "result time"]
+    assert [line["start"][11:19] for line in lines] == ["12:00:04", "12:00:04", "12:00:00"]
+    assert [line["duration (s)"] for line in lines] == ["40", "40", "185"]
+    assert [line["result time"][11:19] for line in lines] == ["12:00:10", "12:00:20", ""]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pscheduler_batch.report.document_rows import report_of, report_of_texts
-from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run
+from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run, several
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -362,10 +362,33 @@ def test_nothing_that_a_server_says_breaks_it():
             {
                 "label": strange,
                 "parallel": strange,
-                "results": [{"task": task, "runs": [given, about], "late": strange}],
+                "results": [
+                    {"task": task, "runs": [given, about], "late": strange, "lead-run": strange},
+                    {"task": task, "runs": [about], "lead-run": {"state": strange, "start-time": START}},
+                ],
             },
             {"results": [{"task": None, "runs": [about]}, {"runs": [], "error": strange}]},
             batch={"start": strange, "end": strange, "error": strange},
         )
 
-        assert len(report_of(document).rows) == 4
+        assert len(report_of(document).rows) == 5
+
+
+def test_several_results_have_the_times_of_their_lead_run():
+    """It took as long as the test; they start and end at the moment when they are made."""
+    rows = report_of(output(job(several(10, 20, 30, start=4, end=44)))).rows
+    second = timedelta(seconds=1)
+
+    assert {(row.start - START_TIME, row.end - START_TIME) for row in rows} == {(4 * second, 44 * second)}
+    assert {row.duration for row in rows} == {40 * second}
+    assert [(row.result_time - START_TIME) / second for row in rows] == [10, 20, 30]
+    assert {row.lead_state for row in rows} == {"finished"}
+
+
+@pytest.mark.parametrize("lead_run", [None, "x", {}, {"start-time": "yesterday", "end-time": END}])
+def test_several_results_without_the_time_of_a_lead_run_have_their_own(lead_run):
+    """As in the outputs of older versions."""
+    row = only_row(output(job({**several(10), "lead-run": lead_run})))
+
+    assert (row.start, row.duration) == (START_TIME + timedelta(seconds=10), timedelta(0))
+    assert (row.result_time, row.lead_state) == (None, None)

@@ -14,7 +14,7 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_page import verdict_of
 from pscheduler_batch.report.html_report import HtmlReport
 from tests.support.nesting_depth import DEEP
-from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run, several
 
 SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))
 FAILING = output(job(result(run()), result(failed_run("no <route>")), label="one"), job(result(run()), label="two"))
@@ -266,6 +266,14 @@ def test_numbers_that_are_none_are_no_points():
 def test_times_are_in_the_zone_of_the_batch():
     """Servers elsewhere say theirs in other zones."""
     document = output(job(result(run(RTT, start_time="2026-03-01T14:00:07+02:00"))))
+
+    assert "2026-03-01 12:00:07+00:00" in page_of(document).text
+
+
+def test_the_times_of_several_results_are_in_the_zone_of_the_batch():
+    """Like the other times of a run."""
+    document = output(job(several(10)))
+    document["jobs"][0]["results"][0]["runs"][0]["run"]["end-time"] = "2026-03-01T14:00:07+02:00"
 
     assert "2026-03-01 12:00:07+00:00" in page_of(document).text
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_table import columns_of, same_of
-from tests.support.output_documents import RTT, failed_run, job, output, result, run
+from tests.support.output_documents import RTT, failed_run, job, output, result, run, several
 
 FAST = {"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9}}}
 
@@ -83,3 +83,12 @@ def test_figures_beyond_all_numbers_are_shown():
     rows = [replace(row, figures=tuple(replace(figure, value=float("nan")) for figure in row.figures))]
 
     assert cells_of(rows, "Mean round trip") == [("nan", "ms", "")]
+
+
+def test_several_results_have_a_column_with_their_times():
+    """Start and duration are those of the lead run."""
+    rows = rows_of(several(10, 20), result(run()))
+
+    assert [text for text, _, _ in cells_of(rows, "Start")] == ["12:00:00"] * 3
+    assert [text for text, _, _ in cells_of(rows, "Duration")] == ["40 s", "40 s", "3 min 5 s"]
+    assert [text for text, _, _ in cells_of(rows, "Result at")] == ["12:00:10", "12:00:20", "\u2013"]

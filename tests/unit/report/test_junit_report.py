@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.junit_report import JunitReport
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
 
 MIXED = output(
     job(result(run()), result(failed_run("Timeout")), result(error="forbidden"), label="first"),
@@ -133,3 +133,11 @@ def test_output_without_an_end_is_cut():
     text = tree_of(output(job(result(given)))).findtext(".//system-out")
 
     assert text == "x" * 100_000 + "\n… 900,000 more characters"
+
+
+def test_the_time_of_several_results_is_counted_once():
+    """Times are added up, and all results share the one run that took it."""
+    root = tree_of(output(job(several(10, 20), several(10, 20, 30))))
+
+    assert [case.get("time") for case in root.iter("testcase")] == ["40.000", "0.000", "40.000", "0.000", "0.000"]
+    assert root.get("time") == "80.000"

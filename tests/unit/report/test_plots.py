@@ -16,7 +16,7 @@ from pscheduler_batch.report.plots import (
     time_line_of,
     varied_number,
 )
-from tests.support.output_documents import RTT, failed_run, job, output, result, run
+from tests.support.output_documents import RTT, failed_run, job, output, result, run, several
 
 PLANNED = "2026-03-01T12:00:00Z"
 
@@ -204,3 +204,49 @@ def test_starts_that_kept_to_the_plan_need_no_plot():
     rows = rows_of(at(0, planned=PLANNED), at(0, planned=PLANNED), parallel=True)
 
     assert "Delay after planned start" not in [plot.title for plot in plots_of(rows)]
+
+
+def test_several_results_are_one_bar_with_a_mark_for_each():
+    """The bar is that of the lead run."""
+    line = time_line_of(rows_of(several(10, 20, start=1), several(12, 22, 41, start=2), at(3)))
+
+    assert line.lanes == ("0", "1", "2.0")
+    assert [(bar.lane, bar.start, bar.end) for bar in line.bars] == [(0, 0, 39), (1, 1, 39), (2, 2, 12)]
+    assert line.results == ((0, 9), (0, 19), (1, 11), (1, 21), (1, 40))
+    assert line.bars[0].note == "run 0 (finished, 2 results): 12:00:01 to 12:00:40, 39 s"
+
+
+def test_several_results_are_one_bar_in_the_overview():
+    """In the lane of their job."""
+    rows = report_of(output(job(several(10, 20)), job(several(30, start=20), at(3)))).rows
+    line = overview_of((rows[:2], rows[2:]))
+
+    assert [(bar.lane, bar.start, bar.end) for bar in line.bars] == [(0, 0, 40), (1, 20, 40), (1, 3, 13)]
+    assert line.bars[1].note == "rtt, run 0 (finished, 1 result): 12:00:20 to 12:00:40, 20 s"
+
+
+def test_the_bar_of_several_results_shows_that_one_failed():
+    """And the state of the lead run."""
+    failed = several(10, 20, state="canceled")
+    failed["runs"][1]["application/json"] = {"succeeded": False}
+    (bar,) = time_line_of(rows_of(failed)).bars
+
+    assert (bar.succeeded, bar.note.partition(":")[0]) == (False, "run 0 (canceled, 2 results)")
+
+
+def test_a_result_made_before_the_first_start_is_drawn_there():
+    """Clocks of servers may be set while they measure."""
+    assert time_line_of(rows_of(several(10, 20, start=15))).results == ((0, 0), (0, 5))
+
+
+def test_several_results_started_when_their_lead_run_did():
+    """Not when the first result was made."""
+    made = [several(10, 20, start=start) for start in (0, 2)]
+    for each in made:
+        each["task"]["schedule"]["start"] = PLANNED
+    rows = rows_of(*made, parallel=True)
+
+    assert skew_words(rows) == (
+        "The 2 iterations started 0 s to 2 s after the planned start; the first and the last start were 2 s apart."
+    )
+    assert plots_of(rows)[-1].lines[0].values == (0, 2)

@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.summary import MANY, print_summary, summary_of
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
 
 MIXED = output(job(result(run()), result(failed_run("Timeout"))), job(label="off"))
 
@@ -201,3 +201,10 @@ def test_nothing_that_a_server_or_a_label_says_reaches_the_terminal(width):
 
     assert not set(text) & {"\x1b", "\x00", "\u202e", "\ud800", "\x07"}
     assert "[bold]" in text.replace("\n", "")
+
+
+def test_several_results_took_as_long_as_their_lead_run():
+    """They themselves start and end when they are made."""
+    lines = printed(output(job(several(10, 20, start=5)))).splitlines()
+
+    assert [line.split()[-2:] for line in lines[1:3]] == [["35", "s"]] * 2

@@ -344,6 +344,29 @@ class TestOutcome:
         assert result.failure is None
 
     @pytest.mark.parametrize(
+        ("case", "state", "end"),
+        [
+            ("several-results", "finished", "2026-03-01T12:00:27+00:00"),
+            ("several-results-lead-canceled", "canceled", "2026-03-01T12:00:25+00:00"),
+        ],
+    )
+    def test_what_the_lead_run_of_several_results_did_is_in_the_output(self, wire, case, state, end):
+        """As the server described it last; each result is a run that starts and ends when it is made."""
+        rendered = render_result(submit(wire(case)))
+
+        assert rendered["lead-run"] == {
+            "href": "https://ps.example.net/pscheduler/tasks/5f1c/runs/0a",
+            "state": state,
+            "start-time": "2026-03-01T12:00:05+00:00",
+            "end-time": end,
+        }
+
+    @pytest.mark.parametrize("case", ["single", "several-results-none", "nonstart", "never-scheduled"])
+    def test_a_lead_run_that_is_among_the_runs_is_not_in_the_output_twice(self, wire, case):
+        """Nor is one that never was."""
+        assert "lead-run" not in render_result(submit(wire(case)))
+
+    @pytest.mark.parametrize(
         ("case", "state"), [("several-results-none", "finished"), ("several-results-lead-missed", "missed")]
     )
     def test_where_no_run_carries_a_result_the_lead_run_stands_alone(self, wire, case, state):
