@@ -234,7 +234,7 @@ def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
         yield Finding(
             (*path, "backoff"),
             "the iterations of this parallel job start at the same time, so backoff delays only their submission; "
-            'set "sync-start": false to delay their starts',
+            'set "sync-start": false to delay their starts, or true to silence this warning',
         )
 
 

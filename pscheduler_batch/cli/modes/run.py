@@ -61,7 +61,9 @@ def _prepare_and_run(options: Options) -> int:
         reports = [_Report(options, name, stack) for name in options.report]
         processor = _make_processor(options)
         plan = processor.plan()
-        print_warnings(options, processor.batch, plan.warnings)
+        if options.verbose or options.debug:
+            # They are about the file: without these options, cron would mail them after every run.
+            print_warnings(options, processor.batch, plan.warnings)
         return _run(options, processor, plan, destination, reports)
 
 

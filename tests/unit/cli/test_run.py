@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from pscheduler_batch.cli.batch import batch as command
+from pscheduler_batch.cli.modes import run
 from pscheduler_batch.cli.modes.run import _show_bugs
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
@@ -39,3 +43,18 @@ def test_a_bug_that_hits_many_iterations_is_shown_once(capsys):
 
     assert shown.count("Traceback") == 2
     assert shown.count("\nThis happened 3 times.\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [([], 0), (["-q"], 0), (["-v"], 1), (["--debug"], 1), (["--check"], 1), (["--plan"], 1), (["--dry-run"], 1)],
+)
+def test_warnings_about_the_file_are_not_printed_by_a_plain_run(tmp_path, capsys, monkeypatch, options, warned):
+    """With cron, they would be mailed after every run; checks, previews and verbose runs print them."""
+    monkeypatch.setattr(run, "_run", lambda *_: 0)
+    file = tmp_path / "batch.json"
+    task = {"test": {"type": "noop", "spec": {}}}
+    file.write_text(json.dumps({"jobs": [{"task": [task], "iterations": 3}]}))
+
+    assert command.main(["--embedded", *options, str(file)], standalone_mode=False) == 0
+    assert capsys.readouterr().err.count(": warning: /jobs/0/iterations: 3 is ignored") == warned

@@ -11,7 +11,7 @@ from pscheduler_batch.input.loader import load_batch
 
 SPACED = (
     "the iterations of this parallel job start at the same time, so backoff delays only their submission; "
-    'set "sync-start": false to delay their starts'
+    'set "sync-start": false to delay their starts, or true to silence this warning'
 )
 
 
