@@ -27,6 +27,9 @@ from pscheduler_batch.text import closest, shorten, show
 # Names that, where they are wrong in a job, may have been meant to change its tasks.
 _SHAPING = frozenset({"args", "script", "task-transform", "transform-post", "transform-pre"})
 
+# Pairs without effect in a job that is not parallel.
+_FOR_PARALLEL = ("setup-time", "backoff", "sync-start")
+
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
 
@@ -230,6 +233,9 @@ def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
         count = len(job.tasks)
         reason = f"{show(pairs['iterations'])} is ignored: the array of tasks sets the number of iterations, {count}"
         yield Finding((*path, "iterations"), reason)
+    for name in _FOR_PARALLEL if not job.parallel else ():
+        if name in pairs:
+            yield Finding((*path, name), f'{name} is ignored: it requires "parallel": true', at_name=True)
     if job.sync_start and job.backoff and "sync-start" not in pairs and job.iterations != 1:
         yield Finding(
             (*path, "backoff"),

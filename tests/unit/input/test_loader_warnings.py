@@ -47,7 +47,6 @@ def test_a_backoff_under_a_synchronized_start_is_told(iterations):
         {"iterations": 2, "parallel": True, "backoff": "PT1M", "sync-start": False},
         {"iterations": 2, "parallel": True, "backoff": "PT1M", "sync-start": True},
         {"iterations": 2, "parallel": True, "backoff": "PT0S"},
-        {"iterations": 2, "backoff": "PT1M"},
         {"iterations": 1, "parallel": True, "backoff": "PT1M"},
         {"iterations": 2, "parallel": True, "backoff": "PT1M", "enabled": False},
     ],
@@ -55,6 +54,22 @@ def test_a_backoff_under_a_synchronized_start_is_told(iterations):
 def test_a_backoff_that_is_meant_so_or_does_nothing_is_not_told(pairs):
     """A batch that sets sync-start has no warning; serial, single and disabled jobs ignore the backoff."""
     assert warnings_of(pairs) == ()
+
+
+@pytest.mark.parametrize("parallel", [{}, {"parallel": False}])
+@pytest.mark.parametrize("pair", [{"backoff": "PT5S"}, {"setup-time": "PT5S"}, {"sync-start": True}])
+def test_pairs_that_require_parallel_are_reported_without_it(parallel, pair):
+    """A serial job ignores them, which is hardly intended."""
+    (name,) = pair
+    (warning,) = warnings_of({**pair, **parallel})
+
+    assert warning.startswith(f"At /jobs/0/{name} (line 6, column 7): ")
+    assert warning.endswith(f'{name} is ignored: it requires "parallel": true')
+
+
+def test_pairs_that_require_parallel_are_not_reported_in_a_disabled_job():
+    """Such a job is not checked."""
+    assert warnings_of({"backoff": "PT5S", "enabled": False}) == ()
 
 
 def test_iterations_beside_an_array_of_another_length_are_told():
