@@ -92,8 +92,8 @@ class HttpClient:
                         return settled
                     attempts = Attempts(request, self._policy)
                     continue
-                if isinstance(outcome, Reply) and outcome.status < TOO_MANY:
-                    return outcome
+                if not request.retried or (isinstance(outcome, Reply) and outcome.status < TOO_MANY):
+                    return _result(outcome)
                 now = self._clock.now()
                 pause = attempts.pause_after(outcome, now, host.paused_for(now))
                 if pause is None:

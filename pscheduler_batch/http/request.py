@@ -57,6 +57,7 @@ class Request:
         wait: How many seconds the server was asked to wait before it answers.
         outage: How to wait for the end of an outage; None leaves it at the quick retries.
         final_words: An answer of 500 with these words is final.
+        retried: Whether it is retried if that may help.
         settle: Called with each outcome of a POST that may have reached the server. Returns the reply that counts, or
             None if the POST made nothing and is to be repeated; raises if neither can be found out.
     """
@@ -70,4 +71,5 @@ class Request:
     wait: float = 0
     outage: Optional[Outage] = None
     final_words: str = ""
+    retried: bool = True
     settle: Optional[Callable[[Outcome], Awaitable[Optional[Reply]]]] = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Awaitable
+import asyncio
+from datetime import timedelta
+from typing import Awaitable, Optional
 
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Outage, Purpose, Request
 from pscheduler_batch.http.response import INTERNAL, OVERLOADED, TOO_MANY, Reply
 from pscheduler_batch.scheduler.api import RESTARTING, UNSUPPORTED
 from pscheduler_batch.scheduler.hosts import Hosts
-from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.scheduler.waiting import Looks, WaitLimits
 
 
 class SchedulerClient:
@@ -20,6 +24,7 @@ class SchedulerClient:
         http: Makes the requests.
         hosts: Where they go.
         limits: How long to wait for what.
+        looks: When to look at runs that are not due yet.
         session: The session that it is part of.
     """
 
@@ -28,6 +33,7 @@ class SchedulerClient:
         self.hosts = hosts
         self.limits = limits
         self.session = http.session
+        self.looks = Looks(self.session.clock, limits)
         pause = limits.pause
         self._outage = Outage(limits.outage, pause, RESTARTING | {INTERNAL, TOO_MANY})
         self._outage_refusable = Outage(limits.outage, pause, RESTARTING | {TOO_MANY})
@@ -65,3 +71,32 @@ class SchedulerClient:
         return self.http.request(
             Request("GET", url, doing, purpose, bind=bind, wait=wait, outage=outage, final_words=words)
         )
+
+    async def look(self, url: str, *, doing: str, within: timedelta) -> Optional[Reply]:
+        """
+        Look at a run that is not due yet; a look that fails does no harm, and is not retried.
+
+        Args:
+            url: What to ask for.
+            doing: The step, for messages.
+            within: For how long to wait for the answer.
+
+        Returns:
+            None if there was no usable answer.
+        """
+        request = Request("GET", url, doing, bind=self.hosts.bind, retried=False)
+        looking = asyncio.ensure_future(self.http.request(request))
+        timer = asyncio.ensure_future(_sleep(self.session.clock, within))
+        try:
+            await asyncio.wait({looking, timer}, return_when=asyncio.FIRST_COMPLETED)
+            return looking.result() if looking.done() else None
+        except (UnreachableError, ReplyError):
+            return None
+        finally:
+            looking.cancel()
+            timer.cancel()
+            await asyncio.gather(looking, timer, return_exceptions=True)
+
+
+async def _sleep(clock: Clock, span: timedelta) -> None:
+    await clock.sleep(span.total_seconds())

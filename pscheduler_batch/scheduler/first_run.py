@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Dict, Optional, Set, Tuple
 
-from pscheduler_batch.errors import UnscheduledError
+from pscheduler_batch.errors import RefusedError, ReplyError, UnscheduledError
 from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND, OVERLOADED
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
@@ -16,6 +16,7 @@ from pscheduler_batch.model import JSONObject, Run
 from pscheduler_batch.scheduler.api import FINISHED, decipher_json, decipher_run, first_run_url, is_final
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import Length, known_length
+from pscheduler_batch.scheduler.waiting import is_done
 
 DOING = "waiting for the first run"
 
@@ -44,9 +45,9 @@ class FirstRunFinder:
         """
         Wait until the scheduler has made a run of a task.
 
-        If it is known when the run can be over, it is looked for then. The answer includes the result if the server
+        If it is known when the run can be over, it is requested then. The answer includes the result if the server
         waits for it when it is asked for the first run, as pScheduler's own does; otherwise the run is waited for like
-        any other.
+        any other. Until then it is looked at now and then, as it may end early.
 
         Args:
             posted: The task.
@@ -62,8 +63,9 @@ class FirstRunFinder:
             if reply.status != NOT_FOUND:
                 return decipher_run(reply, doing=DOING, url=known_href)
         deadline = self._client.session.clock.now() + self._client.limits.scheduling
-        merged = await self._wait_for_end(posted)
-        return await self._look(posted.href, deadline, merged=merged)
+        left = self._left(posted)
+        run = None if left is None or left <= _NONE else await self._watch_until_due(posted, left, deadline)
+        return run or await self._look(posted.href, deadline, merged=left is not None)
 
     def learn(self, posted: Posted, run: Run) -> None:
         """Learn from a run, as it was first seen or when it is done, when other runs will be over."""
@@ -89,12 +91,33 @@ class FirstRunFinder:
         if span > _NONE:
             await self._client.session.clock.sleep(span.total_seconds())
 
-    async def _wait_for_end(self, posted: Posted) -> bool:
-        """Wait until the run of a task can be over; return whether that is known."""
-        left = self._left(posted)
-        if left is not None:
-            await self._sleep(left)
-        return left is not None
+    async def _watch_until_due(self, posted: Posted, left: timedelta, deadline: datetime) -> Optional[Run]:
+        """Wait until the run of a task can be over; return the run if it is over before, or is late or gone."""
+        url = first_run_url(posted.href, 0)
+        length, looks, absent = left, 0, 0
+        while left > _NONE:
+            within = await self._client.looks.wait(posted.host, left, length, first=not looks)
+            if within is None:
+                return None
+            asked = self._client.session.clock.now()
+            looks += 1
+            reply = await self._client.look(url, doing=DOING, within=within)
+            left = within - (self._client.session.clock.now() - asked)
+            if reply is None:
+                continue
+            if reply.status == NOT_FOUND:
+                absent += 1
+                if absent > 1:
+                    return await self._look(posted.href, deadline, merged=False)
+                continue
+            try:
+                run = decipher_run(reply, doing=DOING, url=url)
+            except (RefusedError, ReplyError):
+                continue
+            if is_done(run):
+                return run
+            absent = 1
+        return None
 
     async def _look(self, task_href: str, deadline: datetime, *, merged: bool) -> Run:
         """Look for a run until the deadline; at first, if wanted, for its result as well."""

@@ -6,9 +6,9 @@ import asyncio
 from datetime import timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
-from pscheduler_batch.errors import RefusedError, SchedulerError
+from pscheduler_batch.errors import RefusedError, ReplyError, SchedulerError
 from pscheduler_batch.http.request import Purpose
-from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED
+from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED, Reply
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
@@ -44,7 +44,8 @@ class Fetcher:
         Raises:
             SchedulerError: It was not done in time, or could not be read.
         """
-        waiter = RunWaiter(self._read_run, self._client.session.clock, self._client.limits, changed)
+        client = self._client
+        waiter = RunWaiter(self._read_run, client.session.clock, client.limits, changed, client.looks)
         return await waiter.until_done(run, self._client.http.clock_offset(host_of(run.href)))
 
     async def fetch_results(
@@ -121,19 +122,34 @@ class Fetcher:
         except SchedulerError as error:
             return Failure(str(error), error.doing, error.url)
 
-    async def _read_run(self, url: str, wait: int) -> Tuple[Optional[Run], timedelta]:
-        """Read a run; None if a web server answered for pScheduler, as it does when it cuts a long wait short."""
+    async def _read_run(self, url: str, wait: int, within: Optional[timedelta]) -> Tuple[Optional[Run], timedelta]:
+        """
+        Read a run, or look at it if it is not due for a time.
+
+        Returns:
+            The run, and how far the clock of its server is ahead. The run is None if a web server answered for
+            pScheduler, as it does when it cuts a long wait short, or if a look failed.
+        """
         doing = "waiting for the result"
-        reply = await self._client.ask_lead(url, doing=doing, wait=wait)
-        if reply.status in OVERLOADED:
-            return None, self._client.http.clock_offset(host_of(url))
+        if within is None:
+            reply: Optional[Reply] = await self._client.ask_lead(url, doing=doing, wait=wait)
+        else:
+            reply = await self._client.look(url, doing=doing, within=within)
+        offset = self._client.http.clock_offset(host_of(url))
+        if reply is None or reply.status in OVERLOADED:
+            return None, offset
         try:
-            return decipher_run(reply, doing=doing, url=url), self._client.http.clock_offset(host_of(url))
+            return decipher_run(reply, doing=doing, url=url), offset
         except RefusedError as error:
             if reply.status == NOT_FOUND:
                 said = f"{error.body} (the run is gone; was its task canceled?)"
                 raise RefusedError(NOT_FOUND, said, doing=doing, url=shown(url)) from error
-            raise
+            if within is None:
+                raise
+        except ReplyError:
+            if within is None:
+                raise
+        return None, offset
 
 
 def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:

@@ -52,8 +52,8 @@ class Nap(Test):
         return spec.get("unable")
 
     async def measure(self, spec):
-        """Sleep, then succeed or fail in the way that the specification asks for."""
-        await asyncio.sleep(parse_duration(spec["duration"]).total_seconds())
+        """Sleep for the ``duration`` or until it "ends", then succeed or fail as the specification says."""
+        await asyncio.sleep(parse_duration(spec.get("ends", spec["duration"])).total_seconds())
         if "raise" in spec:
             raise ValueError(spec["raise"])
         if "fail" in spec:

@@ -12,7 +12,7 @@ import pytest
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.model import Run
 from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits
-from tests.support.clock import NOON, VirtualClock
+from tests.support.clock import NOON, VirtualClock, after
 
 RUN = Run(
     "https://ps.example.net/r",
@@ -36,7 +36,7 @@ class Waiting:
         self.offset = timedelta(0)
         self._runs = list(runs)
 
-    async def read(self, url, wait):
+    async def read(self, url, wait, within=None):
         """Read the run; the URL says the same as the wait."""
         assert url == (f"{RUN.href}?wait-merged=true&wait={wait}" if wait else RUN.href)
         self.reads.append((self.clock.seconds, wait))
@@ -97,23 +97,72 @@ def test_the_servers_clock_counts(hours):
     assert waiting.reads == [(10.0, 2)]
 
 
-def test_a_run_that_is_far_away_is_looked_at_every_ten_minutes():
-    """It may be canceled, or its end may move."""
-    far = replace(RUN, end_time=NOON + timedelta(minutes=25))
+def test_a_run_that_starts_much_later_is_looked_at_every_ten_minutes():
+    """It may be canceled, or its start may move."""
+    far = replace(RUN, start_time=after(1500), end_time=after(1560))
     waiting = Waiting(far, replace(far, state="canceled"))
 
     assert waiting.until_done(far).state == "canceled"
     assert waiting.reads == [(600.0, 0), (1200.0, 0)]
 
 
+@pytest.mark.parametrize(("start", "seconds"), [(0, 10), (25, 35)])
+def test_a_run_is_first_looked_at_soon_after_its_start(start, seconds):
+    """What cannot work fails at once."""
+    run = replace(RUN, start_time=after(start), end_time=after(start + 60))
+    waiting = Waiting(replace(run, state="failed"))
+
+    waiting.until_done(run)
+
+    assert waiting.reads == [(seconds, 0)]
+
+
+@pytest.mark.parametrize(
+    ("length", "looks", "pause"),
+    [(12, 0, 12), (24, 1, 12), (60, 5, 12), (75, 6, 12), (600, 50, 12), (3600, 10, 360), (86400, 144, 600)],
+)
+def test_the_looks_at_a_run_are_few_and_spread_evenly(length, looks, pause):
+    """No look comes right before the end."""
+    run = replace(RUN, end_time=after(length))
+    waiting = Waiting(*[run] * looks, DONE)
+    waiting.until_done(run)
+    times = [0.0, *(at for at, _ in waiting.reads)]
+    pauses = [later - earlier for earlier, later in zip(times, times[1:])]
+
+    assert [wait for _, wait in waiting.reads] == [0] * looks + [2]
+    assert waiting.reads[-1][0] == pytest.approx(length)
+    assert max(pauses) <= pause + 0.001
+    assert min(pauses) >= 8
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+def test_an_early_end_is_noticed_whatever_the_clock_of_the_server(hours):
+    """The looks depend on the time that is left."""
+    waiting = Waiting(replace(RUN, state="failed"))
+    waiting.offset = timedelta(hours=hours)
+    run = replace(RUN, start_time=NOON + waiting.offset, end_time=after(60) + waiting.offset)
+
+    assert waiting.until_done(run).state == "failed"
+    assert waiting.reads == [(10, 0)]
+
+
+def test_a_look_that_fails_changes_nothing():
+    """The run is looked at again, and read when it is due."""
+    run = replace(RUN, end_time=after(60))
+    waiting = Waiting(*[None] * 5, DONE)
+
+    assert waiting.until_done(run) is DONE
+    assert [wait for _, wait in waiting.reads] == [0] * 5 + [2]
+
+
 def test_an_end_that_moves_is_waited_for():
     """Even if the wait is longer than the patience would be."""
     later = replace(RUN, end_time=NOON + timedelta(hours=1))
-    waiting = Waiting(later, *[later] * 5, DONE)
+    waiting = Waiting(later, *[later] * 10, DONE)
 
     waiting.until_done()
 
-    assert waiting.reads[-1] == (3600.0, 2)
+    assert (3600.0, 2) in [(round(at, 3), wait) for at, wait in waiting.reads]
 
 
 def test_every_new_state_is_told_once():
