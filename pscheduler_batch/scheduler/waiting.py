@@ -106,7 +106,8 @@ class Looks:
         longest = limits.look if length <= _LONG_RUN else min(length / 10, limits.longest_look)
         if left - length > longest:
             # It starts much later.
-            return min(left - length + limits.first_look, limits.longest_look)
+            wanted = left if length <= longest else left - length + limits.first_look
+            return min(wanted, limits.longest_look)
         steps = math.ceil(left / longest)
         step = left / steps
         return min(step, limits.first_look) if first and steps > _FEW else step

@@ -117,6 +117,17 @@ def test_a_run_is_first_looked_at_soon_after_its_start(start, seconds):
     assert waiting.reads == [(seconds, 0)]
 
 
+@pytest.mark.parametrize("length", [1, 4, 11, 12])
+def test_a_short_run_that_starts_later_is_requested_when_it_is_due(length):
+    """And not before."""
+    run = replace(RUN, start_time=after(100), end_time=after(100 + length))
+    waiting = Waiting(DONE)
+
+    waiting.until_done(run)
+
+    assert waiting.reads == [(100 + length, 2)]
+
+
 @pytest.mark.parametrize(
     ("length", "looks", "pause"),
     [(12, 0, 12), (24, 1, 12), (60, 5, 12), (75, 6, 12), (600, 50, 12), (3600, 10, 360), (86400, 144, 600)],
