@@ -15,6 +15,7 @@ from typing import Any, Mapping, Sequence
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
+from pscheduler_batch.planning.null_hosts import find_null_hosts
 from pscheduler_batch.pointers import steps_of
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
 from pscheduler_batch.text import HIDDEN
@@ -51,7 +52,7 @@ def blame(problem: Problem, history: TaskHistory) -> Problem:
     Name the transform that introduced an error.
 
     Args:
-        problem: An error in the last output; its pointer is relative to the task.
+        problem: An error or warning about the last output; its pointer is relative to the task.
         history: The history of the task, with at least one transform.
 
     Returns:
@@ -74,7 +75,8 @@ def blame(problem: Problem, history: TaskHistory) -> Problem:
 
 
 def _is_so(problem: Problem, value: JSON) -> bool:
-    return any((other.where, other.reason) == (problem.where, problem.reason) for other in check_task(value))
+    found = [*check_task(value), *find_null_hosts(value)]
+    return any((other.where, other.reason) == (problem.where, problem.reason) for other in found)
 
 
 def _differs(problem: Problem, history: TaskHistory, step: int) -> bool:

@@ -22,14 +22,14 @@ FURTHER = "further problems here"
 
 
 class IterationProblems:
-    """Collects the errors of the iterations of one job and merges equal ones."""
+    """Collects the errors and warnings of the iterations of one job and merges equal ones."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._told: Dict[Tuple[str, str], Problem] = {}
         self._iterations: Dict[Tuple[str, str], List[int]] = {}
         self._reasons: Dict[str, int] = {}
-        self._further: Dict[str, List[int]] = {}
+        self._further: Dict[Tuple[str, str], List[int]] = {}
         # The reported pointer may differ from the key: parts of it may be secret.
         self._places: Dict[str, str] = {}
 
@@ -45,10 +45,10 @@ class IterationProblems:
         key = (problem.where, problem.reason)
         if key not in self._told:
             if len(self._reasons) >= _PLACES and problem.where not in self._reasons:
-                self._count(self._further.setdefault(f"{self._job.where}/task", []), iteration)
+                self._count(self._further.setdefault((f"{self._job.where}/task", problem.severity), []), iteration)
                 return
             if self._reasons.get(problem.where, 0) >= MOST_REASONS:
-                self._count(self._further.setdefault(problem.where, []), iteration)
+                self._count(self._further.setdefault((problem.where, problem.severity), []), iteration)
                 return
             self._reasons[problem.where] = self._reasons.get(problem.where, 0) + 1
             told = self._told[key] = explain()
@@ -65,14 +65,16 @@ class IterationProblems:
             replace(problem, during=name_iterations(self._job.label, self._iterations[key]))
             for key, problem in self._told.items()
         ]
-        return told + [self._further_problem(where, iterations, told) for where, iterations in self._further.items()]
+        return told + [self._further_problem(*key, iterations, told) for key, iterations in self._further.items()]
 
-    def _further_problem(self, where: str, iterations: Sequence[int], told: Sequence[Problem]) -> Problem:
+    def _further_problem(
+        self, where: str, severity: str, iterations: Sequence[int], told: Sequence[Problem]
+    ) -> Problem:
         where = self._places.get(where, where)
         changes = (problem.change for problem in told if problem.where == where)
         change = next((replace(change, before="", after="") for change in changes if change is not None), None)
         during = name_iterations(self._job.label, iterations)
-        return Problem(where, FURTHER, during=during, change=change)
+        return Problem(where, FURTHER, during=during, severity=severity, change=change)
 
 
 def name_iterations(label: str, numbers: Sequence[int]) -> str:

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from pscheduler_batch.errors import WARNING, InputError, Problem, TransformError
+from pscheduler_batch.errors import ERROR, WARNING, InputError, Problem, TransformError
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
 from pscheduler_batch.planning.iteration_problems import IterationProblems
+from pscheduler_batch.planning.null_hosts import find_null_hosts
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
@@ -247,7 +248,9 @@ class _Planning:
                 self._tell_numbers(job, large[index], originals[index], task)
         finally:
             # Even if the job could not be planned to its end.
-            self.problems += found.problems()
+            told = found.problems()
+            self.problems += [problem for problem in told if problem.severity == ERROR]
+            self.warnings.update((problem, None) for problem in told if problem.severity == WARNING)
         return tasks
 
     def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
@@ -256,6 +259,8 @@ class _Planning:
         for number, task in enumerate(originals):
             problems = [_placed(job, number, problem) for problem in check_task(task)]
             self.problems += problems
+            nulls = [] if problems else find_null_hosts(task)
+            self.warnings.update((_placed(job, number, problem), None) for problem in nulls)
             tasks.append(task if problems else scheduled_task(task))
         return tasks if job.task_is_array else tasks * count
 
@@ -273,7 +278,7 @@ class _Planning:
             found.add(failed, number, partial(_with_input, failed, error.went_in, known))
             return task
         problems = check_task(values[-1])
-        for problem in problems:
+        for problem in problems or find_null_hosts(values[-1]):
             explain = partial(_blamed, job, number, problem, self.transforms, values)
             found.add(_placed(job, number, problem), number, explain)
         return task if problems else scheduled_task(values[-1])
