@@ -187,6 +187,8 @@ def _unquoted(value: Any, types: Sequence[str]) -> str:
 
 def _why_unknown(name: str, node: Schema) -> str:
     reason = f'{node["title"]} has no pair "{shorten(name)}"'
+    if name == "$schema":
+        return f"{reason}: pScheduler's format has none; remove it, and associate the schema with the file name instead"
     known = list(node["properties"])
     homes = _homes().get(name, [])
     meant = closest(name, known)
