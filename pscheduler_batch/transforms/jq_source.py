@@ -14,7 +14,9 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from pscheduler_batch.text import closest, list_names
 
 # A comment matches to the end of its line or not at all, so there is only one way to match a text. A backslash
 # continues the comment on the next line, as in jq itself.
@@ -27,9 +29,10 @@ _DIRECTIVE = (
     rf"|include{_SKIP}(?P<included>{_STRING})))"
     rf"(?P<metadata>{_SKIP}\{{(?:[^;\"#]|{_STRING}|{_COMMENT})*\}})?{_SKIP};"
 )
-_COMPILE_ERROR = r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
+# The variables of the scripts that work on a task, besides $global.
+_TASK_VARIABLES = ("$iteration", "$task")
 
-_VARIABLE_HINT = "; variables are $global, $iteration, and the names in the transform's `args`"
+_COMPILE_ERROR = r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
 
 
 def library_folders() -> Tuple[str, ...]:
@@ -206,7 +209,7 @@ def blank(body: str) -> bool:
     return re.fullmatch(_SKIP, body) is not None
 
 
-def explain_compile_error(message: str, script: str, head: str, prefix: str) -> str:
+def explain_compile_error(message: str, script: str, head: str, prefix: str, args: Iterable[str] = ()) -> str:
     """
     Turn errors of the jq compiler into messages, with line numbers of the user's script.
 
@@ -214,7 +217,8 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
         message: What jq printed about the whole program.
         script: The script as the user wrote it.
         head: The imports as returned by :func:`with_library`.
-        prefix: The text between the imports and the body.
+        prefix: The text between the imports and the body; it defines the variables of a script that works on a task.
+        args: The names of the arguments.
 
     Returns:
         Each error, with the line and a caret below it.
@@ -229,7 +233,10 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
             # Directories were inserted into the head of the script; what follows was only moved.
             moved = offset - len(head) - len(prefix)
             own = body_at + moved if moved >= 0 else min(offset, body_at)
-            hint = _VARIABLE_HINT if re.fullmatch(r"\$\w+ is not defined", what) else ""
+            unknown = re.fullmatch(r"\$(\w+) is not defined", what)
+            hint = (
+                _variable_hint(unknown[1], ["$global", *(_TASK_VARIABLES if prefix else ())], args) if unknown else ""
+            )
             parts.append(f"the script does not compile: {what}{hint}\n{_point_at(script, own)}")
         else:
             parts.append(f"the module {match.group('file')} does not compile, line {line}, column {column}: {what}")
@@ -237,6 +244,14 @@ def explain_compile_error(message: str, script: str, head: str, prefix: str) -> 
         first = message.replace("jq: error: ", "").split("\njq: ")[0].strip()
         parts.append(f"the script does not compile: {first}")
     return "\n  ".join(parts)
+
+
+def _variable_hint(name: str, variables: Sequence[str], args: Iterable[str]) -> str:
+    meant = closest(name, [*(variable[1:] for variable in variables), *args])
+    if meant:
+        return f"; did you mean ${meant}?"
+    names = list_names([*variables, "the names in the transform's `args`"])
+    return f"; variables are {names}"
 
 
 def _offset(program: str, line: int, column: int) -> int:

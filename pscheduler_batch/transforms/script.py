@@ -216,7 +216,7 @@ def _compile(script: str, folders: Tuple[str, ...], arguments: Mapping[str, JSON
                 return _compile_program(head + prefix + _body(script), args=arguments)
             except ValueError as error:
                 said = linked.name_originals(str(error))
-                raise ScriptError(explain_compile_error(said, script, head, prefix)) from error
+                raise ScriptError(explain_compile_error(said, script, head, prefix, arguments)) from error
     except ImportsError as error:
         raise ScriptError(f"the script does not compile: {error}") from error
 

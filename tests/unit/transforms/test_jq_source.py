@@ -164,6 +164,26 @@ def test_a_ruler_in_the_metadata_costs_no_time():
     assert with_library(script, FOLDERS) == ("", script)
 
 
+@pytest.mark.parametrize(
+    ("name", "prefix", "hint"),
+    [
+        ("iteraton", "PREFIX", "did you mean $iteration?"),
+        ("tsak", "PREFIX", "did you mean $task?"),
+        ("hots", "PREFIX", "did you mean $hosts?"),
+        ("zzz", "PREFIX", "variables are $global, $iteration, $task and the names in the transform's `args`"),
+        ("iteraton", "", "variables are $global and the names in the transform's `args`"),
+        ("globla", "", "did you mean $global?"),
+    ],
+)
+def test_a_variable_that_is_not_defined_gets_a_hint(name, prefix, hint):
+    """Only the scripts that work on a task, which have a prefix, have its variables."""
+    said = explain_compile_error(
+        complaint(f"${name} is not defined", 1, 1), f"${name}", "", prefix, ["global", "hosts"]
+    )
+
+    assert said.splitlines()[0] == f"the script does not compile: ${name} is not defined; {hint}"
+
+
 def test_a_place_behind_the_prefix_is_a_place_in_the_script():
     """What was put before the script does not show."""
     said = explain_compile_error(complaint("bad", 1, 11), ".a b", "", "1234567")
