@@ -47,6 +47,7 @@ _CANNOT_GO_TOGETHER = (
     ("quiet", "verbose"),
 )
 
+_FOR_SEVERAL_FILES = ("check", "check_server", "plan")
 _FORMATS_OF_CHECKS = ("text", "json")
 _ALL_FORMATS = (*FORMATS, "json")
 
@@ -82,7 +83,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         "auto_envvar_prefix": "PSCHEDULER_BATCH",
     },
 )
-@click.argument("input_file", metavar="[INPUT-FILE]", default="-", type=click.Path())
+@click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
 @option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
 @option(
     "--check-server", section=CHECKING, is_flag=True, help="Check the batch and ask the servers about its tests, too."
@@ -230,7 +231,8 @@ def batch(context: click.Context, /, **given: Any) -> None:
     """
     Run the pScheduler tasks of a batch and print the batch with their results.
 
-    INPUT-FILE contains the batch in JSON. Without it, or if it is "-", read the standard input.
+    INPUT-FILE contains the batch in JSON. Without it, or if it is "-", read the standard input. Only --check,
+    --check-server and --plan take several files.
 
     Submitting tasks to pScheduler requires the environment variable BETA, set to any value. Every option can also be
     set by an environment variable, such as PSCHEDULER_BATCH_ASSIST for --assist.
@@ -248,6 +250,8 @@ def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
         click.UsageError: They contradict each other.
     """
     settled = _without_idle_defaults(context, settle(context, given, _CANNOT_GO_TOGETHER))
+    if len(given["input_files"]) > 1 and not any(settled[name] for name in _FOR_SEVERAL_FILES):
+        raise click.UsageError("several files require --check, --check-server or --plan", context)
     if settled["diff"] and not settled["dry_run"]:
         raise click.UsageError("--diff requires --dry-run", context)
     form, forms = settled["format"], _formats_for(settled)

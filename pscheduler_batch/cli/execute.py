@@ -26,9 +26,17 @@ def execute(given: Mapping[str, Any]) -> int:
         given: The values of the options by name.
 
     Returns:
-        The exit status (ADR 17).
+        The exit status (ADR 17); with several files, the worst.
     """
-    options = Options.from_names(given)
+    others = {name: value for name, value in given.items() if name != "input_files"}
+    files = given["input_files"] or ("-",)
+    try:
+        return max(_execute(Options.from_names({**others, "input_file": file})) for file in files)
+    finally:
+        settle_stderr()
+
+
+def _execute(options: Options) -> int:
     try:
         # A mode is imported when it is used, as most of what the others import takes long.
         mode = import_module(f"pscheduler_batch.cli.modes.{options.mode}")
@@ -41,8 +49,6 @@ def execute(given: Mapping[str, Any]) -> int:
         show_problems(error, with_warnings=not options.quiet)
     except BatchError as error:
         print_error(str(error))
-    finally:
-        settle_stderr()
     return FAILED
 
 

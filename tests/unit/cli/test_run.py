@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 
 from pscheduler_batch.cli.batch import batch as command
@@ -58,3 +59,25 @@ def test_warnings_about_the_file_are_not_printed_by_a_plain_run(tmp_path, capsys
 
     assert command.main(["--embedded", *options, str(file)], standalone_mode=False) == 0
     assert capsys.readouterr().err.count(": warning: /jobs/0/iterations: 3 is ignored") == warned
+
+
+@pytest.mark.parametrize("option", ["--check", "--plan"])
+@pytest.mark.parametrize("order", [("good", "bad"), ("bad", "good", "good"), ("good", "missing"), ("good", "good")])
+def test_several_files_get_a_verdict_each_and_the_worst_status(tmp_path, monkeypatch, capsys, option, order):
+    """An error in one does not keep the others from being checked."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good").write_text('{"jobs": [{"task": {"test": {"type": "noop", "spec": {}}}}]}')
+    (tmp_path / "bad").write_text('{"jobs": 5}')
+    status = command.main([option, *order], standalone_mode=False)
+    shown = capsys.readouterr()
+
+    assert status == (0 if set(order) == {"good"} else 1)
+    assert sum(line.startswith("good: ") or line == "good:" for line in shown.out.splitlines()) == order.count("good")
+    assert shown.err.count("bad:1:10: error: /jobs: ") == order.count("bad")
+    assert shown.err.count("missing") == order.count("missing")
+
+
+def test_several_files_cannot_be_run():
+    """A batch is one file."""
+    with pytest.raises(click.UsageError, match="several files require --check, --check-server or --plan"):
+        command.main(["--embedded", "a.json", "b.json"], standalone_mode=False)
