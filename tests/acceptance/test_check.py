@@ -67,7 +67,7 @@ def test_programs_get_json_on_the_standard_output():
 
     assert (right.status, right.stderr, wrong.status, wrong.stderr) == (0, "", 1, "")
     assert right.document == {"file": "standard input", "valid": True, "problems": []}
-    assert [problem["pointer"] for problem in wrong.document["problems"]] == ["/jobs/0/label"]
+    assert [problem["pointer"] for problem in wrong.document["problems"]] == ["/jobs/0/label", "/jobs/0/task"]
 
 
 def test_programs_get_json_of_a_file_that_cannot_be_read(tmp_path):
