@@ -135,10 +135,10 @@ def test_tools_are_those_of_the_tests(bench):
 
 def test_every_request_is_noted(bench):
     """Tests can count them, refused ones included."""
-    bench.get("tests/nap", spec="a b")
+    bench.get("tests/nap", spec="{}")
     bench.request("PUT", "nosuch")
 
-    assert bench.state.requests == [("GET", "/pscheduler/tests/nap?spec=a+b"), ("PUT", "/pscheduler/nosuch")]
+    assert bench.state.requests == [("GET", "/pscheduler/tests/nap?spec=%7B%7D"), ("PUT", "/pscheduler/nosuch")]
 
 
 @pytest.mark.parametrize(("keep_alive", "connection"), [(False, "close"), (True, None)])
