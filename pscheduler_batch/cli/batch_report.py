@@ -9,14 +9,22 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option
-from pscheduler_batch.report.formats import DEFAULT_FORMAT, FORMATS, USUAL_ENDINGS
+from pscheduler_batch.report.formats import DEFAULT_FORMAT, DESCRIPTIONS, FORMATS, USUAL_ENDINGS
 
 REPORT = "Report"
+HELP = f"""
+Make a report of the saved output of a batch.
+
+OUTPUT-FILE is the output of "pscheduler batch". Without it, or if it is "-", read the standard input.
+
+Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
+"""
 
 
 @click.command(
     "batch-report",
     cls=SectionedCommand,
+    help=HELP,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
@@ -41,14 +49,7 @@ REPORT = "Report"
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch_report(context: click.Context, /, **given: Any) -> None:
-    """
-    Make a report of the saved output of a batch.
-
-    OUTPUT-FILE is the output of "pscheduler batch". Without it, or if it is "-", read the standard input.
-
-    A report is a web page with tables and plots (html), a table in plain text (text), a table with a row for each run
-    for spreadsheets (csv), or a test suite for CI systems (junit). Nothing is submitted to pScheduler.
-    """
+    """Make a report of the saved output of a batch."""
     for message in misspelt_variables(context):
         click.echo(f"{context.command_path}: warning: {message}", err=True)
     # Nothing of this is needed by --help.

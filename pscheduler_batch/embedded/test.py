@@ -3,7 +3,7 @@ The interface of the embedded server's tests.
 
 A test is a module with one subclass of :class:`Test`. It is found through the entry-point group
 ``pscheduler_batch.embedded_tests``, so another package can add one; the server knows nothing else about it. Most tests
-derive from :class:`pscheduler_batch.embedded.base_test.Measurement`, which leaves less to write.
+derive from :class:`pscheduler_batch.embedded.measurement.Measurement`, which leaves less to write.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import Any, AsyncIterable, Mapping, Optional, Tuple, cast
 import httpx
 
 from pscheduler_batch._version import __version__
-from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
 from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.http.request import Request
@@ -66,10 +66,8 @@ class HttpTransport:
 
     def __init__(
         self,
+        settings: Optional[Settings] = None,
         *,
-        verify_tls: bool = False,
-        ca_file: Optional[str] = None,
-        reply_seconds: float = Settings.timeout.total_seconds(),
         max_body: int = MAX_BODY,
         shutdown: Optional[Shutdown] = None,
     ) -> None:
@@ -77,18 +75,17 @@ class HttpTransport:
         Prepare to make requests; nothing is sent.
 
         Args:
-            verify_tls: Whether certificates are checked; pScheduler hosts sign their own by default (ADR 13).
-            ca_file: A file of certificates to trust, which turns the check on.
-            reply_seconds: How long an attempt may take, in addition to what the server was asked to wait.
+            settings: Which certificates are checked, and how long an attempt may take, in addition to what the server
+                was asked to wait.
             max_body: Maximum number of bytes in an answer.
             shutdown: Keeps POSTs that wait for a connection when the batch is ended from being sent.
 
         Raises:
-            OSError: The file of certificates cannot be read (:class:`ssl.SSLError` where it holds none).
+            BatchError: The file of certificates cannot be used.
         """
-        self._tls = _tls_context(verify_tls=verify_tls or ca_file is not None, ca_file=ca_file)
+        self._settings = settings or Settings()
+        self._tls = _tls_context(self._settings)
         self._pool = ConnectionPool(self._new_connection)
-        self._reply_seconds = reply_seconds
         self._max_body = max_body
         self._shutdown = shutdown or Shutdown()
 
@@ -112,7 +109,8 @@ class HttpTransport:
             ReplyError: The answer is too large, or in an encoding that was not asked for.
             UnsentError: It is a POST, and the batch was ended before there was a connection for it.
         """
-        limit, connect_limit = self._reply_seconds + request.wait, min(CONNECT_SECONDS, self._reply_seconds)
+        seconds = self._settings.timeout.total_seconds()
+        limit, connect_limit = seconds + request.wait, min(CONNECT_SECONDS, seconds)
         state = _RequestState(limit, connect_limit, request.bind)
         unless = self._shutdown if request.method == "POST" else None
         async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as transport:
@@ -164,9 +162,12 @@ def _headers(netloc: bytes, *, has_content: bool) -> httpx.Headers:
     return httpx.Headers({**fields, b"Content-Type": b"application/json"} if has_content else fields)
 
 
-def _tls_context(*, verify_tls: bool, ca_file: Optional[str]) -> ssl.SSLContext:
-    if verify_tls:
-        return ssl.create_default_context(cafile=ca_file)
+def _tls_context(settings: Settings) -> ssl.SSLContext:
+    if settings.verify_tls or settings.ca_file is not None:
+        try:
+            return ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:
+            raise BatchError(f"cannot use the certificates in {settings.ca_file}: {error}") from error
     # Without the system's certificates, which take longer to load than a request to answer.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
+from pscheduler_batch.errors import BatchError
 from pscheduler_batch.iso8601 import parse_timestamp
-from pscheduler_batch.journal.interface import IterationHistory, JournalError
 from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.scheduler.api import run_of
 from pscheduler_batch.text import printable
@@ -28,6 +28,43 @@ Key = Tuple[int, int]
 Place = Tuple[int, int]
 
 Event = Dict[str, Any]
+
+
+class JournalError(BatchError):
+    """A journal that cannot be written, read, or used for this batch."""
+
+
+@dataclass(frozen=True)
+class IterationHistory:
+    """
+    What an earlier try recorded of one iteration; None where it recorded nothing.
+
+    Attributes:
+        task: The task that was about to be posted.
+        lead: The host to which.
+        mark: The mark of the task.
+        posting_at: When it was about to be posted.
+        task_href: The URL of the task, if there was an answer.
+        run_href: The URL of its first run.
+        late: By how much it missed its synchronized start.
+        canceling: Whether the task was about to be canceled; whether it was is not known.
+        result: The result, in the form of the journal.
+        check: A check of the secrets that were taken out of task and result.
+    """
+
+    task: JSON = None
+    lead: Optional[str] = None
+    mark: Optional[str] = None
+    posting_at: Optional[datetime] = None
+    task_href: Optional[str] = None
+    run_href: Optional[str] = None
+    late: Optional[timedelta] = None
+    canceling: bool = False
+    result: JSON = None
+    check: Optional[str] = None
+
+
+NO_HISTORY = IterationHistory()
 
 
 @dataclass

@@ -20,14 +20,17 @@ from typing import BinaryIO, Callable, Iterator, List, Mapping, Optional
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.journal.history import (
+    NO_HISTORY,
     VERSION,
+    IterationHistory,
+    JournalError,
     JournalHistory,
     history_of_lines,
     read_history,
     record_result,
     restore_result,
 )
-from pscheduler_batch.journal.interface import NO_HISTORY, IterationHistory, Journal, JournalError
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.lock import open_locked
 from pscheduler_batch.journal.sealing import Seal, is_sealed
 from pscheduler_batch.model import JSON, Iteration, IterationResult

@@ -17,7 +17,8 @@ from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.urls import host_of
-from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError
+from pscheduler_batch.journal.history import IterationHistory, JournalError
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.scheduler.client import SchedulerClient

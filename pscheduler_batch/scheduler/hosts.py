@@ -14,7 +14,6 @@ from pscheduler_batch.http.transport import HttpTransport
 from pscheduler_batch.http.urls import netloc
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
-from pscheduler_batch.text import printable
 
 LOOPBACK = "localhost"
 
@@ -90,14 +89,4 @@ def open_client(settings: Settings, session: Session, retry: Optional[RetryPolic
     Raises:
         BatchError: The file of certificates cannot be used.
     """
-    try:
-        transport = HttpTransport(
-            verify_tls=settings.verify_tls,
-            ca_file=settings.ca_file,
-            reply_seconds=settings.timeout.total_seconds(),
-            shutdown=session.shutdown,
-        )
-    except OSError as error:
-        name = printable(str(settings.ca_file))
-        raise BatchError(f"cannot use the certificates in {name}: {error}") from error
-    return HttpClient(transport, session, retry, settings.max_connections)
+    return HttpClient(HttpTransport(settings, shutdown=session.shutdown), session, retry, settings.max_connections)

@@ -16,12 +16,7 @@ from contextlib import suppress
 from typing import IO, Any, Dict
 
 from pscheduler_batch.model import Transform
-from pscheduler_batch.transforms.child_process import (
-    PARENTS_SIGNALS,
-    be_expendable,
-    describe_bug,
-    tie_to_the_parent,
-)
+from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, be_expendable, describe_bug, tie_to_the_parent
 from pscheduler_batch.transforms.jq_source import library_folders
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
 

@@ -34,7 +34,7 @@ EMBEDDED_ROOMS = (
     {"api"},
     {"scheduling"},
     {"faults", "tests"},
-    {"base_test"},
+    {"measurement"},
     {"measuring", "spec"},
     {"certificate", "documents", "pace", "test"},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence
 
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
-from pscheduler_batch.cli.options import Options
+from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import BatchError, Problem
 from pscheduler_batch.output.console import read_input, write_error
 from pscheduler_batch.output.destination import print_text

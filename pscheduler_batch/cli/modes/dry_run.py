@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Tuple
 
 from pscheduler_batch.cli.execute import SUCCEEDED
-from pscheduler_batch.cli.options import Options, print_warnings
+from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.output.console import read_input

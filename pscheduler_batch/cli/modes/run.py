@@ -13,7 +13,7 @@ from typing import Callable, Iterable, Iterator, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, RUN_FAILED, SUCCEEDED, immediate_interrupt
-from pscheduler_batch.cli.options import Options, print_warnings
+from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan

@@ -8,7 +8,7 @@ from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Tuple
 
 import httpx
 
-from pscheduler_batch.embedded.base_test import Measurement, cells, dotted
+from pscheduler_batch.embedded.measurement import Measurement, cells, dotted
 from pscheduler_batch.embedded.measuring.addresses import is_loopback, is_this_machine, without_port
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.http_fetch import fetch

@@ -10,7 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.rdatatype
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, Row
+from pscheduler_batch.embedded.measurement import HostMeasurement, Row
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas, seconds, span

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, Row
+from pscheduler_batch.embedded.measurement import HostMeasurement, Row
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.http_fetch import fetch
 from pscheduler_batch.embedded.spec import (

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from pscheduler_batch.embedded.base_test import HostMeasurement, Row
+from pscheduler_batch.embedded.measurement import HostMeasurement, Row
 from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, STRING, SpecChecker, growing_schemas, span
 from pscheduler_batch.embedded.test import Outcome, success
 from pscheduler_batch.iso8601 import format_duration

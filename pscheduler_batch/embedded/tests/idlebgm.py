@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, AsyncIterator, Mapping, Optional, Sequence
 
-from pscheduler_batch.embedded.base_test import Row
+from pscheduler_batch.embedded.measurement import Row
 from pscheduler_batch.embedded.spec import DURATION, SpecChecker, growing_schemas, span
 from pscheduler_batch.embedded.test import Outcome, success
 from pscheduler_batch.embedded.tests.idle import FIELDS, IdleTest

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement, Row, dotted, table
+from pscheduler_batch.embedded.measurement import Measurement, Row, dotted, table
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.one_way import LONGEST_PADDING, OneWay, Packets, statistics, summarize

@@ -8,8 +8,8 @@ from datetime import timedelta
 from html import escape
 from typing import Any, AsyncIterator, Callable, Mapping
 
-from pscheduler_batch.embedded.base_test import HostMeasurement
 from pscheduler_batch.embedded.documents import without_secrets
+from pscheduler_batch.embedded.measurement import HostMeasurement
 from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas
 from pscheduler_batch.embedded.test import Outcome, failure, participant
 

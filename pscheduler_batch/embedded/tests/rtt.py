@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence
 
-from pscheduler_batch.embedded.base_test import Measurement, table
+from pscheduler_batch.embedded.measurement import Measurement, table
 from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.icmp import (

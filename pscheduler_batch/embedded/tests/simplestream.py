@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any, AsyncIterator, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement, Row
+from pscheduler_batch.embedded.measurement import Measurement, Row
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.spec import (

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import Any, AsyncIterator, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.embedded.base_test import Measurement
+from pscheduler_batch.embedded.measurement import Measurement
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.tcp_transfer import Flow, Transfer, congestion_problem
 from pscheduler_batch.embedded.measuring.throughput_report import Report, Sample, plain, report

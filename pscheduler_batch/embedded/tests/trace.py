@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 from typing import Any, AsyncIterator, Callable, ClassVar, Dict, List, Mapping, Optional
 
-from pscheduler_batch.embedded.base_test import Measurement, table
+from pscheduler_batch.embedded.measurement import Measurement, table
 from pscheduler_batch.embedded.measuring import socket_ancillary as ancillary
 from pscheduler_batch.embedded.measuring.addresses import hostname_of, likely_family, resolve, version_of
 from pscheduler_batch.embedded.measuring.cancellation import insist

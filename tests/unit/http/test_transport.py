@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.transport import HttpTransport, _Body, _UnusableError
+from pscheduler_batch.settings import Settings
 from tests.support import hostile_servers as hostile
 from tests.support.clients import a_client, make_client
 from tests.support.hostile_servers import HEAD, HostileServer, resetting, resetting_after, saying, silent
@@ -366,10 +367,10 @@ def test_a_file_without_certificates_is_refused_before_anything_is_sent(tmp_path
     empty = tmp_path / "ca.pem"
     empty.write_text("")
 
-    with pytest.raises(OSError):  # noqa: PT011 - ssl.SSLError has no words of its own that last
-        HttpTransport(ca_file=str(empty))
-    with pytest.raises(FileNotFoundError):
-        HttpTransport(ca_file=str(tmp_path / "missing.pem"))
+    with pytest.raises(BatchError, match=r"cannot use the certificates in .*ca\.pem"):
+        HttpTransport(Settings(ca_file=str(empty)))
+    with pytest.raises(BatchError, match="No such file"):
+        HttpTransport(Settings(ca_file=str(tmp_path / "missing.pem")))
 
 
 def test_a_slot_that_failed_is_given_back():

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pscheduler_batch.journal.interface import IterationHistory, Journal, JournalError
+from pscheduler_batch.journal.history import IterationHistory, JournalError
+from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.journal.lock import LockError
 from pscheduler_batch.model import IterationResult, RunResult

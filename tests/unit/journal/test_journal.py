@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.journal.interface import IterationHistory, JournalError
+from pscheduler_batch.journal.history import IterationHistory, JournalError
 from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.model import Iteration
 from tests.support.journals import (

@@ -1,0 +1,42 @@
+"""What is said when a process that runs jq scripts crashes or exceeds its time limit."""
+
+from __future__ import annotations
+
+import signal
+
+
+def crash_words(exit_code: int) -> str:
+    """
+    Return the error for a script during which the process ended.
+
+    >>> crash_words(-11), crash_words(3)
+    ('jq crashed while running the script (SIGSEGV)', 'jq crashed while running the script (exit status 3)')
+    """
+    return f"jq crashed while running the script ({exit_words(exit_code)})"
+
+
+def exit_words(exit_code: int) -> str:
+    """
+    Name the exit status of a process, or the signal that ended it.
+
+    Args:
+        exit_code: As in :attr:`subprocess.Popen.returncode`.
+    """
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    if -exit_code == signal.SIGKILL:
+        return "SIGKILL, which the system sends when memory runs out"
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:
+        return f"signal {-exit_code}"
+
+
+def time_limit_words(seconds: float, state: str = "running") -> str:
+    """
+    Return the error for a script that took too long.
+
+    >>> time_limit_words(10)
+    'the script was still running after 10 s, the limit'
+    """
+    return f"the script was still {state} after {seconds:g} s, the limit"
