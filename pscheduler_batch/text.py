@@ -120,6 +120,32 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
+# What stands for the signs of this program where an encoding lacks them.
+_SIMPLER = {"→": "->", "…": "...", "·": ".", "█": "#", "▒": "?", "≤": "<=", "━": "-", "╸": "-", "╺": "-"}
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""
+    Replace characters that an encoding lacks: signs of this program by similar ones, all others by escapes.
+
+    >>> print(encodable("a → ü…", "ascii"), encodable("a → ü…", "latin-1"))
+    a -> \xfc... a -> ü...
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_encodable(character, encoding) for character in text)
+    return text
+
+
+def _encodable(character: str, encoding: str) -> str:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return _SIMPLER.get(character) or character.encode(encoding, "backslashreplace").decode(encoding)
+    return character
+
+
 HIDDEN = "(hidden)"
 
 # The name of an input that is not a file.

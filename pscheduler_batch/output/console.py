@@ -9,7 +9,7 @@ from typing import Iterable, Optional, TextIO
 
 from pscheduler_batch.errors import BatchError, InputError, Problem
 from pscheduler_batch.input.excerpts import render_problems
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import encodable, printable
 
 PROGRAM = "pscheduler batch"
 
@@ -41,8 +41,9 @@ def write_error(text: str) -> None:
     """Print lines on the standard error; do nothing if it is closed."""
     if sys.stderr is None:
         return
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{encodable(text, encoding)}\n")
         sys.stderr.flush()
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import forget_what_is_left
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import encodable, printable
 
 
 class OutputError(BatchError):
@@ -171,7 +171,7 @@ def print_text(text: str) -> None:
         OutputError: It could not be written.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    _write_stdout([text.encode(encoding, "backslashreplace")], "text")
+    _write_stdout([encodable(text, encoding).encode(encoding)], "text")
 
 
 def _write_stdout(pieces: Iterable[bytes], holds: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 from rich.text import Text
 
@@ -51,8 +51,14 @@ def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
     )
 
 
-def failure_lines(failed: Sequence[Row]) -> List[Text]:
-    """Write why runs failed; those that failed for the same reason share a line."""
+def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> List[Text]:
+    """
+    Write why runs failed; those that failed for the same reason share a line.
+
+    Args:
+        failed: The rows of these runs.
+        write: Makes any text fit for its reader.
+    """
     by_reason: Dict[str, List[Row]] = {}
     for row in failed:
         by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), []).append(row)
@@ -61,7 +67,7 @@ def failure_lines(failed: Sequence[Row]) -> List[Text]:
         labels = list(dict.fromkeys(one_line(row.label, WIDEST) for row in rows))
         more = len(labels) - NAMED
         names = ", ".join(labels[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        lines.append(Text.assemble((f"{names}: ", FAILED_STYLE), reason))
+        lines.append(Text.assemble((write(f"{names}: "), FAILED_STYLE), write(reason)))
     if len(by_reason) > REASONS:
         lines.append(Text(f"and {len(by_reason) - REASONS:,} more reasons"))
     return lines

@@ -7,6 +7,7 @@ A small batch has a line for every run, a large one a line for every job; both g
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from typing import List, Mapping, Optional, Sequence, TextIO, Union
 
@@ -16,13 +17,12 @@ from pscheduler_batch.model import JSONObject
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
-from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, has_colors, known_width
-from pscheduler_batch.terminal.table import render_lines, table_lines, whole_width
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, encoding_of, has_colors, known_width
+from pscheduler_batch.terminal.table import ELLIPSIS, render_lines, table_lines, whole_width
+from pscheduler_batch.text import encodable
 
 # With more runs, only jobs are shown; with more jobs, not all of them.
 MANY = 50
-# What replaces characters that a terminal does not have.
-_SIMPLER = str.maketrans({"→": "->", "…": "~"})
 
 
 def print_summary(
@@ -52,13 +52,14 @@ def print_summary(
         report,
         width=known_width(stream, environ) if width is None else width,
         color=has_colors(stream, environ) if color is None else color,
+        encoding=encoding_of(stream, environ),
     )
     with suppress(OSError):
-        stream.write(_written_with(text, stream))
+        stream.write(text)
         stream.flush()
 
 
-def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False) -> str:
+def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False, encoding: str = "utf-8") -> str:
     """
     Write a summary as text.
 
@@ -66,19 +67,22 @@ def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False
         report: The results of the batch.
         width: The most characters in a line; None for as many as the table needs, but at least 80.
         color: Whether to use colors.
+        encoding: The encoding of the reader; characters that it lacks are replaced.
     """
+    write = partial(encodable, encoding=encoding)
     jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
     shown = _most_telling(jobs)
     small = len(report.rows) <= MANY
     columns = () if not report.rows else row_columns(report.rows) if small else job_columns(shown)
+    columns = tuple(column.rewritten(write) for column in columns)
     if width is None:
         width = max(whole_width(columns), USUAL_WIDTH)
     width = min(max(width, 1), GREATEST_WIDTH)
-    parts = table_lines(columns, width) if columns else []
+    parts = table_lines(columns, width, more=write(ELLIPSIS)) if columns else []
     if not small and len(jobs) > len(shown):
         parts.append(Text(f"and {len(jobs) - len(shown):,} more jobs"))
-    parts += failure_lines(report.failed)
-    return render_lines([*parts, Text(totals_line(report))], width, color=color)
+    parts += failure_lines(report.failed, write)
+    return render_lines([*parts, Text(write(totals_line(report)))], width, color=color)
 
 
 def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
@@ -87,13 +91,3 @@ def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
         return list(jobs)
     order = sorted(range(len(jobs)), key=lambda number: all(row.succeeded for row in jobs[number]))
     return [jobs[number] for number in sorted(order[:MANY])]
-
-
-def _written_with(text: str, stream: TextIO) -> str:
-    """Replace the characters that a stream cannot take."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_SIMPLER).encode(encoding, "backslashreplace").decode(encoding)
-    return text

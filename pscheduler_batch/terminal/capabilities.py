@@ -10,6 +10,8 @@ USUAL_WIDTH = 80
 # No terminal is wider, but a number in the environment can be anything.
 GREATEST_WIDTH = 1000
 
+C_LOCALES = frozenset({"C", "POSIX"})
+
 # Values of TERM for terminals without control sequences.
 DUMB = frozenset({"", "dumb", "unknown"})
 
@@ -30,6 +32,21 @@ def known_width(stream: Optional[TextIO], environ: Mapping[str, str]) -> Optiona
     except (AttributeError, OSError, ValueError):
         return None
     return min(found, GREATEST_WIDTH) or None
+
+
+def encoding_of(stream: Optional[TextIO], environ: Mapping[str, str]) -> str:
+    """
+    Return the encoding that a reader of a stream understands.
+
+    Args:
+        stream: Where the text will go.
+        environ: With ``LC_ALL`` "C" or "POSIX", it is ASCII, although Python writes UTF-8 there; unless Python was told
+            to.
+    """
+    told = environ.get("PYTHONUTF8") or environ.get("PYTHONIOENCODING")
+    if environ.get("LC_ALL") in C_LOCALES and not told:
+        return "ascii"
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def has_colors(stream: Optional[TextIO], environ: Mapping[str, str]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Sequence, TextIO, Tuple
+from functools import partial
+from typing import Callable, List, Mapping, Sequence, TextIO, Tuple
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -12,9 +13,11 @@ from rich.text import Text
 
 from pscheduler_batch.events import FETCHING, WAITING, RequestHeldUp
 from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
+from pscheduler_batch.terminal.capabilities import encoding_of
 from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
-from pscheduler_batch.text import clock_time, label_words, legible, shorten
+from pscheduler_batch.terminal.table import ELLIPSIS
+from pscheduler_batch.text import clock_time, encodable, label_words, legible, shorten
 
 # The limits of the width of the bar, and the widths below which parts of lines are left out.
 BAR = (12, 40)
@@ -39,6 +42,9 @@ PARTS_OF_SCREEN = 2
 FEW_ROWS = 7
 
 Cells = Tuple[str, str, str, str]
+
+# Replaces characters that the terminal lacks, before anything is measured.
+Write = Callable[[str], str]
 
 STYLES = {RUNNING: "green", FETCHING: "green", OVERDUE: "yellow", WAITING: "dim"}
 
@@ -66,6 +72,7 @@ class Frames:
             stream: The terminal; nothing is written to it.
             environ: Describes the terminal, and whether colors are wanted.
         """
+        self._write = partial(encodable, encoding=encoding_of(stream, environ))
         self._console = Console(
             file=stream,
             force_terminal=True,
@@ -86,18 +93,20 @@ class Frames:
         """
         width = max(width - 1, 1)
         self._console.width = width
-        rows: List[RenderableType] = [_bar_line(snapshot, width), _counts_line(snapshot, width)]
+        write = self._write
+        rows: List[RenderableType] = [_bar_line(snapshot, width, write), _counts_line(snapshot, width, write)]
         if snapshot.held_up is not None:
-            rows.append(_held_up_line(snapshot.held_up, width))
-        rows += _iteration_lines(snapshot, width)
+            rows.append(_held_up_line(snapshot.held_up, width, write))
+        rows += _iteration_lines(snapshot, width, write)
         if snapshot.others:
-            rows.append(_rest_line(snapshot, width))
+            rows.append(_rest_line(snapshot, width, write))
         with self._console.capture() as capture:
             self._console.print(Group(*rows[: max(height - 1, 1)]))
-        return capture.get().rstrip("\n").split("\n")
+        # What is left are the signs of the bar, whose replacements are as wide.
+        return write(capture.get()).rstrip("\n").split("\n")
 
 
-def _bar_line(snapshot: ProgressSnapshot, width: int) -> RenderableType:
+def _bar_line(snapshot: ProgressSnapshot, width: int, write: Write) -> RenderableType:
     done = snapshot.finished + snapshot.failed
     pieces = [f"{done:,} of {snapshot.total:,} done"]
     if snapshot.left:
@@ -107,55 +116,53 @@ def _bar_line(snapshot: ProgressSnapshot, width: int) -> RenderableType:
     bar = min(max(width // 3, BAR[0]), BAR[1])
     room = width - bar - 1
     if width < NARROW:
-        return Text(_fitting(pieces, width), no_wrap=True, overflow="ellipsis")
+        return _cut(Text(_fitting(pieces, width), no_wrap=True), width, write)
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_column(width=bar)
-    line.add_column(no_wrap=True, overflow="ellipsis")
-    line.add_row(ProgressBar(max(snapshot.total, 1), done, width=bar), _fitting(pieces, room))
+    line.add_column(no_wrap=True, overflow="crop")
+    said = _cut(Text(_fitting(pieces, room)), room, write)
+    line.add_row(ProgressBar(max(snapshot.total, 1), done, width=bar), said)
     return line
 
 
-def _counts_line(snapshot: ProgressSnapshot, width: int) -> Text:
+def _counts_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Text:
     left = snapshot.total - snapshot.finished - snapshot.failed
     pieces = [f"{snapshot.failed:,} failed"] if snapshot.failed else []
     pieces += [f"{snapshot.finished:,} finished"]
     if not snapshot.failed:
         pieces.append("0 failed")
     pieces.append(f"{left:,} left")
-    line = Text(_fitting(pieces, width), no_wrap=True, overflow="ellipsis")
+    line = Text(_fitting(pieces, width), no_wrap=True)
     if snapshot.failed:
         line.stylize("red", 0, len(pieces[0]))
     if snapshot.job is not None and width >= NARROW:
         place = f"; job {snapshot.job_place:,} of {snapshot.jobs:,}: " if snapshot.jobs > 1 else "; "
         if width - line.cell_len >= len(place) + 8:
-            line.append(place).append(shorten(snapshot.job.label))
-    line.truncate(width, overflow="ellipsis")
-    return line
+            line.append(place).append(write(shorten(snapshot.job.label)))
+    return _cut(line, width, write)
 
 
-def _held_up_line(held_up: RequestHeldUp, width: int) -> Text:
+def _held_up_line(held_up: RequestHeldUp, width: int, write: Write) -> Text:
     """Show which request is retried, and why."""
     reason = legible(held_up.reason or "")
     said = f"retry: {reason}" if width < NARROW else f"retrying {shorten(held_up.host)}: {reason}"
-    line = Text(said, style="yellow", no_wrap=True, overflow="ellipsis")
-    line.truncate(width, overflow="ellipsis")
-    return line
+    return _cut(Text(write(said), style="yellow", no_wrap=True), width, write)
 
 
-def _iteration_lines(snapshot: ProgressSnapshot, width: int) -> List[Text]:
+def _iteration_lines(snapshot: ProgressSnapshot, width: int, write: Write) -> List[Text]:
     briefly = width < NARROW
     cells = [
         (
-            label_words(moved.iteration.label),
-            state_now(moved, snapshot.at),
-            "" if moved.host is None else shorten(moved.host),
+            write(label_words(moved.iteration.label)),
+            write(state_now(moved, snapshot.at)),
+            "" if moved.host is None else write(shorten(moved.host)),
             countdown_words(moved, snapshot.at, briefly=briefly),
         )
         for moved in snapshot.lines
     ]
     gap = " " if briefly else "  "
     widths = _widths(cells, width, len(gap)) if cells else ()
-    return [_iteration_line(row, widths, gap) for row in cells]
+    return [_iteration_line(row, widths, gap, write) for row in cells]
 
 
 def _widths(cells: Sequence[Cells], width: int, gap: int) -> Sequence[int]:
@@ -167,33 +174,31 @@ def _widths(cells: Sequence[Cells], width: int, gap: int) -> Sequence[int]:
     return max(min(label, width - others), 1), state, host, countdown
 
 
-def _iteration_line(row: Cells, widths: Sequence[int], gap: str) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis")
+def _iteration_line(row: Cells, widths: Sequence[int], gap: str, write: Write) -> Text:
+    line = Text(no_wrap=True)
     styles = ("", STYLES.get(row[1], ""), "dim", "")
-    for cell, wide, style in zip((_cut_label(row[0], widths[0]), *row[1:]), widths, styles):
+    for cell, wide, style in zip((_cut_label(row[0], widths[0], write), *row[1:]), widths, styles):
         if not wide:
             continue
         if line:
             line.append(gap)
-        text = Text(cell, style=style)
-        text.truncate(wide, overflow="ellipsis", pad=True)
+        text = _cut(Text(cell, style=style), wide, write)
+        text.pad_right(wide - text.cell_len)
         line.append_text(text)
     line.rstrip()
     return line
 
 
-def _cut_label(label: str, width: int) -> str:
+def _cut_label(label: str, width: int, write: Write) -> str:
     """Cut the label of an iteration, but not its number."""
     job, slash, number = label.rpartition("/")
     room = width - len(slash + number)
     if cell_len(label) <= width or room < FEWEST_OF_LABEL:
         return label
-    text = Text(job)
-    text.truncate(room, overflow="ellipsis")
-    return f"{text.plain}{slash}{number}"
+    return f"{_cut(Text(job), room, write).plain}{slash}{number}"
 
 
-def _rest_line(snapshot: ProgressSnapshot, width: int) -> Text:
+def _rest_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Text:
     number = sum(count for _, count in snapshot.others)
     known = [(state, count) for state, count in snapshot.others if state in KNOWN_STATES][:STATES]
     unnamed = number - sum(count for _, count in known)
@@ -201,8 +206,15 @@ def _rest_line(snapshot: ProgressSnapshot, width: int) -> Text:
     said = ", ".join(f"{count:,} {state}" for state, count in states)
     if snapshot.lines:
         said = f"and {number:,} more: {said}" if len(states) > 1 else f"and {number:,} more {states[0][0]}"
-    line = Text(said, style="dim", no_wrap=True, overflow="ellipsis")
-    line.truncate(width, overflow="ellipsis")
+    return _cut(Text(said, style="dim", no_wrap=True), width, write)
+
+
+def _cut(line: Text, width: int, write: Write) -> Text:
+    """Cut a text in place, and mark it as cut."""
+    if line.cell_len > width:
+        more = write(ELLIPSIS)
+        line.truncate(max(width - len(more), 0), overflow="crop")
+        line.append(more[:width])
     return line
 
 

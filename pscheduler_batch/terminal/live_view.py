@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
 
 from pscheduler_batch.events import Event, Interrupted
+from pscheduler_batch.terminal.capabilities import encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts
 from pscheduler_batch.terminal.screen import Screen
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import encodable, printable
 
 # Between two frames, in seconds.
 PERIOD = 0.2
@@ -44,6 +45,7 @@ class LiveView:
         self._now = now
         self._frames = Frames(stream, environ)
         self._screen = Screen(stream)
+        self._encoding = encoding_of(stream, environ)
         self._counts = ProgressCounts()
         self._lines: List[str] = []
         self._shown: Optional[Tuple[object, ...]] = None
@@ -97,7 +99,7 @@ class LiveView:
     def print_line(self, line: str) -> None:
         """Write a line that stays, above the view, with control characters escaped."""
         with self._state:
-            self._lines.append(printable(line))
+            self._lines.append(encodable(printable(line), self._encoding))
         if self._over:
             self.draw()
         else:

@@ -19,7 +19,7 @@ from rich.text import Text
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.timeline import JobTimes, Timeline, make_timeline
-from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, has_colors, known_width
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, encoding_of, has_colors, known_width
 from pscheduler_batch.terminal.plan_rows import (
     PlanRow,
     job_row,
@@ -31,7 +31,7 @@ from pscheduler_batch.terminal.plan_rows import (
     varying_words,
 )
 from pscheduler_batch.terminal.table import GAP, Cell, Column, cut_cell, pad, render_lines, table_lines, whole_width
-from pscheduler_batch.text import printable, two_units
+from pscheduler_batch.text import encodable, printable, two_units
 
 NARROWEST = 12
 
@@ -89,7 +89,7 @@ def plan_text(
         environ: The environment.
     """
     timeline = make_timeline(plan)
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoding = encoding_of(stream, environ)
     known = width if width is not None else known_width(stream, environ)
     cells = max(NARROWEST, _View(timeline, GREATEST_WIDTH, encoding).needed_width() if known is None else known)
     colored = color if color is not None else has_colors(stream, environ)
@@ -114,7 +114,7 @@ class _View:
 
     def writable(self, text: str) -> str:
         """Replace what the stream's encoding cannot take."""
-        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        return encodable(text, self._encoding)
 
     def needed_width(self) -> int:
         """Return the width at which nothing of the table is cut, and at least the usual width."""

@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
 
 from pscheduler_batch.events import Event, Interrupted, IterationEnded, RequestHeldUp
-from pscheduler_batch.terminal.capabilities import DUMB
+from pscheduler_batch.terminal.capabilities import DUMB, encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX, describe_event
-from pscheduler_batch.text import printable, time_words
+from pscheduler_batch.text import encodable, printable, time_words
 
 # Values of CI that mean that this is not a CI system.
 NO_CI = frozenset({"", "0", "false"})
@@ -37,14 +37,16 @@ class Progress(Protocol):
 class Silent:
     """Shows no events."""
 
-    def __init__(self, stream: Optional[TextIO]) -> None:
+    def __init__(self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ) -> None:
         """
         Prepare to write lines.
 
         Args:
             stream: Where they go; None for a process without standard error.
+            environ: Describes what its reader understands.
         """
         self._stream = stream
+        self._encoding = encoding_of(stream, environ)
 
     def watch(self, event: Event) -> None:
         """Do nothing."""
@@ -54,16 +56,16 @@ class Silent:
         if self._stream is None:
             return
         with suppress(OSError, ValueError):
-            self._stream.write(f"{printable(line)}\n")
+            self._stream.write(f"{encodable(printable(line), self._encoding)}\n")
             self._stream.flush()
 
 
 class Lines(Silent):
     """Writes one line per event."""
 
-    def __init__(self, stream: Optional[TextIO]) -> None:
+    def __init__(self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ) -> None:
         """Prepare to write lines, as :class:`Silent` does."""
-        super().__init__(stream)
+        super().__init__(stream, environ)
         self._interrupted = False
 
     def watch(self, event: Event) -> None:
@@ -121,9 +123,9 @@ def open_progress(
         The object to pass events and lines to.
     """
     if verbose and not quiet:
-        yield Lines(stream)
+        yield Lines(stream, environ)
     elif stream is None or quiet or debug or not wants_live_view(stream, environ):
-        yield Silent(stream)
+        yield Silent(stream, environ)
     else:
         from pscheduler_batch.terminal.live_view import LiveView  # noqa: PLC0415 - rich is slow to import
 

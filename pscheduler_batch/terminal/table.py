@@ -8,8 +8,8 @@ end of a cell, such as the number of an iteration, is never cut. Texts must have
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import Iterable, List, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Callable, Iterable, List, Sequence, Tuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -68,6 +68,14 @@ class Column:
     weight: int
     right: bool = False
     most: int = WIDEST
+
+    def rewritten(self, write: Callable[[str], str]) -> Column:
+        """Apply a function to all texts, such as one that replaces characters that cannot be shown."""
+        cells = tuple(
+            replace(cell, text=write(cell.text), end=write(cell.end), brief=write(cell.brief), alone=write(cell.alone))
+            for cell in self.cells
+        )
+        return replace(self, title=write(self.title), cells=cells)
 
 
 def table_lines(columns: Sequence[Column], width: int, *, more: str = ELLIPSIS, indent: str = "") -> List[Text]:

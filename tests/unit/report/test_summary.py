@@ -141,11 +141,22 @@ def test_a_stream_without_all_characters(encoding):
     """Arrows and dots have others that stand for them; a letter that is not there is written as its escape."""
     data = io.BytesIO()
     stream = io.TextIOWrapper(data, encoding=encoding)
-    print_summary(output(job(result(run()), label="Ωmega" * 20)), stream=stream, environ={}, width=60)
+    print_summary(output(job(result(run()), label="Ωmega" * 20)), stream=stream, environ={}, width=75)
     text = data.getvalue().decode(encoding)
 
-    assert "->" in text
-    assert re.search(r"\\u03a9mega.*~/0", text)
+    assert "-> 192.0.2.1" in text
+    assert re.search(r"^\\u03a9.*\.\.\./0 ", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 75
+
+
+def test_columns_stand_below_each_other_without_all_characters():
+    """Replacements are as wide as they are, and count so."""
+    document = output(job(result(run()), label="a"), job(result(run(), dest="日本"), label="ü"))
+    lines = printed(document, stream=None, environ={"LC_ALL": "C"}).splitlines()[:3]
+
+    assert lines[2].startswith(r"\xfc/0 ")
+    assert all(line.isascii() for line in lines)
+    assert len({line.index(word) for line, word in zip(lines, ("state", "finished", "finished"))}) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from pscheduler_batch.terminal.capabilities import has_colors, known_width
+from pscheduler_batch.terminal.capabilities import encoding_of, has_colors, known_width
 
 
 class Terminal(io.StringIO):
@@ -44,6 +44,30 @@ def test_no_terminal_is_wider_than_can_be():
     """A number in the environment can be anything."""
 
     assert known_width(None, {"COLUMNS": "9" * 5000}) == 1000
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding"),
+    [
+        ({}, "utf-8"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8"),
+        ({"LC_ALL": "C"}, "ascii"),
+        ({"LC_ALL": "POSIX"}, "ascii"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "1"}, "utf-8"),
+        ({"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}, "utf-8"),
+    ],
+)
+def test_a_c_locale_has_ascii_only(environ, encoding):
+    """Python writes UTF-8 there, which terminals of this locale do not show; unless it was told to."""
+
+    assert encoding_of(io.StringIO(), environ) == encoding_of(None, environ) == encoding
+    assert encoding_of(io.TextIOWrapper(io.BytesIO(), "utf-8"), environ) == encoding
+
+
+def test_the_encoding_is_that_of_the_stream():
+    """Whatever the locale is, if it is not C."""
+
+    assert encoding_of(io.TextIOWrapper(io.BytesIO(), "latin-1"), {"LC_ALL": "de_DE.UTF-8"}) == "latin-1"
 
 
 def test_a_closed_stream_has_no_colors():

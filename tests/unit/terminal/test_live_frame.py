@@ -185,3 +185,21 @@ def test_a_batch_without_iterations_has_a_view():
     """Nothing of nothing is done."""
 
     assert frame(replace(busy(), total=0, finished=0, failed=0, lines=(), others=()))[1].startswith("0 finished")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("label", ["Ω" * 100, "日本語/" * 30, "…"])
+def test_a_terminal_that_lacks_characters(width, height, label):
+    """Replacements are counted as they are wide; the number of an iteration is not cut where there is room for it."""
+    lines = frame(busy(label), width, height, LC_ALL="C")
+
+    assert all(line.isascii() for line in lines)
+    assert max(map(len, lines)) < max(width, 2)
+    assert width < 39 or height < 10 or [line for line in lines if "/2  running" in line or "/2 running" in line]
+
+
+def test_columns_stand_below_each_other_on_such_a_terminal():
+    """Also behind labels that are cut."""
+    lines = frame(busy("Ω" * 100), LC_ALL="POSIX")[2:6]
+
+    assert len({line.index("...") for line in lines}) == len({line.index("running") for line in lines}) == 1

@@ -116,6 +116,18 @@ def test_nothing_is_cut_in_a_file_or_a_pipe():
     assert max(map(len, cut.splitlines())) <= 70
 
 
+def test_a_c_locale_gets_what_it_can_show():
+    """And the columns stand below each other."""
+    jobs = ({"label": "ü", "task": RTT}, {"label": "a", "task": RTT})
+    text = shown(*jobs, environ={"LC_ALL": "C"})
+    rows = [line for line in text.splitlines() if "www.example.net" in line]
+
+    assert text.isascii()
+    assert rows[0].startswith(r"  \xfc/0 ")
+    assert len({line.index("www.example.net") for line in rows}) == 1
+    assert "." * 20 + "#" in text
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("stream", [io.StringIO, Ascii])
 @pytest.mark.parametrize("label", HOSTILE)

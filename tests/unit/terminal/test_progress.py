@@ -51,6 +51,18 @@ def test_nothing_is_shown_without_an_audience(options):
     assert shown(io.StringIO(), **options) == "a warning\n"
 
 
+@pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {**USUAL, "LC_ALL": "C"}])
+@pytest.mark.parametrize("verbose", [True, False])
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_lines_have_only_characters_of_the_locale(environ, verbose, stream):
+    """Signs become similar ones, letters their escapes."""
+    batch = BatchEvents({"label": "ü" * 100})
+    written = shown(stream(), *batch.begin(), batch.end(0, 5), environ=environ, verbose=verbose)
+
+    assert written.isascii()
+    assert not verbose or r"\xfc.../0: succeeded" in written
+
+
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 @pytest.mark.parametrize("options", [{}, {"debug": True}])
 def test_verbose_is_a_line_for_every_event(stream, options):
