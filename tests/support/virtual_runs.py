@@ -13,6 +13,7 @@ from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.idlebgm import IdlebgmTest
+from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Iteration, IterationResult
@@ -22,6 +23,7 @@ from pscheduler_batch.session import Session
 from tests.support import embedded_bench
 from tests.support.clients import make_client
 from tests.support.embedded_bench import Bench, nap_task
+from tests.support.server import FakeServer
 
 HOST = "ps.example.net"
 TESTS = {test.name: test for test in (IdleTest(), IdlebgmTest(), *embedded_bench.TESTS.values())}
@@ -70,24 +72,21 @@ class Runs:
         return [(query, at, took) for what, query, at, took in self.asked if what.endswith("/runs/first")]
 
 
-class _Requester:
-    """Makes requests without sockets, and notes them."""
+def _server(bench: Bench, runs: Runs, *, plain_first: bool) -> FakeServer:
+    """Return a transport to the embedded server, without sockets, that records how long each request takes."""
 
-    def __init__(self, bench: Bench, runs: Runs, *, plain_first: bool) -> None:
-        self._bench = bench
-        self._runs = runs
-        self._plain_first = plain_first
-
-    async def send(self, request, _host):
+    async def answer(request: Request) -> Reply:
         url = request.url
-        begin = self._bench.loop.time()
+        begin = bench.loop.time()
         path, _, query = url.partition("/pscheduler")[2].partition("?")
-        if self._plain_first and path.endswith("/runs/first"):
+        if plain_first and path.endswith("/runs/first"):
             url = url.replace("wait-merged=true&", "")
-        reply = await self._bench.send(request.method, url, request.content)
-        took = self._bench.loop.time() - begin
-        self._runs.asked.append((f"{request.method} {re.sub('[0-9a-f-]{36}', 'ID', path)}", query, begin, took))
+        reply = await bench.send(request.method, url, request.content)
+        took = bench.loop.time() - begin
+        runs.asked.append((f"{request.method} {re.sub('[0-9a-f-]{36}', 'ID', path)}", query, begin, took))
         return Reply(reply.status_code, dict(reply.headers.items()), reply.content, took)
+
+    return FakeServer(answer)
 
 
 class _Bench(Bench):
@@ -133,9 +132,9 @@ def run(
     if at is not None:
         tasks = [{**task, "schedule": {**task["schedule"], "start": format_timestamp(at)}} for task in tasks]
     clock = Clock(bench.now, asyncio.sleep)
-    requester = _Requester(bench, runs, plain_first=plain_first)
+    server = _server(bench, runs, plain_first=plain_first)
     hosts = Hosts(HOST, HOST, lead_named=True)
-    submitter = Submitter(make_client(requester, Session(clock, runs.told.append, (watch,))), hosts, new_mark=None)
+    submitter = Submitter(make_client(server, Session(clock, runs.told.append, (watch,))), hosts, new_mark=None)
     iterations = [Iteration(0, number, f"x/{number}", timedelta(0), task) for number, task in enumerate(tasks)]
 
     async def go():

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,6 +22,8 @@ import httpx
 import respx
 
 from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.http.request import Request
+from pscheduler_batch.http.response import Reply
 from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.submitter import Submitter
@@ -30,7 +31,7 @@ from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
-from tests.support.clock import VirtualClock
+from tests.support.server import Ending, FakeServer
 
 REPLIES = Path(__file__).parents[1] / "replies"
 CASES = sorted(folder.name for folder in REPLIES.iterdir())  # Each may be run with submit().
@@ -44,71 +45,56 @@ ONE_HOST = Hosts(HOST, HOST, lead_named=True)
 NAN = "NOT-A-NUMBER"  # In files for what Python servers write, although it is no JSON.
 
 
-@dataclass
-class Wire:
+class Wire(FakeServer):
     """
     A server made of files.
 
     Attributes:
-        clock: The time, in which the server and the code under test live.
-        sent: The requests as they came.
-        requests: What was asked for, as in the files, with the whole query.
-        seconds: When each of them came, in seconds from the beginning.
+        sent: The requests as they came over the wire.
         changed: Replies instead of those in the files.
         broken: What goes wrong instead of the first replies to a request.
-        most: How many requests were answered at once at the most.
     """
 
-    case: str
-    clock: VirtualClock = field(default_factory=VirtualClock)
-    sent: List[httpx.Request] = field(default_factory=list)
-    requests: List[str] = field(default_factory=list)
-    seconds: List[float] = field(default_factory=list)
-    changed: Dict[str, List[Mapping[str, Any]]] = field(default_factory=dict)
-    broken: Dict[str, List[Exception]] = field(default_factory=dict)
-    most: int = 0
-
-    def __post_init__(self) -> None:
-        files = {path.name: path for name in ("single", self.case) for path in (REPLIES / name).glob("*.json")}
+    def __init__(self, case: str) -> None:
+        """Read the files of a case."""
+        super().__init__(self._reply)
+        files = {path.name: path for name in ("single", case) for path in (REPLIES / name).glob("*.json")}
         documents = {name: json.loads(path.read_text()) for name, path in files.items()}
-        self._now = 0
+        self.sent: List[httpx.Request] = []
+        self.changed: Dict[str, List[Mapping[str, Any]]] = {}
+        self.broken: Dict[str, List[Exception]] = {}
+        self.ahead = documents.pop("clock.json", {"ahead": 0})["ahead"]
         self._run = documents.pop("run.json")
         self._run.pop("about")
-        self.ahead = documents.pop("clock.json", {"ahead": 0})["ahead"]
         self._replies = {document["request"]: list(document["replies"]) for document in documents.values()}
+
+    @property
+    def asked(self) -> List[str]:
+        """What was asked for, as in the files, with the whole query."""
+        return [_asked(request) for request in self.requests]
 
     @property
     def posts(self) -> List[httpx.Request]:
         """The POSTs among the requests."""
         return [request for request in self.sent if request.method == "POST"]
 
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request, in no time but that of the clock."""
-        self._now += 1
-        self.most = max(self.most, self._now)
-        try:
-            return await self._answer(request)
-        finally:
-            self._now -= 1
-
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
-        target = unquote(str(request.url)).partition("/pscheduler")[2]
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of httpx, in no time but that of the clock."""
         self.sent.append(request)
-        asked = f"{request.method} {target}"
-        self.requests.append(asked)
-        self.seconds.append(self.clock.seconds)
+        reply = await self.send(Request(request.method, str(request.url), "asking"), request.url.host)
+        return httpx.Response(reply.status, content=reply.body, headers=reply.headers)
+
+    async def _reply(self, request: Request) -> Ending:
+        asked = _asked(request)
         date = format_datetime(self.clock.now() + timedelta(seconds=self.ahead), usegmt=True)
         known = asked if asked in self._replies else asked.partition("?")[0]
         if self.broken.get(known):
-            raise self.broken[known].pop(0)
+            return self.broken[known].pop(0)
         replies = self.changed.get(known) or self._replies.get(known, [{"status": 404, "text": "Resource not found."}])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         await self.clock.pass_by(reply.get("takes", 0))
-        return httpx.Response(
-            reply.get("status", 200),
-            content=self._body(reply, known.partition(" ")[2]),
-            headers={"Date": date, "Content-Type": reply.get("type", "text/plain"), **reply.get("headers", {})},
-        )
+        headers = {"Date": date, "Content-Type": reply.get("type", "text/plain"), **reply.get("headers", {})}
+        return Reply(reply.get("status", 200), headers, self._body(reply, known.partition(" ")[2]).encode())
 
     def _body(self, reply: Mapping[str, Any], path: str) -> str:
         if "text" in reply:
@@ -130,10 +116,14 @@ def serving() -> Iterator[Callable[..., Wire]]:
         def make(case: str = "single") -> Wire:
             made = Wire(case)
             router.clear()
-            router.route().mock(side_effect=made.answer)
+            router.route().mock(side_effect=made.exchange)
             return made
 
         yield make
+
+
+def _asked(request: Request) -> str:
+    return f"{request.method} {unquote(request.url).partition('/pscheduler')[2]}"
 
 
 def _whole_urls(value: Any) -> Any:

@@ -22,7 +22,7 @@ def test_a_host_that_failed_often_is_not_asked():
 
     outcomes = world.run(many())
 
-    assert len(world.network.requests) == 3
+    assert len(world.server.requests) == 3
     assert outcomes[999].reason == "Connection refused (3 failures in a row; requests to this host are paused)"
     assert not outcomes[999].sent
 
@@ -58,7 +58,7 @@ def test_other_hosts_are_asked():
         return [(await world.outcome(url=url)) is OK for url in ("https://bad/d", "https://good/")]
 
     assert world.run(many()) == [False, True]
-    assert len(world.network.requests) == 4
+    assert len(world.server.requests) == 4
 
 
 def test_it_is_tried_again_after_pauses_that_grow():
@@ -83,10 +83,10 @@ def test_one_request_tries_and_the_others_wait_for_what_becomes_of_it():
         for _ in range(3):
             await world.outcome()
         await world.time.pass_by(1)
-        began = len(world.network.requests)
+        began = len(world.server.requests)
         asking = [asyncio.ensure_future(world.outcome()) for _ in range(20)]
         await world.time.pass_by(1)
-        trying = len(world.network.requests) - began
+        trying = len(world.server.requests) - began
         return trying, await asyncio.gather(*asking)
 
     trying, outcomes = world.run(many())
@@ -107,7 +107,7 @@ def test_if_the_one_that_tries_fails_the_others_are_not_made():
 
     outcomes = world.run(many())
 
-    assert len(world.network.requests) == 4
+    assert len(world.server.requests) == 4
     assert {outcome.reason for outcome in outcomes[1:]} == {
         "Connection refused (4 failures in a row; requests to this host are paused)"
     }
@@ -138,7 +138,7 @@ def test_requests_that_wait_for_their_turn_learn_that_the_host_is_dead():
 
     outcomes = world.run(many())
 
-    assert len(world.network.requests) == 4
+    assert len(world.server.requests) == 4
     assert all(isinstance(outcome, UnreachableError) for outcome in outcomes)
 
 
@@ -150,7 +150,7 @@ def test_no_more_requests_are_made_at_once_than_are_allowed():
         return await asyncio.gather(*(world.outcome() for _ in range(40)))
 
     assert world.run(many()) == [OK] * 40
-    assert world.network.most_at_once == 4
+    assert world.server.most_at_once == 4
 
 
 def test_waiting_for_its_turn_takes_nothing_from_a_request():
@@ -166,13 +166,13 @@ def test_waiting_for_its_turn_takes_nothing_from_a_request():
 def test_an_outage_of_some_seconds_costs_nothing():
     """Many requests at once survive it, although requests to the host are paused meanwhile."""
     world = World(OK, policy=RetryPolicy(draw=lambda: 0.5))
-    world.network.ways = [lambda _: OK if world.time.seconds > 4 else refused()]
+    world.server.answer = lambda _: OK if world.time.seconds > 4 else refused()
 
     async def many():
         return await asyncio.gather(*(world.outcome("POST") for _ in range(500)))
 
     assert world.run(many()) == [OK] * 500
-    assert len(world.network.requests) < 600
+    assert len(world.server.requests) < 600
 
 
 def test_a_host_that_is_dead_for_long_is_not_waited_for():
@@ -191,7 +191,7 @@ def test_a_host_that_is_dead_for_long_is_not_waited_for():
 
     assert took < 60
     assert not outcomes[999].transient
-    assert len(world.network.requests) < 30
+    assert len(world.server.requests) < 30
 
 
 def test_what_cannot_pass_is_not_waited_for():
@@ -203,7 +203,7 @@ def test_what_cannot_pass_is_not_waited_for():
 
     outcomes = world.run(many())
 
-    assert (len(world.network.requests), world.time.seconds) == (10, 0)
+    assert (len(world.server.requests), world.time.seconds) == (10, 0)
     assert "certificate has expired (10 failures in a row" in outcomes[99].reason
 
 

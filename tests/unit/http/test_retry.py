@@ -27,7 +27,7 @@ def test_an_answer_is_handed_on_with_all_that_was_asked():
     given = {"content": "{}", "bind": "192.0.2.1", "wait": 5, "purpose": Purpose.URGENT}
 
     assert world.ask("POST", **given) is OK
-    assert world.network.requests == [(0.0, Request("POST", URL, "asking", **given))]
+    assert world.server.received == [(0.0, Request("POST", URL, "asking", **given))]
     assert world.told == []
 
 
@@ -278,7 +278,7 @@ def test_closing_closes_what_makes_the_requests():
     world = World(OK)
     world.run(world.client.aclose())
 
-    assert world.network.closed
+    assert world.server.closed
 
 
 def test_an_invalid_url_is_handed_on_to_the_transport():

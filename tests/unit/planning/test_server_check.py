@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from typing import Any, Dict
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,6 +16,7 @@ from pscheduler_batch.planning.check_result import render_summary, render_text
 from pscheduler_batch.planning.server_check import check_on_servers
 from pscheduler_batch.scheduler.hosts import Hosts
 from tests.support.clients import a_client, make_client
+from tests.support.server import FakeServer
 
 HOSTS = Hosts("assist", "lead", lead_named=True, assist_bind="192.0.2.1", bind="192.0.2.2")
 RTT = {"test": {"type": "rtt", "spec": {"dest": "a"}}}
@@ -28,43 +28,38 @@ def said(value, status=200):
     return Reply(status, {"content-type": "application/json"}, json.dumps(value).encode())
 
 
-class Servers:
-    """Servers that know three tests; what they answer can be changed by the end of the path, with its host."""
+def key_of(request):
+    """Return the host of a request and the end of the path, by which answers are known."""
+    parts = urlsplit(request.url)
+    return f"{parts.netloc}/{parts.path.rpartition('/')[2]}"
 
-    def __init__(self, **answers):
-        listed = [f"https://assist/pscheduler/tests/{name}" for name in ("idle", "rtt", "throughput")]
-        self.answers: Dict[str, Any] = {
-            "assist/tests": said(listed),
-            "assist/is-valid": said({"valid": True}),
-            "assist/participants": said({"participants": [None]}),
-            "lead/hostname": said("lead.example.net"),
-            "other/hostname": said("other.example.net"),
-            **answers,
-        }
-        self.requests = []
-        self.open = 0
-        self.most_open = 0
 
-    async def send(self, request, _host):
-        """Answer."""
-        parts = urlsplit(request.url)
-        key = f"{parts.netloc}/{parts.path.rpartition('/')[2]}"
-        self.requests.append((request.method, key, request.bind))
-        self.open += 1
-        self.most_open = max(self.open, self.most_open)
-        await asyncio.sleep(0)
-        self.open -= 1
-        answer = self.answers.get(key)
-        if callable(answer):
-            answer = answer(json.loads(parse_qs(parts.query)["spec"][0]))
-        if answer is None:
-            raise UnreachableError(
-                "no such host", doing=request.doing, url=request.url.partition("?")[0], transient=False
-            )
-        return answer
+def servers_with(**changed):
+    """Make servers that know three tests; the answers can be changed."""
+    answers = {
+        "assist/tests": said([f"https://assist/pscheduler/tests/{name}" for name in ("idle", "rtt", "throughput")]),
+        "assist/is-valid": said({"valid": True}),
+        "assist/participants": said({"participants": [None]}),
+        "lead/hostname": said("lead.example.net"),
+        "other/hostname": said("other.example.net"),
+        **changed,
+    }
 
-    async def aclose(self):
-        """Do nothing."""
+    def answer(request):
+        known = answers.get(key_of(request))
+        if callable(known):
+            known = known(json.loads(parse_qs(urlsplit(request.url).query)["spec"][0]))
+        if known is not None:
+            return known
+        url = request.url.partition("?")[0]
+        return UnreachableError("no such host", doing=request.doing, url=url, transient=False)
+
+    return FakeServer(answer, takes=lambda _request: 0.1)
+
+
+def asked(servers):
+    """Return how, what and from which address the servers were asked."""
+    return [(request.method, key_of(request), request.bind) for request in servers.requests]
 
 
 def ask(servers, *jobs, hosts=HOSTS):
@@ -82,11 +77,11 @@ def lines_of(checked):
 
 def test_a_batch_that_the_servers_agree_with_is_right():
     """Each test is asked about once, each host comes from the address that it should, and nothing is posted."""
-    servers = Servers()
+    servers = servers_with()
     checked = ask(servers, {"iterations": 50}, {})
 
     assert checked.valid
-    assert servers.requests == [
+    assert asked(servers) == [
         ("GET", "assist/tests", "192.0.2.1"),
         ("GET", "assist/is-valid", "192.0.2.1"),
         ("GET", "assist/participants", "192.0.2.1"),
@@ -96,10 +91,10 @@ def test_a_batch_that_the_servers_agree_with_is_right():
 
 def test_two_questions_are_asked_about_each_specification_and_no_more():
     """Whether it is valid, and who takes part, as either depends on all of it; which tests there are is asked once."""
-    servers = Servers()
+    servers = servers_with()
     sweep = {"script": ".test.spec.count = $iteration"}
     ask(servers, {"iterations": 50, "task-transform": sweep}, {"iterations": 50, "task-transform": sweep})
-    counted = Counter(key for _, key, _ in servers.requests)
+    counted = Counter(key for _, key, _ in asked(servers))
 
     assert counted == {"assist/tests": 1, "assist/is-valid": 50, "assist/participants": 50, "lead/hostname": 1}
 
@@ -116,7 +111,7 @@ def test_a_test_that_the_assist_does_not_have_is_told(kind, told):
     """With what may have been meant, at every place where it is wanted."""
     job = {"task": {"test": {"type": kind, "spec": {}}}}
 
-    assert lines_of(ask(Servers(), job, {}, job)) == [
+    assert lines_of(ask(servers_with(), job, {}, job)) == [
         f"error /jobs/0/task/test/type: {told}",
         f"error /jobs/2/task/test/type: {told}",
     ]
@@ -125,7 +120,7 @@ def test_a_test_that_the_assist_does_not_have_is_told(kind, told):
 def test_a_specification_that_is_not_valid_is_told_at_the_place_that_the_server_names():
     """As recording b41 has it."""
     refusal = said({"valid": False, "error": "At /dest: 'a' is too short."})
-    checked = ask(Servers(**{"assist/is-valid": refusal}), {})
+    checked = ask(servers_with(**{"assist/is-valid": refusal}), {})
 
     assert render_text(checked).split("\n") == [
         "a.json:9:15: error: /jobs/0/task/test/spec/dest: the assist assist refuses this: 'a' is too short.",
@@ -137,7 +132,7 @@ def test_a_specification_that_is_not_valid_is_told_at_the_place_that_the_server_
 @pytest.mark.parametrize("error", ["At /nowhere: no", "At /: no", "no", "At nothing", "\n no \x1b"])
 def test_a_refusal_that_names_no_place_is_told_of_the_whole_specification(error):
     """In the server's words, of which no terminal obeys any."""
-    checked = ask(Servers(**{"assist/is-valid": said({"valid": False, "error": error})}), {})
+    checked = ask(servers_with(**{"assist/is-valid": said({"valid": False, "error": error})}), {})
     (problem,) = checked.problems
 
     assert problem.where == "/jobs/0/task/test/spec"
@@ -150,7 +145,7 @@ def test_a_refusal_that_names_no_place_is_told_of_the_whole_specification(error)
 )
 def test_a_refusal_without_a_reason_is_a_refusal(answer):
     """There is nothing more to tell."""
-    assert lines_of(ask(Servers(**{"assist/is-valid": said(answer)}), {})) == [
+    assert lines_of(ask(servers_with(**{"assist/is-valid": said(answer)}), {})) == [
         "error /jobs/0/task/test/spec: the assist assist refuses this: no reason given"
     ]
 
@@ -160,12 +155,12 @@ def test_a_refusal_without_a_reason_is_a_refusal(answer):
 )
 def test_what_could_not_be_found_out_is_a_warning(answer):
     """The participants are asked for all the same."""
-    servers = Servers(**{"assist/is-valid": answer})
+    servers = servers_with(**{"assist/is-valid": answer})
     checked = ask(servers, {})
 
     assert checked.valid
     assert next(p.reason for p in checked.warnings).startswith("could not check whether the specification is valid: ")
-    assert ("GET", "lead/hostname", "192.0.2.2") in servers.requests
+    assert ("GET", "lead/hostname", "192.0.2.2") in asked(servers)
 
 
 LONG = "the specification, which has 13 characters, is too long to ask about (the server answered 414)"
@@ -173,7 +168,7 @@ LONG = "the specification, which has 13 characters, is too long to ask about (th
 
 def test_a_specification_that_is_too_long_for_a_question_is_told_so():
     """The web server in front of pScheduler answers 414 (recording b39); a run would come to the same."""
-    checked = ask(Servers(**{"assist/is-valid": TOO_LONG, "assist/participants": TOO_LONG}), {})
+    checked = ask(servers_with(**{"assist/is-valid": TOO_LONG, "assist/participants": TOO_LONG}), {})
 
     assert lines_of(checked) == [
         f"error /jobs/0/task/test: could not find out who takes part in the test: {LONG}",
@@ -187,14 +182,14 @@ def test_a_specification_that_is_too_long_for_a_question_is_told_so():
 )
 def test_a_test_of_which_nobody_knows_who_takes_part_is_wrong(answer):
     """A run would begin with that question."""
-    checked = ask(Servers(**{"assist/participants": answer}), {})
+    checked = ask(servers_with(**{"assist/participants": answer}), {})
 
     assert [problem.where for problem in checked.errors] == ["/jobs/0/task/test"]
 
 
 def test_a_lead_that_is_not_there_is_told_wherever_it_would_lead():
     """It is asked once."""
-    servers = Servers(**{"assist/participants": said({"participants": ["gone"]})})
+    servers = servers_with(**{"assist/participants": said({"participants": ["gone"]})})
     checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
 
     assert lines_of(checked) == [
@@ -202,13 +197,13 @@ def test_a_lead_that_is_not_there_is_told_wherever_it_would_lead():
         "https://gone/pscheduler/hostname: no such host"
         for number in range(2)
     ]
-    assert len([key for _, key, _ in servers.requests if key == "gone/hostname"]) == 1
+    assert len([key for _, key, _ in asked(servers) if key == "gone/hostname"]) == 1
 
 
 @pytest.mark.parametrize("answer", [said("nothing here", 404), said({"a": 1}), Reply(200, {}, b"<h1>Welcome</h1>")])
 def test_a_lead_without_pscheduler_is_told(answer):
     """Some other web server may answer there."""
-    checked = ask(Servers(**{"lead/hostname": answer}), {})
+    checked = ask(servers_with(**{"lead/hostname": answer}), {})
 
     assert [problem.where for problem in checked.errors] == ["/jobs/0/task/test"]
 
@@ -216,14 +211,14 @@ def test_a_lead_without_pscheduler_is_told(answer):
 def test_a_lead_that_nobody_named_is_told_to_be_named():
     """It is this host, for want of another (ADR 12)."""
     hosts = Hosts("assist", "here", lead_named=False)
-    (problem,) = ask(Servers(), {}, hosts=hosts).errors
+    (problem,) = ask(servers_with(), {}, hosts=hosts).errors
 
     assert problem.reason.endswith("; that is this host: give a --lead that runs pScheduler")
 
 
 def test_the_assist_is_not_asked_whether_it_is_there():
     """It has answered already."""
-    servers = Servers(**{"assist/participants": said({"participants": ["ASSIST:443"]})})
+    servers = servers_with(**{"assist/participants": said({"participants": ["ASSIST:443"]})})
 
     assert ask(servers, {}).valid
     assert len(servers.requests) == 3
@@ -232,7 +227,7 @@ def test_the_assist_is_not_asked_whether_it_is_there():
 def test_another_participant_that_is_not_there_for_us_is_a_warning():
     """It is its lead that must reach it."""
     answer = said({"participants": ["lead", "other", "gone", "no host/"]})
-    checked = ask(Servers(**{"assist/participants": answer}), {})
+    checked = ask(servers_with(**{"assist/participants": answer}), {})
 
     assert checked.valid
     assert [p.reason.partition(",")[0] for p in checked.warnings] == ["gone", "no host/"]
@@ -240,7 +235,7 @@ def test_another_participant_that_is_not_there_for_us_is_a_warning():
 
 def test_an_assist_that_is_not_there_is_told_once():
     """Nothing else can be found out then."""
-    servers = Servers(**{"assist/tests": None})
+    servers = servers_with(**{"assist/tests": None})
     checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
 
     assert lines_of(checked) == [
@@ -252,7 +247,7 @@ def test_an_assist_that_is_not_there_is_told_once():
 @pytest.mark.parametrize("answer", [said({"tests": []}), said("no", 403), Reply(200, {}, b"<h1>Welcome</h1>")])
 def test_an_assist_that_is_no_pscheduler_is_told(answer):
     """Some other web server may answer there."""
-    (problem,) = ask(Servers(**{"assist/tests": answer}), {}).problems
+    (problem,) = ask(servers_with(**{"assist/tests": answer}), {}).problems
 
     assert problem.reason.startswith("cannot ask the assist assist: ")
 
@@ -260,7 +255,7 @@ def test_an_assist_that_is_no_pscheduler_is_told(answer):
 def test_an_assist_that_nobody_named_is_told_to_be_named():
     """It is this host."""
     hosts = Hosts("here", "here", lead_named=False)
-    (problem,) = ask(Servers(), {}, hosts=hosts).problems
+    (problem,) = ask(servers_with(), {}, hosts=hosts).problems
 
     assert problem.reason.endswith("; that is this host: give an --assist and a --lead that run pScheduler")
 
@@ -272,7 +267,7 @@ def test_what_transforms_have_made_of_a_test_is_shown():
     def judge(spec):
         return said({"valid": spec["count"] != 1, "error": "At /count: no."})
 
-    (problem,) = ask(Servers(**{"assist/is-valid": judge}), job).problems
+    (problem,) = ask(servers_with(**{"assist/is-valid": judge}), job).problems
 
     assert (problem.where, problem.during) == ("/jobs/0/task/test/spec/count", 'iteration 1 of "x"')
     assert problem.reason.startswith("the assist assist refuses this: no. (after the transforms: ")
@@ -286,7 +281,7 @@ def test_no_secret_is_told():
         "task-transform": {"script": ".test.spec.x = 1"},
     }
     quoting = said({"valid": False, "error": "At /_key: 'swordfish' is no key"})
-    checked = ask(Servers(**{"assist/is-valid": quoting}), job)
+    checked = ask(servers_with(**{"assist/is-valid": quoting}), job)
 
     assert not checked.valid
     assert "swordfish" not in repr(checked.problems)
@@ -294,9 +289,8 @@ def test_no_secret_is_told():
 
 def test_jobs_that_are_right_are_asked_about_where_others_are_wrong():
     """Everything is told at once."""
-    checked = ask(
-        Servers(), {"enabled": 1}, {"task": {"test": {"type": "rtts", "spec": {}}}}, {"task-transform": {"script": "{"}}
-    )
+    misnamed = {"task": {"test": {"type": "rtts", "spec": {}}}}
+    checked = ask(servers_with(), {"enabled": 1}, misnamed, {"task-transform": {"script": "{"}})
 
     assert [problem.where for problem in checked.errors] == [
         "/jobs/0/enabled",
@@ -307,16 +301,16 @@ def test_jobs_that_are_right_are_asked_about_where_others_are_wrong():
 
 def test_so_many_questions_are_asked_at_once_and_no_more():
     """ADR 20."""
-    servers = Servers()
+    servers = servers_with()
     checked = ask(servers, {"iterations": 100, "task-transform": {"script": ".test.spec.count = $iteration"}})
 
     assert checked.valid
-    assert (len(servers.requests), servers.most_open) == (202, 2)
+    assert (len(servers.requests), servers.most_at_once) == (202, 2)
 
 
 def test_nothing_is_asked_about_a_batch_without_tests():
     """Not even the assist need be there."""
-    servers = Servers()
+    servers = servers_with()
 
     assert ask(servers, {"enabled": False}).valid
     assert servers.requests == []

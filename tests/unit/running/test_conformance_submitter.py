@@ -77,7 +77,7 @@ def test_nothing_is_asked_for_that_was_not_recorded(wire, path):
     submit(server, task=case["task"])
 
     known = {request.partition("?")[0] for request in server._replies}
-    assert {asked.partition("?")[0] for asked in server.requests} <= known
+    assert {asked.partition("?")[0] for asked in server.asked} <= known
 
 
 def test_there_are_whole_tasks():

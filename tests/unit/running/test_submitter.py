@@ -35,8 +35,8 @@ class TestRequests:
 
         submit(server)
 
-        assert server.requests[:3] == [PARTICIPANTS, "POST /tasks", FINISHED]
-        assert sorted(server.requests[3:]) == sorted(FORMATS)
+        assert server.asked[:3] == [PARTICIPANTS, "POST /tasks", FINISHED]
+        assert sorted(server.asked[3:]) == sorted(FORMATS)
 
     def test_a_run_that_is_not_done_when_first_seen_costs_one_more(self, wire):
         """If the server does not wait for the result of the first run, or it takes longer."""
@@ -44,8 +44,8 @@ class TestRequests:
 
         submit(server)
 
-        assert server.requests[:4] == [PARTICIPANTS, "POST /tasks", FINISHED, f"{RUN}?wait-merged=true&wait=2"]
-        assert sorted(server.requests[4:]) == sorted(FORMATS)
+        assert server.asked[:4] == [PARTICIPANTS, "POST /tasks", FINISHED, f"{RUN}?wait-merged=true&wait=2"]
+        assert sorted(server.asked[4:]) == sorted(FORMATS)
 
     @pytest.mark.parametrize(
         ("case", "times"),
@@ -56,7 +56,7 @@ class TestRequests:
         server = wire(case)
         told = []
 
-        submit(server, measured=lambda: told.append(list(server.requests)))
+        submit(server, measured=lambda: told.append(list(server.asked)))
 
         assert len(told) == times
         assert not any("format=" in asked for requests in told for asked in requests)
@@ -74,7 +74,7 @@ class TestRequests:
 
         submit_all(server, [*iterations(4), *iterations(2, {**IDLE, "reference": 1}), *iterations(2, other)])
 
-        assert len([asked for asked in server.requests if "participants" in asked]) == 2
+        assert len([asked for asked in server.asked if "participants" in asked]) == 2
 
     def test_participants_are_asked_again_after_a_failure(self, wire):
         """A failure is not cached for later iterations."""
@@ -85,7 +85,7 @@ class TestRequests:
         results = submit_all(server, iterations(3), serially=True)
 
         assert [result.failure is None for result in results] == [False, True, True]
-        assert len([asked for asked in server.requests if "participants" in asked]) == 2
+        assert len([asked for asked in server.asked if "participants" in asked]) == 2
 
     def test_text_that_is_not_ascii_is_posted_as_escapes(self, wire):
         """A server answers 500 to raw UTF-8 [c35] and takes escapes [c36]."""
@@ -111,7 +111,7 @@ class TestRequests:
 
         results = submit_all(server, iterations(12), max_connections=limit)
 
-        assert server.most == limit
+        assert server.most_at_once == limit
         assert all(result.runs[0].succeeded for result in results)
 
 
@@ -195,7 +195,7 @@ class TestWaiting:
 
         submit(server)
 
-        asked = [request for request in server.requests if request.startswith(RUN) and "result" not in request]
+        asked = [request for request in server.asked if request.startswith(RUN) and "result" not in request]
         assert asked == [RUN] * 5 + [f"{RUN}?wait-merged=true&wait=2"]
 
     @pytest.mark.parametrize("case", ["never-scheduled", "never-scheduled-at-once"])
@@ -210,7 +210,7 @@ class TestWaiting:
             "none within 300 seconds"
         )
         assert 300 <= server.clock.seconds < 320
-        assert 15 < server.requests.count(FIRST) <= 61
+        assert 15 < server.asked.count(FIRST) <= 61
 
     def test_an_overdue_run_is_given_up_in_the_end(self, wire):
         """What is known of it stays in the result."""
@@ -269,7 +269,7 @@ class TestWaiting:
         result = submit(server)
 
         assert result.failure.doing == "posting the task"
-        assert server.requests.count("POST /tasks") == 1
+        assert server.asked.count("POST /tasks") == 1
 
 
 class TestOutcome:

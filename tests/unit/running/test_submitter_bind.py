@@ -13,20 +13,8 @@ from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
-from tests.support.clock import VirtualClock
+from tests.support.server import FakeServer
 from tests.support.wire import HOST, IDLE
-
-
-class Network:
-    """Notes the local addresses of requests, and answers those about participants only."""
-
-    def __init__(self) -> None:
-        self.binds = {}
-
-    async def send(self, request, _host):
-        """Answer."""
-        self.binds[request.doing] = request.bind
-        return Reply(200, {}, b'{"participants": [null]}')
 
 
 @pytest.mark.parametrize(
@@ -34,10 +22,11 @@ class Network:
 )
 def test_each_side_has_an_address_of_its_own(assist_bind, bind):
     """The address for leads is not used towards the assist, nor the other way round."""
-    network = Network()
+    server = FakeServer(lambda _request: Reply(200, {}, b'{"participants": [null]}'))
     hosts = Hosts(HOST, HOST, lead_named=True, assist_bind=assist_bind, bind=bind)
-    submitter = Submitter(make_client(network, Session(VirtualClock().clock)), hosts)
+    submitter = Submitter(make_client(server, Session(server.clock.clock)), hosts)
     asyncio.run(submitter.submit(Iteration(0, 0, "idle/0", timedelta(0), IDLE)))
 
-    assert network.binds.pop("finding participants") == assist_bind
-    assert network.binds == {"posting the task": bind, "looking for the task by its mark": bind}
+    binds = {request.doing: request.bind for request in server.requests}
+    assert binds.pop("finding participants") == assist_bind
+    assert binds == {"posting the task": bind, "looking for the task by its mark": bind}

@@ -91,7 +91,7 @@ def test_a_server_that_says_when_is_not_asked_before(server, status, wait, says,
     server.changed[LIST] = [later, {"json": []}]
 
     assert ask(server, wait=wait).status == 200
-    assert len(server.requests) == 2
+    assert len(server.asked) == 2
     assert server.clock.seconds == seconds
 
 
@@ -101,7 +101,7 @@ def test_other_answers_are_answers(server, status):
     server.changed[LIST] = [{"status": status, "text": "no"}]
 
     assert ask(server).status == status
-    assert len(server.requests) == 1
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -110,4 +110,4 @@ def test_a_long_poll_that_was_cut_is_an_answer(server, status):
     server.changed[LIST] = [{"status": status, "text": "cut"}]
 
     assert ask(server, wait=5).status == status
-    assert len(server.requests) == 1
+    assert len(server.asked) == 1

@@ -122,7 +122,7 @@ def test_after_a_run_that_was_denied_the_next_one_is_looked_for_at_once(wire):
     results = submit_all(server, iterations, serially=True)
 
     assert [result.runs[0].run.state for result in results] == ["nonstart"] * 3
-    assert [asked.partition("first?")[2] for asked in server.requests if "first?" in asked] == [
+    assert [asked.partition("first?")[2] for asked in server.asked if "first?" in asked] == [
         "wait-merged=true&wait=9",
         "wait=9",
         "wait=9",

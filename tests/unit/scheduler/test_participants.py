@@ -14,25 +14,8 @@ from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
 from tests.support.clock import NOON
+from tests.support.server import FakeServer
 from tests.support.wire import IDLE, ONE_HOST
-
-
-class Silent:
-    """Makes requests that are never answered, or fail when they are told to."""
-
-    def __init__(self, failure=None):
-        self._failure = failure
-        self.asked = 0
-
-    async def send(self, _request, _host):
-        """Wait for ever."""
-        self.asked += 1
-        if self._failure is not None:
-            raise self._failure
-        await asyncio.Event().wait()
-
-    async def aclose(self):
-        """Do nothing."""
 
 
 @pytest.mark.parametrize("failure", [None, httpx.ReadError("reset")])
@@ -42,7 +25,7 @@ def test_questions_that_nobody_waits_for_are_ended_quietly(failure):
 
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
-        silent = Silent(failure)
+        silent = FakeServer(lambda _request: failure)
         finder = LeadFinder(SchedulerClient(make_client(silent, Session(Clock(lambda: NOON))), ONE_HOST, WaitLimits()))
         asking = [asyncio.ensure_future(finder.find_lead(IDLE)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -50,7 +33,7 @@ def test_questions_that_nobody_waits_for_are_ended_quietly(failure):
             item.cancel()
         await asyncio.wait(asking)
         await finder.aclose()
-        return silent.asked
+        return len(silent.requests)
 
     assert asyncio.run(run()) == 1
     assert complaints == []

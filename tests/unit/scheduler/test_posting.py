@@ -69,7 +69,7 @@ class TestMarks:
 
         submit(server, new_mark=marks)
 
-        assert not [asked for asked in server.requests if asked.startswith("GET /tasks?")]
+        assert not [asked for asked in server.asked if asked.startswith("GET /tasks?")]
 
 
 class TestLostAnswers:
@@ -93,7 +93,7 @@ class TestLostAnswers:
 
         submit(server, new_mark=marks)
 
-        assert 'GET /tasks?json={"reference":+{"pscheduler-batch":+"m0"}}' in server.requests
+        assert 'GET /tasks?json={"reference":+{"pscheduler-batch":+"m0"}}' in server.asked
 
     def test_a_task_that_is_there_later_is_waited_for(self, wire, marks):
         """The server may have been busy with it."""
@@ -126,7 +126,7 @@ class TestLostAnswers:
         result = submit(server, new_mark=marks, told=told)
 
         assert (len(server.posts), result.task_href, result.failure) == (2, HREF, None)
-        assert [asked for asked in server.requests if asked.startswith("DELETE")] == ["DELETE /tasks/0ld"]
+        assert [asked for asked in server.asked if asked.startswith("DELETE")] == ["DELETE /tasks/0ld"]
         assert f"canceled {EARLIER}, the task of a POST that was lost" in told
 
     def test_one_of_two_that_both_turn_up_is_canceled(self, wire, marks):
@@ -139,7 +139,7 @@ class TestLostAnswers:
         result = submit(server, new_mark=marks)
 
         assert (len(server.posts), result.task_href, result.failure) == (2, HREF, None)
-        assert [asked for asked in server.requests if asked.startswith("DELETE")] == ["DELETE /tasks/0ld"]
+        assert [asked for asked in server.asked if asked.startswith("DELETE")] == ["DELETE /tasks/0ld"]
 
     @pytest.mark.parametrize("trouble", [{"status": 403, "text": "no"}, {"status": 503, "text": "busy"}])
     def test_a_task_that_is_there_counts_though_others_cannot_be_looked_for(self, wire, marks, trouble):
@@ -320,5 +320,5 @@ def test_a_post_that_never_left_is_not_looked_for(wire, marks):
 
     result = submit(server, new_mark=marks)
 
-    assert not [asked for asked in server.requests if asked.startswith("GET /tasks?")]
+    assert not [asked for asked in server.asked if asked.startswith("GET /tasks?")]
     assert "refused" in result.failure.message

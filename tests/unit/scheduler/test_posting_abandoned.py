@@ -43,7 +43,7 @@ class TestAbandoned:
         server.changed["DELETE /tasks/5f1c"] = [{"text": "OK"}]
 
         assert self.abandon(server) == (True, [True])
-        assert server.requests[-1] == "DELETE /tasks/5f1c"
+        assert server.asked[-1] == "DELETE /tasks/5f1c"
 
     def test_a_task_that_was_lost_is_found_and_canceled(self, wire):
         """By its mark; but it is not posted again."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from datetime import timedelta
 from typing import Callable, List, NamedTuple, Optional
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.model import Iteration
@@ -18,7 +18,8 @@ from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
-from tests.support.clock import NOON, VirtualClock
+from tests.support.clock import NOON
+from tests.support.server import FakeServer
 
 ASSIST = "assist.example.net"
 START = 600.0
@@ -35,40 +36,21 @@ class Asked(NamedTuple):
     number: Optional[int]
 
 
-class Servers:
-    """Hosts that need half a second for a look-up and three for a task, and make no runs."""
+def looks_up(request: Request) -> bool:
+    """Return whether a request looks up participants."""
+    return urlsplit(request.url).path.endswith("/participants")
 
-    def __init__(self, time: VirtualClock, lead_of: Callable[[int], str], takes: Callable[[str], float]) -> None:
-        self.asked: List[Asked] = []
-        self.most_at_once: Counter[str] = Counter()
-        self._time = time
-        self._lead_of = lead_of
-        self._takes = takes
-        self._at_once: Counter[str] = Counter()
 
-    async def send(self, request, _host):
-        """Answer, some time later."""
-        method, content, parts = request.method, request.content, urlsplit(request.url)
-        host, looks_up = parts.netloc, parts.path.endswith("/participants")
-        spec = None
-        if looks_up:
-            spec = json.loads(parse_qs(parts.query)["spec"][0])
-        elif content is not None:
-            spec = json.loads(content)["test"]["spec"]
-        number = None if spec is None else spec["number"]
-        self.asked.append(Asked(self._time.seconds, host, method, number))
-        self._at_once[host] += 1
-        self.most_at_once[host] = max(self.most_at_once[host], self._at_once[host])
-        await self._time.pass_by(LOOK_UP if looks_up else self._takes(host))
-        self._at_once[host] -= 1
-        if looks_up:
-            return Reply(200, {}, json.dumps({"participants": [self._lead_of(number)]}).encode())
-        if method == "POST":
-            return Reply(200, {}, json.dumps(f"https://{host}/pscheduler/tasks/{number}").encode())
-        return Reply(403, {}, b"no more of it")
+def number_of(request: Request) -> Optional[int]:
+    """Return the number in the test of a request; None if it has no test."""
+    if looks_up(request):
+        return int(json.loads(parse_qs(urlsplit(request.url).query)["spec"][0])["number"])
+    return None if request.content is None else int(json.loads(request.content)["test"]["spec"]["number"])
 
-    async def aclose(self) -> None:
-        """Have nothing to close."""
+
+def all_asked(server: FakeServer) -> List[Asked]:
+    """Return the requests as they came."""
+    return [Asked(at, urlsplit(sent.url).netloc, sent.method, number_of(sent)) for at, sent in server.received]
 
 
 def run(
@@ -77,7 +59,7 @@ def run(
     different: int = 1,
     lead_of: Callable[[int], str] = lambda _number: ASSIST,
     takes: Callable[[str], float] = lambda _host: POST,
-) -> Servers:
+) -> FakeServer:
     """
     Run a parallel job with a synchronized start.
 
@@ -87,9 +69,20 @@ def run(
         lead_of: Who leads the task with a number.
         takes: Says how many seconds a host needs for a task.
     """
-    time = VirtualClock()
-    servers = Servers(time, lead_of, takes)
-    client = make_client(servers, Session(time.clock), policy=RetryPolicy())
+
+    def answer(request: Request) -> Reply:
+        if looks_up(request):
+            return Reply(200, {}, json.dumps({"participants": [lead_of(number_of(request))]}).encode())
+        if request.method == "POST":
+            host = urlsplit(request.url).netloc
+            return Reply(200, {}, json.dumps(f"https://{host}/pscheduler/tasks/{number_of(request)}").encode())
+        return Reply(403, {}, b"no more of it")
+
+    def seconds(request: Request) -> float:
+        return LOOK_UP if looks_up(request) else takes(urlsplit(request.url).netloc)
+
+    server = FakeServer(answer, takes=seconds)
+    client = make_client(server, Session(server.clock.clock), policy=RetryPolicy())
     submitter = Submitter(client, Hosts(ASSIST, ASSIST, lead_named=True), new_mark=None)
     tasks = [{"test": {"type": "idle", "spec": {"number": n % different}}, "schedule": {}} for n in range(count)]
     iterations = [Iteration(0, n, f"a/{n}", timedelta(0), {**tasks[n], "reference": n}) for n in range(count)]
@@ -99,23 +92,24 @@ def run(
         await submitter.aclose()
 
     asyncio.run(main())
-    return servers
+    return server
 
 
-def posts(servers: Servers, host: str = ASSIST) -> List[Asked]:
+def posts(server: FakeServer, host: str = ASSIST) -> List[Asked]:
     """Take the submissions to a host."""
-    return [asked for asked in servers.asked if asked.method == "POST" and asked.host == host]
+    return [asked for asked in all_asked(server) if asked.method == "POST" and asked.host == host]
 
 
 @pytest.mark.parametrize("different", [50, 1])
 def test_tasks_leave_in_the_order_of_their_iterations(different):
     """Eight at a time, and as soon as there is a slot."""
-    servers = run(50, different=different)
-    left = posts(servers)
+    server = run(50, different=different)
+    left = posts(server)
 
     assert len(left) == 50
     assert [asked.number for asked in left] == [number % different for number in range(50)]
-    assert servers.most_at_once == {ASSIST: 8}
+    assert {asked.host for asked in all_asked(server)} == {ASSIST}
+    assert server.most_at_once == 8
 
 
 def test_tasks_that_have_a_slot_each_leave_together():
@@ -132,20 +126,20 @@ def test_slots_are_never_empty():
 
 def test_tasks_that_can_leave_do_not_wait_for_the_look_ups_of_others():
     """Of fifty different ones the first are on their way when most are still to be asked about."""
-    servers = run(50, different=50)
-    looked_up = [asked.at for asked in servers.asked if asked.method == "GET" and asked.number is not None]
+    server = run(50, different=50)
+    looked_up = [asked.at for asked in all_asked(server) if asked.method == "GET" and asked.number is not None]
 
-    assert posts(servers)[5].at <= 2 * LOOK_UP
+    assert posts(server)[5].at <= 2 * LOOK_UP
     assert sum(at > 2 * LOOK_UP for at in looked_up) >= 30
 
 
 def test_other_hosts_have_something_to_do_while_the_assist_takes_tasks_itself():
     """Of what it is asked, what leads to a task for them does not wait for its own tasks."""
-    servers = run(400, different=20, lead_of=lambda number: f"{number}.example.net" if number else ASSIST)
-    first = {asked.host: asked.at for asked in reversed(servers.asked) if asked.method == "POST"}
+    server = run(400, different=20, lead_of=lambda number: f"{number}.example.net" if number else ASSIST)
+    first = {asked.host: asked.at for asked in reversed(all_asked(server)) if asked.method == "POST"}
 
-    assert len(posts(servers)) == 20
-    assert posts(servers)[-1].at >= 2 * POST
+    assert len(posts(server)) == 20
+    assert posts(server)[-1].at >= 2 * POST
     assert len(first) == 20
     # The first eight look-ups leave together, the twelve others by twos, with one in between that was under way.
     assert max(first.values()) <= (1 + 12 / 2 + 1) * LOOK_UP
@@ -159,21 +153,21 @@ def test_no_more_time_is_lost_with_that():
 
 def test_a_slow_host_holds_no_other_one_up():
     """Each has slots of its own."""
-    servers = run(
+    server = run(
         40,
         different=40,
         lead_of=lambda number: "slow.example.net" if number % 2 else "quick.example.net",
         takes=lambda host: 100.0 if host.startswith("slow") else 1.0,
     )
 
-    assert posts(servers, "quick.example.net")[-1].at < 6
-    assert posts(servers, "slow.example.net")[-1].at > 200
+    assert posts(server, "quick.example.net")[-1].at < 6
+    assert posts(server, "slow.example.net")[-1].at > 200
 
 
 def test_nothing_else_is_asked_before_the_start():
     """The slots are for what is to be in by then."""
-    servers = run(50, different=50)
-    others = [asked.at for asked in servers.asked if asked.number is None]
+    server = run(50, different=50)
+    others = [asked.at for asked in all_asked(server) if asked.number is None]
 
     assert len(others) >= 50
     assert min(others) >= START

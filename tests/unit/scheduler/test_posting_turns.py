@@ -17,42 +17,22 @@ from pscheduler_batch.scheduler.posting import TURNS, Poster
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.clients import make_client
 from tests.support.lost_posts import MARKED
+from tests.support.server import FakeServer
 from tests.support.wire import ONE_HOST
 
 
-class Silent:
-    """Takes requests and answers none of them."""
-
-    def __init__(self):
-        self.requests = []
-
-    async def send(self, request, _host):
-        """Never answer."""
-        self.requests.append(f"{request.method} {request.url}")
-        await asyncio.Event().wait()
-
-    async def aclose(self):
-        """Do nothing."""
+async def answer_later_ones_sooner(request):
+    """Answer a POST, a later one sooner than an earlier one."""
+    number = json.loads(request.content)["number"]
+    for _ in range(number % 3, 5):
+        await asyncio.sleep(0)
+    return Reply(200, {}, f'"https://ps.example.net/pscheduler/tasks/{number}"'.encode(), 0.0)
 
 
-class Answering(Silent):
-    """Takes as many requests at once as it may, and answers later ones sooner than earlier ones."""
-
-    def __init__(self):
-        super().__init__()
-        self.at_once = 0
-        self.most_at_once = 0
-
-    async def send(self, request, _host):
-        """Answer a POST."""
-        self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
-        number = json.loads(request.content)["number"]
-        self.requests.append(number)
-        for _ in range(number % 3, 5):
-            await asyncio.sleep(0)
-        self.at_once -= 1
-        return Reply(200, {}, f'"https://ps.example.net/pscheduler/tasks/{number}"'.encode(), 0.0)
+async def answer_nothing(_request):
+    """Answer as soon as others have had their turn."""
+    await asyncio.sleep(0)
+    return Reply(200, {}, b"", 0.0)
 
 
 @pytest.mark.parametrize("max_connections", [1, 8])
@@ -61,7 +41,7 @@ def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
     count = 1000
 
     async def run():
-        server = Answering()
+        server = FakeServer(answer_later_ones_sooner)
         client = make_client(server, policy=RetryPolicy(), max_connections=max_connections)
         poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
         items = [Iteration(0, number, f"a/{number}", timedelta(0), {"number": number}) for number in range(count)]
@@ -70,7 +50,7 @@ def test_tasks_are_posted_in_the_order_of_iterations(max_connections):
 
     server = asyncio.run(run())
 
-    assert server.requests == list(range(count))
+    assert [json.loads(request.content)["number"] for request in server.requests] == list(range(count))
     assert server.most_at_once == max_connections
 
 
@@ -79,18 +59,12 @@ def test_what_ends_an_iteration_goes_before_what_is_only_asked():
     asked = [f"https://ps.example.net/pscheduler/tasks/{number}/runs/first" for number in range(5)]
     formats = "https://ps.example.net/pscheduler/tasks/0/runs/1/result?format=text%2Fhtml"
 
-    class Noting(Silent):
-        async def send(self, request, _host):
-            self.requests.append(request.url)
-            await asyncio.sleep(0)
-            return Reply(200, {}, b"", 0.0)
-
     async def run():
-        server = Noting()
+        server = FakeServer(answer_nothing)
         client = make_client(server, policy=RetryPolicy(), max_connections=1)
         requests = [(url, Purpose.OTHER) for url in asked] + [(formats, Purpose.URGENT)]
         await asyncio.gather(*(client.request(Request("GET", url, "", purpose)) for url, purpose in requests))
-        return server.requests
+        return [request.url for request in server.requests]
 
     assert asyncio.run(run()) == [asked[0], formats, *asked[1:]]
 
@@ -101,7 +75,7 @@ class TestTurns:
     @staticmethod
     async def post_all(count, end):
         """Post so many tasks to a silent server, cancel them, and do something before all is over."""
-        silent = Silent()
+        silent = FakeServer(lambda _request: None)
         client = make_client(silent, policy=RetryPolicy(), max_connections=1)
         poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
         before = len(asyncio.all_tasks())
