@@ -8,7 +8,11 @@ may quote all of it (recording c14). Text is therefore redacted where it leaves 
 * :mod:`~pscheduler_batch.output.document` and :mod:`~pscheduler_batch.terminal.event_words`: the results,
 * :mod:`~pscheduler_batch.journal.sealing`: the journal,
 * :mod:`~pscheduler_batch.report.document_rows`: the reports,
-* :mod:`~pscheduler_batch.planning`: what is wrong with tasks, and what transforms made of them.
+* :mod:`~pscheduler_batch.planning.iteration_problems`: the errors and warnings of iterations,
+* :mod:`~pscheduler_batch.planning.blame`: the tasks quoted with these; redacted before they are cut short,
+* :mod:`~pscheduler_batch.planning.server_problems`: the answers of servers about tests,
+* :mod:`~pscheduler_batch.transforms.script`: the errors of jq, as scripts also run in other processes,
+* :mod:`~pscheduler_batch.terminal.plan_rows` and :mod:`~pscheduler_batch.terminal.task_diff`: the tasks of a plan.
 """
 
 from __future__ import annotations

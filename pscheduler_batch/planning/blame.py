@@ -8,16 +8,15 @@ it, and for earlier ones only if it changed the part in question.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.planning.null_hosts import find_null_hosts
-from pscheduler_batch.pointers import steps_of
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
+from pscheduler_batch.pointers import pointer, steps_of
+from pscheduler_batch.redaction import Redactor, without_secrets
 from pscheduler_batch.text import HIDDEN
 
 # The most characters shown of a task; a larger one is narrowed down to the part in question.
@@ -34,20 +33,15 @@ class TaskHistory:
     Attributes:
         transforms: The transforms, in their order.
         values: The original task, then the output of each transform.
-        given: The secrets that the transforms were given besides the task, as pairs.
+        redactor: Takes out all secrets that a transform may have copied elsewhere.
     """
 
     transforms: Sequence[Transform]
     values: Sequence[JSON]
-    given: JSON
-
-    @cached_property
-    def known(self) -> JSON:
-        """All secrets that a transform may have copied elsewhere, as pairs."""
-        return as_secret_pairs(find_secrets([*self.values, self.given]))
+    redactor: Redactor
 
 
-def blame(problem: Problem, history: TaskHistory) -> Problem:
+def blame(problem: Problem, history: TaskHistory) -> Tuple[str, Optional[Change]]:
     """
     Name the transform that introduced an error.
 
@@ -56,7 +50,7 @@ def blame(problem: Problem, history: TaskHistory) -> Problem:
         history: The history of the task, with at least one transform.
 
     Returns:
-        The problem with the transform and its change. That is the first transform after which the error was there and
+        Words that name the transform, and its change. That is the first transform after which the error was there and
         stayed; if it was there from the start, the last one that changed the part in question.
     """
     first = len(history.values) - 1
@@ -64,14 +58,13 @@ def blame(problem: Problem, history: TaskHistory) -> Problem:
         first -= 1
     if first > 0:
         by = history.transforms[first - 1].where
-        return _changed(problem, history, first, f"introduced by {by}")
+        return f" (introduced by {by})", _change(problem, history, first)
     last = max((step for step in range(1, len(history.values)) if _differs(problem, history, step)), default=0)
     if last:
         by = history.transforms[last - 1].where
-        return _changed(
-            problem, history, last, f"already wrong in the input; {by} changed this value without fixing it"
-        )
-    return _told(problem, history, "already wrong in the input; no transform changed it")
+        words = f" (already wrong in the input; {by} changed this value without fixing it)"
+        return words, _change(problem, history, last)
+    return " (already wrong in the input; no transform changed it)", None
 
 
 def _is_so(problem: Problem, value: JSON) -> bool:
@@ -85,77 +78,51 @@ def _differs(problem: Problem, history: TaskHistory, step: int) -> bool:
     return bool(before != after)
 
 
-def _changed(problem: Problem, history: TaskHistory, step: int, words: str) -> Problem:
-    before, after = history.values[step - 1], history.values[step]
-    change = show_change(history.transforms[step - 1].where, before, after, near=problem.where, known=history.known)
-    return replace(_told(problem, history, words), change=change)
-
-
-def _told(problem: Problem, history: TaskHistory, words: str) -> Problem:
-    known = history.known
-    where = _pointer([redact(step, known) for step in steps_of(problem.where)])
-    return replace(problem, where=where, reason=f"{redact(problem.reason, known)} ({words})")
-
-
-def show_input(transform: str, went_in: JSON, *, known: JSON) -> Change:
+def show_input(transform: str, went_in: JSON, redactor: Redactor) -> Change:
     """
     Show the task on which a transform failed.
 
     Args:
         transform: The JSON pointer of the transform.
         went_in: The task.
-        known: Values that may contain secrets.
+        redactor: Takes the secrets out of it.
     """
-    return Change(transform, "/", _shown(went_in, known))
+    return Change(transform, "/", _cut(_text(went_in, redactor)))
 
 
-def show_change(transform: str, before: JSON, after: JSON, *, near: str, known: JSON) -> Change:
-    """
-    Show a task before and after a transform; of a large one, as much as fits around the place of the error.
-
-    Args:
-        transform: The JSON pointer of the transform.
-        before: Its input.
-        after: Its output.
-        near: The place of the error, as a pointer into the task.
-        known: Values that may contain secrets.
-    """
-    steps = steps_of(near)
+def _change(problem: Problem, history: TaskHistory, step: int) -> Change:
+    """Show a task before and after a transform; of a large one, as much as fits around the place of the error."""
+    before, after = history.values[step - 1 : step + 1]
+    steps = steps_of(problem.where)
     part, texts = "/", ("", "")
     for depth in range(len(steps) + 1):
         inner = [_value_at(value, steps[:depth]) for value in (before, after)]
         if depth and all(value is _NOTHING for value in inner):
             break
-        part = _pointer(steps[:depth])
-        shown = [_text_at(value, steps[:depth], known) for value in (before, after)]
+        part = pointer(tuple(steps[:depth]))
+        shown = [_text_at(value, steps[:depth], history.redactor) for value in (before, after)]
         texts = (shown[0], shown[1])
         if max(map(len, texts)) <= _SHOWN:
             break
-    part = _pointer([redact(step, known) for step in steps_of(part)])
-    return Change(transform, part, *(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…" for text in texts))
+    return Change(history.transforms[step - 1].where, part, *map(_cut, texts))
 
 
-def _pointer(steps: Sequence[str]) -> str:
-    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps) or "/"
-
-
-def _text_at(task: JSON, steps: Sequence[str], known: JSON) -> str:
+def _text_at(task: JSON, steps: Sequence[str], redactor: Redactor) -> str:
     value = _value_at(task, steps)
     if value is _NOTHING:
         return ""
     secret = any(step.startswith("_") for step in steps)
-    return json.dumps(HIDDEN) if secret else _text(value, known)
+    return json.dumps(HIDDEN) if secret else _text(value, redactor)
 
 
-def _shown(value: JSON, known: JSON) -> str:
-    text = _text(value, known)
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _text(value: JSON, known: JSON) -> str:
+def _text(value: JSON, redactor: Redactor) -> str:
     """Write a value without secrets, whether they are where they belong or were put elsewhere."""
     try:
-        return redact(json.dumps(without_secrets(value), ensure_ascii=False), known)
+        return redactor.message(json.dumps(without_secrets(value), ensure_ascii=False))
     except RecursionError:
         return "…"
 

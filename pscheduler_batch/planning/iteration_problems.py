@@ -2,15 +2,18 @@
 Summarize the errors of the iterations of a job.
 
 Thousands of iterations may fail alike, or each in its own way. The former is one error; of the latter a few are shown.
+Errors of iterations leave the planning here, so this is where the secrets of tasks are taken out of them (ADR 18).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import Problem
+from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.model import Job
+from pscheduler_batch.pointers import pointer, steps_of
+from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.text import shorten
 
 # The most errors shown at one place, and the most places shown in one job.
@@ -19,6 +22,10 @@ _PLACES = 50
 
 # The message for iterations with more errors than are shown.
 FURTHER = "further problems here"
+
+
+# Returns words to append to an error, and the change that caused it; both without secrets, except for the pointer.
+Explain = Callable[[], Tuple[str, Optional[Change]]]
 
 
 class IterationProblems:
@@ -33,14 +40,15 @@ class IterationProblems:
         # The reported pointer may differ from the key: parts of it may be secret.
         self._places: Dict[str, str] = {}
 
-    def add(self, problem: Problem, iteration: int, explain: Callable[[], Problem]) -> None:
+    def add(self, problem: Problem, iteration: int, redactor: Redactor, explain: Explain) -> None:
         """
         Add an error.
 
         Args:
-            problem: The error; equal ones are merged.
+            problem: The error, with secrets; equal ones are merged.
             iteration: The number of the iteration, not smaller than in earlier calls.
-            explain: Returns the error as it is to be reported, which takes effort and is called once.
+            redactor: Takes out the secrets of the task and of its transforms.
+            explain: Explains the error, which takes effort and is called once.
         """
         key = (problem.where, problem.reason)
         if key not in self._told:
@@ -51,9 +59,20 @@ class IterationProblems:
                 self._count(self._further.setdefault((problem.where, problem.severity), []), iteration)
                 return
             self._reasons[problem.where] = self._reasons.get(problem.where, 0) + 1
-            told = self._told[key] = explain()
+            told = self._told[key] = self._redacted(problem, iteration, redactor, *explain())
             self._places[problem.where] = told.where
         self._count(self._iterations.setdefault(key, []), iteration)
+
+    def _redacted(
+        self, problem: Problem, iteration: int, redactor: Redactor, words: str, change: Optional[Change]
+    ) -> Problem:
+        task = f"{self._job.where}/task/{iteration}" if self._job.task_is_array else f"{self._job.where}/task"
+        where = problem.where
+        if where.startswith(f"{task}/"):
+            where = task + _redacted_pointer(where[len(task) :], redactor)
+        if change is not None:
+            change = replace(change, part=_redacted_pointer(change.part, redactor))
+        return replace(problem, where=where, reason=redactor.message(problem.reason) + words, change=change)
 
     def _count(self, iterations: List[int], iteration: int) -> None:
         if iterations[-1:] != [iteration]:
@@ -75,6 +94,10 @@ class IterationProblems:
         change = next((replace(change, before="", after="") for change in changes if change is not None), None)
         during = name_iterations(self._job.label, iterations)
         return Problem(where, FURTHER, during=during, severity=severity, change=change)
+
+
+def _redacted_pointer(where: str, redactor: Redactor) -> str:
+    return pointer(tuple(redactor.message(step) for step in steps_of(where)))
 
 
 def name_iterations(label: str, numbers: Sequence[int]) -> str:

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
-from pscheduler_batch.errors import ERROR, WARNING, InputError, Problem, TransformError
+from pscheduler_batch.errors import ERROR, WARNING, Change, InputError, Problem, TransformError
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
@@ -20,7 +20,7 @@ from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObj
 from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
 from pscheduler_batch.planning.iteration_problems import IterationProblems
 from pscheduler_batch.planning.null_hosts import find_null_hosts
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.redaction import Redactor, as_secret_pairs, find_secrets
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
 from pscheduler_batch.transforms.script import ScriptError
@@ -272,20 +272,24 @@ class _Planning:
             values = self.transforms.apply_steps(job, number, task, text)
         except StepError as error:
             self.from_scripts = True
-            known = [task, error.went_in, self.transforms.secrets(job)]
             # What an earlier step made of a secret is not a secret to the one that failed.
-            failed = Problem(error.where, redact(error.reason, known))
-            found.add(failed, number, partial(_with_input, failed, error.went_in, known))
+            redactor = self._redactor(job, task, error.went_in)
+            explain = partial(_with_input, error.where, error.went_in, redactor)
+            found.add(Problem(error.where, error.reason), number, redactor, explain)
             return task
         problems = check_task(values[-1])
         for problem in problems or find_null_hosts(values[-1]):
-            explain = partial(_blamed, job, number, problem, self.transforms, values)
-            found.add(_placed(job, number, problem), number, explain)
+            history = TaskHistory(self.transforms.steps(job), values, self._redactor(job, *values))
+            found.add(_placed(job, number, problem), number, history.redactor, partial(blame, problem, history))
         return task if problems else scheduled_task(values[-1])
+
+    def _redactor(self, job: Job, *values: JSON) -> Redactor:
+        """Return what takes out the secrets of values of a task, and of what its transforms are given besides."""
+        return Redactor.of([*values, self.transforms.secrets(job)])
 
     def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
-            changed = redact(f"{number} to {became}", [before, after, self.transforms.secrets(job)])
+            changed = self._redactor(job, before, after).message(f"{number} to {became}")
             reason = (
                 f"the transforms changed the number {changed}: "
                 "numbers in jq are exact up to 2^53 only; write it as a string"
@@ -293,13 +297,8 @@ class _Planning:
             self.warnings[Problem(job.where, reason, severity=WARNING)] = None
 
 
-def _with_input(failed: Problem, went_in: JSON, known: JSON) -> Problem:
-    return replace(failed, change=show_input(failed.where, went_in, known=known))
-
-
-def _blamed(job: Job, number: int, problem: Problem, transforms: Transforms, values: Sequence[JSON]) -> Problem:
-    history = TaskHistory(transforms.steps(job), values, transforms.secrets(job))
-    return _placed(job, number, blame(problem, history))
+def _with_input(transform: str, went_in: JSON, redactor: Redactor) -> Tuple[str, Change]:
+    return "", show_input(transform, went_in, redactor)
 
 
 def _placed(job: Job, number: int, problem: Problem) -> Problem:

@@ -26,7 +26,6 @@ from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import JSON
 from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, sum_up
 from pscheduler_batch.pointers import steps_of
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import (
     api_url,
     decipher_json,
@@ -113,7 +112,7 @@ class _Assist:
         try:
             invalid = await self._judge(question)
         except SchedulerError as error:
-            reason = f"could not check whether the specification is valid: {_words(error, question.spec)}"
+            reason = f"could not check whether the specification is valid: {_words(error, question)}"
             invalid = [ServerProblem(question, "/test/spec", reason, WARNING)]
         if any(problem.severity == ERROR for problem in invalid):
             return _Answer(tuple(invalid))
@@ -121,7 +120,7 @@ class _Assist:
             lead, others = await self._participants(question)
         except SchedulerError as error:
             # A run asks the same question, so it would fail.
-            reason = f"could not find out who takes part in the test: {_words(error, question.spec)}"
+            reason = f"could not find out who takes part in the test: {_words(error, question)}"
             return _Answer((*invalid, ServerProblem(question, "/test", reason)))
         return _Answer(tuple(invalid), lead, others)
 
@@ -146,7 +145,7 @@ class _Assist:
         if valid is not False:
             raise ReplyError("did not say whether it is valid", doing=doing, url=shown(url))
         said = value.get("error")
-        words = _quote(said if isinstance(said, str) and said.strip() else "no reason given", question.spec)
+        words = _quote(said if isinstance(said, str) and said.strip() else "no reason given", question)
         match = _PLACE.fullmatch(words)
         inside = match is not None and match[1] != "/" and _is_in(question.spec, match[1])
         suffix, words = (match[1], match[2]) if match is not None and inside else ("", words)
@@ -213,16 +212,16 @@ def _is_in(spec: JSON, where: str) -> bool:
     return True
 
 
-def _words(error: SchedulerError, spec: JSON = None) -> str:
+def _words(error: SchedulerError, question: Optional[DistinctTest] = None) -> str:
     """Return an error without secrets and without the step, which the sentence already names."""
     if isinstance(error, RefusedError) and error.status_code == HTTPStatus.REQUEST_URI_TOO_LONG:
-        length = len(json.dumps(spec))
+        length = len(json.dumps(None if question is None else question.spec))
         return f"the specification, which has {length:,} characters, is too long to ask about (the server answered 414)"
-    return _quote(str(error).removeprefix(f"{error.doing}: "), spec)
+    return _quote(str(error).removeprefix(f"{error.doing}: "), question)
 
 
-def _quote(text: str, spec: JSON) -> str:
-    line = " ".join(redact(text, spec).split())
+def _quote(text: str, question: Optional[DistinctTest]) -> str:
+    line = " ".join((text if question is None else question.redacted(text)).split())
     return printable(line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…")
 
 

@@ -74,7 +74,7 @@ def _test_words(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
         return ""
     test = {"type": problem.question.test_type, "spec": problem.question.spec}
     first = "" if len(group) == 1 else "the first "
-    return f" ({first}after the transforms: {redact(show(test), test['spec'])})"
+    return f" ({first}after the transforms: {problem.question.redacted(show(test))})"
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,10 @@ class DistinctTest:
     test_type: str
     spec: JSON
     wanted: Tuple[UseOfTest, ...]
+
+    def redacted(self, text: str) -> str:
+        """Take the secrets of the specification out of a text about the test."""
+        return redact(text, self.spec)
 
 
 def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:

@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, without_secrets
+from pscheduler_batch.redaction import Redactor, without_secrets
 from pscheduler_batch.text import HIDDEN, printable
 
 # Up to this number of iterations, every change is listed.
@@ -205,14 +205,14 @@ def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]
 
     A secret that a transform has copied to an open place is hidden there as well.
     """
-    secrets = as_secret_pairs(find_secrets([_task_before(plan.job, number), plan.iterations[number].private]))
+    redactor = Redactor.of([_task_before(plan.job, number), plan.iterations[number].private])
     for change in found:
-        yield _line(change, secrets)
+        yield _line(change, redactor)
 
 
-def _line(change: Change, secrets: JSON) -> str:
-    place = _clean(pointer(change.path), secrets)
-    before, after = (_value(value, change.path, secrets) for value in (change.before, change.after))
+def _line(change: Change, redactor: Redactor) -> str:
+    place = _clean(pointer(change.path), redactor)
+    before, after = (_value(value, change.path, redactor) for value in (change.before, change.after))
     if change.is_dropped:
         return f"    - {place}: {before} ({DROPPED})"
     if change.before is NOTHING:
@@ -222,16 +222,16 @@ def _line(change: Change, secrets: JSON) -> str:
     return f"    ~ {place}: {before} -> {after}"
 
 
-def _value(value: JSON, path: Path, secrets: JSON) -> str:
+def _value(value: JSON, path: Path, redactor: Redactor) -> str:
     """Write a value as JSON without secrets, shortened."""
     if value is NOTHING or is_secret(path):
         return HIDDEN
-    return _clean(json.dumps(without_secrets(value), ensure_ascii=False), secrets)
+    return _clean(json.dumps(without_secrets(value), ensure_ascii=False), redactor)
 
 
-def _clean(text: str, secrets: JSON) -> str:
+def _clean(text: str, redactor: Redactor) -> str:
     """Make a text printable and short, without secrets; they go first, as a part of one would not be found."""
-    return _shorten(printable(redact(text, secrets)), SHOWN)
+    return _shorten(printable(redactor.message(text)), SHOWN)
 
 
 def _task_before(job: Job, number: int) -> JSONObject:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any, Dict, List, Union
+from unittest.mock import Mock
 
 import pytest
 
-from pscheduler_batch.errors import InputError, Problem, TransformError
+from pscheduler_batch.errors import ERROR, WARNING, InputError, Problem, TransformError
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Plan
+from pscheduler_batch.planning import planner
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch, work_out
-from pscheduler_batch.transforms.pipeline import Transforms
+from pscheduler_batch.transforms.pipeline import StepError, Transforms
 from tests.support.call_count import calls_of
 
 TASK = {"test": {"type": "rtt", "spec": {"dest": "ps.example.net"}}}
@@ -34,6 +36,32 @@ def problems_of(*jobs: Dict[str, Any], limit: int = DEFAULT_MAX_ITERATIONS, **pa
     with pytest.raises(InputError) as caught:
         make_plan({"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs}, limit)
     return list(caught.value.problems)
+
+
+@pytest.mark.parametrize(("step", "severity"), [("check_task", ERROR), ("find_null_hosts", WARNING)])
+def test_a_new_kind_of_problem_comes_out_without_secrets(monkeypatch, step, severity):
+    """The step that finds it need not redact it, neither its text nor its place."""
+    found = Problem("/open/x/s3cr3t~1a", 'unlike "s3cr3t/a" and s3cr…', severity=severity)
+    monkeypatch.setattr(planner, step, lambda _: [found])
+    job = {"task": {**TASK, "_key": "s3cr3t/a"}, "label": "rtt", "task-transform": {"script": "del(._key)"}}
+    batch = load_batch({"schema": 3, "jobs": [job]})
+    worked_out = work_out(batch, Transforms(batch))
+    (problem,) = [*worked_out.problems, *worked_out.plan.warnings]
+
+    assert "s3cr" not in repr(problem)
+    assert problem.where == "/jobs/0/task/open/x/(hidden)"
+    assert problem.reason.startswith('unlike "(hidden)" and (hidden)… (')
+    assert problem.severity == severity
+
+
+def test_what_an_earlier_transform_took_out_of_a_task_is_no_less_secret(monkeypatch):
+    """The failing transform was not given it as a secret."""
+    failed = StepError("/transform-post", "cannot use s3cr3t", {"open": "s3cr3t"})
+    monkeypatch.setattr(Transforms, "apply_steps", Mock(side_effect=failed))
+    (problem,) = problems_of({"task": {**TASK, "_key": "s3cr3t"}, "task-transform": {"script": "."}})
+
+    assert (problem.where, problem.reason) == ("/transform-post", "cannot use (hidden)")
+    assert problem.change.before == '{"open": "(hidden)"}'
 
 
 def test_iterations_from_a_script_that_are_wrong_are_told():
