@@ -275,7 +275,8 @@ class _Planning:
             # What an earlier step made of a secret is not a secret to the one that failed.
             redactor = self._redactor(job, task, error.went_in)
             explain = partial(_with_input, error.where, error.went_in, redactor)
-            found.add(Problem(error.where, error.reason), number, redactor, explain)
+            # Failures that differ in secrets only are one.
+            found.add(Problem(error.where, redactor.message(error.reason)), number, redactor, explain)
             return task
         problems = check_task(values[-1])
         for problem in problems or find_null_hosts(values[-1]):

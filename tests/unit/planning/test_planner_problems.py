@@ -64,6 +64,17 @@ def test_what_an_earlier_transform_took_out_of_a_task_is_no_less_secret(monkeypa
     assert problem.change.before == '{"open": "(hidden)"}'
 
 
+def test_failures_that_differ_in_secrets_only_are_told_as_one():
+    """However many different secrets there are."""
+    tasks = [{**TASK, "_key": f"s3cr3t-{number}"} for number in range(9)]
+    own = {"script": "error(.open)"}
+    common = {"transform-pre": {"script": ".open = ._key | del(._key)"}}
+    (problem,) = problems_of({"task": tasks, "label": "rtt", "task-transform": own}, **{"global": common})
+
+    assert "s3cr3t" not in repr(problem)
+    assert problem.during == 'iteration 0 of "rtt" and 8 more'
+
+
 def test_iterations_from_a_script_that_are_wrong_are_told():
     """With the place of the script."""
     (problem,) = problems_of({"iterations": {"script": "0"}})
