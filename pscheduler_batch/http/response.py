@@ -15,11 +15,12 @@ BAD_REQUEST = 400
 NOT_FOUND = 404
 # May be retried if it says when, in Retry-After.
 TOO_MANY = 429
-# Something broke in the application; retried a few times.
+# Something broke in the application; retried a few times, unless it was killed because the host is too slow.
 INTERNAL = 500
+KILLED = "Process took too long to run"
 # A gateway answers for an application that is down, overloaded or too slow; retried. The same is said of a long poll
 # that a web server cuts, which is not a failure [e20a].
-OVERLOADED = frozenset({502, 503, 504})
+GATEWAY = frozenset({502, 503, 504})
 
 # The Date of a reply has whole seconds and is a little old, so clocks closer than this count as equal.
 SAME_CLOCK = timedelta(seconds=2.5)
@@ -46,6 +47,19 @@ class Reply:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
+
+    @property
+    def overloaded(self) -> bool:
+        """
+        Whether it says that the server has too much to do or is down, so that it may answer later (ADR 50).
+
+        A pScheduler server that is too slow kills its own plug-ins, and says so in a 500, after the name of the step
+        that it was at [o10]. A 429 is not among these answers: the server can do it, but does not want to.
+
+        >>> Reply(500, {}, b"Unable to determine participants: Process took too long to run.").overloaded
+        True
+        """
+        return self.status in GATEWAY or (self.status == INTERNAL and KILLED in self.text)
 
     @property
     def date(self) -> Optional[datetime]:

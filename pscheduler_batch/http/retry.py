@@ -15,7 +15,7 @@ from typing import Callable, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.request import Outcome, Request
-from pscheduler_batch.http.response import INTERNAL, OVERLOADED, TOO_MANY, Reply
+from pscheduler_batch.http.response import INTERNAL, TOO_MANY, Reply
 
 REPEATABLE = frozenset({"GET", "DELETE"})
 
@@ -81,7 +81,7 @@ class Attempts:
         self._number += 1
         asked_for = outcome.retry_after(now) if isinstance(outcome, Reply) else None
         left = (self.start or now) + self._policy.limit - now
-        internal = isinstance(outcome, Reply) and outcome.status == INTERNAL
+        internal = isinstance(outcome, Reply) and outcome.status == INTERNAL and not outcome.overloaded
         attempts = self._policy.internal_attempts if internal else self._policy.attempts
         if self._number < attempts and (asked_for or _NONE) < left and self._may_help(outcome, asked_for):
             pause = self._policy.longest_pause(self._number) * self._policy.draw()
@@ -101,7 +101,7 @@ class Attempts:
             return False
         if outcome.status == TOO_MANY:
             return asked_for is not None
-        if outcome.status in OVERLOADED:
+        if outcome.overloaded:
             # After a long poll that a web server cut, the caller asks again anyway.
             return not self._request.wait
         words = self._request.final_words
@@ -111,6 +111,8 @@ class Attempts:
         if not isinstance(outcome, Reply):
             return isinstance(outcome, UnreachableError)
         # A long poll that was cut does not say when to ask again.
-        cut = bool(self._request.wait) and outcome.status in OVERLOADED and asked_for is None
+        cut = bool(self._request.wait) and outcome.overloaded and asked_for is None
         outage = self._request.outage
-        return outage is not None and outcome.status in outage.statuses and not cut
+        # A server that kills its plug-ins says so at once, and with a status that has other meanings.
+        killed = outcome.status == INTERNAL and outcome.overloaded
+        return outage is not None and (killed or outcome.status in outage.statuses) and not cut

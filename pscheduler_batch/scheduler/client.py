@@ -10,7 +10,7 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Outage, Purpose, Request
-from pscheduler_batch.http.response import INTERNAL, OVERLOADED, TOO_MANY, Reply
+from pscheduler_batch.http.response import GATEWAY, INTERNAL, TOO_MANY, Reply
 from pscheduler_batch.scheduler.api import RESTARTING, UNSUPPORTED
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import Looks, WaitLimits
@@ -37,7 +37,7 @@ class SchedulerClient:
         pause = limits.pause
         self._outage = Outage(limits.outage, pause, RESTARTING | {INTERNAL, TOO_MANY})
         self._outage_refusable = Outage(limits.outage, pause, RESTARTING | {TOO_MANY})
-        self._outage_overload = Outage(limits.outage, pause, OVERLOADED | {INTERNAL, TOO_MANY})
+        self._outage_overload = Outage(limits.outage, pause, GATEWAY | {INTERNAL, TOO_MANY})
 
     def ask_lead(
         self,

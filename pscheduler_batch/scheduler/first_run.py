@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Dict, Optional, Set, Tuple
 
 from pscheduler_batch.errors import RefusedError, ReplyError, UnscheduledError
-from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND, OVERLOADED
+from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSONObject, Run
@@ -129,10 +129,10 @@ class FirstRunFinder:
             # The server waits for the run for twice as long as it is asked to [d14], and then for the result.
             took = 3 * wait if merged else 2 * wait
             reply = await self._client.ask_lead(url, doing=DOING, wait=took, refusable=merged)
-            if merged and reply.status in _REFUSED:
+            if merged and reply.status in _REFUSED and not reply.overloaded:
                 merged = False
                 continue
-            if reply.status != NOT_FOUND and reply.status not in OVERLOADED:
+            if reply.status != NOT_FOUND and not reply.overloaded:
                 return decipher_run(reply, doing=DOING, url=url)
             await self.require_task(task_href)
             if clock.now() >= deadline:
@@ -152,7 +152,7 @@ class FirstRunFinder:
             SchedulerError: The server cannot be reached, or refuses.
         """
         reply = await self._client.ask_lead(f"{task_href}?detail=true", doing=DOING)
-        if reply.status in OVERLOADED:
+        if reply.overloaded:
             return
         if reply.status == NOT_FOUND:
             raise UnscheduledError("the task does not exist on the server any more", doing=DOING, url=task_href)

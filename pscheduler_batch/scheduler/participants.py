@@ -51,7 +51,7 @@ class LeadFinder:
     async def _fetch_participants(self, test_type: str, spec: object) -> Participants:
         url = participants_url(self._client.hosts.assist, test_type, spec)
         reply = await self._ask_assist(url, Purpose.LOOK_UP)
-        if reply.status in (INTERNAL, NOT_FOUND):
+        if reply.status in (INTERNAL, NOT_FOUND) and not reply.overloaded:
             # For a test that it does not have, a server only says "Internal problem"; the URL of the test tells more.
             await self._require_test(test_type)
         return decipher_participants(reply, url=url)

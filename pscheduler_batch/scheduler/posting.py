@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Dict, List, Optional, Set
 
 from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableError
 from pscheduler_batch.http.limiter import Limiter
 from pscheduler_batch.http.request import Outcome, Purpose, Request
-from pscheduler_batch.http.response import INTERNAL, NO_CONTENT, NOT_FOUND, OK, OVERLOADED, REDIRECTION, Reply
+from pscheduler_batch.http.response import INTERNAL, NO_CONTENT, NOT_FOUND, OK, REDIRECTION, Reply
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.api import decipher_hrefs, decipher_task_href, marked_tasks_url, tasks_url
@@ -29,6 +29,9 @@ LOOKING = "looking for the task by its mark"
 
 # How often a task is posted altogether whose POST is lost again and again.
 ATTEMPTS = 3
+
+# How often a task is posted altogether to a server that is too slow to accept it and says so (ADR 50).
+OVERLOAD_ATTEMPTS = 5
 
 # How many tasks are prepared for posting to a host for each of its request slots; each one prepared takes memory.
 TURNS = 16
@@ -55,11 +58,23 @@ class Posting:
 
 @dataclass
 class _Marked:
-    """A task with a mark, and what is known of the POSTs of it that were lost."""
+    """
+    A task with a mark, and what is known of the POSTs of it that were lost.
+
+    Attributes:
+        iteration: Whose task it is.
+        lead: Where it goes.
+        mark: Its mark.
+        search: How long to look for it.
+        lost_at: When the last one was lost.
+        lost: How the last one was lost.
+        posts: How many were lost.
+    """
 
     iteration: Iteration
     lead: str
     mark: str
+    search: timedelta
     lost_at: Optional[datetime]
     lost: Optional[SchedulerError] = None
     posts: int = 0
@@ -122,7 +137,7 @@ class Poster:
     ) -> str:
         if mark is None:
             return await self._post(lead, iteration, None)
-        task = _Marked(iteration, lead, mark, lost_at)
+        task = _Marked(iteration, lead, mark, self._client.limits.lost_post, lost_at)
         href = None if lost_at is None else await self._find_lost(task)
         if href is None:
             href = await self._post(lead, iteration, task)
@@ -167,15 +182,21 @@ class Poster:
         error = _error_of(outcome, tasks_url(task.lead))
         if error is None or not _may_have_arrived(error):
             return _as_it_is(outcome)
-        if not _is_lost(error):
+        overloaded = isinstance(outcome, Reply) and outcome.overloaded
+        if not overloaded and not isinstance(error, UnreachableError):
             href = await self._find_kept(task)
             return _as_it_is(outcome) if href is None else _answer(href)
         task.lost, task.lost_at, task.posts = error, self._session.clock.now(), task.posts + 1
+        attempts, limits = ATTEMPTS, self._client.limits
+        task.search = limits.lost_post
+        if isinstance(outcome, Reply) and outcome.status == INTERNAL:
+            # pScheduler itself answered, so it is done with the task; what it needs is a pause that grows.
+            attempts, task.search = OVERLOAD_ATTEMPTS, min(limits.pause * 2.0 ** (task.posts - 1), limits.lost_post)
         self._session.debug(f"{task.iteration.label}: {error}; {LOOKING}")
         href = await self._find_lost(task)
         if href is not None:
             return _answer(href)
-        return _as_it_is(outcome) if task.posts == ATTEMPTS or self._session.shutdown.begun else None
+        return _as_it_is(outcome) if task.posts >= attempts or self._session.shutdown.begun else None
 
     async def _find_lost(self, task: _Marked) -> Optional[str]:
         """Look for a task whose POST was not answered, for a while: the server may still be busy with it."""
@@ -195,7 +216,7 @@ class Poster:
                 self._session.debug(f"{task.iteration.label}: found by its mark as {hrefs[0]}")
                 self.found.add(hrefs[0])
                 return hrefs[0]
-            if task.lost_at is None or clock.now() >= task.lost_at + limits.lost_post:
+            if task.lost_at is None or clock.now() >= task.lost_at + task.search:
                 return None
             pause = limits.pause.total_seconds()
             await shutdown.sleep(clock, min(pause, LAST_LOOKS) if shutdown.begun else pause)
@@ -300,11 +321,6 @@ def _may_have_arrived(error: SchedulerError) -> bool:
         return error.status_code < REDIRECTION or error.status_code >= INTERNAL
     # An answer that cannot be understood, where the server meant to say where the task is.
     return True
-
-
-def _is_lost(error: SchedulerError) -> bool:
-    """Return whether the server itself did not answer; one that answered is done with the task."""
-    return isinstance(error, UnreachableError) or (isinstance(error, RefusedError) and error.status_code in OVERLOADED)
 
 
 def _with_hint(error: SchedulerError, hint: str) -> SchedulerError:

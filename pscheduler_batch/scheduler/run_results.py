@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import RefusedError, ReplyError, SchedulerError
 from pscheduler_batch.http.request import Purpose
-from pscheduler_batch.http.response import NOT_FOUND, OVERLOADED, Reply
+from pscheduler_batch.http.response import NOT_FOUND, Reply
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
@@ -136,7 +136,7 @@ class Fetcher:
         else:
             reply = await self._client.look(url, doing=doing, within=within)
         offset = self._client.http.clock_offset(host_of(url))
-        if reply is None or reply.status in OVERLOADED:
+        if reply is None or reply.overloaded:
             return None, offset
         try:
             return decipher_run(reply, doing=doing, url=url), offset

@@ -145,6 +145,9 @@ FAULTS: Dict[str, Callable[..., Any]] = {
     "hang in the body": lambda faults, where, **which: faults.hang(where, sent="half", **which),
     "too slow": lambda faults, where, **which: faults.slow(where, 1, **which),
     "500": lambda faults, where, **which: faults.refuse(where, 500, "Internal problem; see system logs.", **which),
+    "500, too slow": lambda faults, where, **which: faults.refuse(
+        where, 500, "Unable to determine participants: Process took too long to run.\n", **which
+    ),
     "502": _page(502),
     "503": _page(503),
     "504": _page(504),

@@ -16,6 +16,9 @@ from pscheduler_batch.http.urls import host_of
 from tests.support.clock import NOON
 from tests.support.retrying import OK, URL, World, lost, refused
 
+# What a server says whose own processes take too long [o10].
+KILLED = Reply(500, {}, b"Unable to determine participants: Process took too long to run.\n")
+
 # A year that no calendar has.
 NEVER = "Sun, 01 Mar 99999999999999 12:00:00 GMT"
 
@@ -46,7 +49,9 @@ def test_who_watches_learns_why_a_request_is_made_again_and_when_it_is_over(last
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("way", [lost(), refused(), Reply(502, {}, b""), Reply(503, {}, b""), Reply(504, {}, b"")])
+@pytest.mark.parametrize(
+    "way", [lost(), refused(), Reply(502, {}, b""), Reply(503, {}, b""), Reply(504, {}, b""), KILLED]
+)
 def test_what_changes_nothing_is_asked_again(method, way):
     """Pauses double, and the answer that comes in the end is the one that counts."""
     world = World(way, way, way, OK)
@@ -69,6 +74,7 @@ def test_a_post_that_never_left_is_made_again():
         lost(),
         Reply(503, {}, b""),
         Reply(500, {}, b"Internal problem"),
+        KILLED,
         Reply(429, {"retry-after": "1"}, b""),
         Reply(503, {"retry-after": "1"}, b""),
     ],
@@ -124,6 +130,14 @@ def test_an_internal_problem_is_asked_about_fewer_times():
     assert world.times == [0, 1, 3]
 
 
+def test_a_server_that_is_too_slow_is_asked_as_often_as_one_that_is_down():
+    """Its 500 is one that passes."""
+    world = World(KILLED)
+
+    assert world.ask() is KILLED
+    assert world.times == [0, 1, 3, 7, 15]
+
+
 def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
     """Servers answer it with a 500 as well [g-m-thr-result-html]."""
     world = World(Reply(500, {}, b"Unsupported format text/html"), OK)
@@ -132,12 +146,12 @@ def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
     assert len(world.times) == 1
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_long_poll_that_is_cut_is_left_to_the_caller(status):
+@pytest.mark.parametrize("reply", [Reply(502, {}, b""), Reply(503, {}, b""), Reply(504, {}, b""), KILLED])
+def test_a_long_poll_that_is_cut_is_left_to_the_caller(reply):
     """Web servers cut them as a matter of course [e20a]."""
-    world = World(Reply(status, {}, b""), OK)
+    world = World(reply, OK)
 
-    assert world.ask(wait=5).status == status
+    assert world.ask(wait=5) is reply
     assert len(world.times) == 1
 
 
@@ -305,7 +319,7 @@ def test_a_request_can_be_canceled():
 OUTAGE = Outage(timedelta(minutes=5), timedelta(seconds=5), frozenset({503}))
 
 
-@pytest.mark.parametrize("way", [lost(), lost(transient=False), Reply(503, {}, b"")])
+@pytest.mark.parametrize("way", [lost(), lost(transient=False), Reply(503, {}, b""), KILLED])
 def test_an_outage_is_waited_out_after_the_quick_retries(way):
     """With pauses that do not grow any more, so that the end of it is noticed soon; by one clock."""
     world = World(way, policy=RetryPolicy(draw=lambda: 1.0, patience_with_host=10**9))

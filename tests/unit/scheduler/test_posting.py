@@ -9,12 +9,15 @@ from itertools import count
 import httpx
 import pytest
 
-from pscheduler_batch.http.response import OVERLOADED
+from pscheduler_batch.http.response import GATEWAY
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.posting import ATTEMPTS
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.lost_posts import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
 from tests.support.wire import IDLE, submit, submit_all
+
+# A server that is too slow for its own plug-ins [o10].
+KILLED = {"status": 500, "text": "Unable to determine participants: Process took too long to run.\n"}
 
 
 @pytest.fixture
@@ -232,7 +235,7 @@ class TestLostAnswers:
 class TestAnswersThatSayNo:
     """A server that says no may have kept the task all the same."""
 
-    @pytest.mark.parametrize("status", [201, 202, 500, 507, *sorted(OVERLOADED)])
+    @pytest.mark.parametrize("status", [201, 202, 500, 507, *sorted(GATEWAY)])
     def test_a_task_that_was_kept_is_the_task(self, wire, marks, status):
         """A server may break after it has stored a task, and a web server cut the answer."""
         server = wire()
@@ -243,7 +246,7 @@ class TestAnswersThatSayNo:
 
         assert (len(server.posts), result.task_href, result.failure) == (1, HREF, None)
 
-    @pytest.mark.parametrize("status", sorted(OVERLOADED))
+    @pytest.mark.parametrize("status", sorted(GATEWAY))
     def test_a_web_server_that_answers_for_pscheduler_is_asked_again(self, wire, marks, status):
         """When the task did not come in the time that it takes."""
         server = wire()
@@ -253,6 +256,39 @@ class TestAnswersThatSayNo:
         result = submit(server, new_mark=marks)
 
         assert (len(server.posts), result.failure) == (2, None)
+
+    def test_a_server_that_is_too_slow_is_asked_again_after_pauses_that_grow(self, wire, marks):
+        """It answers itself, so the task does not come later, but it needs time [o10]."""
+        server = wire()
+        server.changed[POST] = [KILLED] * 4 + [{"json": "/tasks/5f1c"}]
+        server.changed[LIST] = [nothing]
+
+        result = submit(server, new_mark=marks)
+
+        posted = [seconds for seconds, asked in zip(server.seconds, server.asked) if asked == POST]
+        assert [later - sooner for sooner, later in zip(posted, posted[1:])] == pytest.approx([5, 10, 20, 30])
+        assert (result.task_href, result.failure) == (HREF, None)
+
+    def test_a_server_that_stays_too_slow_is_quoted(self, wire, marks):
+        """After five POSTs, each of which made nothing."""
+        server = wire()
+        server.changed[POST] = [KILLED]
+        server.changed[LIST] = [nothing]
+
+        result = submit(server, new_mark=marks)
+
+        assert len(server.posts) == 5
+        assert result.failure.message.endswith(f"answered 500: {KILLED['text'].strip()}")
+
+    def test_a_server_that_is_too_slow_may_have_made_the_task(self, wire, marks):
+        """Then it is not posted again."""
+        server = wire()
+        server.changed[POST] = [KILLED]
+        server.changed[LIST] = [there]
+
+        result = submit(server, new_mark=marks)
+
+        assert (len(server.posts), result.task_href, result.failure) == (1, HREF, None)
 
     @pytest.mark.parametrize("status", [400, 403, 404, 409, 414, 422, 429, 500, 507])
     def test_a_refusal_of_pscheduler_itself_is_final(self, wire, marks, status):
