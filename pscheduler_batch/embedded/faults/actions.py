@@ -8,10 +8,12 @@ answer and change the answer. :mod:`pscheduler_batch.embedded.faults.rules` sele
 from __future__ import annotations
 
 import asyncio
-from typing import Awaitable, Callable, Dict, List, Literal, Optional
+from typing import Awaitable, Callable, Dict, List, Literal, Optional, Tuple
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pscheduler_batch.embedded.faults.cores import Cores
 
 Action = Callable[[ASGIApp, Scope, Receive, Send], Awaitable[None]]
 
@@ -20,6 +22,9 @@ Sent = Literal["nothing", "head", "half"]
 
 # The name under which a connection's scope has the function that aborts it.
 ABORT = "pscheduler_batch.abort"
+
+# The media type of pScheduler's texts, refusals among them.
+TEXT = "text/plain; charset=utf-8"
 
 _PORTIONS = 10  # of a slow body per second, if that is at least one byte each
 
@@ -97,6 +102,40 @@ def changing(change: Callable[[bytes], bytes], content_type: Optional[str]) -> A
         await reply.send(send)
 
     return action
+
+
+def working(cores: Cores, seconds: float, limit: float, processes: int, body: str, *, done: bool) -> Action:
+    """
+    Answer when some work is done on shared cores, or with status 500 and a body when it has taken too long.
+
+    The request is executed after that time, and not if that was too long, or before it if ``done`` is true. As in
+    pScheduler, a client that disconnects does not end the work.
+    """
+
+    async def action(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        _, receive = await read_ahead(receive)
+        reply = await _Reply.of(app, scope, receive) if done else None
+        if not await cores.work(seconds, limit=limit, processes=processes):
+            await answering(500, f"{body}\n", TEXT)(app, scope, receive, send)
+        elif reply is not None:
+            await reply.send(send)
+        else:
+            await app(scope, receive, send)
+
+    return action
+
+
+async def read_ahead(receive: Receive) -> Tuple[bytes, Receive]:
+    """Return the body of a request, and a function that receives the request again."""
+    messages: List[Message] = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    left = list(messages)
+
+    async def receive_again() -> Message:
+        return left.pop(0) if left else await receive()
+
+    return b"".join(message.get("body", b"") for message in messages), receive_again
 
 
 class _Reply:

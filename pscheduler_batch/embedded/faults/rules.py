@@ -12,12 +12,13 @@ import json
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, TypedDict, Union
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pscheduler_batch.embedded.faults import actions
 from pscheduler_batch.embedded.faults.actions import Action, Sent
+from pscheduler_batch.embedded.faults.cores import TOO_LONG, Cores
 from pscheduler_batch.embedded.faults.garbling import Change
 
 if TYPE_CHECKING:
@@ -30,6 +31,20 @@ Document = Mapping[str, Any]
 
 # The task that a request must be about, see Rule.
 Which = Union[str, Callable[[Document], bool]]
+
+# What requests and runs cost the recorded servers of two cores, in seconds of one core (recordings b10 to b24,
+# g-future-result-plain and -html, o00 to o11; groups d, e and n). One POST alone takes 1.3 seconds, eight at once take
+# more than ten; of 24 parallel tasks, posted two to four at a time, all have a result after some 50 seconds.
+_POST_WORK = 2.6  # divided among two processes at a time
+_PARTICIPANTS_WORK = 0.45
+_TEXT_WORK = 0.4  # for rendering a result as text or HTML
+_OTHER_WORK = 0.01
+_START_WORK = 0.5
+_MERGE_WORK = 0.4
+
+# The seconds after which a request is killed, which can be several processes one after the other, and one process.
+_REQUEST_LIMIT = 12.0
+_PROCESS_LIMIT = 6.0
 
 _ROOT = re.compile("^/pscheduler(?=/|$)")
 _TASK = re.compile("^tasks/([^/]+)")
@@ -99,11 +114,32 @@ class Rule:
         return self.where.search(f"/{asked.path}?{asked.query}" if asked.query else f"/{asked.path}") is not None
 
     def _is_task(self, asked: Asked) -> bool:
-        if self.task is None:
-            return True
-        if isinstance(self.task, str):
-            return asked.task_id is not None and self.task.rpartition("/")[2].lower() == asked.task_id
-        return asked.task is not None and bool(self.task(asked.task))
+        return _is_meant(self.task, asked.task_id, asked.task)
+
+
+@dataclass
+class RunRule:
+    """
+    The work of runs on shared cores, in seconds of one core.
+
+    A run that is not started in time fails; one that is not merged in time fails too, but the reports of its
+    participants are kept (recording o11).
+
+    Attributes:
+        cores: The cores.
+        start: The work for starting the measurement, which begins when the run gets the state "running".
+        merge: The work for merging the results of a measurement that succeeded.
+        limit: After how many seconds either is killed.
+        task: For the runs of one task only, see :class:`Rule`.
+        failed: How many times one was killed.
+    """
+
+    cores: Cores
+    start: float
+    merge: float
+    limit: float
+    task: Optional[Which] = None
+    failed: int = 0
 
 
 class Selection(TypedDict, total=False):
@@ -128,6 +164,7 @@ class Faults:
 
     def __init__(self, document_of: Callable[[str], Optional[Document]] = lambda _task_id: None) -> None:
         self._rules: List[Rule] = []
+        self._run_rules: List[RunRule] = []
         self._document_of = document_of
 
     def add(self, rule: Rule) -> Rule:
@@ -141,7 +178,7 @@ class Faults:
         status: int,
         body: str,
         *,
-        content_type: str = "text/plain; charset=utf-8",
+        content_type: str = actions.TEXT,
         **selection: Unpack[Selection],
     ) -> Rule:
         """
@@ -197,9 +234,79 @@ class Faults:
         """
         return self.add(Rule(where, actions.changing(change, content_type), **selection))
 
+    def share(
+        self,
+        where: Where,
+        cores: Cores,
+        work: float,
+        *,
+        limit: float = _REQUEST_LIMIT,
+        processes: int = 1,
+        body: str = TOO_LONG,
+        done: bool = False,
+        **selection: Unpack[Selection],
+    ) -> Rule:
+        """
+        Answer as usual, but when some work is done on cores that it shares with everything else on them.
+
+        If that takes too long, the request is refused with status 500, and not executed unless ``done`` is true.
+
+        Args:
+            where: See :class:`Rule`.
+            cores: The cores; of n processes on them, each progresses at their n-th part.
+            work: The work, in seconds of one core.
+            limit: After how many seconds the work is killed.
+            processes: The number of processes that it is divided among.
+            body: The body of a refusal, without its last line break.
+            done: Whether the request is executed in any case, before the work.
+            selection: See the class.
+        """
+        return self.add(Rule(where, actions.working(cores, work, limit, processes, body, done=done), **selection))
+
+    def share_runs(
+        self, cores: Cores, *, start: float, merge: float, limit: float = _PROCESS_LIMIT, task: Optional[Which] = None
+    ) -> RunRule:
+        """Let starting runs and merging their results be work on shared cores, see :class:`RunRule`."""
+        rule = RunRule(cores, start, merge, limit, task)
+        self._run_rules.append(rule)
+        return rule
+
+    def shrink(self, cores: float = 2, *, speed: float = 1.0) -> Cores:
+        """
+        Behave like a recorded server with few cores, which requests and runs share, and kill what takes too long.
+
+        A server of two cores accepts a task in 1.3 seconds; eight at once take more than ten, so that some are killed,
+        as are runs that start meanwhile. The server's :class:`~pscheduler_batch.embedded.pace.Pace` is not changed. As
+        the first fault that matches is used, add other faults before.
+
+        Args:
+            cores: The number of cores.
+            speed: How many times as fast as a recorded server it is, its limits included.
+        """
+        shared = Cores(cores)
+        limit = _REQUEST_LIMIT / speed
+        finding = f"Unable to determine participants: {TOO_LONG}"
+        self.share("tasks", shared, _POST_WORK / speed, limit=limit, processes=2, body=finding, method="POST")
+        self.share("tests/*/participants", shared, _PARTICIPANTS_WORK / speed, limit=limit, body=finding)
+        self.share(re.compile(r"/result\?(.*&)?format=text"), shared, _TEXT_WORK / speed, limit=limit)
+        self.share("*", shared, _OTHER_WORK / speed, limit=limit)
+        self.share_runs(shared, start=_START_WORK / speed, merge=_MERGE_WORK / speed, limit=_PROCESS_LIMIT / speed)
+        return shared
+
+    async def start_run(self, task_id: str) -> bool:
+        """Do the work of starting a run, and return whether it was done in time."""
+        rule = self._rule_for_runs(task_id)
+        return rule is None or await self._work(rule, rule.start)
+
+    async def merge(self, task_id: str) -> bool:
+        """Do the work of merging the results of a run, and return whether it was done in time."""
+        rule = self._rule_for_runs(task_id)
+        return rule is None or await self._work(rule, rule.merge)
+
     def clear(self) -> None:
         """Remove all rules."""
         self._rules.clear()
+        self._run_rules.clear()
 
     @property
     def need_tasks(self) -> bool:
@@ -218,6 +325,15 @@ class Faults:
         if found is not None:
             found.uses += 1
         return found
+
+    def _rule_for_runs(self, task_id: str) -> Optional[RunRule]:
+        document = self._document_of(task_id)
+        return next((rule for rule in tuple(self._run_rules) if _is_meant(rule.task, task_id, document)), None)
+
+    async def _work(self, rule: RunRule, work: float) -> bool:
+        in_time = await rule.cores.work(work, limit=rule.limit)
+        rule.failed += not in_time
+        return in_time
 
     def _asked(self, method: str, path: str, query: str, posted: bytes) -> Asked:
         in_path = _TASK.match(path)
@@ -240,7 +356,7 @@ class FaultyApp:
         if scope["type"] == "http":
             posted = b""
             if scope["method"] == "POST" and self._faults.need_tasks:
-                posted, receive = await _read_ahead(receive)
+                posted, receive = await actions.read_ahead(receive)
             rule = self._faults.find(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), posted)
         if rule is None:
             await self._app(scope, receive, send)
@@ -248,17 +364,13 @@ class FaultyApp:
             await rule.action(self._app, scope, receive, send)
 
 
-async def _read_ahead(receive: Receive) -> Tuple[bytes, Receive]:
-    """Return the body of a request, and a function that receives the request again."""
-    messages: List[Message] = [await receive()]
-    while messages[-1].get("more_body"):
-        messages.append(await receive())
-    left = list(messages)
-
-    async def receive_again() -> Message:
-        return left.pop(0) if left else await receive()
-
-    return b"".join(message.get("body", b"") for message in messages), receive_again
+def _is_meant(which: Optional[Which], task_id: Optional[str], task: Optional[Document]) -> bool:
+    """Return whether the condition of a rule is for a task."""
+    if which is None:
+        return True
+    if isinstance(which, str):
+        return task_id is not None and which.rpartition("/")[2].lower() == task_id
+    return task is not None and bool(which(task))
 
 
 def _object(posted: bytes) -> Optional[Document]:

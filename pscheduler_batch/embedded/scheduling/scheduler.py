@@ -15,6 +15,7 @@ import traceback
 from datetime import datetime, timedelta
 from typing import Any, AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Optional, Set, Tuple
 
+from pscheduler_batch.embedded.faults.cores import TOO_LONG
 from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
@@ -175,8 +176,12 @@ class Scheduler:
             if run.state in UNSTARTED_STATES:
                 task.runs_started += 1
                 self._enter(task, run, RUNNING)
+            started = await self._state.faults.start_run(task.id)
             await self._sleep_until(run.start_time)
-            await self._measure(task, run)
+            if started:
+                await self._measure(task, run)
+            else:
+                self._fail_to_start(task, run)
         finally:
             self._bookings.free(run.id)
 
@@ -198,8 +203,11 @@ class Scheduler:
         run.result, run.errors = _reports(outcome)[0], outcome.errors
         self._enter(task, run, CLEANUP)
         await self._state.sleep(self._state.pace.cleanup)
-        run.result_full, run.result_merged = _reports(outcome), outcome.merged
-        self._complete(task, run, succeeded=outcome.merged.get("succeeded") is True)
+        merged = outcome.merged
+        if _is_success(merged) and not await self._state.faults.merge(task.id):
+            merged = _not_merged(task.test.tool)
+        run.result_full, run.result_merged = _reports(outcome), merged
+        self._complete(task, run, succeeded=_is_success(merged))
 
     async def _measure_many(self, task: Task, lead: Run) -> None:
         try:
@@ -210,6 +218,13 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
             lead.errors = _failure(error).errors
         self._complete(task, lead, succeeded=lead.errors is None)
+
+    def _fail_to_start(self, task: Task, run: Run) -> None:
+        run.errors = TOO_LONG
+        if not task.test.multi_result:
+            run.result = {"succeeded": False, "result": None, "error": TOO_LONG, "diags": ""}
+            run.result_full, run.result_merged = (run.result,), {"succeeded": False}
+        self._complete(task, run, succeeded=False)
 
     def _complete(self, task: Task, run: Run, *, succeeded: bool) -> None:
         run.end_time = max(run.start_time, self._round_down(self._state.now()))
@@ -275,8 +290,21 @@ def _failure(error: Exception) -> Outcome:
 
 def _reports(outcome: Outcome) -> Tuple[Mapping[str, Any], ...]:
     """Return the reports of the participants, the lead first; by default, the merged result is the only one."""
-    succeeded = outcome.merged.get("succeeded") is True
-    return outcome.full or ({"succeeded": succeeded, "result": outcome.merged, "error": None, "diags": ""},)
+    result = {"succeeded": _is_success(outcome.merged), "result": outcome.merged, "error": None, "diags": ""}
+    return outcome.full or (result,)
+
+
+def _is_success(merged: Mapping[str, Any]) -> bool:
+    return merged.get("succeeded") is True
+
+
+def _not_merged(tool: str) -> Mapping[str, Any]:
+    """Return the merged result of a run whose results could not be merged in time (recording o11)."""
+    return {
+        "diags": f"Exited 2\n\nStandard out:\n\n\n\nStandard error:\n\n{TOO_LONG}\n",
+        "error": f"Tool {tool} failed to merge results: {TOO_LONG}",
+        "succeeded": False,
+    }
 
 
 def _extra_run(outcome: Outcome, now: datetime) -> Run:
@@ -285,7 +313,7 @@ def _extra_run(outcome: Outcome, now: datetime) -> Run:
         added=now,
         start_time=now,
         end_time=now,
-        state=FINISHED if outcome.merged.get("succeeded") is True else FAILED,
+        state=FINISHED if _is_success(outcome.merged) else FAILED,
         errors=outcome.errors,
         result_merged=outcome.merged,
         is_extra=True,

@@ -13,6 +13,7 @@ from typing import Callable, Dict
 import pytest
 
 from pscheduler_batch.embedded import tests as embedded_tests
+from pscheduler_batch.embedded.faults.cores import Cores
 from pscheduler_batch.embedded.test import Test
 from pscheduler_batch.embedded.tests.rtt import RttTest
 from tests.support.embedded_bench import DAWN, Bench, nap_task
@@ -70,6 +71,16 @@ class Scene:
         self.bench.delete(url)
         return self
 
+    def overload(self) -> Scene:
+        """Let the server have too little time for anything."""
+        self.bench.state.faults.shrink(0.01)
+        return self
+
+    def overload_merging(self) -> Scene:
+        """Let the server have too little time for merging results."""
+        self.bench.state.faults.share_runs(Cores(0.01), start=0, merge=1)
+        return self
+
     def interrupt(self) -> Scene:
         """Let the server be away until it can do nothing more for the run."""
         self.bench.loop.run_until_complete(self.bench.scheduler.close())
@@ -111,6 +122,8 @@ SITUATIONS: Dict[str, Callable[[Scene], Scene]] = {
     "failed-with-errors": lambda scene: scene.post(FAILING).wait_for("failed"),
     "failed-with-errors-cleanup": lambda scene: scene.post(FAILING).wait_for("cleanup"),
     "exclusive-finished": lambda scene: scene.post(nap_task(kind="nap-alone")).wait_for("finished"),
+    "not-merged": lambda scene: scene.overload_merging().post(IDLE).wait_for("failed"),
+    "overloaded": lambda scene: scene.overload(),
     "nonstart": never_starting,
     "missed": lambda scene: scene.post(IDLE).wait_for("pending").interrupt(),
     "overdue": lambda scene: scene.post(IDLE).wait_for("running").wait(4).interrupt(),
