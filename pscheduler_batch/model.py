@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 
@@ -204,8 +204,23 @@ class RunResult:
     @property
     def succeeded(self) -> bool:
         """Whether the measurement was made: there is a merged result, and it says so."""
-        merged = self.run.result_merged
-        return isinstance(merged, Mapping) and merged.get("succeeded") is True
+        return _says_success(self.run.result_merged)
+
+    @property
+    def of_participants(self) -> Sequence[JSON]:
+        """
+        The results of the participants, of which at least one succeeded, if the run failed all the same (ADR 50).
+
+        A server may have no time to merge them [o11]. Empty if the run succeeded, or none of them did.
+        """
+        full = self.run.document.get("result-full")
+        if self.succeeded or not isinstance(full, list) or not any(map(_says_success, full)):
+            return ()
+        return full
+
+
+def _says_success(result: JSON) -> bool:
+    return isinstance(result, Mapping) and result.get("succeeded") is True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
 
+# The pair of a failed run that has the results of its participants, and what its error says of it.
+PARTICIPANTS = "result-full"
+_PARTICIPANTS_KEPT = f"the results of the participants are kept as {PARTICIPANTS}"
+
 # The pairs of a server's description of a run that are in the output.
 LEAD_DESCRIPTION = ("href", "state", "start-time", "end-time")
 DESCRIPTION = (*LEAD_DESCRIPTION, "participants")
@@ -52,7 +56,8 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     Render a run in its three formats.
 
     A format that could not be fetched is null, with the reason under ``errors``. A run without any result has its state
-    and the reason as ``application/json``. The time and place of the run, from the server, are under ``run``.
+    and the reason as ``application/json``. A failed run has the results of its participants under ``result-full`` if
+    one of them succeeded (ADR 50). The time and place of the run, from the server, are under ``run``.
 
     Args:
         run: The run.
@@ -69,6 +74,8 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
     if run.failures:
         private = result.iteration.private
         rendered["errors"] = {name: redact(failure.message, private) for name, failure in run.failures.items()}
+    if run.of_participants:
+        rendered[PARTICIPANTS] = run.of_participants
     rendered["run"] = _described(run.run, DESCRIPTION)
     return rendered
 
@@ -89,6 +96,8 @@ def error_of(result: IterationResult) -> Optional[str]:
             words = _state_words(run.run.state)
         if words:
             said.append(words)
+    if any(run.of_participants for run in failed):
+        said = [*(text.rstrip(".") for text in said), _PARTICIPANTS_KEPT]
     if not result.runs and result.failure is None:
         said.append("there was no run")
     return redact("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None

@@ -16,6 +16,7 @@ from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, M
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.output.document import PARTICIPANTS
 from pscheduler_batch.output.headlines import headline_of
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.pointers import is_secret, pointer
@@ -218,6 +219,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         text=_rendered(run, "text/plain", hide) if whole else None,
         html=_rendered(run, "text/html", hide) if whole else None,
         result=hide.value(result) if whole else None,
+        participants=hide.value(run.get(PARTICIPANTS)) if whole else None,
         whole=whole,
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,

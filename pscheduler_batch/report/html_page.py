@@ -7,7 +7,7 @@ Texts are escaped by the template; the numbers for plots become JSON without any
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import groupby
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -41,6 +41,7 @@ class Entry:
         cells: Its cells in the table.
         text: Its result as text, ready to be shown.
         result: Its result as JSON.
+        participants: The results of its participants as JSON.
         task: Its task as JSON.
         page: The index of its HTML among the pages of servers; None where it has none.
         left_out: Whether text, HTML and JSON are left out because of their size.
@@ -52,6 +53,7 @@ class Entry:
     cells: Tuple[HtmlCell, ...]
     text: str
     result: str
+    participants: str
     task: str
     page: Optional[int]
     left_out: bool
@@ -178,6 +180,7 @@ class PageContents:
             cells=tuple(column.cell(row) for column in columns),
             text="" if kept is None else kept.text,
             result="" if kept is None else kept.result,
+            participants="" if kept is None else kept.participants,
             task="" if kept is None else kept.task,
             page=page,
             left_out=kept is None,
@@ -191,6 +194,7 @@ class _Kept:
     text: str
     html: str
     result: str
+    participants: str
     task: str
 
 
@@ -275,8 +279,9 @@ def _kept(rows: Sequence[Row], most_characters: int) -> Dict[str, _Kept]:
         # JSON is not even written once there is no room, as that takes the most time.
         if not row.whole or room <= 0 or len(row.text or "") + len(row.html or "") > room:
             continue
-        found = _Kept(block(row.text or ""), row.html or "", _json(row.result), _json(row.task))
-        size = sum(map(len, (found.text, found.html, found.result, found.task)))
+        json_texts = (_json(value) for value in (row.result, row.participants, row.task))
+        found = _Kept(block(row.text or ""), row.html or "", *json_texts)
+        size = sum(map(len, astuple(found)))
         if size <= room:
             kept[_key(row)] = found
             room -= size

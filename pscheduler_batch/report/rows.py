@@ -47,6 +47,7 @@ class Row:
         text: The result as text, rendered by the server.
         html: The result as HTML, rendered by the server: not to be trusted.
         result: The result as JSON, secrets hidden.
+        participants: The results of the participants of a failed run, secrets hidden; None where they are not kept.
         whole: Whether task, text, HTML and JSON are present; they are left out where a batch would be too large.
         lead_state: The state of the lead run if this is one of several results, else None.
         result_time: When the result was made if it is one of several, where known.
@@ -73,6 +74,7 @@ class Row:
     text: Optional[str]
     html: Optional[str]
     result: JSON
+    participants: JSON = None
     whole: bool = True
     lead_state: Optional[str] = None
     result_time: Optional[datetime] = None

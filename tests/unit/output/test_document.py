@@ -132,6 +132,37 @@ def test_a_result_that_says_it_failed_stays_as_the_server_gave_it():
     assert render_run(DNSFAIL, make_result(DNSFAIL))["application/json"] == {"time": "PT5S", "succeeded": False}
 
 
+MEASURED = {"diags": "", "error": "", "result": {"time-slept": "PT3S"}, "succeeded": True}
+
+
+@pytest.mark.parametrize("merged", [None, {"succeeded": False, "error": "no time"}, "nonsense"])
+def test_a_failed_run_keeps_what_its_participants_measured(merged):
+    """All of it, if one of them succeeded [o11]."""
+    run = make_run("failed", merged, **{"result-full": [PARTICIPANT, MEASURED, None]})
+    rendered = render_result(make_result(run))
+
+    assert rendered["runs"][0]["result-full"] == [PARTICIPANT, MEASURED, None]
+    assert rendered["error"].endswith("; the results of the participants are kept as result-full")
+
+
+@pytest.mark.parametrize(
+    ("merged", "full"),
+    [
+        ({"succeeded": True}, [MEASURED]),
+        ({"succeeded": False}, [PARTICIPANT, None, "x"]),
+        ({"succeeded": False}, []),
+        ({"succeeded": False}, MEASURED),
+        ({"succeeded": False}, None),
+    ],
+)
+def test_other_runs_have_no_results_of_participants(merged, full):
+    """One that succeeded has them in its result, and where none succeeded the error says all."""
+    rendered = render_result(make_result(make_run("finished", merged, **{"result-full": full})))
+
+    assert "result-full" not in rendered["runs"][0]
+    assert "result-full" not in rendered.get("error", "")
+
+
 def test_a_format_that_could_not_be_had_is_null_and_says_why():
     """One format failing says nothing about the others (m-thr: no HTML)."""
     formats = {name: value for name, value in GOOD.items() if name != "text/html"}

@@ -314,7 +314,9 @@ def test_what_there_is_no_room_for_is_left_out():
     first, second = report_of_texts(*in_texts(document), {(0, 1)}).rows
 
     assert (first.whole, first.task, first.text, first.html, first.result) == (False, {}, None, None, None)
-    assert first == replace(report_of(document).rows[0], whole=False, task={}, text=None, html=None, result=None)
+    assert first == replace(
+        report_of(document).rows[0], whole=False, task={}, text=None, html=None, result=None, participants=None
+    )
     assert second == report_of(document).rows[1]
 
 

@@ -236,7 +236,10 @@ def test_the_same_account_gives_the_same_page():
 def test_what_rows_leave_out_is_reported():
     """As what the page has no room for."""
     account = report_of(output(job(result(run()), result(run()))))
-    rows = (account.rows[0], replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None))
+    rows = (
+        account.rows[0],
+        replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None, participants=None),
+    )
     source = HtmlReport().render(replace(account, rows=rows))
 
     assert "of 1 run are left out" in source
@@ -251,6 +254,16 @@ def test_what_does_not_fit_is_left_out_with_a_notice():
     assert "of 9 runs are left out" in page.text
     assert page.text.count("of this run are left out") == 9
     assert "of this run are left out" not in page.text.split("Details of run 9")[1]
+
+
+def test_the_results_of_the_participants_of_a_failed_run_are_shown():
+    """What was measured is there, although it was not merged; without secrets."""
+    full = [{"succeeded": True, "result": {"time-slept": "PT3S", "login": "s3cret"}}]
+    page = page_of(output(job(result({**failed_run(), "result-full": full}, _key="s3cret"), result(failed_run()))))
+
+    assert page.text.count("Results of the participants") == 1
+    assert '"time-slept": "PT3S"' in page.text
+    assert "s3cret" not in page.source
 
 
 def test_numbers_that_are_none_are_no_points():

@@ -307,7 +307,10 @@ class TestOutcome:
         [
             ("failed-with-error-of-the-result", "Timeout"),
             ("failed-with-errors-and-error", "a warning of the tool; Timeout"),
-            ("failed-at-the-second-participant", "iperf3 is not there"),
+            (
+                "failed-at-the-second-participant",
+                "iperf3 is not there; the results of the participants are kept as result-full",
+            ),
             ("failed-with-diags-only", "exited with status 2"),
             ("failed-without-a-reason", 'the run ended as "failed", and the server gave no reason'),
         ],
@@ -319,6 +322,21 @@ class TestOutcome:
         assert rendered["error"] == error
         assert rendered["runs"][0]["text/plain"] == "Run failed."
         assert rendered["runs"][0]["application/json"]["succeeded"] is False
+
+    def test_a_run_that_was_measured_and_not_merged_keeps_what_was_measured(self, wire):
+        """It is a failure all the same: the server had no time to merge the results [o11]."""
+        rendered = render_result(submit(wire("failed-to-merge")))
+        (run,) = rendered["runs"]
+
+        assert run["result-full"] == [
+            {"diags": "", "error": "", "result": {"time-slept": "PT3S"}, "succeeded": True},
+        ]
+        assert run["application/json"]["succeeded"] is False
+        assert rendered["succeeded"] is False
+        assert rendered["error"] == (
+            "Tool snooze failed to merge results: Process took too long to run; "
+            "the results of the participants are kept as result-full"
+        )
 
     @pytest.mark.parametrize(
         ("case", "formats", "failed"),
