@@ -24,6 +24,7 @@ from pscheduler_batch.text import printable
 
 ERROR = "error"
 WARNING = "warning"
+NOTE = "note"
 
 
 class BatchError(Exception):
@@ -61,7 +62,7 @@ class Problem:
         column: The column of that place, counted from 1.
         during: The iterations and the job that it concerns, if it came up while they were worked out.
         end_column: The column after the value or name, if that is a simple one which ends in the same line.
-        severity: "error" or "warning".
+        severity: "error", "warning", or "note" for what is only worth knowing.
         change: The change by the transform that caused the error.
         at_name: Whether it concerns the name of a pair, not its value.
     """

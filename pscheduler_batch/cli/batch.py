@@ -36,12 +36,12 @@ OTHER_VARIABLES = ("PSCHEDULER_BATCH_REPORT_", "PSCHEDULER_BATCH_SERVER_")
 
 # Options that do something other than run the batch exclude each other, except --check and --check-server.
 _MODES = ("check", "check_server", "plan", "dry_run", "schema")
-_FOR_RUNNING_ONLY = ("output", "report", "journal", "resume", "lock")
+_FOR_RUNNING_ONLY = ("report", "journal", "resume", "lock")
 _CANNOT_GO_TOGETHER = (
     *((one, other) for number, one in enumerate(_MODES) for other in _MODES[number + 1 :] if one != "check"),
     *(("check", other) for other in _MODES[2:]),
-    *((mode, other) for mode in ("check", "check_server", "plan", "schema") for other in _FOR_RUNNING_ONLY),
-    *(("dry_run", other) for other in _FOR_RUNNING_ONLY[1:]),
+    *((mode, "output") for mode in ("plan", "schema")),
+    *((mode, other) for mode in _MODES for other in _FOR_RUNNING_ONLY),
     *(("embedded", other) for other in ("assist", "assist_bind", "lead", "bind", "resume")),
     ("journal", "resume"),
     ("quiet", "verbose"),
@@ -86,7 +86,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
 @option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
 @option(
-    "--check-server", section=CHECKING, is_flag=True, help="Check the batch and ask the servers about its tests, too."
+    "--check-server",
+    section=CHECKING,
+    is_flag=True,
+    help="Check the batch and ask the servers about its tests and tools, too.",
 )
 @option(
     "--check-limit",
@@ -252,6 +255,8 @@ def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
     settled = _without_idle_defaults(context, settle(context, given, _CANNOT_GO_TOGETHER))
     if len(given["input_files"]) > 1 and not any(settled[name] for name in _FOR_SEVERAL_FILES):
         raise click.UsageError("several files require --check, --check-server or --plan", context)
+    if len(given["input_files"]) > 1 and settled["output"]:
+        raise click.UsageError("--output takes the result of one file; give one file, or redirect the output", context)
     if settled["diff"] and not settled["dry_run"]:
         raise click.UsageError("--diff requires --dry-run", context)
     form, forms = settled["format"], _formats_for(settled)
@@ -271,6 +276,8 @@ def _without_idle_defaults(context: click.Context, given: Dict[str, Any]) -> Dic
     settled = dict(given)
     if not given["dry_run"] and is_from_environment(context, "diff"):
         settled["diff"] = False
+    if (given["check"] or given["check_server"]) and is_from_environment(context, "output"):
+        settled["output"] = None  # The file for results, which a check must not replace.
     if given["format"] not in _formats_for(given) and is_from_environment(context, "format"):
         settled["format"] = None
     return settled

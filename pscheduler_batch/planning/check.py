@@ -19,7 +19,7 @@ from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
 from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
-from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest, distinct_tests
+from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, UseOfTest, distinct_tests
 from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
 from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
 
@@ -133,5 +133,9 @@ def _to_problem(pairs: Mapping[str, Any]) -> Problem:
 
 
 def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:
-    wanted = (UseOfTest(**{**place, "iterations": tuple(place["iterations"])}) for place in pairs["wanted"])
-    return DistinctTest(pairs["test_type"], pairs["spec"], tuple(wanted))
+    return DistinctTest(pairs["test_type"], pairs["spec"], tuple(_to_use(place) for place in pairs["wanted"]))
+
+
+def _to_use(place: Mapping[str, Any]) -> UseOfTest:
+    allowed = place["allowed"] and AllowedTools(place["allowed"][0], tuple(place["allowed"][1]))
+    return UseOfTest(**{**place, "iterations": tuple(place["iterations"]), "allowed": allowed})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterable, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
-from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers, ToolChoice
 from pscheduler_batch.text import printable
 
 
@@ -26,6 +26,7 @@ class CheckResult:
         iterations: The number of iterations that were checked.
         problems: The errors and warnings, in the order of the input.
         questions: The tests of the valid tasks, to ask servers about.
+        tools: The tools that would run the tests, as far as servers were asked, in the order of the input.
     """
 
     source: str
@@ -34,6 +35,7 @@ class CheckResult:
     iterations: int
     problems: Tuple[Problem, ...]
     questions: Tuple[DistinctTest, ...] = ()
+    tools: Tuple[ToolChoice, ...] = ()
 
     @property
     def errors(self) -> Tuple[Problem, ...]:
@@ -50,16 +52,19 @@ class CheckResult:
         """Whether the batch can be run; the exit status of the command is 0 or 1 accordingly."""
         return not self.errors
 
-    def with_problems(self, more: Iterable[Problem]) -> CheckResult:
+    def with_answers(self, answers: ServerAnswers) -> CheckResult:
         """
-        Add the results of asking servers.
+        Add what servers say.
 
         Args:
-            more: Problems with pointers into the input; their lines and columns are found here.
+            answers: The answers with pointers into the input; their lines and columns are found here.
         """
-        located = [*self.problems, *locate_problems(list(more), self.text)]
+        located = [*self.problems, *locate_problems(answers.problems, self.text)]
         document = {} if self.batch is None else self.batch.document
-        return replace(self, problems=tuple(in_order(located, document)))
+        places = locate_problems([choice.note() for choice in answers.tools], self.text)
+        tools = [replace(choice, line=place.line, column=place.column) for choice, place in zip(answers.tools, places)]
+        tools.sort(key=lambda choice: (choice.line or 0, choice.column or 0))
+        return replace(self, problems=tuple(in_order(located, document)), tools=tuple(tools))
 
 
 def render_text(checked: CheckResult) -> str:
@@ -67,6 +72,11 @@ def render_text(checked: CheckResult) -> str:
     if not checked.problems:
         return ""
     return render_problems(checked.problems, text=checked.text, source=checked.source)
+
+
+def render_tools(checked: CheckResult) -> str:
+    """Return a note for each tool that would run a test, in lines; "" if none is known."""
+    return render_problems((choice.note() for choice in checked.tools), text=None, source=checked.source)
 
 
 def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
@@ -88,7 +98,7 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
 
 def render_json(checked: CheckResult) -> str:
     """
-    Write what was found for editors and other programs, as one JSON object with a newline behind it.
+    Write what was found for editors and other programs, as one JSON object.
 
     These are its pairs::
 
@@ -108,10 +118,21 @@ def render_json(checked: CheckResult) -> str:
             part        which part of the task is shown, as a JSON pointer into the task
             before      that part of the task before that transform and after it: texts of JSON without secrets, cut
             after       where they are long; null where there are none
+
+        tools     the tools that would run the tests, as far as servers were asked; each is an object with
+
+            pointer     the task as a JSON pointer into the input, with its line and its column
+            line
+            column
+            during      which iterations it concerns, "" for all of them
+            test        the type of the test
+            tool        the name of the tool
+            hosts       the participants that were asked, the lead first
     """
     problems = [_to_pairs(problem) for problem in checked.problems]
-    document = {"file": checked.source, "valid": checked.valid, "problems": problems}
-    return json.dumps(document, indent=2) + "\n"
+    tools = [_choice_to_pairs(choice) for choice in checked.tools]
+    document = {"file": checked.source, "valid": checked.valid, "problems": problems, "tools": tools}
+    return json.dumps(document, indent=2)
 
 
 def _to_pairs(problem: Problem) -> Dict[str, Any]:
@@ -128,6 +149,18 @@ def _to_pairs(problem: Problem) -> Dict[str, Any]:
         "part": None if change is None else change.part,
         "before": None if change is None else change.before or None,
         "after": None if change is None else change.after or None,
+    }
+
+
+def _choice_to_pairs(choice: ToolChoice) -> Dict[str, Any]:
+    return {
+        "pointer": choice.where,
+        "line": choice.line,
+        "column": choice.column,
+        "during": choice.during,
+        "test": choice.test_type,
+        "tool": choice.tool,
+        "hosts": list(choice.hosts),
     }
 
 

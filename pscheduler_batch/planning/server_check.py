@@ -2,8 +2,8 @@
 Ask pScheduler servers about a valid batch (``--check-server``). Nothing is submitted.
 
 The assist is asked which tests it has, whether each specification is valid and who takes part; the participants are
-asked whether they are available. Each distinct test is asked about once, and its errors are reported at all places
-using it.
+asked whether they are available, and which of their tools can run the test. Each distinct test is asked about once, and
+its errors are reported at all places using it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Awaitable, Callable, Dict, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Awaitable, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 from urllib.parse import unquote
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem, RefusedError, ReplyError, SchedulerError
@@ -24,15 +24,26 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import JSON
-from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, sum_up
+from pscheduler_batch.planning.server_problems import (
+    DistinctTest,
+    ServerAnswers,
+    ServerProblem,
+    UsableTool,
+    sum_up,
+    sum_up_tools,
+)
+from pscheduler_batch.planning.server_tools import judge_tools
 from pscheduler_batch.pointers import steps_of
 from pscheduler_batch.scheduler.api import (
+    ToolOffer,
     api_url,
     decipher_json,
     decipher_participants,
+    decipher_tools,
     hostname_url,
     participants_url,
     tests_url,
+    tools_url,
     validity_url,
 )
 from pscheduler_batch.scheduler.hosts import Hosts
@@ -52,7 +63,7 @@ _NAMED = 30
 _PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
 
 
-async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient, hosts: Hosts) -> List[Problem]:
+async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient, hosts: Hosts) -> ServerAnswers:
     """
     Ask the servers about the tests of a batch.
 
@@ -62,19 +73,23 @@ async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient
         hosts: The servers to ask.
 
     Returns:
-        Errors, and warnings for what could not be found out, with pointers into the input. Whatever servers do, nothing
-        is raised.
+        What they say. Whatever servers do, nothing is raised.
     """
     if not questions:
-        return []
+        return ServerAnswers()
     assist = _Assist(client, hosts)
     try:
         known = await assist.tests()
     except SchedulerError as error:
-        return [Problem("/", f"cannot ask the assist {hosts.assist}: {_words(error)}{_hint(hosts)}")]
+        problem = Problem("/", f"cannot ask the assist {hosts.assist}: {_words(error)}{_hint(hosts)}")
+        return ServerAnswers((problem,))
     answers = await _each(questions, lambda question: assist.ask(question, known), client.max_connections)
     problems = [problem for answer in answers for problem in answer.problems]
-    return sum_up([*problems, *await _ask_participants(questions, answers, client, hosts)])
+    silent = await _find_silent(answers, client, hosts)
+    problems += _silence_problems(questions, answers, silent, hosts)
+    tools = await _ask_tools(questions, answers, silent, client, hosts)
+    problems += tools.problems
+    return ServerAnswers(tuple(sum_up(problems)), tuple(sum_up_tools(tools.usable)))
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,11 @@ class _Answer:
     problems: Tuple[ServerProblem, ...]
     lead: Optional[str] = None
     others: Tuple[str, ...] = ()
+
+    @property
+    def participants(self) -> Tuple[str, ...]:
+        """All participants that are known, the lead first, each once."""
+        return () if self.lead is None else tuple(dict.fromkeys((self.lead, *self.others)))
 
 
 class _Assist:
@@ -161,12 +181,13 @@ class _Assist:
         return self._hosts.lead if first is None else first, tuple(other for other in others if other is not None)
 
 
-async def _ask_participants(
-    questions: Sequence[DistinctTest], answers: Sequence[_Answer], client: HttpClient, hosts: Hosts
-) -> List[ServerProblem]:
-    """Ask every participant of any test once whether it is available; the assist has answered already."""
-    leads = {answer.lead for answer in answers if answer.lead is not None}
-    wanted = sorted(leads.union(*(answer.others for answer in answers)))
+async def _find_silent(answers: Sequence[_Answer], client: HttpClient, hosts: Hosts) -> Mapping[str, str]:
+    """
+    Ask every participant of any test once whether it is available; the assist has answered already.
+
+    Returns:
+        Those that are not, with the reason.
+    """
     silent: Dict[str, str] = {}
 
     async def ask(host: str) -> None:
@@ -178,19 +199,24 @@ async def _ask_participants(
         except SchedulerError as error:
             silent[host] = _words(error)
 
-    await _each(wanted, ask, client.max_connections)
-    problems: List[ServerProblem] = []
+    wanted = {host for answer in answers for host in answer.participants}
+    await _each(sorted(wanted), ask, client.max_connections)
+    return silent
+
+
+def _silence_problems(
+    questions: Sequence[DistinctTest], answers: Sequence[_Answer], silent: Mapping[str, str], hosts: Hosts
+) -> Iterator[ServerProblem]:
     for question, answer in zip(questions, answers):
-        if answer.lead in silent:
+        if answer.lead is not None and answer.lead in silent:
             unnamed = answer.lead == hosts.lead and not hosts.lead_named
             hint = "; that is this host: give a --lead that runs pScheduler" if unnamed else ""
             reason = f"{shorten(answer.lead)}, which would lead the test, cannot be used: {silent[answer.lead]}{hint}"
-            problems.append(ServerProblem(question, "/test", reason))
+            yield ServerProblem(question, "/test", reason)
         for other in answer.others:
             if other in silent:
                 reason = f"{shorten(other)}, which takes part in the test, cannot be reached from here: {silent[other]}"
-                problems.append(ServerProblem(question, "/test", reason, WARNING))
-    return problems
+                yield ServerProblem(question, "/test", reason, WARNING)
 
 
 async def _require_presence(host: str, client: HttpClient, hosts: Hosts) -> None:
@@ -199,6 +225,57 @@ async def _require_presence(host: str, client: HttpClient, hosts: Hosts) -> None
     name = decipher_json(await client.request(Request("GET", url, doing, bind=hosts.bind)), doing=doing, url=url)
     if not isinstance(name, str):
         raise ReplyError("did not say what it is called; is it pScheduler?", doing=doing, url=shown(url))
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """The tools that can run the tests, and the problems with them."""
+
+    problems: List[ServerProblem]
+    usable: List[UsableTool]
+
+
+async def _ask_tools(
+    questions: Sequence[DistinctTest],
+    answers: Sequence[_Answer],
+    silent: Mapping[str, str],
+    client: HttpClient,
+    hosts: Hosts,
+) -> _Tools:
+    """Ask each available participant of each test which of its tools can run it."""
+    found = _Tools([], [])
+    asked = [
+        (question, [host for host in answer.participants if host not in silent])
+        for question, answer in zip(questions, answers)
+        if answer.lead is not None and answer.lead not in silent
+    ]
+
+    async def ask(pair: Tuple[DistinctTest, str]) -> Optional[Tuple[ToolOffer, ...]]:
+        question, host = pair
+        try:
+            return await _tools_of(host, question, client, hosts)
+        except SchedulerError as error:
+            reason = f"could not find out which tools of {shorten(host)} can run the test: {_words(error, question)}"
+            # A server asks the same question before it accepts a task, and refuses it after such an answer [c60].
+            severity = ERROR if _is_too_long(error) else WARNING
+            found.problems.append(ServerProblem(question, "/test", reason, severity))
+            return None
+
+    pairs = [(question, host) for question, participants in asked for host in participants]
+    offers = iter(await _each(pairs, ask, client.max_connections))
+    for question, participants in asked:
+        known = {host: offered for host, offered in zip(participants, offers) if offered is not None}
+        if participants[0] in known:
+            problems, usable = judge_tools(question, known)
+            found.problems.extend(replace(problem, reason=_quote(problem.reason, question)) for problem in problems)
+            found.usable.extend(usable)
+    return found
+
+
+async def _tools_of(host: str, question: DistinctTest, client: HttpClient, hosts: Hosts) -> Tuple[ToolOffer, ...]:
+    url = tools_url(host, question.test_type, question.spec)
+    doing = "asking for tools"
+    return decipher_tools(await client.request(Request("GET", url, doing, bind=hosts.bind)), doing=doing, url=url)
 
 
 def _is_in(spec: JSON, where: str) -> bool:
@@ -214,10 +291,14 @@ def _is_in(spec: JSON, where: str) -> bool:
 
 def _words(error: SchedulerError, question: Optional[DistinctTest] = None) -> str:
     """Return an error without secrets and without the step, which the sentence already names."""
-    if isinstance(error, RefusedError) and error.status_code == HTTPStatus.REQUEST_URI_TOO_LONG:
+    if _is_too_long(error):
         length = len(json.dumps(None if question is None else question.spec))
         return f"the specification, which has {length:,} characters, is too long to ask about (the server answered 414)"
     return _quote(str(error).removeprefix(f"{error.doing}: "), question)
+
+
+def _is_too_long(error: SchedulerError) -> bool:
+    return isinstance(error, RefusedError) and error.status_code == HTTPStatus.REQUEST_URI_TOO_LONG
 
 
 def _quote(text: str, question: Optional[DistinctTest]) -> str:

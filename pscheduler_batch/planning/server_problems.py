@@ -7,14 +7,14 @@ A thousand iterations with a thousand specifications are asked about one by one,
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, Mapping, Set, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from pscheduler_batch.errors import ERROR, Problem
+from pscheduler_batch.errors import ERROR, NOTE, Problem
 from pscheduler_batch.model import JSON, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.iteration_problems import FURTHER, MOST_REASONS, name_iterations
 from pscheduler_batch.redaction import redact
-from pscheduler_batch.text import show
+from pscheduler_batch.text import list_names, show
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,19 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
             told.add(reason)
         groups.setdefault((where, reason, problem.severity), []).append((problem, wanted))
     return [
-        Problem(where, f"{reason}{_test_words(group)}", during=_during(group), severity=severity)
+        Problem(where, f"{reason}{_test_words(group)}", during=_during([use for _, use in group]), severity=severity)
         for (where, reason, severity), group in groups.items()
+    ]
+
+
+def sum_up_tools(found: Iterable[UsableTool]) -> List[ToolChoice]:
+    """Merge the tools that many iterations have in common; the result has pointers into the input."""
+    groups: Dict[Tuple[str, str, str, Tuple[str, ...]], List[UseOfTest]] = {}
+    for question, use, tool, hosts in found:
+        groups.setdefault((use.where, question.test_type, tool, hosts), []).append(use)
+    return [
+        ToolChoice(where, _during(uses), test_type, tool, hosts)
+        for (where, test_type, tool, hosts), uses in groups.items()
     ]
 
 
@@ -61,9 +72,9 @@ def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, Use
     return ((problem, wanted) for problem in found for wanted in problem.question.wanted)
 
 
-def _during(group: List[Tuple[ServerProblem, UseOfTest]]) -> str:
-    first = group[0][1]
-    numbers = sorted({number for _, wanted in group for number in wanted.iterations})
+def _during(uses: List[UseOfTest]) -> str:
+    first = uses[0]
+    numbers = sorted({number for use in uses for number in use.iterations})
     return "" if len(numbers) == first.among else name_iterations(first.label, numbers)
 
 
@@ -88,6 +99,7 @@ class UseOfTest:
         iterations: The numbers of the iterations that use it.
         among: The number of iterations at this place.
         transformed: Whether the test differs from the one in the input.
+        allowed: The tools that the task allows; None if it leaves the choice to the servers.
     """
 
     where: str
@@ -95,6 +107,80 @@ class UseOfTest:
     iterations: Tuple[int, ...]
     among: int
     transformed: bool = False
+    allowed: Optional[AllowedTools] = None
+
+
+class AllowedTools(NamedTuple):
+    """
+    The tools that a task allows.
+
+    Attributes:
+        pair: The pair of the task that names them, "tool" or "tools".
+        names: Their names, in order of preference.
+    """
+
+    pair: str
+    names: Tuple[str, ...]
+
+
+class UsableTool(NamedTuple):
+    """
+    The tool that would run a test where it is used.
+
+    Attributes:
+        question: The test.
+        use: The use of it.
+        tool: The name of the tool.
+        hosts: The participants that were asked, the lead first.
+    """
+
+    question: DistinctTest
+    use: UseOfTest
+    tool: str
+    hosts: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ToolChoice:
+    """
+    The tool that would run the tests of a task.
+
+    Attributes:
+        where: The JSON pointer of the task in the input.
+        during: The iterations concerned, "" for all at this place.
+        test_type: The kind of test.
+        tool: The name of the tool.
+        hosts: The participants that were asked, the lead first.
+        line: The line of the task in the input, counted from 1, if it is known.
+        column: Its column, counted from 1.
+    """
+
+    where: str
+    during: str
+    test_type: str
+    tool: str
+    hosts: Tuple[str, ...]
+    line: Optional[int] = None
+    column: Optional[int] = None
+
+    def note(self) -> Problem:
+        """Return it as a note."""
+        reason = f"{self.tool} would run the {self.test_type} test on {list_names(self.hosts)}"
+        return Problem(self.where, reason, self.line, self.column, self.during, severity=NOTE)
+
+
+@dataclass(frozen=True)
+class ServerAnswers:
+    """
+    What servers say about the tests of a batch.
+
+    Attributes:
+        problems: Errors, and warnings for what could not be found out, with pointers into the input.
+        tools: The tools that would run the tests, where that could be found out.
+    """
+
+    problems: Tuple[Problem, ...] = ()
+    tools: Tuple[ToolChoice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +202,10 @@ class DistinctTest:
         """Take the secrets of the specification out of a text about the test."""
         return redact(text, self.spec)
 
+    def only(self, use: UseOfTest) -> DistinctTest:
+        """Return the test with one of its uses."""
+        return replace(self, wanted=(use,))
+
 
 def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
     """
@@ -128,17 +218,20 @@ def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
     wanted: Dict[str, List[UseOfTest]] = {}
     for job_plan in plan.jobs:
         job = job_plan.job
-        for (key, where), numbers in _iterations_by_test(job_plan, tests).items():
+        for (key, where, allowed), numbers in _iterations_by_test(job_plan, tests).items():
             among = 1 if job.task_is_array else len(job_plan.iterations)
             written = job.tasks[numbers[0] if job.task_is_array else 0].get("test")
-            place = UseOfTest(where, job.label, tuple(numbers), among, transformed=written != tests[key])
+            changed = written != tests[key]
+            place = UseOfTest(where, job.label, tuple(numbers), among, transformed=changed, allowed=allowed)
             wanted.setdefault(key, []).append(place)
     return tuple(DistinctTest(tests[key]["type"], tests[key]["spec"], tuple(places)) for key, places in wanted.items())
 
 
-def _iterations_by_test(job_plan: JobPlan, tests: Dict[str, JSONObject]) -> Mapping[Tuple[str, str], List[int]]:
+def _iterations_by_test(
+    job_plan: JobPlan, tests: Dict[str, JSONObject]
+) -> Mapping[Tuple[str, str, Optional[AllowedTools]], List[int]]:
     job = job_plan.job
-    found: Dict[Tuple[str, str], List[int]] = {}
+    found: Dict[Tuple[str, str, Optional[AllowedTools]], List[int]] = {}
     # Iterations may share a task, which is then converted to text once.
     keys: Dict[int, str] = {}
     for iteration in job_plan.iterations:
@@ -148,5 +241,12 @@ def _iterations_by_test(job_plan: JobPlan, tests: Dict[str, JSONObject]) -> Mapp
             key = keys[id(test)] = json.dumps([test["type"], test["spec"]], sort_keys=True)
             tests.setdefault(key, test)
         where = f"{job.where}/task/{iteration.number}" if job.task_is_array else f"{job.where}/task"
-        found.setdefault((key, where), []).append(iteration.number)
+        found.setdefault((key, where, _allowed_tools(iteration.task)), []).append(iteration.number)
     return found
+
+
+def _allowed_tools(task: JSONObject) -> Optional[AllowedTools]:
+    """Return what a task says about its tools; ``tools`` counts if there is ``tool`` as well."""
+    if "tools" in task:
+        return AllowedTools("tools", tuple(task["tools"]))
+    return AllowedTools("tool", (task["tool"],)) if "tool" in task else None

@@ -10,6 +10,7 @@ import html
 import json
 import math
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlencode
@@ -70,6 +71,16 @@ def participants_url(host: str, test_type: str, spec: JSON) -> str:
 def validity_url(host: str, test_type: str, spec: JSON) -> str:
     """Return the URL that validates the specification of a test [b40-b42]."""
     return f"{test_url(host, test_type)}/spec/is-valid?{urlencode({'spec': json.dumps(spec)})}"
+
+
+def tools_url(host: str, test_type: str, spec: JSON) -> str:
+    """
+    Return the URL of what the tools of a participant say to a test, which a server asks for before it accepts a task.
+
+    An API before 6 disregards ``api``, and lists only the tools that can run the test.
+    """
+    query = {"test": json.dumps({"type": test_type, "spec": spec}), "api": "6"}
+    return f"{api_url(host)}/tools?{urlencode(query)}"
 
 
 def tasks_url(host: str) -> str:
@@ -183,6 +194,51 @@ def decipher_participants(reply: Reply, *, url: str) -> Tuple[Optional[str], ...
     except ValueError as error:
         raise ReplyError(f"named an invalid participant: {error}", doing=doing, url=shown(url)) from error
     return tuple(participants)
+
+
+@dataclass(frozen=True)
+class ToolOffer:
+    """
+    What a tool of a participant says to a test.
+
+    Attributes:
+        name: The name of the tool.
+        can_run: Whether it can run the test.
+        reasons: Why not.
+    """
+
+    name: str
+    can_run: bool = True
+    reasons: Tuple[str, ...] = ()
+
+
+def decipher_tools(reply: Reply, *, doing: str, url: str) -> Tuple[ToolOffer, ...]:
+    """
+    Return what the tools of a participant say to a test, in its order of preference.
+
+    Raises:
+        RefusedError: The server refused.
+        ReplyError: The answer is not about tools.
+    """
+    value = decipher_json(reply, doing=doing, url=url)
+    offers = [_tool_offer(item) for item in value] if isinstance(value, list) else [None]
+    if None in offers:
+        raise ReplyError("did not say which of its tools can run the test", doing=doing, url=shown(url))
+    return tuple(offer for offer in offers if offer is not None)
+
+
+def _tool_offer(item: JSON) -> Optional[ToolOffer]:
+    answer, tool = (item.get("can-run", True), item.get("tool", item)) if isinstance(item, dict) else (None, None)
+    name = tool.get("name") if isinstance(tool, dict) else None
+    if not isinstance(name, str):
+        return None
+    if answer is True:
+        return ToolOffer(name)  # Of an API before 6: the description of the tool itself.
+    if not isinstance(answer, dict) or not isinstance(answer.get("can-run"), bool):
+        return None
+    reasons = answer.get("reasons")
+    reasons = reasons if isinstance(reasons, list) else [reasons]
+    return ToolOffer(name, answer["can-run"], tuple(reason for reason in reasons if isinstance(reason, str)))
 
 
 def decipher_task_href(reply: Reply, *, url: str) -> str:

@@ -66,7 +66,7 @@ def test_programs_get_json_on_the_standard_output():
     wrong = check("--format", "json", str(BAD / "label-wrong.json"))
 
     assert (right.status, right.stderr, wrong.status, wrong.stderr) == (0, "", 1, "")
-    assert right.document == {"file": "standard input", "valid": True, "problems": []}
+    assert right.document == {"file": "standard input", "valid": True, "problems": [], "tools": []}
     assert [problem["pointer"] for problem in wrong.document["problems"]] == ["/jobs/0/label", "/jobs/0/task"]
 
 
@@ -149,6 +149,28 @@ def test_the_servers_are_asked(pscheduler, there):
     assert (ended.status, ended.stdout) == (1, "")
     assert "error: /jobs/1/task/test/spec/duration: " in ended.stderr
     assert 'has no test "idel"; did you mean "idle"?' in ended.stderr
+    assert {method for method, _ in pscheduler.state.requests} == {"GET"}
+
+
+def test_tools_are_named_and_the_result_goes_to_a_file(pscheduler, there, tmp_path):
+    """With -v in lines, with --format json as objects; a tool that cannot run a test is an error at its place."""
+    idle = task("idle", duration="PT1S")
+    batch = json.dumps({"jobs": [job(task=idle, iterations=2), job(task={**idle, "tools": ["nosuch"]})]}, indent=1)
+    file = tmp_path / "result.json"
+    shown = run_batch("--check-server", "-v", *there, batch=batch, BETA="")
+    written = run_batch("--check-server", "--format", "json", "-o", str(file), *there, batch=batch, BETA="")
+    tool, host = pscheduler.state.tests["idle"].tool, pscheduler.netloc
+    refusal = f"none of these tools can run the test: {host} offers {tool}"
+    result = json.loads(file.read_text(encoding="utf-8"))
+
+    assert (shown.status, shown.stdout) == (1, "")
+    assert f"<stdin>:5:12: note: /jobs/0/task: {tool} would run the idle test on {host}\n" in shown.stderr
+    assert f"error: /jobs/1/task/tools: {refusal}\n" in shown.stderr
+    assert (written.status, written.stdout, written.stderr) == (1, "", "")
+    assert [problem["message"] for problem in result["problems"]] == [refusal]
+    assert [(choice["pointer"], choice["tool"], choice["hosts"]) for choice in result["tools"]] == [
+        ("/jobs/0/task", tool, [host])
+    ]
     assert {method for method, _ in pscheduler.state.requests} == {"GET"}
 
 

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Sequence
+import os
+from typing import Callable, Optional, Sequence, Tuple
 
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import BatchError, Problem
-from pscheduler_batch.output.console import read_input, write_error
-from pscheduler_batch.output.destination import print_text
+from pscheduler_batch.output.console import CommandError, read_input, write_error
+from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
-from pscheduler_batch.planning.check_result import CheckResult, render_json, render_summary, render_text
-from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.planning.check_result import (
+    CheckResult,
+    render_json,
+    render_summary,
+    render_text,
+    render_tools,
+)
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers
+from pscheduler_batch.text import printable
 
-AskServers = Callable[[Options, Sequence[DistinctTest]], List[Problem]]
+AskServers = Callable[[Options, Sequence[DistinctTest]], ServerAnswers]
 
 
 def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
     """
-    Check the batch and print the result.
+    Check the batch and print the result, or write it to a file with ``--output``.
 
     Args:
         options: What was asked for.
-        ask_servers: Returns what servers find wrong with the tests; None if none is to be asked.
+        ask_servers: Returns what servers say about the tests; None if none is to be asked.
     """
-    try:
-        result = _check(options, ask_servers)
-    except BatchError as error:
-        if options.format != "json":
-            raise
-        # A program that reads JSON needs an answer in any case, for example if the file does not exist.
-        result = CheckResult(options.source, None, None, 0, (Problem("/", str(error)),))
-    if options.format == "json":
-        print_text(render_json(result))
-    else:
-        _print_text(options, result, asked=ask_servers is not None)
+    _require_other_output(options)
+    with Destination(options.output, holds="result") as destination:
+        try:
+            result = _check(options, ask_servers)
+        except BatchError as error:
+            if options.format != "json":
+                raise
+            # A program that reads JSON needs an answer in any case, for example if the file does not exist.
+            result = CheckResult(options.source, None, None, 0, (Problem("/", str(error)),))
+        problems, summary = _render(options, result, asked=ask_servers is not None)
+        if options.output is not None:
+            destination.write_bytes("".join(f"{text}\n" for text in (problems, summary) if text).encode())
+        else:
+            _print(problems, summary)
     return SUCCEEDED if result.valid else FAILED
+
+
+def _require_other_output(options: Options) -> None:
+    if options.output is not None and os.path.realpath(options.output) == os.path.realpath(options.input_file):
+        raise CommandError(f"cannot write {printable(options.output)}: it is the batch to check; choose another file")
 
 
 def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
@@ -48,12 +64,21 @@ def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
     )
     if ask_servers is None or not result.questions:
         return result
-    return result.with_problems(ask_servers(options, result.questions))
+    return result.with_answers(ask_servers(options, result.questions))
 
 
-def _print_text(options: Options, result: CheckResult, *, asked: bool) -> None:
-    problems = render_text(result)
-    if problems and not (options.quiet and result.valid):
+def _render(options: Options, result: CheckResult, *, asked: bool) -> Tuple[str, str]:
+    """Return the text for the standard error and that for the standard output, each without a final newline."""
+    if options.format == "json":
+        return "", render_json(result)
+    shown = [] if options.quiet and result.valid else [render_text(result)]
+    shown += [render_tools(result)] if options.verbose or options.debug else []
+    summary = render_summary(result, asked=asked) if result.valid and not options.quiet else ""
+    return "\n".join(text for text in shown if text), summary
+
+
+def _print(problems: str, summary: str) -> None:
+    if problems:
         write_error(problems)
-    if result.valid and not options.quiet:
-        print_text(f"{render_summary(result, asked=asked)}\n")
+    if summary:
+        print_text(f"{summary}\n")

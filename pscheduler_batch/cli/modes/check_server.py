@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from functools import partial
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.modes import check
 from pscheduler_batch.cli.option_values import Options
-from pscheduler_batch.errors import Problem
 from pscheduler_batch.output.console import print_error
 from pscheduler_batch.planning.server_check import RETRIES, check_on_servers
-from pscheduler_batch.planning.server_problems import DistinctTest
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.scheduler.hosts import find_hosts, open_client
 from pscheduler_batch.session import Session
@@ -24,8 +23,8 @@ def execute(options: Options) -> int:
     return check.execute(options, _ask_servers)
 
 
-def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> List[Problem]:
-    async def ask(only: Optional[str]) -> List[Problem]:
+def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> ServerAnswers:
+    async def ask(only: Optional[str]) -> ServerAnswers:
         session = Session(log=partial(_debug, options), redactor=Redactor.of(question.spec for question in questions))
         client = open_client(options.settings, session, RETRIES)
         try:

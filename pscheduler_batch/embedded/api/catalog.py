@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import List
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -15,10 +17,14 @@ from pscheduler_batch.embedded.api.replies import (
     json_reply,
     not_found,
     root_url,
+    whole_number,
 )
-from pscheduler_batch.embedded.api.submission import load_json
+from pscheduler_batch.embedded.api.submission import load_json, unable
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.test import SpecError, Test
+
+# The first version of the API that returns the tools that cannot run a test as well.
+_WITH_REASONS = 6
 
 _REDIRECTION = (
     "<!doctype html>\n<html lang=en>\n<title>Redirecting...</title>\n<h1>Redirecting...</h1>\n"
@@ -115,7 +121,10 @@ class CatalogPages:
         return json_reply([f"{root_url(request)}/tools/{self._known_test(request).tool}"])
 
     async def tools(self, request: Request) -> Response:
-        """List all tools."""
+        """List all tools, or return what they say to a test."""
+        text = request.query_params.get("test")
+        if text is not None:
+            return await self._tools_for(text, request)
         root = root_url(request)
         return json_reply(
             [f"{root}/tools/{name}" for name in sorted({test.tool for test in self._state.tests.values()})]
@@ -124,10 +133,37 @@ class CatalogPages:
     async def tool(self, request: Request) -> Response:
         """Describe a tool."""
         name = request.path_params["tool"]
-        tests = sorted(test.name for test in self._state.tests.values() if test.tool == name)
+        tests = self._tests_of(name)
         if not tests:
             raise not_found()
         return json_reply(describe_tool(name, tests, root_url(request)))
+
+    async def _tools_for(self, text: str, request: Request) -> Response:
+        """Return what the tool of a test says to it; before API 6, it was listed only if it can run it."""
+        try:
+            document = load_json(text)
+            name, spec = document["type"], document.get("spec")
+            test = self._state.tests.get(name)
+            api = whole_number(request, "api")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise internal_problem() from None
+        if test is None:
+            return json_reply([])
+        await self._state.sleep(self._state.pace.participants)
+        try:
+            test.check(spec)
+            reason = await unable(test, spec)
+        except SpecError as error:
+            reason = str(error)
+        described = describe_tool(test.tool, self._tests_of(test.tool), root_url(request))
+        del described["href"]
+        if api is None or api < _WITH_REASONS:
+            return json_reply([described] if reason is None else [])
+        answer = {"can-run": True} if reason is None else {"can-run": False, "reasons": [reason]}
+        return json_reply([{"can-run": answer, "tool": described}])
+
+    def _tests_of(self, tool: str) -> List[str]:
+        return sorted(test.name for test in self._state.tests.values() if test.tool == tool)
 
     def _known_test(self, request: Request) -> Test:
         name = request.path_params["test"]

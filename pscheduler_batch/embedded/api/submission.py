@@ -85,6 +85,11 @@ def check_test(state: State, name: str, spec: Any) -> Test:
     return test
 
 
+async def unable(test: Test, spec: Any) -> Optional[str]:
+    """Return why a test with a valid specification cannot be run here, or None if it can."""
+    return await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
+
+
 def load_json(text: str) -> Any:
     """
     Parse JSON.
@@ -167,8 +172,7 @@ def _check_length(state: State, test: Mapping[str, Any]) -> None:
 
 async def _check_tools(state: State, test: Test, document: Mapping[str, Any]) -> None:
     """Refuse what cannot be measured here, or not with the requested tools (recording c16)."""
-    spec = document["test"]["spec"]
-    reason = await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
+    reason = await unable(test, document["test"]["spec"])
     wanted = _wanted_tools(document)
     if reason is None and (wanted is None or test.tool in wanted):
         return

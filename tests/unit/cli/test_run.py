@@ -61,13 +61,20 @@ def test_warnings_about_the_file_are_not_printed_by_a_plain_run(tmp_path, capsys
     assert capsys.readouterr().err.count(": warning: /jobs/0/iterations: 3 is ignored") == warned
 
 
-@pytest.mark.parametrize("option", ["--check", "--plan"])
-@pytest.mark.parametrize("order", [("good", "bad"), ("bad", "good", "good"), ("good", "missing"), ("good", "good")])
-def test_several_files_get_a_verdict_each_and_the_worst_status(tmp_path, monkeypatch, capsys, option, order):
-    """An error in one does not keep the others from being checked."""
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A directory with a batch that is right and one that is wrong, and nothing else."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good").write_text('{"jobs": [{"task": {"test": {"type": "noop", "spec": {}}}}]}')
     (tmp_path / "bad").write_text('{"jobs": 5}')
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", ["--check", "--plan"])
+@pytest.mark.parametrize("order", [("good", "bad"), ("bad", "good", "good"), ("good", "missing"), ("good", "good")])
+@pytest.mark.usefixtures("folder")
+def test_several_files_get_a_verdict_each_and_the_worst_status(capsys, option, order):
+    """An error in one does not keep the others from being checked."""
     status = command.main([option, *order], standalone_mode=False)
     shown = capsys.readouterr()
 
@@ -81,3 +88,44 @@ def test_several_files_cannot_be_run():
     """A batch is one file."""
     with pytest.raises(click.UsageError, match="several files require --check, --check-server or --plan"):
         command.main(["--embedded", "a.json", "b.json"], standalone_mode=False)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(("file", "status"), [("good", 0), ("bad", 1), ("missing", 1)])
+def test_the_result_of_a_check_goes_to_a_file(folder, capsys, form, file, status):
+    """Instead of to the standard output and the standard error; only what keeps a file from being read stays there."""
+    (folder / "result").write_text("old")
+    command.main(["--check", "--format", form, file], standalone_mode=False)
+    usual = capsys.readouterr()
+    got = command.main(["--check", "--format", form, "-o", "result", file], standalone_mode=False)
+    shown = capsys.readouterr()
+    unread = file == "missing" and form == "text"
+
+    assert got == status
+    assert (folder / "result").read_text() == ("old" if unread else usual.err + usual.out)
+    assert (shown.out, shown.err) == ("", usual.err if unread else "")
+
+
+def test_the_result_of_a_check_does_not_replace_the_batch(folder, capsys):
+    """Under no name of it."""
+    (folder / "link").symlink_to("good")
+    before = (folder / "good").read_text()
+
+    assert command.main(["--check", "-o", "link", "good"], standalone_mode=False) == 1
+    assert "cannot write link: it is the batch to check; choose another file" in capsys.readouterr().err
+    assert (folder / "good").read_text() == before
+
+
+def test_the_file_for_results_of_the_environment_is_not_for_checks(folder, monkeypatch):
+    """They would replace the results of the last run."""
+    monkeypatch.setenv("PSCHEDULER_BATCH_OUTPUT", "results")
+
+    assert command.main(["--check", "good"], auto_envvar_prefix="PSCHEDULER_BATCH", standalone_mode=False) == 0
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_results_of_several_checks_do_not_fit_into_a_file():
+    """Each would replace the one before."""
+    with pytest.raises(click.UsageError, match="--output takes the result of one file"):
+        command.main(["--check", "-o", "result", "good", "bad"], standalone_mode=False)

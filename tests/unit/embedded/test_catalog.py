@@ -133,6 +133,46 @@ def test_tools_are_those_of_the_tests(bench):
     assert bench.get("tools/nosuch").status_code == 404
 
 
+def ask_tools(bench, test, **query):
+    """Return what the tools of the server say to a test."""
+    return bench.get("tools", test=json.dumps(test), **query)
+
+
+def test_tools_say_whether_they_can_run_a_test(bench):
+    """In the form of pScheduler's public source and of the lengths in a log of it; n40 has what comes of it."""
+    tool = bench.get("tools/bed").json()
+    del tool["href"]
+    said = [
+        ask_tools(bench, {"type": "nap", "spec": spec}, api=6).json()
+        for spec in (NAP, {**NAP, "unable": "Not tired."}, {})
+    ]
+
+    assert said == [
+        [{"can-run": {"can-run": True}, "tool": tool}],
+        [{"can-run": {"can-run": False, "reasons": ["Not tired."]}, "tool": tool}],
+        [{"can-run": {"can-run": False, "reasons": ["At /: 'duration' is a required property"]}, "tool": tool}],
+    ]
+
+
+@pytest.mark.parametrize("query", [{}, {"api": 5}])
+def test_an_older_client_is_told_only_of_tools_that_can_run_a_test(bench, query):
+    """Without a version, it is the first one that counts."""
+    can, cannot = (
+        ask_tools(bench, {"type": "nap", "spec": {**NAP, **more}}, **query) for more in ({}, {"unable": "No"})
+    )
+
+    assert [tool["name"] for tool in can.json()] == ["bed"]
+    assert cannot.json() == []
+
+
+@pytest.mark.parametrize("test", [[], 5, {}, {"type": []}, {"type": {}, "spec": {}}])
+def test_tools_are_not_asked_about_what_is_no_test(bench, test):
+    """Of a test that is not known there are none."""
+    assert ask_tools(bench, {"type": "nosuch", "spec": {}}, api=6).json() == []
+    assert ask_tools(bench, test, api=6).status_code == 500
+    assert bench.get("tools", test="{").status_code == 500
+
+
 def test_every_request_is_noted(bench):
     """Tests can count them, refused ones included."""
     bench.get("tests/nap", spec="{}")

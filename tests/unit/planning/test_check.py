@@ -208,7 +208,7 @@ def test_programs_get_all_of_it_as_json():
 
 def test_a_right_batch_is_right_as_json_too():
     """With an empty list."""
-    assert json.loads(render_json(check({}))) == {"file": "a.json", "valid": True, "problems": []}
+    assert json.loads(render_json(check({}))) == {"file": "a.json", "valid": True, "problems": [], "tools": []}
 
 
 def test_no_secret_is_in_the_json():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
-from pscheduler_batch.planning.server_problems import DistinctTest, UseOfTest, distinct_tests
+from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, UseOfTest, distinct_tests
 from pscheduler_batch.transforms.pipeline import Transforms
 
 RTT = {"test": {"type": "rtt", "spec": {"dest": "a", "count": 1}}}
@@ -25,7 +25,10 @@ def test_each_test_is_asked_about_once():
         DistinctTest(
             "rtt",
             RTT["test"]["spec"],
-            (UseOfTest("/jobs/0/task", "job-0", tuple(range(50)), 50), UseOfTest("/jobs/2/task", "job-2", (0,), 1)),
+            (
+                UseOfTest("/jobs/0/task", "job-0", tuple(range(50)), 50),
+                UseOfTest("/jobs/2/task", "job-2", (0,), 1, allowed=AllowedTools("tool", ("ping",))),
+            ),
         ),
         DistinctTest("idle", IDLE["test"]["spec"], (UseOfTest("/jobs/1/task", "job-1", (0,), 1),)),
     )

@@ -12,7 +12,7 @@ import pytest
 from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.planning.check import check_batch
-from pscheduler_batch.planning.check_result import render_summary, render_text
+from pscheduler_batch.planning.check_result import render_json, render_summary, render_text, render_tools
 from pscheduler_batch.planning.server_check import check_on_servers
 from pscheduler_batch.scheduler.hosts import Hosts
 from tests.support.clients import a_client, make_client
@@ -26,6 +26,17 @@ TOO_LONG = Reply(414, {"content-type": "text/html"}, b"<h1>Request-URI Too Long<
 def said(value, status=200):
     """Make an answer."""
     return Reply(status, {"content-type": "application/json"}, json.dumps(value).encode())
+
+
+def offer(name, *reasons, can_run=None):
+    """Make what a tool says to a test; it can run it unless there are reasons."""
+    can = {"can-run": not reasons if can_run is None else can_run}
+    return {"can-run": {**can, "reasons": list(reasons)} if reasons else can, "tool": {"name": name, "tests": ["rtt"]}}
+
+
+def offers(*tools):
+    """Make the answer of a host with some tools; of a name alone, the tool can run the test."""
+    return said([offer(tool) if isinstance(tool, str) else tool for tool in tools])
 
 
 def key_of(request):
@@ -42,13 +53,15 @@ def servers_with(**changed):
         "assist/participants": said({"participants": [None]}),
         "lead/hostname": said("lead.example.net"),
         "other/hostname": said("other.example.net"),
+        **{f"{host}/tools": offers("ping", "twping") for host in ("assist", "ASSIST:443", "lead", "other")},
         **changed,
     }
 
     def answer(request):
         known = answers.get(key_of(request))
         if callable(known):
-            known = known(json.loads(parse_qs(urlsplit(request.url).query)["spec"][0]))
+            query = parse_qs(urlsplit(request.url).query)
+            known = known(json.loads(query["spec"][0]) if "spec" in query else json.loads(query["test"][0])["spec"])
         if known is not None:
             return known
         url = request.url.partition("?")[0]
@@ -67,7 +80,7 @@ def ask(servers, *jobs, hosts=HOSTS):
     batch = {"schema": 3, "jobs": [{"task": RTT, **job} for job in jobs]}
     checked = check_batch(json.dumps(batch, indent=1).encode(), source="a.json", with_questions=True)
     client = make_client(servers, max_connections=2)
-    return checked.with_problems(asyncio.run(check_on_servers(checked.questions, client, hosts)))
+    return checked.with_answers(asyncio.run(check_on_servers(checked.questions, client, hosts)))
 
 
 def lines_of(checked):
@@ -86,17 +99,20 @@ def test_a_batch_that_the_servers_agree_with_is_right():
         ("GET", "assist/is-valid", "192.0.2.1"),
         ("GET", "assist/participants", "192.0.2.1"),
         ("GET", "lead/hostname", "192.0.2.2"),
+        ("GET", "lead/tools", "192.0.2.2"),
     ]
 
 
-def test_two_questions_are_asked_about_each_specification_and_no_more():
-    """Whether it is valid, and who takes part, as either depends on all of it; which tests there are is asked once."""
+def test_three_questions_are_asked_about_each_specification_and_no_more():
+    """Whether it is valid, who takes part, and with which tool; which tests there are is asked once."""
     servers = servers_with()
     sweep = {"script": ".test.spec.count = $iteration"}
     ask(servers, {"iterations": 50, "task-transform": sweep}, {"iterations": 50, "task-transform": sweep})
     counted = Counter(key for _, key, _ in asked(servers))
 
-    assert counted == {"assist/tests": 1, "assist/is-valid": 50, "assist/participants": 50, "lead/hostname": 1}
+    per_spec = {"assist/is-valid": 50, "assist/participants": 50, "lead/tools": 50}
+
+    assert counted == {"assist/tests": 1, "lead/hostname": 1, **per_spec}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +237,7 @@ def test_the_assist_is_not_asked_whether_it_is_there():
     servers = servers_with(**{"assist/participants": said({"participants": ["ASSIST:443"]})})
 
     assert ask(servers, {}).valid
-    assert len(servers.requests) == 3
+    assert [key for _, key, _ in asked(servers)][3:] == ["ASSIST:443/tools"]
 
 
 def test_another_participant_that_is_not_there_for_us_is_a_warning():
@@ -231,6 +247,209 @@ def test_another_participant_that_is_not_there_for_us_is_a_warning():
 
     assert checked.valid
     assert [p.reason.partition(",")[0] for p in checked.warnings] == ["gone", "no host/"]
+
+
+def choices_of(checked):
+    """Return the tools that would run the tests, in a line each."""
+    return [f"{c.where}, {c.during}: {c.tool} at {'+'.join(c.hosts)}" for c in checked.tools]
+
+
+def test_the_tool_that_the_lead_prefers_is_chosen():
+    """Its place in the text and the iterations are known; a tool that declines is passed over."""
+    tools = offers(offer("owping", "No."), "ping", "twping")
+    checked = ask(servers_with(**{"lead/tools": tools}), {"iterations": 50}, {"task": [RTT, RTT]})
+
+    assert checked.valid
+    assert choices_of(checked) == [
+        f"{where}, : ping at lead" for where in ("/jobs/0/task", "/jobs/1/task/0", "/jobs/1/task/1")
+    ]
+    assert (
+        render_tools(checked).split("\n")[0] == "a.json:5:12: note: /jobs/0/task: ping would run the rtt test on lead"
+    )
+
+
+def test_a_test_is_asked_about_with_its_type():
+    """As a server asks, whose log shows ``GET /pscheduler/tools?test={"type", "spec"}&api=6``."""
+    servers = servers_with()
+    ask(servers, {})
+    (url,) = (request.url for request in servers.requests if key_of(request) == "lead/tools")
+    query = parse_qs(urlsplit(url).query)
+
+    assert (json.loads(query["test"][0]), query["api"]) == (RTT["test"], ["6"])
+
+
+def test_a_test_that_no_tool_can_run_is_wrong():
+    """Every tool of every participant is heard; pScheduler would refuse the task with 422 (recording c16)."""
+    tools = offers(offer("snooze"), offer("sleep", "Won't sleep for less than 15 seconds."))
+    answers = {
+        "assist/participants": said({"participants": ["lead", "other"]}),
+        "lead/tools": tools,
+        "other/tools": offers(offer("snooze", "Too tired.", "Too loud."), offer("sleep", can_run=False)),
+    }
+
+    (problem,) = ask(servers_with(**answers), {}).problems
+
+    assert (problem.severity, problem.where) == ("error", "/jobs/0/task/test")
+    assert problem.reason == (
+        "no tool can run this test: lead offers snooze (sleep declines: Won't sleep for less than 15 seconds); "
+        "other offers no tool (snooze declines: Too tired. Too loud, sleep declines)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "chosen"),
+    [
+        (["a", "b", "c"], ["c", "b"], "b"),
+        (["a", "b"], ["b", "a"], "a"),
+        (["b", "a"], ["c", "a"], "a"),
+    ],
+)
+def test_all_participants_have_a_say_in_the_tool(first, second, chosen):
+    """Places in the lists add up; at a tie the lead decides."""
+    answers = {
+        "assist/participants": said({"participants": ["lead", "other"]}),
+        "lead/tools": offers(*first),
+        "other/tools": offers(*second),
+    }
+
+    assert choices_of(ask(servers_with(**answers), {})) == [f"/jobs/0/task, : {chosen} at lead+other"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"), [({"tools": ["nosuch", "twping", "ping"]}, "twping"), ({"tool": "twping"}, "twping")]
+)
+def test_a_task_may_choose_its_tool(wanted, chosen):
+    """Of several, those unknown are passed over (recording n41)."""
+    assert choices_of(ask(servers_with(), {"task": {**RTT, **wanted}})) == [f"/jobs/0/task, : {chosen} at lead"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"tools": ["pingg"]}, '/tools: none of these tools can run the test: OFFERS; did you mean "ping"?'),
+        ({"tools": ["owping", "x"]}, "/tools: none of these tools can run the test: OFFERS"),
+        ({"tool": "owping"}, "/tool: this tool cannot run the test: OFFERS"),
+        ({"tools": []}, "/tools: none of these tools can run the test: OFFERS"),
+        ({"tools": ["owping"], "tool": "ping"}, "/tools: none of these tools can run the test: OFFERS"),
+    ],
+)
+def test_a_tool_that_cannot_run_the_test_is_wrong(wanted, told):
+    """At its place in the task; the same test with another tool is not, and both are asked about once."""
+    servers = servers_with(**{"lead/tools": offers("ping", "twping", offer("owping", "No IPv6."))})
+    checked = ask(servers, {"task": {**RTT, **wanted}}, {})
+    said_there = "lead offers ping and twping (owping declines: No IPv6)"
+
+    assert lines_of(checked) == [f"error /jobs/0/task{told.replace('OFFERS', said_there)}"]
+    assert choices_of(checked) == ["/jobs/1/task, : ping at lead"]
+    assert [key for _, key, _ in asked(servers)].count("lead/tools") == 1
+
+
+def test_iterations_with_the_same_answer_are_told_once():
+    """The first is named, with the number of others."""
+
+    def judge(spec):
+        return offers("ping" if spec["count"] % 2 else offer("ping", "Odd counts only."))
+
+    job = {"label": "x", "iterations": 9, "task-transform": {"script": ".test.spec.count = $iteration"}}
+    checked = ask(servers_with(**{"lead/tools": judge}), job)
+    (problem,) = checked.problems
+
+    assert (problem.where, problem.during) == ("/jobs/0/task/test", 'iteration 0 of "x" and 4 more')
+    assert problem.reason.partition(" (the first after the transforms: ")[0] == (
+        "no tool can run this test: lead offers no tool (ping declines: Odd counts only)"
+    )
+    assert choices_of(checked) == ['/jobs/0/task, iteration 1 of "x" and 3 more: ping at lead']
+
+
+def test_a_tool_that_a_transform_chooses_is_checked():
+    """In each iteration."""
+    job = {"label": "x", "iterations": 2, "task-transform": {"script": '.tools = [["ping", "nosuch"][$iteration]]'}}
+    checked = ask(servers_with(), job)
+
+    assert [(p.where, p.during) for p in checked.problems] == [("/jobs/0/task/tools", 'iteration 1 of "x"')]
+    assert choices_of(checked) == ['/jobs/0/task, iteration 0 of "x": ping at lead']
+
+
+def test_a_server_with_an_older_api_lists_only_tools_that_can_run_the_test():
+    """By their descriptions, whatever version the question has."""
+    servers = servers_with(**{"lead/tools": said([{"name": "ping", "tests": ["rtt"]}])})
+
+    assert choices_of(ask(servers, {})) == ["/jobs/0/task, : ping at lead"]
+    assert lines_of(ask(servers_with(**{"lead/tools": said([])}), {})) == [
+        "error /jobs/0/task/test: no tool can run this test: lead offers no tool"
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said("busy", 503),
+        said("Internal problem", 500),
+        Reply(200, {}, b"<html>"),
+        None,
+        said({}),
+        said(["https://lead/pscheduler/tools/ping"]),
+        said([{"can-run": {"can-run": 1}, "tool": {"name": "ping"}}]),
+        said([{"can-run": True, "tool": {}}]),
+    ],
+)
+def test_tools_that_could_not_be_asked_are_a_warning(answer):
+    """A run may be luckier."""
+    checked = ask(servers_with(**{"lead/tools": answer}), {})
+
+    assert [p.reason.partition(": ")[0] for p in checked.warnings] == [
+        "could not find out which tools of lead can run the test"
+    ]
+    assert (checked.valid, checked.tools) == (True, ())
+
+
+def test_a_test_that_is_too_long_for_the_question_is_wrong():
+    """A server asks the same before it accepts a task, and fails (recording c60)."""
+    checked = ask(servers_with(**{"lead/tools": TOO_LONG}), {})
+
+    assert lines_of(checked) == [
+        f"error /jobs/0/task/test: could not find out which tools of lead can run the test: {LONG}"
+    ]
+
+
+def test_another_participant_that_cannot_be_asked_does_not_hide_the_lead():
+    """What is known of the others counts."""
+    answers = {"assist/participants": said({"participants": ["lead", "other"]}), "other/tools": said("busy", 503)}
+    right = ask(servers_with(**answers), {})
+    wrong = ask(servers_with(**{**answers, "lead/tools": offers()}), {})
+
+    assert (right.valid, choices_of(right)) == (True, ["/jobs/0/task, : ping at lead"])
+    assert [problem.severity for problem in wrong.problems] == ["warning", "error"]
+
+
+def test_the_words_of_tools_are_made_fit_for_a_terminal():
+    """And have no secrets of the test in them."""
+    task = {"test": {"type": "rtt", "spec": {"_key": "swordfish"}}}
+    tools = offers(offer("ping\x1b", "No\nswordfish \x1b[2J"))
+    (problem,) = ask(servers_with(**{"lead/tools": tools}), {"task": task}).problems
+
+    assert "swordfish" not in problem.reason
+    assert problem.reason.isprintable()
+
+
+def test_programs_get_the_tools_as_json():
+    """With their places."""
+    document = json.loads(render_json(ask(servers_with(), {"iterations": 2})))
+
+    assert (document["valid"], document["tools"]) == (
+        True,
+        [
+            {
+                "pointer": "/jobs/0/task",
+                "line": 5,
+                "column": 12,
+                "during": "",
+                "test": "rtt",
+                "tool": "ping",
+                "hosts": ["lead"],
+            }
+        ],
+    )
 
 
 def test_an_assist_that_is_not_there_is_told_once():
@@ -305,7 +524,7 @@ def test_so_many_questions_are_asked_at_once_and_no_more():
     checked = ask(servers, {"iterations": 100, "task-transform": {"script": ".test.spec.count = $iteration"}})
 
     assert checked.valid
-    assert (len(servers.requests), servers.most_at_once) == (202, 2)
+    assert (len(servers.requests), servers.most_at_once) == (302, 2)
 
 
 def test_nothing_is_asked_about_a_batch_without_tests():
@@ -326,7 +545,7 @@ def ask_embedded(pscheduler, *tasks):
     hosts = Hosts(pscheduler.netloc, pscheduler.netloc, lead_named=True)
     batch = json.dumps({"jobs": [{"task": {"test": test}} for test in tasks]}).encode()
     checked = check_batch(batch, source="a.json", with_questions=True)
-    return checked.with_problems(asyncio.run(run()))
+    return checked.with_answers(asyncio.run(run()))
 
 
 def test_a_real_server_is_asked(pscheduler):
@@ -339,6 +558,21 @@ def test_a_real_server_is_asked(pscheduler):
         "/jobs/2/task/test/type",
     ]
     assert checked.errors[1].reason.endswith('did you mean "idle"?')
+
+
+def test_a_real_server_names_its_tools(pscheduler):
+    """And why one declines; the embedded server answers like any other."""
+    endless = {"type": "idlebgm", "spec": {"duration": "PT20S", "interval": "PT0S"}}
+    checked = ask_embedded(pscheduler, {"type": "idle", "spec": {"duration": "PT1S"}}, endless)
+    idle, idlebgm = (pscheduler.state.tests[name].tool for name in ("idle", "idlebgm"))
+
+    assert choices_of(checked) == [f"/jobs/0/task, : {idle} at {pscheduler.netloc}"]
+    assert [(problem.where, problem.reason) for problem in checked.errors] == [
+        (
+            "/jobs/1/task/test",
+            f"no tool can run this test: {pscheduler.netloc} offers no tool ({idlebgm} declines: The interval is zero)",
+        )
+    ]
 
 
 def test_a_real_server_agrees(pscheduler):
