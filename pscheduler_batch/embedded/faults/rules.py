@@ -39,7 +39,7 @@ _POST_WORK = 2.6  # divided among two processes at a time
 _PARTICIPANTS_WORK = 0.45
 _TEXT_WORK = 0.4  # for rendering a result as text or HTML
 _OTHER_WORK = 0.01
-_START_WORK = 0.5
+_START_WORK = 0.6
 _MERGE_WORK = 0.4
 
 # The seconds after which a request is killed, which can be several processes one after the other, and one process.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from pscheduler_batch.embedded.api.app import make_app
 from pscheduler_batch.embedded.faults.cores import TOO_LONG, Cores
-from tests.support.embedded_bench import RUN_KEYS, at, nap_task, seconds_of
+from pscheduler_batch.embedded.pace import Pace
+from tests.support.embedded_bench import RUN_KEYS, Bench, at, nap_task, seconds_of
 
 OVERLOADED = f"Unable to determine participants: {TOO_LONG}\n"
 POST = ("POST", "tasks")
@@ -312,6 +314,67 @@ def test_a_synchronized_start_of_many_is_whole_on_a_small_server(bench):
     runs = [bench.finished_run(href) for href in hrefs]
 
     assert {(run["state"], seconds_of(run["start-time"])) for run in runs} == {("finished", 60)}
+
+
+class Batch:
+    """
+    Parallel tasks of three seconds, with a fixed number of requests at once.
+
+    Attributes:
+        results: The number of runs that succeeded.
+        seconds: How long it took.
+    """
+
+    def __init__(self, bench, tasks, at_once):
+        self._bench = bench
+        self._slots = asyncio.Semaphore(at_once)
+        self.results = 0
+        start = bench.loop.time()
+        bench.loop.run_until_complete(self._gather(tasks))
+        self.seconds = bench.loop.time() - start
+
+    async def _gather(self, tasks):
+        await asyncio.gather(*(self._iterate() for _ in range(tasks)))
+
+    async def _iterate(self):
+        posted = await self._ask("POST", "tasks", json=nap_task("PT3S"))
+        if posted.status_code != 200:
+            return
+        run = (await self._ask("GET", f"{posted.json()}/runs/first")).json()
+        await asyncio.sleep(seconds_of(run["end-time"]) - seconds_of(self._bench.now().isoformat()))
+        run = (await self._ask("GET", f"{run['href']}?wait-merged=true")).json()
+        for form in ("plain", "html"):
+            await self._ask("GET", f"{run['href']}/result?format=text/{form}")
+        self.results += run["state"] == "finished"
+
+    async def _ask(self, method, url, **kwargs):
+        async with self._slots:
+            return await self._bench._client.request(method, url, **kwargs)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_few_requests_numberget_every_result_of_a_small_server(number):
+    """As on a real one, 24 tasks take some 50 s, whether two, three or four requests are made at once."""
+    batch = small_batch(number)
+
+    assert batch.results == 24
+    assert batch.seconds == pytest.approx(50, rel=0.15)
+
+
+def test_eight_requests_numberlose_results_of_a_small_server():
+    """As on a real one, which gave 9 to 17 of 24."""
+
+    assert small_batch(8).results <= 17
+
+
+def small_batch(number):
+    """Run 24 tasks on a server of two cores."""
+    bench = Bench(pace=replace(Pace.real(), participants=0, posting=0))
+    bench.state.faults.shrink(2)
+    try:
+        return Batch(bench, 24, number)
+    finally:
+        bench.close()
 
 
 def test_all_is_fast_again_without_faults(bench):
