@@ -2,14 +2,15 @@
 Which tool would run a test, by what the tools of its participants say to it.
 
 A server that gets a task asks all participants, and takes of the tools that can run the test on each of them the first
-that the task names or, if it names none, the one that the participants prefer. If there is none, it refuses the task
-with 422 [c16, n40, n41].
+in the ``tools`` of the task or, without them, the one that the participants prefer. If there is none, it refuses the
+task with 422 [c16, n40, n41]. By pScheduler's public source, ``tool`` is disregarded.
 """
 
 from __future__ import annotations
 
 from typing import List, Mapping, Sequence, Tuple
 
+from pscheduler_batch.errors import WARNING
 from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, ServerProblem, UsableTool
 from pscheduler_batch.scheduler.api import ToolOffer
 from pscheduler_batch.text import closest, list_names, shorten
@@ -27,21 +28,28 @@ def judge_tools(question: DistinctTest, offers: Offers) -> Tuple[List[ServerProb
         offers: The answers of its participants, at least one.
 
     Returns:
-        The errors, in the words of servers and with secrets, and the tools of the other uses.
+        The errors and warnings, in the words of servers and with secrets, and the tools of the uses without errors.
     """
     common = common_tools(offers)
     if not common:
-        return [ServerProblem(question, "/test", f"no tool can run this test: {_words(offers)}")], []
+        where = " on all participants" if len(offers) > 1 else ""
+        return [ServerProblem(question, "/test", f"no tool can run this test{where}: {_words(offers)}")], []
     problems: List[ServerProblem] = []
     usable: List[UsableTool] = []
     hosts = tuple(shorten(host) for host in offers)
     for use in question.wanted:
-        allowed = common if use.allowed is None else [name for name in use.allowed.names if name in common]
-        if allowed:
-            usable.append(UsableTool(question, use, shorten(allowed[0]), hosts))
-        elif use.allowed is not None:
-            problem = ServerProblem(question.only(use), f"/{use.allowed.pair}", _why_not(use.allowed, offers))
-            problems.append(problem)
+        pair, names = use.allowed or AllowedTools("", tuple(common))
+        allowed = [name for name in names if name in common]
+        if not allowed:
+            problems.append(ServerProblem(question.only(use), f"/{pair}", _why_not(pair, names, offers)))
+            continue
+        tool = common[0] if pair == "tool" else allowed[0]
+        if tool != allowed[0]:
+            reason = (
+                f'pScheduler disregards "tool" and would use {shorten(tool)}; use "tools": ["{shorten(allowed[0])}"]'
+            )
+            problems.append(ServerProblem(question.only(use), "/tool", reason, WARNING))
+        usable.append(UsableTool(question, use, shorten(tool), hosts))
     return problems, usable
 
 
@@ -58,11 +66,11 @@ def common_tools(offers: Offers) -> List[str]:
     return sorted(names, key=lambda name: sum(others[name] for others in places))
 
 
-def _why_not(allowed: AllowedTools, offers: Offers) -> str:
+def _why_not(pair: str, names: Sequence[str], offers: Offers) -> str:
     known = {offer.name for answers in offers.values() for offer in answers}
-    meant = [closest(name, sorted(known)) for name in allowed.names if name not in known]
+    meant = [closest(name, sorted(known)) for name in names if name not in known]
     hint = next((f'; did you mean "{shorten(name)}"?' for name in meant if name is not None), "")
-    which = "this tool cannot" if allowed.pair == "tool" else "none of these tools can"
+    which = "this tool cannot" if pair == "tool" else "none of these tools can"
     return f"{which} run the test: {_words(offers)}{hint}"
 
 

@@ -291,7 +291,8 @@ def test_a_test_that_no_tool_can_run_is_wrong():
 
     assert (problem.severity, problem.where) == ("error", "/jobs/0/task/test")
     assert problem.reason == (
-        "no tool can run this test: lead offers snooze (sleep declines: Won't sleep for less than 15 seconds); "
+        "no tool can run this test on all participants: "
+        "lead offers snooze (sleep declines: Won't sleep for less than 15 seconds); "
         "other offers no tool (snooze declines: Too tired. Too loud, sleep declines)"
     )
 
@@ -316,11 +317,23 @@ def test_all_participants_have_a_say_in_the_tool(first, second, chosen):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "chosen"), [({"tools": ["nosuch", "twping", "ping"]}, "twping"), ({"tool": "twping"}, "twping")]
+    ("wanted", "chosen"), [({"tools": ["nosuch", "twping", "ping"]}, "twping"), ({"tool": "ping"}, "ping")]
 )
 def test_a_task_may_choose_its_tool(wanted, chosen):
     """Of several, those unknown are passed over (recording n41)."""
-    assert choices_of(ask(servers_with(), {"task": {**RTT, **wanted}})) == [f"/jobs/0/task, : {chosen} at lead"]
+    checked = ask(servers_with(), {"task": {**RTT, **wanted}})
+
+    assert (checked.problems, choices_of(checked)) == ((), [f"/jobs/0/task, : {chosen} at lead"])
+
+
+def test_a_tool_that_servers_disregard_is_a_warning():
+    """By pScheduler's public source they look at ``tools`` only, and write into ``tool`` what they use."""
+    checked = ask(servers_with(), {"task": {**RTT, "tool": "twping"}})
+
+    assert lines_of(checked) == [
+        'warning /jobs/0/task/tool: pScheduler disregards "tool" and would use ping; use "tools": ["twping"]'
+    ]
+    assert choices_of(checked) == ["/jobs/0/task, : ping at lead"]
 
 
 @pytest.mark.parametrize(
