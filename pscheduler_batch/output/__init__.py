@@ -1,1 +1,1 @@
-"""The output: the document, the headlines of results, the files it is written to, and messages on standard error."""
+"""The output: the document, the files it is written to, and messages on standard error."""

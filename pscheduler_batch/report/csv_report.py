@@ -8,12 +8,13 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, Dict, List, Optional
 
+from pscheduler_batch.metrics.table import METRICS
+from pscheduler_batch.metrics.units import column_name
 from pscheduler_batch.model import JSON
-from pscheduler_batch.output.figures import Figure
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport, Row
 
-# The columns that are always present; figures and what varies between iterations follow.
+# The columns that are always present; metrics and what varies between iterations follow.
 COLUMNS = (
     "job",
     "iteration",
@@ -44,24 +45,26 @@ class CsvReport:
     """
     One line for every run, and for every iteration without a run.
 
-    Numbers are not rounded. A text that a spreadsheet would evaluate as a formula is preceded by an apostrophe. Lines
-    end with CR and LF, and no cell contains a line end.
+    Numbers are in base units and not rounded (ADR 53). A text that a spreadsheet would evaluate as a formula is
+    preceded by an apostrophe. Lines end with CR and LF, and no cell contains a line end.
     """
 
     def render(self, report: BatchReport) -> str:
         """Write the names of the columns and the lines."""
         several = [RESULT_TIME] if any(row.result_time is not None for row in report.rows) else []
-        # Dictionaries, as they keep the order of first appearance.
-        figures = dict.fromkeys(_figure_column(figure) for row in report.rows for figure in row.figures)
+        found = {name for row in report.rows for name in row.metrics}
+        metrics = [name for name in METRICS if name in found]
+        # A dictionary, as it keeps the order of first appearance.
         varied = dict.fromkeys(where for row in report.rows for where in row.varied)
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\r\n")
-        writer.writerow([*COLUMNS, *several, *figures, *(_cell(where) for where in varied)])
+        named = [column_name(name, METRICS[name].unit) for name in metrics]
+        writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])
         for row in report.rows:
-            found = {_figure_column(figure): _plain(figure.value) for figure in row.figures}
+            measured = [_plain(row.metrics[name]) if name in row.metrics else "" for name in metrics]
             given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
             made = [_time(row.result_time) for _ in several]
-            writer.writerow([*_fixed_cells(row), *made, *(found.get(name, "") for name in figures), *given])
+            writer.writerow([*_fixed_cells(row), *made, *measured, *given])
         return stream.getvalue()
 
 
@@ -85,10 +88,6 @@ def _fixed_cells(row: Row) -> List[str]:
         "reason": _cell(row.reason or ""),
     }
     return [cells[name] for name in COLUMNS]
-
-
-def _figure_column(figure: Figure) -> str:
-    return f"{figure.name} ({figure.unit})" if figure.unit else figure.name
 
 
 def _cell(text: str) -> str:

@@ -9,19 +9,20 @@ been checked by :mod:`~pscheduler_batch.report.output_reader` before.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
+from pscheduler_batch.metrics.headlines import headline_of
+from pscheduler_batch.metrics.measurement import Pool, measure
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.document import PARTICIPANTS
-from pscheduler_batch.output.headlines import headline_of
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
-from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
 
@@ -38,12 +39,26 @@ Key = Tuple[int, int]
 
 @dataclass(frozen=True)
 class _Job:
-    """What the rows of one job have in common."""
+    """What the rows of one job have in common, and what they add up to."""
 
     number: int
     label: str
     synchronized: bool
     secrets: AbstractSet[str]
+    pools: Dict[str, Pool] = field(default_factory=dict)
+
+    def measure(self, test: str, spec: JSON, result: JSON) -> Mapping[str, float]:
+        """Return the metrics of a run, and add it to those of the job."""
+        measurement = measure(test, spec, result)
+        if measurement.metrics:
+            self.pools.setdefault(test, Pool(test)).add(measurement)
+        return measurement.metrics
+
+    @property
+    def metrics(self) -> Iterator[JobMetrics]:
+        """The metrics of all runs, for each type of test."""
+        for test, pool in self.pools.items():
+            yield JobMetrics(self.number, self.label, test, pool.runs, pool.metrics)
 
 
 @dataclass(frozen=True)
@@ -97,14 +112,15 @@ def _report(
     common = find_secrets({name: value for name, value in document.items() if name != "jobs"})
     hiders = _Hiders()
     rows: List[Row] = []
+    metrics: List[JobMetrics] = []
     unrun: List[str] = []
     for number, job in enumerate(document["jobs"]):
         secrets = common | find_secrets({name: value for name, value in job.items() if name != "results"})
         label = _cut(hiders.of(secrets).text(_label(job, number)))
-        found = _rows_of_job(
-            _Job(number, label, _is_synchronized(job), secrets), results.get(number, ()), hiders, is_whole
-        )
+        known = _Job(number, label, _is_synchronized(job), secrets)
+        found = _rows_of_job(known, results.get(number, ()), hiders, is_whole)
         rows += found
+        metrics += known.metrics
         if not found:
             unrun.append(label)
     error = batch.get("error")
@@ -114,6 +130,7 @@ def _report(
         end=_read(parse_timestamp, batch.get("end")),
         error=hiders.of(common).text(error) if isinstance(error, str) else None,
         unrun=tuple(unrun),
+        jobs=tuple(metrics),
     )
 
 
@@ -190,7 +207,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     about, result = _object(run.get("run")), run.get("application/json")
     test = _object(task.get("test"))
     kind = _text(test.get("type"))
-    found = headline_of(kind, test.get("spec"), result)
+    metrics = iteration.job.measure(kind, test.get("spec"), result)
     state = hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
     whole = iteration.whole
@@ -207,8 +224,8 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         destination=hide.text(destination_of(test.get("spec"))),
         state=state,
         succeeded=reason is None,
-        figures=found.figures,
-        headline=found.words or state,
+        metrics=metrics,
+        headline=headline_of(kind, result, metrics) or state,
         reason=None if reason is None else hide.text(reason),
         planned=_read(parse_timestamp, schedule.get("start")) if iteration.job.synchronized else None,
         start=_read(parse_timestamp, times.get("start-time")),

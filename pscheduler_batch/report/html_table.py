@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, Dict, Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
-from pscheduler_batch.output.figures import figure_words, is_number
+from pscheduler_batch.metrics.table import METRICS, Metric, main_metrics
+from pscheduler_batch.metrics.units import is_number, value_words
 from pscheduler_batch.report.formatting import duration_words, one_line, time_of_day
 from pscheduler_batch.report.plots import delay_of
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import short_duration, show
 
 _MOST_VARIED = 3
-_MOST_FIGURES = 8
 _NOTHING = "\u2013"
 
 
@@ -55,11 +55,11 @@ def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
     """
     Choose the columns for the runs of a job.
 
-    Hosts have columns only where they differ between runs; see :func:`same_of` for the others. Without figures there
+    Hosts have columns only where they differ between runs; see :func:`same_of` for the others. Without metrics there
     is a column with the headline of the result.
     """
-    chosen = [*_varied(rows), *_figures(rows)]
-    if not any(row.figures for row in rows):
+    chosen = [*_varied(rows), *_metrics(rows)]
+    if not any(row.metrics for row in rows):
         chosen.append(HtmlColumn("Result", "", numeric=False, cell=lambda row: _words(row.headline)))
     if same_of(rows, "lead") is None and not _is_varied(rows, "lead"):
         chosen.append(HtmlColumn("Lead", "Host that ran the task", numeric=False, cell=lambda row: _words(row.lead)))
@@ -120,22 +120,19 @@ def _value(pointer: str) -> Callable[[Row], HtmlCell]:
     return cell
 
 
-def _figures(rows: Sequence[Row]) -> Sequence[HtmlColumn]:
-    titles: Dict[str, str] = {}
-    for row in rows:
-        titles.update({figure.name: figure.title for figure in row.figures if figure.name not in titles})
-    return [HtmlColumn(titles[name], "", numeric=True, cell=_figure(name)) for name in list(titles)[:_MOST_FIGURES]]
+def _metrics(rows: Sequence[Row]) -> Sequence[HtmlColumn]:
+    found = {name for row in rows for name in main_metrics(row.metrics)}
+    metrics = [metric for name, metric in METRICS.items() if name in found]
+    return [HtmlColumn(metric.title, metric.meaning, numeric=True, cell=_metric(metric)) for metric in metrics]
 
 
-def _figure(name: str) -> Callable[[Row], HtmlCell]:
+def _metric(metric: Metric) -> Callable[[Row], HtmlCell]:
     def cell(row: Row) -> HtmlCell:
-        figure = next((figure for figure in row.figures if figure.name == name), None)
-        if figure is None:
+        if metric.name not in row.metrics:
             return HtmlCell(_NOTHING)
-        if not is_number(figure.value):
-            return HtmlCell(str(figure.value), figure.unit)
-        number, space, unit = figure_words(figure).rpartition(" ")
-        return HtmlCell(number, unit, str(figure.value)) if space else HtmlCell(unit, order=str(figure.value))
+        value = row.metrics[metric.name]
+        number, space, unit = value_words(value, metric.unit).rpartition(" ")
+        return HtmlCell(number, unit, str(value)) if space else HtmlCell(unit, order=str(value))
 
     return cell
 

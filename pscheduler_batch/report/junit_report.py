@@ -14,6 +14,8 @@ from itertools import groupby
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
+from pscheduler_batch.metrics.table import METRICS
+from pscheduler_batch.metrics.units import column_name
 from pscheduler_batch.report.formatting import block, one_line
 from pscheduler_batch.report.rows import BatchReport, Row
 
@@ -88,10 +90,10 @@ def _properties(row: Row) -> Iterable[Tuple[str, str]]:
     about = {"test": row.test, "lead": row.lead, "destination": row.destination, "state": row.state}
     yield from ((name, value) for name, value in about.items() if value)
     yield "headline", row.headline
-    for figure in row.figures:
-        yield (f"{figure.name} ({figure.unit})" if figure.unit else figure.name), repr(figure.value)
-    for where, value in row.varied.items():
-        yield where, str(value)
+    for name, value in row.metrics.items():
+        yield column_name(name, METRICS[name].unit), repr(value)
+    for where, given in row.varied.items():
+        yield where, str(given)
 
 
 def _case(suite: str, name: str) -> ET.Element:

@@ -1,13 +1,14 @@
-"""The plots of the HTML report, as numbers for a plotting library: timelines of runs, and curves of their figures."""
+"""The plots of the HTML report, as numbers for a plotting library: timelines of runs, and curves of their metrics."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from pscheduler_batch.output.figures import is_number
+from pscheduler_batch.metrics.table import METRICS, main_metrics
+from pscheduler_batch.metrics.units import is_number, scale_of
 from pscheduler_batch.report.formatting import one_line, time_of_day
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import list_names, short_duration
@@ -68,7 +69,7 @@ class TimeLine:
 @dataclass(frozen=True)
 class Line:
     """
-    One figure in a plot.
+    One metric in a plot.
 
     Attributes:
         title: Its name in the legend.
@@ -82,15 +83,15 @@ class Line:
 @dataclass(frozen=True)
 class Plot:
     """
-    Figures with one unit, by iteration or by the number that the transform of the job varied.
+    Metrics with one unit, by iteration or by the number that the transform of the job varied.
 
     Attributes:
         title: What it shows.
-        unit: The unit of all its lines.
+        unit: The unit of all its lines, chosen for people; "bit/s" for rates, whose ticks have prefixes of their own.
         axis: What a place stands for.
         places: The names of the runs, or numbers in ascending order.
         linear: Whether the places are numbers.
-        lines: The figures.
+        lines: The metrics.
     """
 
     title: str
@@ -131,7 +132,7 @@ def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
 
 def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
     """
-    Choose the plots of a job: figures with the same unit together, by iteration and by the number that varied.
+    Choose the plots of a job: main metrics with the same unit together, by iteration and by the number that varied.
 
     Counts have no unit, so each has a plot of its own. Nothing is plotted with fewer than two points.
     """
@@ -143,7 +144,7 @@ def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
         if not any(sum(value is not None for value in each.values) >= _FEWEST_POINTS for each in plot.lines):
             continue
         plots.append(plot)
-        # Constant figures need no second plot.
+        # Constant metrics need no second plot.
         if varied is not None and any(len(set(each.values)) > 1 for each in plot.lines):
             pointer, numbers = varied
             plots.append(_over(plot, one_line(pointer.rsplit("/", 1)[-1], _SHORT), numbers))
@@ -254,17 +255,25 @@ def _seconds(length: timedelta) -> float:
 
 def _plot(rows: Sequence[Row], titles: Mapping[str, str], names: Tuple[str, ...]) -> Plot:
     title, of_lines = _title(titles)
-    unit = next(figure.unit for row in rows for figure in row.figures if figure.name in titles)
-    lines = tuple(Line(short, tuple(_value(row, name) for row in rows)) for name, short in zip(titles, of_lines))
+    values = {name: [row.metrics.get(name) for row in rows] for name in titles}
+    known = [value for of_line in values.values() for value in of_line if value is not None]
+    factor, unit = scale_of(METRICS[next(iter(titles))].unit, known)
+    lines = tuple(Line(short, tuple(_scaled(values[name], factor))) for name, short in zip(titles, of_lines))
     return Plot(title, unit, "iteration", names, linear=False, lines=lines)
 
 
+def _scaled(values: Sequence[Optional[float]], factor: float) -> Iterator[Optional[float]]:
+    """Multiply values; rounded, so that 0.000042 s is 0.042 ms and not 0.041999999999999996."""
+    return (None if value is None else float(f"{value * factor:.12g}") for value in values)
+
+
 def _groups(rows: Sequence[Row]) -> List[Mapping[str, str]]:
-    """Group figures by unit, as names and titles."""
+    """Group the main metrics by unit, as names and titles."""
+    found = {name for row in rows for name in main_metrics(row.metrics)}
     groups: Dict[Tuple[str, str], Dict[str, str]] = {}
-    for row in rows:
-        for figure in row.figures:
-            groups.setdefault((figure.unit, "" if figure.unit else figure.name), {})[figure.name] = figure.title
+    for name, metric in METRICS.items():
+        if name in found:
+            groups.setdefault((metric.unit, "" if metric.unit else name), {})[name] = metric.title
     return list(groups.values())
 
 
@@ -283,10 +292,6 @@ def _title(titles: Mapping[str, str]) -> Tuple[str, Tuple[str, ...]]:
         return " ".join(words[0][-common:]).capitalize(), tuple(" ".join(w[:-common]) for w in words)
     named = [title if n == 0 else title[:1].lower() + title[1:] for n, title in enumerate(titles.values())]
     return list_names(named), tuple(titles.values())
-
-
-def _value(row: Row, name: str) -> Optional[float]:
-    return next((figure.value for figure in row.figures if figure.name == name and is_number(figure.value)), None)
 
 
 def _delays(rows: Sequence[Row], names: Sequence[str]) -> Optional[Plot]:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.output.figures import Figure
 
 # The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
 MOST_CHARACTERS = 20_000_000
@@ -33,8 +32,9 @@ class Row:
         destination: The destination of the measurement, where the task names one.
         state: The state of the run in pScheduler's words; "failed" without a run.
         succeeded: Whether the result of the run says so, and nothing else went wrong with its iteration.
-        figures: The headline figures of the test, the most important one first; empty for unknown tests.
-        headline: The same in a few words, such as "0.31/0.40/0.52 ms, loss 0 %"; without figures, "succeeded" or the
+        metrics: The numbers of the result by name, in base units and in the order of the table (ADR 53); empty for
+            unknown tests.
+        headline: The same in a few words, such as "0.31/0.40/0.52 ms, loss 0 %"; without metrics, "succeeded" or the
             state; never empty.
         reason: Why it failed.
         planned: The planned start, where the batch synchronized the start.
@@ -62,7 +62,7 @@ class Row:
     destination: str
     state: str
     succeeded: bool
-    figures: Tuple[Figure, ...]
+    metrics: Mapping[str, float]
     headline: str
     reason: Optional[str]
     planned: Optional[datetime]
@@ -93,6 +93,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class JobMetrics:
+    """
+    The metrics of all runs of a job together.
+
+    Attributes:
+        job: The number of the job, from 0.
+        job_label: Its label, as in its rows.
+        test: The type of the test; a job whose tasks have several has one value for each.
+        runs: How many runs measured something.
+        metrics: The metrics, as in a row.
+    """
+
+    job: int
+    job_label: str
+    test: str
+    runs: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class BatchReport:
     """
     The results of a whole batch.
@@ -103,6 +123,7 @@ class BatchReport:
         end: When it ended.
         error: Why it ended early, if it did.
         unrun: The labels of the jobs that were not run: disabled ones, those never reached, those without iterations.
+        jobs: The metrics of jobs, in their order, where any run measured something.
     """
 
     rows: Tuple[Row, ...]
@@ -110,6 +131,7 @@ class BatchReport:
     end: Optional[datetime]
     error: Optional[str]
     unrun: Tuple[str, ...]
+    jobs: Tuple[JobMetrics, ...] = ()
 
     @property
     def failed(self) -> Tuple[Row, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 from rich.text import Text
 
-from pscheduler_batch.output.figures import figure_words
+from pscheduler_batch.metrics.headlines import pooled_words
+from pscheduler_batch.metrics.table import METRICS, main_metrics
+from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.formatting import duration_words, one_line
-from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration
@@ -40,14 +42,21 @@ def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
     )
 
 
-def job_columns(jobs: Sequence[Sequence[Row]]) -> Tuple[Column, ...]:
-    """Make the columns of a table with a line for every job."""
+def job_columns(jobs: Sequence[Sequence[Row]], metrics: Sequence[JobMetrics]) -> Tuple[Column, ...]:
+    """
+    Make the columns of a table with a line for every job.
+
+    Args:
+        jobs: The rows of each job.
+        metrics: The metrics of jobs, those of other jobs among them.
+    """
+    words = [", ".join(_job_words(rows, [each for each in metrics if each.job == rows[0].job])) for rows in jobs]
     failed = [sum(not row.succeeded for row in rows) for rows in jobs]
     return (
         Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),
         Column("runs", tuple(Cell(f"{len(rows):,}") for rows in jobs), 4, 6, 3, right=True),
         Column("failed", tuple(Cell(f"{n:,}", style=FAILED_STYLE if n else "") for n in failed), 6, 6, 4, right=True),
-        Column("results", tuple(Cell(_range_words(rows)) for rows in jobs), 16, 30, 2, most=GREATEST_WIDTH),
+        Column("results", tuple(map(Cell, words)), 16, 30, 2, most=GREATEST_WIDTH),
     )
 
 
@@ -106,22 +115,27 @@ def _path_cell(row: Row) -> Cell:
 
 
 def _result_words(row: Row) -> str:
-    """Return the headline; a failed run without figures has its reason below the table instead."""
-    if not row.succeeded and not row.figures:
+    """Return the headline; a failed run without metrics has its reason below the table instead."""
+    if not row.succeeded and not row.metrics:
         return ""
     late = "" if row.late is None else f", {short_duration(row.late.total_seconds())} late"
     return one_line(row.headline, WIDEST) + late
 
 
+def _job_words(rows: Sequence[Row], metrics: Sequence[JobMetrics]) -> Iterator[str]:
+    """Write the statistics of all runs of a job; for tests without samples, the range of each main metric."""
+    for of_test in metrics:
+        words = pooled_words(of_test.metrics)
+        yield words or _range_words([row for row in rows if row.test == of_test.test])
+
+
 def _range_words(rows: Sequence[Row]) -> str:
-    """Write the range of each figure of some runs."""
-    ranges: Dict[str, List[int]] = {}
-    figures = [figure for row in rows for figure in row.figures]
-    for number, figure in enumerate(figures):
-        ranges.setdefault(figure.name, []).append(number)
+    ranges: Dict[str, List[float]] = {}
+    for row in rows:
+        for name, value in main_metrics(row.metrics).items():
+            ranges.setdefault(name, []).append(value)
     said: List[str] = []
-    for numbers in ranges.values():
-        low, high = (pick((figures[n] for n in numbers), key=lambda figure: figure.value) for pick in (min, max))
-        ends = dict.fromkeys([figure_words(low), figure_words(high)])
-        said.append(f"{low.title.lower()} {' to '.join(ends)}")
+    for name, values in ranges.items():
+        ends = dict.fromkeys(value_words(value, METRICS[name].unit) for value in (min(values), max(values)))
+        said.append(f"{METRICS[name].title.lower()} {' to '.join(ends)}")
     return ", ".join(said)

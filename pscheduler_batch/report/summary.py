@@ -73,7 +73,7 @@ def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False
     jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
     shown = _most_telling(jobs)
     small = len(report.rows) <= MANY
-    columns = () if not report.rows else row_columns(report.rows) if small else job_columns(shown)
+    columns = () if not report.rows else row_columns(report.rows) if small else job_columns(shown, report.jobs)
     columns = tuple(column.rewritten(write) for column in columns)
     if width is None:
         width = max(whole_width(columns), USUAL_WIDTH)

@@ -26,9 +26,10 @@ from pscheduler_batch.events import (
     JobEnded,
     RequestHeldUp,
 )
+from pscheduler_batch.metrics.headlines import headline_of
+from pscheduler_batch.metrics.measurement import measure
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import error_of
-from pscheduler_batch.output.headlines import headline_of
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES, RUN_STATES, RUNNING, UNSTARTED_STATES
@@ -149,15 +150,17 @@ def _describe_end(ended: IterationEnded) -> str:
 
 
 def _headline_words(result: IterationResult) -> str:
-    """Return the headline of the last run of an iteration; empty where it has no figures."""
+    """Return the headline of the last run of an iteration; empty where nothing was measured."""
     if not result.runs:
         return ""
     test = result.iteration.task.get("test")
     kind, spec = (test.get("type"), test.get("spec")) if isinstance(test, Mapping) else (None, None)
-    headline = headline_of(str(kind), spec, result.runs[-1].run.result_merged)
-    if not headline.figures:
+    merged = result.runs[-1].run.result_merged
+    metrics = measure(str(kind), spec, merged).metrics
+    if not metrics:
         return ""
-    return headline.words if len(result.runs) == 1 else f"{len(result.runs):,} runs, the last {headline.words}"
+    headline = headline_of(str(kind), merged, metrics)
+    return headline if len(result.runs) == 1 else f"{len(result.runs):,} runs, the last {headline}"
 
 
 def _failure_words(result: IterationResult) -> str:

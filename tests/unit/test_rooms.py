@@ -23,7 +23,7 @@ ROOMS = (
     {"terminal", "running"},
     {"output", "planning", "journal"},
     {"scheduler"},
-    {"input", "http", "transforms"},
+    {"input", "http", "transforms", "metrics"},
     {"ground"},
 )
 HEIGHT = {room: -line for line, rooms in enumerate(ROOMS) for room in rooms}

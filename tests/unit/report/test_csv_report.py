@@ -32,10 +32,10 @@ def test_the_columns_that_are_always_there():
 
 
 def test_a_line_for_every_run():
-    """With the headline figures in full, and their units in the names of the columns."""
+    """With the metrics in full and in base units, which are in the names of the columns."""
     (line,) = lines_of(output(job(result(run()), label="first")))
 
-    assert {name: line[name] for name in (*COLUMNS, "rtt-mean (ms)", "rtt-loss (%)")} == {
+    assert {name: line[name] for name in (*COLUMNS, "rtt-mean (s)", "loss (ratio)", "sent")} == {
         "job": "0",
         "iteration": "0",
         "run": "0",
@@ -52,8 +52,9 @@ def test_a_line_for_every_run():
         "late (s)": "",
         "headline": "0.3/0.4/0.5 ms, loss 25 %",
         "reason": "",
-        "rtt-mean (ms)": "0.4",
-        "rtt-loss (%)": "25",
+        "rtt-mean (s)": "0.0004",
+        "loss (ratio)": "0.25",
+        "sent": "4",
     }
 
 
@@ -62,8 +63,8 @@ def test_different_tests_have_their_own_columns():
     dns = result(run({"succeeded": True, "time": "PT0.0042S"}), kind="dns")
     first, second = lines_of(output(job(result(run()), dns)))
 
-    assert (first["rtt-mean (ms)"], first["dns-time (ms)"]) == ("0.4", "")
-    assert (second["rtt-mean (ms)"], second["dns-time (ms)"]) == ("", "4.2")
+    assert (first["rtt-mean (s)"], first["dns-time (s)"]) == ("0.0004", "")
+    assert (second["rtt-mean (s)"], second["dns-time (s)"]) == ("", "0.0042")
 
 
 def test_what_varies_has_columns():
@@ -95,7 +96,7 @@ def test_negative_numbers_are_numbers():
     """The difference of clocks may be one."""
     (line,) = lines_of(output(job(result(run({"succeeded": True, "difference": "-PT1S"}), kind="clock"))))
 
-    assert line["clock-difference (ms)"] == "-1000"
+    assert line["clock-difference (s)"] == "-1"
 
 
 def test_a_hostile_label_stays_in_its_cell():

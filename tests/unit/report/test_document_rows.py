@@ -118,7 +118,7 @@ def test_the_reason_of_a_run_is_the_error_of_its_iteration():
     row = only_row(output(job(result(failed_run("Timeout"), error="Timeout; the result came too late"))))
 
     assert (row.succeeded, row.state, row.reason) == (False, "failed", "Timeout; the result came too late")
-    assert row.figures == ()
+    assert row.metrics == {}
 
 
 def test_of_several_runs_each_has_its_own_reason():

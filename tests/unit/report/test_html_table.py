@@ -25,9 +25,9 @@ def cells_of(rows, title):
 def test_the_columns_of_a_sweep():
     """What varied, what was measured, and when."""
     rows = rows_of(result(run(), length=1), result(run(), length=2))
-    figures = [figure.title for figure in rows[0].figures]
+    measured = ["Shortest round trip", "Mean round trip", "Longest round trip", "Loss"]
 
-    assert [column.title for column in columns_of(rows)] == ["length", *figures, "Start", "Duration"]
+    assert [column.title for column in columns_of(rows)] == ["length", *measured, "Start", "Duration"]
 
 
 def test_numbers_are_shown_with_their_unit_and_sorted_as_they_are():
@@ -37,7 +37,7 @@ def test_numbers_are_shown_with_their_unit_and_sorted_as_they_are():
     assert cells_of(rows, "Throughput") == [("9.41", "Gb/s", "9410000000.0"), ("\u2013", "", "")]
 
 
-def test_without_figures_the_headline_is_shown():
+def test_without_metrics_the_headline_is_shown():
     """A test that is not known says only that it succeeded."""
     rows = rows_of(result(run({"succeeded": True}), kind="strange"))
 
@@ -75,14 +75,6 @@ def test_delays_have_a_column_where_a_start_was_planned():
     planned["task"]["schedule"]["start"] = "2026-03-01T12:00:00Z"
 
     assert cells_of(rows_of(planned, parallel=True), "After plan") == [("1.5 s", "", "1.5")]
-
-
-def test_figures_beyond_all_numbers_are_shown():
-    """And sorted last, as there is no place for them."""
-    (row,) = rows_of(result(run()))
-    rows = [replace(row, figures=tuple(replace(figure, value=float("nan")) for figure in row.figures))]
-
-    assert cells_of(rows, "Mean round trip") == [("nan", "ms", "")]
 
 
 def test_several_results_have_a_column_with_their_times():

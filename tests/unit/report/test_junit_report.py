@@ -97,12 +97,12 @@ def test_a_failure_has_its_reason():
     assert failure.text == f"first\n{reason}"
 
 
-def test_a_case_has_the_figures_and_what_the_server_wrote():
-    """Figures are properties, with their units."""
+def test_a_case_has_the_metrics_and_what_the_server_wrote():
+    """Metrics are properties, in base units."""
     case = tree_of(MIXED).find(".//testcase")
     properties = {part.get("name"): part.get("value") for part in case.iter("property")}
 
-    assert properties["rtt-mean (ms)"] == "0.4"
+    assert properties["rtt-mean (s)"] == "0.0004"
     assert (properties["test"], properties["lead"], properties["destination"]) == ("rtt", "ps.example.net", "192.0.2.1")
     assert properties["headline"] == "0.3/0.4/0.5 ms, loss 25 %"
     assert case.findtext("system-out") == "plain"

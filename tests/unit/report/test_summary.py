@@ -91,7 +91,7 @@ def test_any_width_will_do(width):
 
 
 def test_a_large_batch_has_a_line_for_every_job():
-    """With the range of the figures of its runs, and the reasons that several runs have in common once."""
+    """With the range of the metrics of its runs, and the reasons that several runs have in common once."""
     times = [run({"succeeded": True, "mean": f"PT0.00{n:02}S", "loss": 0.0}) for n in range(10, 100)]
     failed = [result(failed_run("Timeout")) for _ in range(10)]
     document = output(job(*map(result, times), *failed, label="many"), job(result(run()), label="one"))
@@ -99,7 +99,7 @@ def test_a_large_batch_has_a_line_for_every_job():
     assert printed(document, width=100) == (
         "job   runs  failed  results\n"
         "many   100      10  mean round trip 1 ms to 9.9 ms, loss 0 %\n"
-        "one      1       0  mean round trip 0.4 ms, loss 25 %, shortest round trip 0.3 ms, longest round tr…\n"
+        "one      1       0  0.3/0.4/0.5 ms, loss 25 %\n"
         "many/90, many/91, many/92, many/93 and 6 more: Timeout\n"
         "101 runs: 91 succeeded, 10 failed; 3 min 5 s\n"
     )

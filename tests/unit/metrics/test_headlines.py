@@ -1,45 +1,26 @@
-"""Tests of the headline figures: from what real servers recorded, and from what no server should say."""
+"""Tests of the words about a result: from what real servers recorded, and from what no server should say."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from pscheduler_batch.output.headlines import HEADLINES, headline_of
+from pscheduler_batch.metrics.headlines import delay_words, headline_of, pooled_words
+from pscheduler_batch.metrics.measurement import measure
+from pscheduler_batch.metrics.samples import READERS
+from tests.support.results import recorded_results
 
-RECORDED = Path(__file__).parents[2] / "recorded" / "whole-tasks"
 STRANGE = [None, True, -1, 1e400, float("nan"), 10**400, "", "PT", "P1Y", "x" * 10_000, "PT" + "9" * 60 + "S", [], [[]]]
 STRANGE += [{}, {"summary": 5}, {"": ""}, [None, 5, [{"ip": 5}]], {"nan": 1, "5": -1, "1e400": 2, "x": 3, "2": True}]
 
 
-def recorded_results(name):
-    """Return every merged result in the recordings of a task."""
-    found = []
-
-    def look(value):
-        if isinstance(value, dict):
-            found.extend([value["result-merged"]] if value.get("result-merged") else [])
-            for inner in value.values():
-                look(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                look(inner)
-
-    look(json.loads((RECORDED / f"{name}.json").read_text()))
-    return found
-
-
-def figures(test, result, spec=None):
-    """Return the figures of a result that succeeded, by name."""
-    found = headline_of(test, spec or {}, {"succeeded": True, **result})
-    return {figure.name: (figure.value, figure.unit) for figure in found.figures}
+def headline(test, result, spec=None):
+    """Return the words about a result."""
+    return headline_of(test, result, measure(test, spec, result).metrics)
 
 
 def words(test, result, spec=None):
     """Return the words about a result that succeeded."""
-    return headline_of(test, spec or {}, {"succeeded": True, **result}).words
+    return headline(test, {"succeeded": True, **result}, spec)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +36,7 @@ def words(test, result, spec=None):
 )
 def test_recorded_results(recording, test, said):
     """What real servers gave is understood."""
-    found = {headline_of(test, {}, result).words for result in recorded_results(recording)}
+    found = {headline(test, result) for result in recorded_results(recording)}
 
     assert found == {said}
 
@@ -65,12 +46,6 @@ def test_rtt():
     result = {"min": "PT0.0003S", "mean": "PT0.0124S", "max": "PT1.5S", "sent": 8, "lost": 1, "loss": 0.9}
 
     assert words("rtt", result) == "0.3/12.4/1500 ms, loss 12.5 %"
-    assert figures("rtt", result) == {
-        "rtt-mean": (12.4, "ms"),
-        "rtt-loss": (12.5, "%"),
-        "rtt-min": (0.3, "ms"),
-        "rtt-max": (1500.0, "ms"),
-    }
 
 
 def test_rtt_without_an_answer():
@@ -100,35 +75,23 @@ def test_throughput(summary, said):
     assert words("throughput", {"summary": {"streams": [], "summary": summary}}) == said
 
 
-def test_throughput_has_both_ends():
-    """In bits per second."""
-    result = {"summary": {"summary": {"throughput-bits": 10, "receiver-throughput-bits": 9, "retransmits": 0}}}
-
-    assert figures("throughput", result) == {
-        "throughput": (10.0, "bit/s"),
-        "receiver-throughput": (9.0, "bit/s"),
-        "retransmits": (0.0, ""),
-    }
-
-
 @pytest.mark.parametrize("test", ["latency", "latencybg"])
 @pytest.mark.parametrize(
     ("histogram", "median"),
-    [({"1": 1, "2": 2, "9": 1}, 2.0), ({"10": 1, "9": 1}, 9.5), ({"3": 10**9}, 3.0), ({"-0.5": 3, "7": 2}, -0.5)],
+    [({"1": 1, "2": 2, "9": 1}, "2"), ({"10": 1, "9": 1}, "9.5"), ({"3": 10**9}, "3"), ({"-0.5": 3, "7": 2}, "-0.5")],
 )
 def test_the_median_of_latencies(test, histogram, median):
     """Of the packets, not of the buckets; clocks that differ make latencies negative."""
     result = {"histogram-latency": histogram, "packets-sent": 100, "packets-lost": 0}
 
-    assert figures(test, result)["latency-median"] == (median, "ms")
-    assert words(test, result).endswith(" ms, loss 0 %")
+    assert words(test, result) == f"median {median} ms, loss 0 %"
 
 
 def test_buckets_of_latencies_have_the_width_of_the_specification():
     """It is in seconds."""
     spec = {"bucket-width": 0.0001}
 
-    assert figures("latency", {"histogram-latency": {"5": 1}}, spec)["latency-median"] == (0.5, "ms")
+    assert words("latency", {"histogram-latency": {"5": 1}}, spec) == "median 0.5 ms"
 
 
 def test_a_latency_test_that_lost_all():
@@ -185,16 +148,17 @@ def test_words_of_other_tests(test, result, said):
     assert words(test, result) == said
 
 
-@pytest.mark.parametrize("test", [*HEADLINES, "unknown"])
+@pytest.mark.parametrize("test", [*READERS, "unknown"])
 @pytest.mark.parametrize("succeeded", [False, None, "true", 1])
-def test_only_results_that_succeeded_have_figures(test, succeeded):
-    """The time that a query took until it was given up is no measurement."""
-    found = headline_of(test, {}, {"succeeded": succeeded, "time": "PT5S", "duration": "PT5S", "loss": 1.0, "mtu": 9})
+def test_only_results_that_succeeded_have_a_headline(test, succeeded):
+    """The time that a query took until it was given up is not a measurement."""
+    result = {"succeeded": succeeded, "time": "PT5S", "duration": "PT5S", "loss": 1.0, "mtu": 9}
 
-    assert (found.figures, found.words) == ((), "")
+    assert measure(test, {}, result).metrics == {}
+    assert headline(test, result) == ""
 
 
-@pytest.mark.parametrize("test", HEADLINES)
+@pytest.mark.parametrize("test", READERS)
 @pytest.mark.parametrize("strange", STRANGE)
 def test_nothing_that_a_server_says_breaks_it(test, strange):
     """What has the wrong type, or is not a number, is left out."""
@@ -224,14 +188,31 @@ def test_nothing_that_a_server_says_breaks_it(test, strange):
     )
     result = {"succeeded": True, **dict.fromkeys(names, strange)}
     deeper = {**result, "summary": {"summary": dict.fromkeys(("throughput-bits", "retransmits", "sent"), strange)}}
-    found = [headline_of(test, spec, r) for r in (result, deeper) for spec in ({"bucket-width": strange}, strange)]
-
-    assert all(one.words for one in found)
-    assert all(abs(figure.value) < float("inf") for one in found for figure in one.figures)
+    for given in (result, deeper):
+        for spec in ({"bucket-width": strange}, strange):
+            assert headline(test, given, spec)
+            assert all(abs(value) < float("inf") for value in measure(test, spec, given).metrics.values())
 
 
 @pytest.mark.parametrize("result", [None, [], "x", 5, True])
-def test_a_result_that_is_no_object_has_none(result):
+def test_a_result_that_is_not_an_object_has_none(result):
     """There is nothing in it to look at."""
 
-    assert headline_of("rtt", {}, result).words == ""
+    assert headline("rtt", result) == ""
+
+
+def test_all_runs_of_a_job_have_words_of_their_own():
+    """Where the delays of packets are known, with the percentile that tells most; other tests have none."""
+    metrics = {"rtt-min": 0.001, "rtt-mean": 0.002, "rtt-p95": 0.0045, "rtt-max": 0.005, "loss": 0.5}
+
+    assert pooled_words(metrics) == "1/2/5 ms, p95 4.5 ms, loss 50 %"
+    assert pooled_words({"throughput": 5.0}) == ""
+
+
+@pytest.mark.parametrize("missing", ["rtt-min", "rtt-mean", "rtt-max"])
+def test_delays_are_shown_together_or_not_at_all(missing):
+    """It would not be clear which is which."""
+    metrics = {"rtt-min": 0.001, "rtt-mean": 0.002, "rtt-max": 0.005}
+    del metrics[missing]
+
+    assert delay_words("rtt", metrics) == ""

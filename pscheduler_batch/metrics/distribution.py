@@ -1,0 +1,77 @@
+"""
+Statistics of samples that are known one by one or only as a histogram.
+
+Every sample has the same weight. A percentile is interpolated linearly between the two samples next to its rank,
+counted from the smallest sample to the largest ("inclusive"), as NumPy and spreadsheets do by default. The standard
+deviation is that of the samples themselves (divided by their number, not by one less), as ping reports it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Mapping
+
+
+class Distribution:
+    """
+    Samples in ascending order, equal ones counted.
+
+    >>> samples = Distribution({1.0: 2, 4.0: 1, 9.0: 1})
+    >>> samples.size, samples.mean, samples.percentile(0.5), samples.percentile(0.75)
+    (4, 3.75, 2.5, 5.25)
+    """
+
+    def __init__(self, counts: Mapping[float, int]) -> None:
+        """
+        Sort the samples.
+
+        Args:
+            counts: How many samples there are of each value: at least one value, each count positive.
+        """
+        self._values = sorted(counts)
+        self._counts = [counts[value] for value in self._values]
+        self._ranks = list(accumulate(self._counts))
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return self._ranks[-1]
+
+    @property
+    def smallest(self) -> float:
+        """The smallest sample."""
+        return self._values[0]
+
+    @property
+    def largest(self) -> float:
+        """The largest sample."""
+        return self._values[-1]
+
+    @property
+    def mean(self) -> float:
+        """The arithmetic mean."""
+        return math.fsum(value * count for value, count in zip(self._values, self._counts)) / self.size
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation."""
+        mean = self.mean
+        squares = ((value - mean) ** 2 * count for value, count in zip(self._values, self._counts))
+        return math.sqrt(math.fsum(squares) / self.size)
+
+    def percentile(self, share: float) -> float:
+        """
+        Return the value that a share of the samples do not exceed.
+
+        Args:
+            share: From 0 to 1; 0.5 is the median.
+        """
+        rank = share * (self.size - 1)
+        below, above = self._at(math.floor(rank)), self._at(math.ceil(rank))
+        return below + (rank - math.floor(rank)) * (above - below)
+
+    def _at(self, rank: int) -> float:
+        """Return the sample of a rank, counted from 0."""
+        return self._values[bisect_right(self._ranks, rank)]
