@@ -1,8 +1,22 @@
-"""What pScheduler and its database do to every JSON document: comments, secrets, order, containment."""
+"""What pScheduler and its database do to every JSON document: reading, comments, secrets, order, containment."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+
+def load_json(text: str) -> Any:
+    """
+    Parse JSON.
+
+    Raises:
+        ValueError: It is invalid; the text is worded as pScheduler words it (recordings b33 and c07).
+    """
+    try:
+        return json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"Invalid JSON: {error}") from error
 
 
 def without_comments(document: Any) -> Any:

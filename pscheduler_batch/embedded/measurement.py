@@ -10,6 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
+from pscheduler_batch.embedded.command_line import CommandLine
 from pscheduler_batch.embedded.measuring.addresses import not_here
 from pscheduler_batch.embedded.spec import SpecChecker
 from pscheduler_batch.embedded.test import Test
@@ -22,7 +23,7 @@ class Measurement(Test):
     A test that checks its specification against a schema and refuses what this machine cannot measure.
 
     Attributes:
-        checker: Checks the specification; it also determines ``highest_schema``.
+        checker: Checks the specification; it also determines ``highest_schema`` and the options of the command line.
         here: The fields of the specification that must be this machine.
         dest_here: The field with the other end, if that must be this machine too.
         refused: The fields that are accepted but cannot be honoured, each with the reason; ``false`` asks for nothing.
@@ -32,15 +33,25 @@ class Measurement(Test):
     here: ClassVar[Sequence[str]] = ("source", "source-node")
     dest_here: ClassVar[Optional[str]] = None
     refused: ClassVar[Mapping[str, str]] = {}
+    _command_line: ClassVar[CommandLine]
 
     def __init_subclass__(cls) -> None:
-        """Take over the highest schema of the checker."""
+        """Take over the highest schema and the options of the checker."""
         if hasattr(cls, "checker"):
             cls.highest_schema = cls.checker.highest
+            cls._command_line = CommandLine(cls.checker.schemas)
 
     def check(self, spec: Any) -> None:
         """Check a specification against the schema of the version that it declares."""
         self.checker.check(spec)
+
+    def cli(self, spec: Mapping[str, Any]) -> Sequence[str]:
+        """Return the options that :meth:`from_cli` reads (recording d18)."""
+        return self._command_line.write(spec)
+
+    def from_cli(self, arguments: Sequence[str]) -> Mapping[str, Any]:
+        """Read the options that follow from the schemas of the checker (recordings n01 to n05)."""
+        return self._command_line.read(arguments)
 
     def unable(self, spec: Mapping[str, Any]) -> Optional[str]:
         """

@@ -52,6 +52,33 @@ SI_CARDINAL: Schema = {
     "x-invalid-message": "%s is not a valid number, with or without an SI unit.",
 }
 
+
+def option(
+    schema: Schema,
+    description: str,
+    *,
+    short: str = "",
+    names: Sequence[str] = (),
+    form: str = "",
+    negatable: bool = False,
+) -> Schema:
+    """
+    Return the schema of a pair, with what makes it an option of pScheduler's ``task`` command (recording n05).
+
+    Args:
+        schema: The schema of the value.
+        description: The text for the help of the option.
+        short: Its letter, if it has one.
+        names: Its long names, if they differ from the name of the pair.
+        form: How the value is written on the command line, if that does not follow from its type: ``seconds`` or
+            ``milliseconds`` (a duration that may also be a whole number of these), ``lower`` (converted to lower case),
+            ``range`` (LOWER-UPPER), ``headers`` (NAME: VALUE, repeated) or ``json``.
+        negatable: Whether a switch has an opposite, ``--no-NAME``.
+    """
+    extras = {"x-short": short, "x-names": list(names), "x-form": form, "x-negatable": negatable}
+    return {**schema, "description": description, **{name: value for name, value in extras.items() if value}}
+
+
 _SI_POWERS = {unit: power for power, unit in enumerate("kmgtpezy", start=1)}
 
 
@@ -82,20 +109,25 @@ def growing_schemas(*additions: Mapping[str, Schema], required: Sequence[str]) -
 
 
 class SpecChecker:
-    """Checks the specifications of one test, in all versions of its schema; each is compiled when first used."""
+    """
+    Checks the specifications of one test, in all versions of its schema; each is compiled when first used.
+
+    Attributes:
+        schemas: The schemas of version 1, 2 and so on.
+    """
 
     def __init__(self, schemas: Sequence[Schema]) -> None:
         """Take the schemas of version 1, 2 and so on."""
-        self._schemas = tuple(schemas)
+        self.schemas = tuple(schemas)
         self._validator = lru_cache(maxsize=None)(self._compile)
 
     @property
     def highest(self) -> int:
         """The highest version that a specification may declare."""
-        return len(self._schemas)
+        return len(self.schemas)
 
     def _compile(self, version: int) -> Any:
-        return validator_for(self._schemas[version - 1])
+        return validator_for(self.schemas[version - 1])
 
     def check(self, spec: Any) -> None:
         """
@@ -115,8 +147,8 @@ class SpecChecker:
             raise SpecError(f"Schema version {version} is not supported (highest is {self.highest}).")
         validator = self._validator(version)
         if not validator.is_valid(spec):
-            raise SpecError(_worded(self._schemas[version - 1], spec, list(validator.iter_errors(spec))))
-        self._check_durations(self._schemas[version - 1], spec)
+            raise SpecError(_worded(self.schemas[version - 1], spec, list(validator.iter_errors(spec))))
+        self._check_durations(self.schemas[version - 1], spec)
 
     @staticmethod
     def _check_durations(schema: Schema, spec: Mapping[str, Any]) -> None:

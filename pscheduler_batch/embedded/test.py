@@ -25,6 +25,10 @@ class SpecError(Exception):
     """An invalid test specification; the text is worded as pScheduler words it (recordings b30 to b38)."""
 
 
+class UsageError(Exception):
+    """Arguments that describe no specification, or that ask for help; the text is for the user (n04 and n05)."""
+
+
 class UnsupportedFormatError(Exception):
     """The test cannot render its result in this format; the server answers 500 (recording g-m-thr-result-html)."""
 
@@ -97,6 +101,15 @@ class Test(ABC):
     def cli(self, spec: Mapping[str, Any]) -> Sequence[str]:
         """Return the options of pScheduler's ``task`` command for this specification."""
         return [word for name, value in spec.items() if name != "schema" for word in (f"--{name}", str(value))]
+
+    def from_cli(self, arguments: Sequence[str]) -> Mapping[str, Any]:
+        """
+        Return the specification that arguments of pScheduler's ``task`` command describe; it need not be valid.
+
+        Raises:
+            UsageError: The arguments are wrong or ask for help, or the test has no options.
+        """
+        raise UsageError(f"The test {self.name} has no command-line options; give its spec in JSON.")
 
     @abstractmethod
     def measure(self, spec: Mapping[str, Any]) -> AsyncIterator[Outcome]:

@@ -12,14 +12,18 @@ from pscheduler_batch.embedded.measurement import Measurement, cells, dotted
 from pscheduler_batch.embedded.measuring.addresses import is_loopback, is_this_machine, without_port
 from pscheduler_batch.embedded.measuring.cancellation import insist
 from pscheduler_batch.embedded.measuring.http_fetch import fetch
-from pscheduler_batch.embedded.spec import DURATION, HOST_PORT, SpecChecker, growing_schemas, seconds, span
+from pscheduler_batch.embedded.spec import DURATION, HOST_PORT, SpecChecker, growing_schemas, option, seconds, span
 from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration, parse_timestamp
 
 _TIMEOUT = "PT5S"
 _OWN_DURATION = timedelta(seconds=0.5)
-_V1 = {"dest": HOST_PORT, "source": HOST_PORT, "timeout": DURATION}
-_V2 = {"source-node": HOST_PORT}
+_V1 = {
+    "dest": option(HOST_PORT, "Host whose clock is compared"),
+    "source": option(HOST_PORT, "Host that compares its clock"),
+    "timeout": option(DURATION, "How long the other host may take to answer"),
+}
+_V2 = {"source-node": option(HOST_PORT, "pScheduler node of the source, if different")}
 
 
 def _utc_now() -> datetime:

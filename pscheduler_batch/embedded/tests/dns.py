@@ -13,18 +13,27 @@ import dns.rdatatype
 from pscheduler_batch.embedded.measurement import HostMeasurement, Row
 from pscheduler_batch.embedded.measuring.addresses import resolve
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, SpecChecker, growing_schemas, seconds, span
+from pscheduler_batch.embedded.spec import (
+    DURATION,
+    HOST,
+    HOST_PORT,
+    SpecChecker,
+    growing_schemas,
+    option,
+    seconds,
+    span,
+)
 from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration
 
 _RECORDS = ["a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt"]
 _FIELDS = {
-    "host": HOST,
-    "host-node": HOST_PORT,
-    "nameserver": HOST,
-    "query": HOST,
-    "record": {"type": "string", "enum": _RECORDS},
-    "timeout": DURATION,
+    "host": option(HOST, "Host that runs the test"),
+    "host-node": option(HOST_PORT, "pScheduler node of the host, if different"),
+    "nameserver": option(HOST, "Name server to query"),
+    "query": option(HOST, "Name to look up"),
+    "record": option({"type": "string", "enum": _RECORDS}, f"Type of the record: {', '.join(_RECORDS)}", form="lower"),
+    "timeout": option(DURATION, "How long to wait for the answer"),
 }
 _TIMEOUT = "PT5S"
 _SETTLING = timedelta(seconds=0.5)

@@ -22,22 +22,36 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    option,
     seconds,
     span,
 )
 from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 from pscheduler_batch.iso8601 import format_duration
 
+_URL = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:", "x-invalid-message": "%s is not a valid URL."}
 _V1 = {
-    "host": HOST,
-    "host-node": HOST_PORT,
-    "parse": STRING,
-    "timeout": DURATION,
-    "url": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:", "x-invalid-message": "%s is not a valid URL."},
+    "host": option(HOST, "Host that runs the test"),
+    "host-node": option(HOST_PORT, "pScheduler node of the host, if different"),
+    "parse": option(STRING, "Text to look for in the response"),
+    "timeout": option(DURATION, "How long to wait for the response"),
+    "url": option(_URL, "URL to fetch"),
 }
-_V2 = {"always-succeed": BOOLEAN, "keep-content": CARDINAL_ZERO}
-_V3 = {"ip-version": IP_VERSION}
-_V4 = {"headers": {"type": "object", "additionalProperties": STRING}}
+_V2 = {
+    "always-succeed": option(BOOLEAN, "Succeed whatever the status of the response is"),
+    "keep-content": option(
+        CARDINAL_ZERO, "Number of bytes of the content to keep, optionally with an SI unit; 0 is all", form="si"
+    ),
+}
+_V3 = {"ip-version": option(IP_VERSION, "IP version to use, 4 or 6")}
+_V4 = {
+    "headers": option(
+        {"type": "object", "additionalProperties": STRING},
+        "Header to send, as NAME: VALUE; can be repeated",
+        names=["header"],
+        form="headers",
+    )
+}
 _TIMEOUT = "PT5S"
 _SETTLING = timedelta(seconds=0.5)
 

@@ -7,18 +7,19 @@ from datetime import timedelta
 from typing import Any, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from pscheduler_batch.embedded.measurement import HostMeasurement, Row
-from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, STRING, SpecChecker, growing_schemas, span
+from pscheduler_batch.embedded.spec import DURATION, HOST, HOST_PORT, STRING, SpecChecker, growing_schemas, option, span
 from pscheduler_batch.embedded.test import Outcome, success
 from pscheduler_batch.iso8601 import format_duration
 
 Sleep = Callable[[float], Awaitable[Any]]
 
 FIELDS = {
-    "duration": DURATION,
-    "host": HOST,
-    "host-node": HOST_PORT,
-    "parting-comment": STRING,
-    "starting-comment": STRING,
+    "duration": option(DURATION, "How long to be idle, as an ISO 8601 duration", short="d"),
+    # -h is for help.
+    "host": option(HOST, "Host that is idle", short="H"),
+    "host-node": option(HOST_PORT, "pScheduler node of the host, if different"),
+    "parting-comment": option(STRING, "Comment at the end", short="p"),
+    "starting-comment": option(STRING, "Comment at the start", short="s"),
 }
 
 

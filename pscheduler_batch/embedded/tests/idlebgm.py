@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, AsyncIterator, Mapping, Optional, Sequence
 
 from pscheduler_batch.embedded.measurement import Row
-from pscheduler_batch.embedded.spec import DURATION, SpecChecker, growing_schemas, span
+from pscheduler_batch.embedded.spec import DURATION, SpecChecker, growing_schemas, option, span
 from pscheduler_batch.embedded.test import Outcome, success
 from pscheduler_batch.embedded.tests.idle import FIELDS, IdleTest
 
 _DEFAULT_INTERVAL = "PT1S"
+_INTERVAL = option(DURATION, "Time between results, as an ISO 8601 duration", short="i")
 
 
 class IdlebgmTest(IdleTest):
@@ -23,7 +24,7 @@ class IdlebgmTest(IdleTest):
     description = "Consume time in the background - NOT FOR PRODUCTION"
     tool = "sleepbgm"
     scheduling_class = "background-multi"
-    checker = SpecChecker(growing_schemas({**FIELDS, "interval": DURATION}, required=["duration"]))
+    checker = SpecChecker(growing_schemas({**FIELDS, "interval": _INTERVAL}, required=["duration"]))
 
     def null_reason(self) -> Mapping[str, str]:
         """Return the words of recording b20."""

@@ -22,34 +22,47 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    option,
 )
 from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
 
 COMMON_FIELDS: Dict[str, Dict[str, Any]] = {
-    "bucket-width": {"type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0},
-    "ctrl-port": IP_PORT,
-    "data-ports": {
-        "type": "object",
-        "properties": {"lower": IP_PORT, "upper": IP_PORT},
-        "required": ["lower", "upper"],
-        "additionalProperties": False,
-    },
-    "dest": HOST,
-    "dest-node": HOST_PORT,
-    "flip": BOOLEAN,
-    "ip-tos": IP_TOS,
-    "ip-version": IP_VERSION,
-    "output-raw": BOOLEAN,
-    "packet-count": CARDINAL,
-    "packet-interval": {"type": "number", "exclusiveMinimum": 0.0},
-    "packet-padding": CARDINAL_ZERO,
-    "packet-timeout": CARDINAL_ZERO,
-    "source": HOST,
-    "source-node": HOST_PORT,
+    "bucket-width": option(
+        {"type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0},
+        "Width of the classes of the histogram, in seconds",
+        short="b",
+    ),
+    "ctrl-port": option(IP_PORT, "Port of the control connection", short="C"),
+    "data-ports": option(
+        {
+            "type": "object",
+            "properties": {"lower": IP_PORT, "upper": IP_PORT},
+            "required": ["lower", "upper"],
+            "additionalProperties": False,
+        },
+        "Range of ports for the packets, as LOWER-UPPER",
+        short="P",
+        form="range",
+    ),
+    "dest": option(HOST, "Host that receives the packets", short="d"),
+    "dest-node": option(HOST_PORT, "pScheduler node of the destination, if different"),
+    "flip": option(BOOLEAN, "Let the destination be the client", short="f"),
+    "ip-tos": option(IP_TOS, "Type-of-service octet of the packets", short="T"),
+    "ip-version": option(IP_VERSION, "IP version to use, 4 or 6"),
+    "output-raw": option(BOOLEAN, "Also return the times of each packet", short="R"),
+    "packet-count": option(CARDINAL, "Number of packets to send", short="c"),
+    "packet-interval": option(
+        {"type": "number", "exclusiveMinimum": 0.0}, "Time between packets, in seconds", short="i"
+    ),
+    "packet-padding": option(CARDINAL_ZERO, "Padding of the packets, in bytes", short="p"),
+    "packet-timeout": option(CARDINAL_ZERO, "After how many seconds a packet is lost", short="L"),
+    "source": option(HOST, "Host that sends the packets", short="s"),
+    "source-node": option(HOST_PORT, "pScheduler node of the source, if different"),
 }
-_V2 = {"reverse": BOOLEAN}
-_V3 = {"traverse-nat": BOOLEAN}
-_V4 = {"protocol": STRING}
+PROTOCOL = option(STRING, "Protocol to measure with")
+_V2 = {"reverse": option(BOOLEAN, "Measure from the destination to the source", short="r")}
+_V3 = {"traverse-nat": option(BOOLEAN, "Traverse outbound NAT")}
+_V4 = {"protocol": PROTOCOL}
 _COUNT = 100
 _INTERVAL = 0.1
 _BUCKET_WIDTH = 0.001

@@ -6,12 +6,18 @@ from datetime import timedelta
 from typing import Any, AsyncIterator, Mapping, Optional
 
 from pscheduler_batch.embedded.measuring.cancellation import insist
-from pscheduler_batch.embedded.spec import DURATION, STRING, SpecChecker, growing_schemas, span
+from pscheduler_batch.embedded.spec import DURATION, SpecChecker, growing_schemas, option, span
 from pscheduler_batch.embedded.test import Outcome, failure, reason_of, success
-from pscheduler_batch.embedded.tests.latency import COMMON_FIELDS, LatencyTest, connect, summary
+from pscheduler_batch.embedded.tests.latency import COMMON_FIELDS, PROTOCOL, LatencyTest, connect, summary
 
-_V1 = {**COMMON_FIELDS, "duration": DURATION, "reporting-interval": DURATION}
-_V2 = {"protocol": STRING}
+_V1 = {
+    **COMMON_FIELDS,
+    "duration": option(
+        DURATION, "How long to measure, as an ISO 8601 duration or in seconds", short="t", form="seconds"
+    ),
+    "reporting-interval": option(DURATION, "Time between results, instead of --packet-count"),
+}
+_V2 = {"protocol": PROTOCOL}
 _COUNT = 600
 _INTERVAL = 0.1
 _DURATION = "P1D"

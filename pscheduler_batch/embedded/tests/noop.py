@@ -10,10 +10,15 @@ from typing import Any, AsyncIterator, Callable, Mapping
 
 from pscheduler_batch.embedded.documents import without_secrets
 from pscheduler_batch.embedded.measurement import HostMeasurement
-from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas
+from pscheduler_batch.embedded.spec import HOST, HOST_PORT, PROBABILITY, SpecChecker, growing_schemas, option
 from pscheduler_batch.embedded.test import Outcome, failure, participant
 
-_FIELDS = {"data": {}, "host": HOST, "host-node": HOST_PORT, "fail": PROBABILITY}
+_FIELDS = {
+    "data": option({}, "Data to return, as JSON"),
+    "fail": option(PROBABILITY, "Probability of a failure, from 0 to 1", short="f"),
+    "host": option(HOST, "Host that runs the test"),
+    "host-node": option(HOST_PORT, "pScheduler node of the host, if different"),
+}
 _DURATION = timedelta(seconds=0.1)
 
 

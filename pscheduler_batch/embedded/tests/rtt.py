@@ -32,6 +32,7 @@ from pscheduler_batch.embedded.spec import (
     IP_VERSION,
     SpecChecker,
     growing_schemas,
+    option,
     seconds,
 )
 from pscheduler_batch.embedded.test import Outcome, failure, success
@@ -43,24 +44,24 @@ NO_ICMP = (
 )
 
 _V1 = {
-    "count": CARDINAL,
-    "deadline": DURATION,
-    "dest": HOST,
-    "flow-label": CARDINAL_ZERO,
-    "hostnames": BOOLEAN,
-    "interval": DURATION,
-    "ip-tos": IP_TOS,
-    "ip-version": IP_VERSION,
-    "length": CARDINAL,
-    "source": HOST,
-    "source-node": HOST_PORT,
-    "suppress-loopback": BOOLEAN,
-    "timeout": DURATION,
-    "ttl": CARDINAL,
+    "count": option(CARDINAL, "Number of packets to send", short="c"),
+    "deadline": option(DURATION, "When to stop, whatever was received"),
+    "dest": option(HOST, "Host to measure to", short="d"),
+    "flow-label": option(CARDINAL_ZERO, "Flow label of the packets"),
+    "hostnames": option(BOOLEAN, "Look up the names of addresses", negatable=True),
+    "interval": option(DURATION, "Time between packets", short="i"),
+    "ip-tos": option(IP_TOS, "Type-of-service octet of the packets"),
+    "ip-version": option(IP_VERSION, "IP version to use, 4 or 6"),
+    "length": option(CARDINAL, "Length of the packets in bytes"),
+    "source": option(HOST, "Address or host to measure from", short="s"),
+    "source-node": option(HOST_PORT, "pScheduler node of the source, if different"),
+    "suppress-loopback": option(BOOLEAN, "Keep multicast packets from returning to the source", negatable=True),
+    "timeout": option(DURATION, "How long to wait for each reply"),
+    "ttl": option(CARDINAL, "Time to live of the packets, in hops"),
 }
-_V2 = {"protocol": {"type": "string", "enum": ["icmp", "twamp"]}}
-_V3 = {"fragment": BOOLEAN}
-_V4 = {"port": IP_PORT}
+_V2 = {"protocol": option({"type": "string", "enum": ["icmp", "twamp"]}, "Protocol to measure with")}
+_V3 = {"fragment": option(BOOLEAN, "Let packets be fragmented", negatable=True)}
+_V4 = {"port": option(IP_PORT, "Port, for protocols that have ports")}
 _COUNT = 5
 _LONGEST = 65507
 _SETTLING = 0.2

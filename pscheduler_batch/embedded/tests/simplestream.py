@@ -21,23 +21,24 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    option,
     seconds,
 )
 from pscheduler_batch.embedded.test import Outcome, participant, reason_of
 from pscheduler_batch.iso8601 import format_duration
 
 _V1 = {
-    "dawdle": DURATION,
-    "dest": HOST,
-    "dest-node": HOST_PORT,
-    "fail": PROBABILITY,
-    "source": HOST,
-    "source-node": HOST_PORT,
-    "test-material": STRING,
-    "timeout": DURATION,
+    "dawdle": option(DURATION, "Longest random delay before sending", short="d"),
+    "dest": option(HOST, "Host that receives", short="e"),
+    "dest-node": option(HOST_PORT, "pScheduler node of the destination, if different"),
+    "fail": option(PROBABILITY, "Probability of a failure, from 0 to 1", short="f"),
+    "source": option(HOST, "Host that sends", short="s"),
+    "source-node": option(HOST_PORT, "pScheduler node of the source, if different"),
+    "test-material": option(STRING, "Text to send", short="m"),
+    "timeout": option(DURATION, "How long the receiver waits", short="t"),
 }
-_V2 = {"ip-version": IP_VERSION}
-_V3 = {"port": IP_PORT}
+_V2 = {"ip-version": option(IP_VERSION, "IP version to use, 4 or 6", short="i")}
+_V3 = {"port": option(IP_PORT, "Port to listen on", short="p")}
 _TIMEOUT = "PT5S"
 _USUAL = 0.5
 _WITHOUT_CONNECTION = "The sender failed before it connected."

@@ -25,42 +25,53 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    option,
     parse_si,
     seconds,
 )
 from pscheduler_batch.embedded.test import Outcome, UnsupportedFormatError, participant, reason_of
 
 _V1 = {
-    "bandwidth": SI_CARDINAL,
-    "buffer-length": SI_CARDINAL,
-    "client-cpu-affinity": INTEGER,
-    "congestion": STRING,
-    "dest": HOST,
-    "dest-node": HOST_PORT,
-    "duration": DURATION,
-    "flow-label": CARDINAL_ZERO,
-    "interval": DURATION,
-    "ip-tos": IP_TOS,
-    "ip-version": IP_VERSION,
-    "local-address": HOST,
-    "mss": CARDINAL,
-    "no-delay": BOOLEAN,
-    "omit": DURATION,
-    "parallel": CARDINAL,
-    "reverse": BOOLEAN,
-    "server-cpu-affinity": INTEGER,
-    "source": HOST,
-    "source-node": HOST_PORT,
-    "udp": BOOLEAN,
-    "window-size": SI_CARDINAL,
-    "zero-copy": BOOLEAN,
+    "bandwidth": option(SI_CARDINAL, "Bits per second to send at most, such as 1G", short="b"),
+    "buffer-length": option(SI_CARDINAL, "Bytes to write at once", short="l"),
+    "client-cpu-affinity": option(INTEGER, "Processor of the sender"),
+    "congestion": option(STRING, "Algorithm for congestion control"),
+    "dest": option(HOST, "Host that receives", short="d", names=["dest", "destination"]),
+    "dest-node": option(HOST_PORT, "pScheduler node of the destination, if different"),
+    "duration": option(DURATION, "How long to send, as an ISO 8601 duration or in seconds", short="t", form="seconds"),
+    "flow-label": option(CARDINAL_ZERO, "IPv6 flow label of the packets"),
+    "interval": option(DURATION, "Time between interim results", short="i", form="seconds"),
+    "ip-tos": option(IP_TOS, "Type-of-service octet of the packets"),
+    "ip-version": option(IP_VERSION, "IP version to use, 4 or 6"),
+    "local-address": option(HOST, "Local address of the sender", short="B"),
+    "mss": option(CARDINAL, "Maximum segment size of TCP, in bytes", short="m"),
+    "no-delay": option(BOOLEAN, "Send small segments at once, without Nagle's algorithm"),
+    "omit": option(DURATION, "How much of the start not to count", short="O", form="seconds"),
+    "parallel": option(CARDINAL, "Number of parallel streams", short="P"),
+    "reverse": option(BOOLEAN, "Send from the destination to the source"),
+    "server-cpu-affinity": option(INTEGER, "Processor of the receiver"),
+    "source": option(HOST, "Host that sends", short="s"),
+    "source-node": option(HOST_PORT, "pScheduler node of the source, if different"),
+    "udp": option(BOOLEAN, "Measure with UDP instead of TCP", short="u"),
+    "window-size": option(SI_CARDINAL, "Window of TCP in bytes, such as 64M", short="w"),
+    "zero-copy": option(BOOLEAN, "Send without copying the data"),
 }
-_V2 = {"single-ended": BOOLEAN, "single-ended-port": INTEGER}
-_V3 = {"link-rtt": DURATION}
-_V4 = {"bandwidth-strict": BOOLEAN, "burst-size": SI_CARDINAL}
-_V5 = {"loopback": BOOLEAN}
-_V6 = {"reverse-connections": BOOLEAN}
-_V7 = {"fq-rate": SI_CARDINAL}
+_V2 = {
+    "single-ended": option(BOOLEAN, "Measure to a host without pScheduler"),
+    "single-ended-port": option(INTEGER, "Port of a host without pScheduler"),
+}
+_V3 = {
+    "link-rtt": option(
+        DURATION, "Approximate round-trip time, as an ISO 8601 duration or in milliseconds", form="milliseconds"
+    )
+}
+_V4 = {
+    "bandwidth-strict": option(BOOLEAN, "Do not exceed the bandwidth to make up for lost time"),
+    "burst-size": option(SI_CARDINAL, "Maximum number of packets in a burst"),
+}
+_V5 = {"loopback": option(BOOLEAN, "Measure within one host")}
+_V6 = {"reverse-connections": option(BOOLEAN, "Connect from the destination to the source")}
+_V7 = {"fq-rate": option(SI_CARDINAL, "Bits per second for fair queuing, such as 1G")}
 _DURATION = "PT10S"
 _SETTLING = 0.5
 _MOST_STREAMS = 128

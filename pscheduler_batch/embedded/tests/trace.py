@@ -36,31 +36,32 @@ from pscheduler_batch.embedded.spec import (
     STRING,
     SpecChecker,
     growing_schemas,
+    option,
     seconds,
 )
 from pscheduler_batch.embedded.test import Outcome, failure, success
 from pscheduler_batch.iso8601 import format_duration, parse_duration
 
 _V1 = {
-    "algorithm": STRING,
-    "as": BOOLEAN,
-    "dest": HOST,
-    "dest-port": IP_PORT,
-    "first-ttl": CARDINAL,
-    "fragment": BOOLEAN,
-    "hops": CARDINAL,
-    "hostnames": BOOLEAN,
-    "ip-tos": IP_TOS,
-    "ip-version": IP_VERSION,
-    "length": CARDINAL,
-    "probe-type": {"type": "string", "enum": ["icmp", "udp", "tcp"]},
-    "queries": CARDINAL,
-    "sendwait": DURATION,
-    "source": HOST,
-    "source-node": HOST_PORT,
-    "wait": DURATION,
+    "algorithm": option(STRING, "Algorithm to trace with"),
+    "as": option(BOOLEAN, "Look up the autonomous system of each hop", negatable=True),
+    "dest": option(HOST, "Host to trace to", short="d"),
+    "dest-port": option(IP_PORT, "Port of the destination"),
+    "first-ttl": option(CARDINAL, "Time to live of the first packet"),
+    "fragment": option(BOOLEAN, "Let packets be fragmented", negatable=True),
+    "hops": option(CARDINAL, "Maximum number of hops"),
+    "hostnames": option(BOOLEAN, "Look up the names of addresses", negatable=True),
+    "ip-tos": option(IP_TOS, "Type-of-service octet of the packets"),
+    "ip-version": option(IP_VERSION, "IP version to use, 4 or 6"),
+    "length": option(CARDINAL, "Length of the packets in bytes"),
+    "probe-type": option({"type": "string", "enum": ["icmp", "udp", "tcp"]}, "Packets to send: icmp, udp or tcp"),
+    "queries": option(CARDINAL, "Number of paths to trace"),
+    "sendwait": option(DURATION, "Time between packets"),
+    "source": option(HOST, "Address or host to trace from", short="s"),
+    "source-node": option(HOST_PORT, "pScheduler node of the source, if different"),
+    "wait": option(DURATION, "How long to wait for each reply"),
 }
-_V2 = {"flow-label": CARDINAL_ZERO}
+_V2 = {"flow-label": option(CARDINAL_ZERO, "Flow label of the packets")}
 _HOPS = 30
 _LENGTH = 60
 _SETTLING = 0.2
