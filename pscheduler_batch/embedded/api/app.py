@@ -20,6 +20,8 @@ from pscheduler_batch.embedded.api.replies import (
     text_reply,
 )
 from pscheduler_batch.embedded.api.runs import RunPages
+from pscheduler_batch.embedded.api.schedule import SchedulePages
+from pscheduler_batch.embedded.api.server import ServerPages
 from pscheduler_batch.embedded.api.tasks import TaskPages
 from pscheduler_batch.embedded.faults.rules import FaultyApp
 from pscheduler_batch.embedded.scheduling.scheduler import Scheduler
@@ -39,7 +41,9 @@ def make_app(state: State, scheduler: Scheduler, *, keep_alive: bool) -> ASGIApp
     """
     pages = Starlette(
         routes=[
+            *ServerPages(state).routes(),
             *CatalogPages(state).routes(),
+            *SchedulePages(state).routes(),
             *TaskPages(state, scheduler).routes(),
             *RunPages(state, scheduler).routes(),
         ],

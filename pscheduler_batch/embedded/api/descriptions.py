@@ -15,38 +15,33 @@ from pscheduler_batch.scheduler.api import FAILED, NONSTART, ON_DECK
 
 LIMITS = "The embedded server of pscheduler-batch applies no limits."
 
-ARCHIVES = "The embedded server of pscheduler-batch archives nothing."
+NOT_ARCHIVED = "The embedded server of pscheduler-batch archives nothing."
+
+# The archivers that the server has, by name.
+ARCHIVERS = {"bitbucket": "Discard results"}
 
 _MAINTAINER = {"href": "", "name": "pscheduler-batch", "email": ""}
 
 _DISPLAYED = {ON_DECK: "On Deck", NONSTART: "Non-Starter"}
 
 
-def describe_test(test: Test, root: str) -> Dict[str, Any]:
-    """Return the description of a test for ``GET /tests/NAME`` (recording b02)."""
-    return {
-        "name": test.name,
-        "schema": 1,
-        "version": "1.0",
-        "maintainer": _MAINTAINER,
-        "description": test.description,
-        "scheduling-class": test.scheduling_class,
-        "href": f"{root}/tests/{test.name}",
-    }
+def describe_plugin(name: str, description: str, **more: Any) -> Dict[str, Any]:
+    """Return the description of a plug-in of any kind, without its URL (recordings b02, n12 and n17)."""
+    document = {"name": name, "schema": 1, "version": "1.0", "maintainer": _MAINTAINER, "description": description}
+    described: Dict[str, Any] = in_database_order({**document, **more})
+    return described
 
 
-def describe_tool(name: str, tests: List[str], root: str) -> Dict[str, Any]:
-    """Return the description of the tool of some tests."""
-    return {
-        "name": name,
-        "schema": 1,
-        "version": "1.0",
-        "maintainer": _MAINTAINER,
-        "description": f"What the embedded server measures {', '.join(tests)} with",
-        "tests": tests,
-        "preference": 0,
-        "href": f"{root}/tools/{name}",
-    }
+def describe_test(test: Test) -> Dict[str, Any]:
+    """Return the description of a test, without its URL (recording b02)."""
+    return describe_plugin(test.name, test.description, **{"scheduling-class": test.scheduling_class})
+
+
+def describe_tool(state: State, name: str) -> Dict[str, Any]:
+    """Return the description of a tool, without its URL (recording n12)."""
+    tests = sorted(test.name for test in state.tests.values() if test.tool == name)
+    description = f"What the embedded server measures {', '.join(tests)} with"
+    return describe_plugin(name, description, tests=tests, preference=0)
 
 
 def task_href(task: Task, root: str) -> str:
@@ -105,7 +100,7 @@ def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool
     document = {
         "added": moment(state, run.added),
         "state": run.state,
-        "state-display": _DISPLAYED.get(run.state, run.state.capitalize()),
+        "state-display": _display(run.state),
         "errors": run.errors,
         "result": run.result,
         "result-full": run.result_full,
@@ -127,6 +122,46 @@ def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool
     return {**described, "href": href, "task-href": task_href(task, root), "result-href": f"{href}/result"}
 
 
+def describe_scheduled(state: State, task: Task, run: Run, root: str) -> Dict[str, Any]:
+    """Return the description of a run for ``GET /schedule`` (recording n33), without secrets."""
+    return {
+        **_scheduled(state, task, run, root),
+        "test": describe_test(task.test),
+        "tool": describe_tool(state, task.test.tool),
+        "errors": run.errors,
+        "priority": None,
+    }
+
+
+def describe_monitored(state: State, task: Task, run: Run, root: str) -> Dict[str, Any]:
+    """Return the description of a run for ``GET /monitor`` (n26, but with URLs that work), without secrets."""
+    return {"ppf": tense(state, run), **_scheduled(state, task, run, root), "priority": None}
+
+
+def tense(state: State, run: Run) -> int:
+    """Return -1 for a run that is over, 0 for one that takes place now and 1 for one in the future."""
+    now = state.now()
+    return -1 if run.end_time < now else 1 if run.start_time > now else 0
+
+
+def _scheduled(state: State, task: Task, run: Run, root: str) -> Dict[str, Any]:
+    href = run_href(task, run, root)
+    return {
+        "start-time": moment(state, run.start_time),
+        "end-time": moment(state, run.end_time),
+        "href": href,
+        "result-href": f"{href}/result",
+        "state": run.state,
+        "state-display": _display(run.state),
+        "task": describe_task(state, task, root, detail=False, secrets=False),
+        "cli": list(task.cli),
+    }
+
+
+def _display(state: str) -> str:
+    return _DISPLAYED.get(state, state.capitalize())
+
+
 def merged_result(state: State, run: Run) -> Any:
     """Return the signed merged result of a run, with its secrets, or None if there is none."""
     return None if run.result_merged is None else signed(run.result_merged, state.hostname)
@@ -143,18 +178,27 @@ def _preparations(run: Run) -> Dict[str, Any]:
 
 
 def _archiving(state: State, run: Run, archive: Mapping[str, Any]) -> Dict[str, Any]:
-    """Report for one archive that nothing was sent to it, in the form of recording j11."""
-    name = archive.get("archiver")
+    """Report that a result was discarded, or for any other archive that nothing was sent to it (form of j11)."""
+    name = str(archive.get("archiver"))
     at = moment(state, run.end_time)
-    attempt = {"succeeded": False, "error": ARCHIVES}
+    archived = name in ARCHIVERS
+    attempt = {"succeeded": True} if archived else {"succeeded": False, "error": NOT_ARCHIVED}
     return {
         "spec": {"runs": "succeeded", **archive},
-        "archiver": {"name": name, "schema": 1, "version": "1.0", "maintainer": _MAINTAINER, "description": ARCHIVES},
+        "archiver": describe_plugin(name, ARCHIVERS.get(name, NOT_ARCHIVED)),
         "archiver_data": archive.get("data"),
-        "archived": False,
+        "archived": archived,
         "completed": True,
         "last_attempt": at,
-        "diags": [{"time": at, "return-code": 1, "stdout": attempt, "stderr": ""}],
+        "diags": [
+            {
+                "time": at,
+                "return-code": 0 if archived else 1,
+                "stdout": attempt,
+                # pScheduler's "result" command shows this text of a failed attempt.
+                "stderr": "" if archived else NOT_ARCHIVED,
+            }
+        ],
     }
 
 

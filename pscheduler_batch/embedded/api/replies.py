@@ -8,7 +8,7 @@ from typing import Any, Optional
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pscheduler_batch.embedded.documents import in_database_order
+from pscheduler_batch.embedded.documents import in_database_order, load_json
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -67,19 +67,21 @@ def text_reply(text: str, *, status: int = 200, content_type: str = TEXT) -> Res
     return Response(text + "\n", status, headers={"Content-Type": content_type})
 
 
-def json_text(document: Any) -> str:
-    """Return JSON as pScheduler's API writes it: compact and in ASCII."""
+def json_text(document: Any, *, pretty: bool = False) -> str:
+    """Return JSON as pScheduler's API writes it: compact or indented (recording n14), and in ASCII."""
+    if pretty:
+        return json.dumps(document, indent=4, sort_keys=True, separators=(", ", ": "))
     return json.dumps(document, separators=(",", ":"))
 
 
-def json_reply(document: Any) -> Response:
-    """Return a reply with JSON, in the given order of pairs."""
-    return text_reply(json_text(document), content_type="application/json")
+def json_reply(request: Request, document: Any) -> Response:
+    """Return a reply with JSON, in the given order of pairs; indented and sorted if the query says ``pretty``."""
+    return text_reply(json_text(document, pretty=flag(request, "pretty")), content_type="application/json")
 
 
-def database_reply(document: Any) -> Response:
+def database_reply(request: Request, document: Any) -> Response:
     """Return a reply with JSON from the database, and so in its order."""
-    return json_reply(in_database_order(document))
+    return json_reply(request, in_database_order(document))
 
 
 def root_url(request: Request) -> str:
@@ -123,6 +125,17 @@ def whole_number(request: Request, name: str) -> Optional[int]:
         return int(value)
     except ValueError:
         raise internal_problem() from None
+
+
+def json_parameter(request: Request, name: str) -> Any:
+    """
+    Return a JSON document of the query, or None if it is missing.
+
+    Raises:
+        ValueError: It is invalid; the text is worded as pScheduler words it (recordings b33 and n06).
+    """
+    text = request.query_params.get(name)
+    return None if text is None else load_json(text)
 
 
 def waiting_time(request: Request) -> int:

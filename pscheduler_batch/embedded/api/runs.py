@@ -61,7 +61,7 @@ class RunPages:
         """List the runs of a task; an unknown task has none (recordings d13, e01, h14 and h15)."""
         task = self._state.tasks.get(identifier(request, "task"))
         runs = [] if task is None else _selected(task.runs, request)
-        return json_reply([run_href(task, run, root_url(request)) for run in runs if task is not None])
+        return json_reply(request, [run_href(task, run, root_url(request)) for run in runs if task is not None])
 
     async def first(self, request: Request) -> Response:
         """Return the first run, waiting for it (recordings e02 to e04)."""
@@ -108,7 +108,7 @@ class RunPages:
             await task.news.until(lambda: _has_result(run, merged=merged) or run not in task.runs, seconds)
             if run not in task.runs:
                 raise not_found()
-        return json_reply(describe_run(self._state, task, run, root_url(request), secrets=secrets))
+        return json_reply(request, describe_run(self._state, task, run, root_url(request), secrets=secrets))
 
     async def cancel(self, request: Request) -> Response:
         """Cancel a run (recording i42)."""
@@ -126,7 +126,7 @@ class RunPages:
             await self._await_result(request, task, run, form)
         if form == _JSON:
             merged = merged_result(self._state, run)
-            return database_reply(merged if secrets else without_secrets(merged))
+            return database_reply(request, merged if secrets else without_secrets(merged))
         result = run.result_merged or {}
         return self._rendered(task, result if secrets else without_secrets(result), form)
 

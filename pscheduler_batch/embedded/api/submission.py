@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 from jsonschema_rs import validator_for
 
 from pscheduler_batch.embedded.api.replies import TOO_LONG, RefusalError, internal_problem, is_too_long
-from pscheduler_batch.embedded.documents import without_comments, without_secrets
+from pscheduler_batch.embedded.documents import load_json, without_comments, without_secrets
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
@@ -88,19 +88,6 @@ def check_test(state: State, name: str, spec: Any) -> Test:
 async def unable(test: Test, spec: Any) -> Optional[str]:
     """Return why a test with a valid specification cannot be run here, or None if it can."""
     return await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
-
-
-def load_json(text: str) -> Any:
-    """
-    Parse JSON.
-
-    Raises:
-        ValueError: It is invalid; the text is worded as pScheduler words it (recordings b33 and c07).
-    """
-    try:
-        return json.loads(text)
-    except (RecursionError, ValueError) as error:
-        raise ValueError(f"Invalid JSON: {error}") from error
 
 
 def _load_task(body: bytes, content_type: str) -> Dict[str, Any]:

@@ -20,8 +20,8 @@ from pscheduler_batch.embedded.api.replies import (
     root_url,
     text_reply,
 )
-from pscheduler_batch.embedded.api.submission import accept_task, load_json
-from pscheduler_batch.embedded.documents import contains
+from pscheduler_batch.embedded.api.submission import accept_task
+from pscheduler_batch.embedded.documents import contains, load_json
 from pscheduler_batch.embedded.scheduling.scheduler import Scheduler
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
@@ -52,8 +52,10 @@ class TaskPages:
         root, detail = root_url(request), flag(request, "detail")
         tasks = [task for task in self._state.tasks.values() if part is None or contains(task.document, part)]
         if flag(request, "expanded"):
-            return json_reply([describe_task(self._state, task, root, detail=detail, secrets=False) for task in tasks])
-        return json_reply([task_href(task, root) for task in tasks])
+            return json_reply(
+                request, [describe_task(self._state, task, root, detail=detail, secrets=False) for task in tasks]
+            )
+        return json_reply(request, [task_href(task, root) for task in tasks])
 
     async def post(self, request: Request) -> Response:
         """Accept a task, or refuse it with the reason (recordings of group c)."""
@@ -68,7 +70,7 @@ class TaskPages:
         self._scheduler.submit(task)
         href = task_href(task, root_url(request))
         if not flag(request, "expanded"):
-            return json_reply(href)
+            return json_reply(request, href)
         if flag(request, "detail"):
             href += "?detail"
         reply = text_reply(href, status=303, content_type=HTML)
@@ -80,7 +82,7 @@ class TaskPages:
         task = known_task(self._state, request)
         secrets = may_see_secrets(task, request)
         root, detail = root_url(request), flag(request, "detail")
-        return json_reply(describe_task(self._state, task, root, detail=detail, secrets=secrets))
+        return json_reply(request, describe_task(self._state, task, root, detail=detail, secrets=secrets))
 
     async def cli(self, request: Request) -> Response:
         """Return the arguments of pScheduler's ``task`` command (recording d18, including its odd media type)."""
@@ -101,9 +103,14 @@ def identifier(request: Request, name: str) -> str:
         RefusalError: 404 if it is not a UUID (recordings d12, d15 and g22).
     """
     text: str = request.path_params[name]
-    if _IDENTIFIER.fullmatch(text) is None:
+    if not is_identifier(text):
         raise not_found()
     return text.lower()
+
+
+def is_identifier(text: str) -> bool:
+    """Return whether a text is a UUID."""
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def known_task(state: State, request: Request) -> Task:

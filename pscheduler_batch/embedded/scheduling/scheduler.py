@@ -39,6 +39,10 @@ logger = logging.getLogger("pscheduler_batch.embedded")
 ON_DECK_LEAD = 3.5
 RUNNING_LEAD = 3.0
 
+# How far ahead runs are scheduled (recording n25), and how many of one task at most.
+HORIZON = timedelta(days=1)
+MOST_AHEAD = 100
+
 # How long a cancelled measurement may take to end when the server stops, in seconds.
 PATIENCE = 0.3
 
@@ -110,19 +114,20 @@ class Scheduler:
             logger.error("the embedded server failed", exc_info=error)
 
     async def _make_runs(self, task: Task) -> None:
+        """Create the runs of a task, those of a repeated one ahead of their time (recordings n36 to n39)."""
         state, schedule = self._state, task.schedule
         await state.sleep(state.pace.scheduling)
         # There are some already if the server was restarted.
-        starts = [run.start_time for run in task.runs if not run.is_extra]
-        count = len(starts) or 1
-        last = starts[-1] if starts else self._make_run(task, task.start)
-        while schedule.repeat is not None and count != schedule.max_runs:
-            last = next_start(last, schedule.repeat, state.now())
-            if schedule.until is not None and last > schedule.until:
+        starts = [run.start_time for run in task.runs if not run.is_extra] or [self._make_run(task, task.start)]
+        while schedule.repeat is not None and len(starts) != schedule.max_runs:
+            await state.sleep(state.pace.scheduling)
+            start = next_start(starts[-1], schedule.repeat, state.now())
+            if schedule.until is not None and start > schedule.until:
                 return
-            await self._sleep_until(last - timedelta(seconds=state.pace.setup))
-            self._make_run(task, last)
-            count += 1
+            await self._sleep_until(start - HORIZON)
+            if len(starts) >= MOST_AHEAD:
+                await self._sleep_until(starts[-MOST_AHEAD])
+            starts.append(self._make_run(task, start))
 
     def _make_run(self, task: Task, wanted: Optional[datetime]) -> datetime:
         """Create a run, and return the requested start, or its actual one if none was requested."""
@@ -137,9 +142,7 @@ class Scheduler:
                 f"No time is free for this {task.test.scheduling_class} test between {start.isoformat()}"
                 f" and {(start + task.schedule.slip + task.duration).isoformat()}."
             )
-        task.runs.append(run)
-        task.runs_made += 1
-        task.news.tell()
+        task.add(run)
         return wanted or start
 
     def _engage(self, task: Task, run: Run) -> None:
@@ -212,9 +215,7 @@ class Scheduler:
     async def _measure_many(self, task: Task, lead: Run) -> None:
         try:
             async for outcome in _outcomes(task.test, task.spec):
-                task.runs.append(_extra_run(outcome, self._round_down(self._state.now())))
-                task.runs_made += 1
-                task.news.tell()
+                task.add(_extra_run(outcome, self._round_down(self._state.now())))
         except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
             lead.errors = _failure(error).errors
         self._complete(task, lead, succeeded=lead.errors is None)

@@ -130,7 +130,37 @@ def test_tools_are_those_of_the_tests(bench):
     """Every test has one tool, and a tool can have several tests (recording b43)."""
     assert bench.get("tests/nap/tools").json() == [f"{ROOT}/tools/bed"] == bench.get("tools").json()
     assert bench.get("tools/bed").json()["tests"] == ["nap", "nap-alone", "naps"]
-    assert bench.get("tools/nosuch").status_code == 404
+    assert bench.get("tools/nosuch").text == 'No tool "nosuch" is available.\n'
+
+
+def test_json_is_indented_on_request(bench):
+    """With sorted names, and a space at the end of the lines, as pScheduler does it (recording n14)."""
+    reply = bench.get("clock", pretty="")
+
+    assert reply.text.startswith('{\n    "source": "unknown", \n    "synchronized": false, \n')
+    assert bench.get("clock?pretty").text == reply.text
+    assert bench.get("clock", pretty="perhaps").status_code == 500
+
+
+def test_archivers_and_contexts_that_do_nothing_are_offered(bench):
+    """Only these can be kept, as nothing is archived (recordings n15 to n21)."""
+    assert bench.get("archivers").json() == [f"{ROOT}/archivers/bitbucket"]
+    assert [each["name"] for each in bench.get("contexts", expanded="true").json()] == ["changenothing"]
+    assert bench.get("archivers/http").text == 'No archiver "http" is available.\n'
+    assert bench.get("contexts/linuxnns/data-is-valid", data="{}").status_code == 404
+    assert bench.get("archivers/bitbucket/data-is-valid").text == "No archiver data provided\n"
+    assert bench.get("archivers/bitbucket/data-is-valid", data="{").json()["error"].startswith("Invalid JSON: ")
+    assert bench.get("archivers/bitbucket/data-is-valid", data='{"x": 1}').json() == {
+        "valid": False,
+        "error": "At /: Additional properties are not allowed ('x' was unexpected)",
+    }
+
+
+def test_there_are_no_limits(bench):
+    """Every proposal passes (recording n23), but there must be one."""
+    assert bench.get("limits", proposal='{"task": {}}').json()["passed"] is True
+    assert bench.get("limits").text == "No proposal provided\n"
+    assert bench.get("limits", proposal="{").text.startswith("Invalid JSON: ")
 
 
 def ask_tools(bench, test, **query):

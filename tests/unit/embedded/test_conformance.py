@@ -27,6 +27,8 @@ FAILING = nap_task(spec={"fail": "Timeout"})
 NOOP = {"test": {"type": "noop", "spec": {"data": {}, "fail": 1}}, "schedule": {}}
 SEVERAL = {"test": {"type": "idlebgm", "spec": {"duration": "PT20S", "interval": "PT5S"}}, "schedule": {}}
 REPEATED = {**IDLE, "schedule": {"start": "PT10S", "slip": "PT10S", "repeat": "PT30S", "max-runs": 3}}
+REPEATING = {"schema": 1, "test": IDLE["test"], "schedule": {"repeat": "PT20S", "max-runs": 3}}
+SLIPPING = {"test": IDLE["test"], "schedule": {"slip": "PT5M"}}
 SECRET_SPEC = {"test": {"type": "noop", "spec": {"data": {"_secret": "hush", "x": 1}}}, "schedule": {}}
 SECRET = {
     **IDLE,
@@ -133,6 +135,8 @@ SITUATIONS: Dict[str, Callable[[Scene], Scene]] = {
     "deleted-run": lambda scene: scene.post(LATER).wait_for("pending").cancel(scene.run),
     "repeated": lambda scene: scene.post(REPEATED).wait_for("finished").wait(100),
     "repeated-deleted": lambda scene: scene.post(REPEATED).wait_for("finished").wait(100).cancel(scene.task),
+    "repeating": lambda scene: scene.post(REPEATING).wait_for("finished"),
+    "slipping": lambda scene: scene.post(SLIPPING).wait_for("finished"),
     "several-pending": lambda scene: scene.post(SEVERAL).wait_for("pending"),
     "several-running": lambda scene: scene.post(SEVERAL).wait_for("running"),
     "several": lambda scene: scene.post(SEVERAL).wait_for("finished"),
@@ -177,6 +181,7 @@ def here(scene: Scene, target: str) -> str:
         name = url.rpartition("/")[2]
         if name:
             target = re.sub(f"(?<=/{kind}/)(?!{NOBODY}){UUID}", name, target)
+    target = re.sub(f"(?<=task=){UUID}", scene.task.rpartition("/")[2], target)
     return target.lstrip("/")
 
 

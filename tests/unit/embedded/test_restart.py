@@ -98,15 +98,32 @@ def test_what_is_over_or_cancelled_stays_so(bench):
 
 
 def test_repetitions_go_on(bench):
-    """Those that fell into the interruption are left out, and no more are made than were wanted."""
+    """A run whose time fell into the interruption is missed, and no more are made than were wanted."""
     schedule = {"start": (DAWN + timedelta(seconds=60)).isoformat(), "repeat": "PT20S", "max-runs": 4}
     task = bench.post(nap_task("PT2S", schedule=schedule))
     bench.wait(90)
     interrupt(bench, 25)
     bench.wait(200)
-    starts = [bench.get(run).json()["start-time"][14:19] for run in bench.get(f"{task}/runs").json()]
+    runs = [bench.get(run).json() for run in bench.get(f"{task}/runs").json()]
 
-    assert starts == ["01:00", "01:20", "02:00", "02:20"]
+    assert [(run["start-time"][14:19], run["state"]) for run in runs] == [
+        ("01:00", "finished"),
+        ("01:20", "finished"),
+        ("01:40", "missed"),
+        ("02:00", "finished"),
+    ]
+
+
+def test_repetitions_that_were_not_scheduled_yet_start_later(bench):
+    """Those whose time fell into the interruption are left out."""
+    task = bench.post(nap_task("PT2S", schedule={"repeat": "PT18H", "max-runs": 3}))
+    bench.wait(60)
+    assert len(bench.get(f"{task}/runs").json()) == 2
+    interrupt(bench, 48 * 3600)
+    bench.wait(60)
+    starts = [bench.get(run).json()["start-time"][8:13] for run in bench.get(f"{task}/runs").json()]
+
+    assert starts == ["01T06", "02T00", "03T12"]
 
 
 def test_exclusive_times_are_taken_again(bench):

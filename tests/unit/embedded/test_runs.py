@@ -372,3 +372,13 @@ def test_nothing_is_archived_and_the_run_says_so(bench):
     assert (archiving["archived"], archiving["completed"]) == (False, True)
     assert archiving["spec"] == {"data": {"op": "put", "_url": None}, "runs": "succeeded", "archiver": "http"}
     assert archiving["diags"][0]["stdout"]["error"] == "The embedded server of pscheduler-batch archives nothing."
+    assert archiving["diags"][0]["stderr"] == archiving["diags"][0]["stdout"]["error"]
+
+
+def test_a_result_can_be_discarded(bench):
+    """That is what the only archiver of the server does."""
+    run = bench.finished_run(bench.post(nap_task(archives=[{"archiver": "bitbucket", "data": {}}])))
+    (archiving,) = run["archivings"]
+
+    assert (archiving["archived"], archiving["archiver"]["description"]) == (True, "Discard results")
+    assert archiving["diags"][0]["stdout"] == {"succeeded": True}
