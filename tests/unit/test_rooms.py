@@ -35,6 +35,7 @@ EMBEDDED_ROOMS = (
     {"scheduling"},
     {"faults", "tests"},
     {"measurement"},
+    {"command_line"},
     {"measuring", "spec"},
     {"certificate", "documents", "pace", "test"},
 )

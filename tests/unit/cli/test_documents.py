@@ -40,7 +40,7 @@ COMMANDS: Dict[str, click.Command] = {
 SCREEN = (24, 80)  # The lines and columns of a terminal.
 
 # Options of other programs that the man pages mention.
-FOREIGN = {"--export", "--insecure"}
+FOREIGN = {"--count", "--dest", "--export", "--insecure"}
 
 # Variables that no code reads by name: click's and the shell's way home, and the one that a shell script reads.
 READ_OTHERWISE = {"HOME": 'Path("~', "PSCHEDULER_BATCH": "$PSCHEDULER_BATCH"}
