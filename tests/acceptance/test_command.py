@@ -14,7 +14,7 @@ from datetime import datetime
 import pytest
 
 from pscheduler_batch.embedded.faults.rules import Rule
-from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task, wait_for
 
 PAIRS_OF_A_RUN = {"application/json", "text/plain", "text/html", "run"}
 FAILING = {"jobs": [job(task=task(fail=1.0)), job(task=task(data=1))]}
@@ -304,15 +304,6 @@ def start(*arguments, batch, stdout=subprocess.DEVNULL, close=False, **changes):
     process.stdin.close()
     process.stdin = None
     return process
-
-
-def wait_for(condition):
-    """Wait until a condition holds, for as long as a test may take."""
-    pause = threading.Event()
-    for _ in range(TIME_LIMIT * 50):
-        if condition():
-            return
-        pause.wait(0.02)
 
 
 def count_threads(pid):

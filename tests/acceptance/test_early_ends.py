@@ -16,6 +16,7 @@ from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.events import POSTED, IterationMoved
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from tests.support.commands import wait_for
 from tests.support.embedded_bench import TESTS, nap_task
 
 PATIENCE = WaitLimits(
@@ -54,8 +55,9 @@ def test_a_run_that_another_client_cancels_is_noticed(server, task):
     """While it is running."""
 
     def cancel():
-        for name in server.state.tasks:
-            httpx.delete(f"{server.url}/tasks/{name}", verify=ssl.create_default_context(cafile=server.ca_file))
+        (posted,) = server.state.tasks.values()
+        wait_for(lambda: [run.state for run in posted.runs] == ["running"])
+        httpx.delete(f"{server.url}/tasks/{posted.id}", verify=ssl.create_default_context(cafile=server.ca_file))
 
     timer = threading.Timer(1, cancel)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
 import ssl
 import threading
 from datetime import timedelta
@@ -10,6 +13,7 @@ import pytest
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.iso8601 import parse_timestamp
+from tests.support.commands import TIME_LIMIT, wait_for
 from tests.support.embedded_bench import TESTS, nap_task
 
 
@@ -66,24 +70,25 @@ def test_a_restart_keeps_tasks_unless_told_otherwise(server, client):
 
 def test_a_task_whose_client_left_is_accepted_all_the_same():
     """As by a real server, which does not notice before it answers."""
-    with EmbeddedServer(tests=TESTS, pace=Pace(posting=0.3)) as server:
-        accepted = threading.Event()
-        server.state.tasks = _Told(accepted)
+    posting, left = threading.Event(), threading.Event()
+
+    async def post(_seconds):
+        posting.set()
+        await asyncio.to_thread(left.wait, TIME_LIMIT)
+
+    with EmbeddedServer(tests=TESTS) as server:
+        server.state.sleep = post
+        body = json.dumps(nap_task()).encode()
+        head = f"POST /pscheduler/tasks HTTP/1.1\r\nHost: {server.netloc}\r\nContent-Length: {len(body)}\r\n\r\n"
         context = ssl.create_default_context(cafile=server.ca_file)
-        with httpx.Client(verify=context) as client, pytest.raises(httpx.ReadTimeout):
-            client.post(f"{server.url}/tasks", json=nap_task(), timeout=0.1)
+        host, port = server.netloc.split(":")
+        with (
+            socket.create_connection((host, int(port))) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            secured.sendall(head.encode() + body)
+            assert posting.wait(TIME_LIMIT)
         assert not server.state.tasks
+        left.set()
 
-        assert accepted.wait(10)
-
-
-class _Told(dict):
-    """Tells when something is put into it."""
-
-    def __init__(self, event):
-        super().__init__()
-        self._event = event
-
-    def __setitem__(self, name, value):
-        super().__setitem__(name, value)
-        self._event.set()
+        wait_for(lambda: len(server.state.tasks) == 1)

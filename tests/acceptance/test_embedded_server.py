@@ -209,7 +209,7 @@ def test_a_request_can_hang(server, client):
     """Until the client gives up."""
     rule = server.state.faults.hang("api", times=1)
     with pytest.raises(httpx.ReadTimeout):
-        client.get(f"{server.url}/api", timeout=0.1)
+        client.get(f"{server.url}/api", timeout=httpx.Timeout(20, read=0.5))
 
     assert client.get(f"{server.url}/api").json() == 6
     assert rule.uses == 1
@@ -257,7 +257,7 @@ def test_stopping_ends_polls_and_measurements_at_once():
         took = time.monotonic() - begin
         error = poll.exception()
 
-    assert took < 1
+    assert took < 10  # Both would take an hour, and stopping without their help half a minute.
     assert Watched.ended.is_set()
     assert isinstance(error, httpx.TransportError)
 

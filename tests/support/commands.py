@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Union
+from typing import Any, Callable, List, Mapping, Union
 
 TIME_LIMIT = 60  # seconds; only what hangs needs them
 
@@ -41,6 +42,14 @@ def environment(**changes: str) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
     ours = {"BETA": "1", "PSCHEDULER_BATCH_NO_SUMMARY": "1", **changes}
     return {name: value for name, value in {**kept, **ours}.items() if value}
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + TIME_LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def run_batch(*arguments: str, batch: Union[bytes, str, Mapping[str, Any]] = b"", **changes: str) -> Ended:

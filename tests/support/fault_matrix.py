@@ -92,7 +92,7 @@ TESTS = {test.name: test for test in (Tick(), Ticks())}
 PACE = Pace(scheduling=0, setup=0.02, cleanup=0.01)
 WAITING = {"hang", "hang after the head", "hang in the body", "too slow"}
 LEISURELY = Pace(scheduling=0, setup=0.5, cleanup=0.01)  # so that no run is due while the server is away
-OUTAGE_TIMEOUT = timedelta(seconds=0.5)
+OUTAGE_TIMEOUT = timedelta(seconds=0.5)  # Only where nothing comes: a connection that is refused is so at once.
 OUTAGE = 0.05  # seconds for which a server is away that comes back
 
 
@@ -336,7 +336,8 @@ class OutageRow(Row):
             batch = {"jobs": [{"label": "job", "task": _task(step, often, hours=interrupt)}]}
             patience, retry = (PATIENT, PERSISTENT) if often == ONCE else (PATIENCE, POLICY)
             interrupt_at = 1 if interrupt else None
-            running = run_batch(server, batch, interrupt_at, timeout=OUTAGE_TIMEOUT, patience=patience, retry=retry)
+            timeout = OUTAGE_TIMEOUT if self._silent else LONG_TIMEOUT
+            running = run_batch(server, batch, interrupt_at, timeout=timeout, patience=patience, retry=retry)
             (result,) = asyncio.run(running)
         self._note(server, (step, often), result)
 

@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Sequence
+from typing import Any, List, Mapping, Sequence
 
 from pscheduler_batch.embedded.faults.actions import Action
-from tests.support.commands import TIME_LIMIT, Ended, environment
+from tests.support.commands import TIME_LIMIT, Ended, environment, wait_for
 
 
 class Gate:
@@ -89,12 +89,12 @@ class RunningCommand:
         """Wait until it has a child process."""
         number = self._process.pid
         threads = Path(f"/proc/{number}/task")
-        _wait_for(lambda: any((thread / "children").read_text() for thread in threads.iterdir()))
+        wait_for(lambda: any((thread / "children").read_text() for thread in threads.iterdir()))
 
     def until_unwatched(self) -> None:
         """Wait until Python no longer catches SIGINT, which it did before jq was loaded."""
-        _wait_for(lambda: "/jq." in Path(f"/proc/{self._process.pid}/maps").read_text())
-        _wait_for(lambda: not self._catches_interrupts())
+        wait_for(lambda: "/jq." in Path(f"/proc/{self._process.pid}/maps").read_text())
+        wait_for(lambda: not self._catches_interrupts())
 
     def _catches_interrupts(self) -> bool:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
@@ -118,11 +118,3 @@ class RunningCommand:
         self._reader.join()
         said = [line for line in self._lines if ": debug: " not in line]
         return Ended(status, stdout.decode(), "".join(said))
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    end = time.monotonic() + TIME_LIMIT
-    while not condition():
-        assert time.monotonic() < end
-        pause.wait(0.005)
