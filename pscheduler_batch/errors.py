@@ -170,6 +170,13 @@ class UnreachableError(SchedulerError):
         self.transient = transient
         super().__init__(f"cannot reach {url}: {reason}{hint}", doing=doing, url=url)
 
+    def after(self, retries: str) -> UnreachableError:
+        """Return the same error, with words about its retries beside the reason."""
+        reason = f"{self.reason} ({retries})"
+        return UnreachableError(
+            reason, doing=self.doing, url=self.url, hint=self.hint, sent=self.sent, transient=self.transient
+        )
+
 
 class RefusedError(SchedulerError):
     """

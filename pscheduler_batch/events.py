@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import Callable, Optional, Union
 
 from pscheduler_batch.model import Iteration, IterationResult, Job, JobPlan, Plan, Run
+from pscheduler_batch.text import two_units
 
 # The states of an iteration that has no run; with a run, they are the run's own, until its results are fetched.
 WAITING = "waiting"  # for the delay after which its task is posted
@@ -127,6 +128,7 @@ class RequestHeldUp:
         doing: The step, such as "finding participants".
         reason: What happened, such as "Connection refused", without the secrets of the batch; None if it is over.
         again: When it is retried.
+        until: When it is given up at the latest; None where that is not known.
     """
 
     at: datetime
@@ -134,6 +136,15 @@ class RequestHeldUp:
     doing: str
     reason: Optional[str] = None
     again: Optional[datetime] = None
+    until: Optional[datetime] = None
+
+    @property
+    def when(self) -> str:
+        """When it is retried, and how long that goes on, such as "in 5.0 s, for at most 4 min 55 s"; empty if over."""
+        if self.again is None:
+            return ""
+        words = f"in {(self.again - self.at).total_seconds():.1f} s"
+        return words if self.until is None else f"{words}, for at most {two_units(self.until - self.at)}"
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,15 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     help="How long to wait for a result after the scheduled end of its run.",
 )
 @option(
+    "--outage-wait",
+    section=RUNNING,
+    metavar="DURATION",
+    type=Duration(),
+    default="PT5M",
+    show_default=True,
+    help="How long to wait for a server that has a task of the batch and does not answer.",
+)
+@option(
     "--no-mark",
     section=RUNNING,
     is_flag=True,

@@ -36,6 +36,7 @@ class Options:
     settings: Settings
     max_iterations: int
     result_wait: timedelta
+    outage_wait: timedelta
     no_mark: bool
     no_cancel: bool
     journal: Optional[str]

@@ -7,6 +7,7 @@ This is the one way from the other rooms to a server; transport.py makes a singl
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Dict, Optional, Protocol
 
@@ -14,8 +15,8 @@ from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.http.limiter import Limiter
 from pscheduler_batch.http.request import Outcome, Request
-from pscheduler_batch.http.response import TOO_MANY, Reply
-from pscheduler_batch.http.retry import Attempts, RetryPolicy
+from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.retry import Attempts, Outages, RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.session import Session, UnsentError
 from pscheduler_batch.settings import Settings
@@ -81,7 +82,7 @@ class HttpClient:
             ReplyError: The answer cannot be used.
         """
         host = self._host(request.url)
-        attempts = Attempts(request, self._policy)
+        attempts = Attempts(request, self._policy, host.outages)
         held_up = False
         try:
             while True:
@@ -90,16 +91,16 @@ class HttpClient:
                     settled = await request.settle(outcome)
                     if settled is not None:
                         return settled
-                    attempts = Attempts(request, self._policy)
+                    attempts = Attempts(request, self._policy, host.outages)
                     continue
-                if not request.retried or (isinstance(outcome, Reply) and outcome.status < TOO_MANY):
+                if not request.retried:
                     return _result(outcome)
                 now = self._clock.now()
                 pause = attempts.pause_after(outcome, now, host.paused_for(now))
                 if pause is None:
-                    return _result(outcome)
+                    return _result(outcome, attempts.in_vain)
                 held_up = True
-                self._report_retry(request, host, outcome, now + pause)
+                self._report_retry(request, host, outcome, now + pause, attempts.end)
                 await self._sleep(request, pause)
         finally:
             if held_up:
@@ -154,12 +155,14 @@ class HttpClient:
             host = self._hosts[name] = _Host(name, Limiter(self.max_connections), self._policy)
         return host
 
-    def _report_retry(self, request: Request, host: _Host, outcome: Outcome, again: datetime) -> None:
+    def _report_retry(
+        self, request: Request, host: _Host, outcome: Outcome, again: datetime, end: Optional[datetime]
+    ) -> None:
         now = self._clock.now()
         reason = f"answered {outcome.status}" if isinstance(outcome, Reply) else outcome.reason
-        pause = (again - now).total_seconds()
-        self.session.debug(f"{request.doing}: {reason}; retrying {shown(request.url)} in {pause:.1f} s")
-        self.session.emit(RequestHeldUp(now, host.name, request.doing, reason, again))
+        held_up = RequestHeldUp(now, host.name, request.doing, reason, again, end)
+        self.session.debug(f"{request.doing}: {reason}; retrying {shown(request.url)} {held_up.when}")
+        self.session.emit(held_up)
 
     async def _sleep(self, request: Request, pause: timedelta) -> None:
         if request.method == "POST":
@@ -176,10 +179,10 @@ def _unsent(request: Request, reason: str, *, transient: bool = False) -> Unreac
     return UnreachableError(reason, doing=request.doing, url=shown(request.url), sent=False, transient=transient)
 
 
-def _result(outcome: Outcome) -> Reply:
+def _result(outcome: Outcome, in_vain: str = "") -> Reply:
     if isinstance(outcome, Reply):
-        return outcome
-    raise outcome
+        return replace(outcome, in_vain=in_vain) if in_vain else outcome
+    raise outcome.after(in_vain) if in_vain and isinstance(outcome, UnreachableError) else outcome
 
 
 class _Host:
@@ -193,6 +196,7 @@ class _Host:
     def __init__(self, name: str, limiter: Limiter, policy: RetryPolicy) -> None:
         self.name = name
         self.limiter = limiter
+        self.outages = Outages()
         self.clock_offset = _NONE
         self.trial: Optional[asyncio.Future[None]] = None
         self._policy = policy

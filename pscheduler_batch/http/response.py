@@ -36,12 +36,14 @@ class Reply:
         headers: The header fields, names in lower case.
         body: The whole body, decompressed.
         elapsed: How many seconds passed from the start of the request to the end of the response.
+        in_vain: Words about the time for which another answer was waited for in vain; empty where it was not.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     elapsed: float = 0.0
+    in_vain: str = ""
 
     @property
     def text(self) -> str:

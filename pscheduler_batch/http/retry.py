@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Callable, Optional
+from typing import Callable, Dict, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.request import Outcome, Request
 from pscheduler_batch.http.response import INTERNAL, TOO_MANY, Reply
+from pscheduler_batch.text import two_units
 
 REPEATABLE = frozenset({"GET", "DELETE"})
 
@@ -51,18 +52,73 @@ class RetryPolicy:
         return min(self.longest, self.first * 2.0 ** min(number - 1, 30))
 
 
+class Outages:
+    """
+    The outages of one host, by kind of request; the kind is the step that requests are for (ADR 51).
+
+    What was waited for in vain is not waited for again until it has answered, so an outage costs a batch its time once.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: Dict[str, _Outage] = {}
+
+    def of(self, kind: str) -> _Outage:
+        """Return the outage of a kind of request, whether there is one or not."""
+        return self._kinds.setdefault(kind, _Outage())
+
+
+class _Outage:
+    """
+    The outage of one kind of request.
+
+    Attributes:
+        in_vain: For how long an answer was waited for in vain; None if there was one since, or the time is not over.
+    """
+
+    def __init__(self) -> None:
+        self.in_vain: Optional[timedelta] = None
+        self._since: Optional[datetime] = None
+        self._answered: Optional[datetime] = None
+
+    def note_answer(self, now: datetime) -> None:
+        self.in_vain, self._since, self._answered = None, None, now
+
+    def note_failure(self, start: datetime, span: timedelta) -> datetime:
+        """
+        Return when a request that failed is given up.
+
+        Args:
+            start: When it was first made.
+            span: How long to wait for an answer.
+        """
+        if self._since is None:
+            self._since = max(start, self._answered or start)
+        # One that goes on failing while others are answered is given up, too, but says nothing about the others.
+        return min(start, self._since) + span
+
+    def give_up(self, now: datetime, span: timedelta) -> None:
+        """Note that a request is given up."""
+        if self._since is not None and now - self._since >= span:
+            self.in_vain = now - self._since
+
+
 class Attempts:
     """
     The attempts at one request: whether there is another one, and after which pause.
 
     Attributes:
         start: When the first one had a slot; waiting for it takes nothing from the request's time.
+        end: When the request is given up at the latest; None unless there is another attempt.
+        in_vain: Words about the time for which an answer was waited for in vain; empty where it was not.
     """
 
-    def __init__(self, request: Request, policy: RetryPolicy) -> None:
+    def __init__(self, request: Request, policy: RetryPolicy, outages: Outages) -> None:
         self.start: Optional[datetime] = None
+        self.end: Optional[datetime] = None
+        self.in_vain = ""
         self._request = request
         self._policy = policy
+        self._outage = outages.of(request.doing)
         self._number = 0
 
     def pause_after(self, outcome: Outcome, now: datetime, host_paused_for: timedelta) -> Optional[timedelta]:
@@ -76,21 +132,48 @@ class Attempts:
 
         Returns:
             None if the outcome is final: it is not worth another attempt, or the limits are reached, or the server asks
-            for more time than there is.
+            for more time than there is, or an answer to such a request has been waited for in vain.
         """
         self._number += 1
+        start = self.start or now
         asked_for = outcome.retry_after(now) if isinstance(outcome, Reply) else None
-        left = (self.start or now) + self._policy.limit - now
+        patience = self._request.outage
+        if patience is None or not self._is_outage(outcome, asked_for):
+            if patience is not None and not self._is_cut(outcome, asked_for):
+                self._outage.note_answer(now)
+            self.end = start + self._policy.limit
+            return self._quick_pause(outcome, now, asked_for, host_paused_for)
+        self.end = self._outage.note_failure(start, patience.span)
+        if self._outage.in_vain is not None:
+            self.in_vain = self._retried_for(now - start)
+            return None
+        pause = self._quick_pause(outcome, now, asked_for, host_paused_for)
+        if pause is not None:
+            self.end = max(self.end, start + self._policy.limit)
+            return pause
+        left = self.end - now
+        if left <= _NONE:
+            self.in_vain = self._retried_for(now - start)
+            self._outage.give_up(now, patience.span)
+            return None
+        return max(patience.pause, min(asked_for or _NONE, left))
+
+    def _retried_for(self, span: timedelta) -> str:
+        if self._number > 1 or self._outage.in_vain is None:
+            return f"retried for {two_units(span)}"
+        return f"not retried, as such requests failed for {two_units(self._outage.in_vain)} before"
+
+    def _quick_pause(
+        self, outcome: Outcome, now: datetime, asked_for: Optional[timedelta], host_paused_for: timedelta
+    ) -> Optional[timedelta]:
+        """Return how long to wait before the next quick retry; None if there is none."""
         internal = isinstance(outcome, Reply) and outcome.status == INTERNAL and not outcome.overloaded
         attempts = self._policy.internal_attempts if internal else self._policy.attempts
-        if self._number < attempts and (asked_for or _NONE) < left and self._may_help(outcome, asked_for):
-            pause = self._policy.longest_pause(self._number) * self._policy.draw()
-            return max(min(max(pause, asked_for or _NONE) + host_paused_for, left), _NONE)
-        outage = self._request.outage
-        if outage is None or not self._is_outage(outcome, asked_for):
+        left = (self.start or now) + self._policy.limit - now
+        if self._number >= attempts or (asked_for or _NONE) >= left or not self._may_help(outcome, asked_for):
             return None
-        left = (self.start or now) + outage.span - now
-        return max(outage.pause, min(asked_for or _NONE, left)) if left > _NONE else None
+        pause = self._policy.longest_pause(self._number) * self._policy.draw()
+        return max(min(max(pause, asked_for or _NONE) + host_paused_for, left), _NONE)
 
     def _may_help(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
         """Return whether a quick retry is safe and may help."""
@@ -108,11 +191,15 @@ class Attempts:
         return outcome.status == INTERNAL and not (words and words in outcome.text)
 
     def _is_outage(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
+        """Return whether an outcome says that the server is not there, to a request that waits for it to come back."""
         if not isinstance(outcome, Reply):
             return isinstance(outcome, UnreachableError)
-        # A long poll that was cut does not say when to ask again.
-        cut = bool(self._request.wait) and outcome.overloaded and asked_for is None
-        outage = self._request.outage
-        # A server that kills its plug-ins says so at once, and with a status that has other meanings.
+        patience = self._request.outage
+        # A server that kills its plug-ins says so with a status that has other meanings as well.
         killed = outcome.status == INTERNAL and outcome.overloaded
-        return outage is not None and (killed or outcome.status in outage.statuses) and not cut
+        says_so = patience is not None and (killed or outcome.status in patience.statuses)
+        return says_so and not self._is_cut(outcome, asked_for)
+
+    def _is_cut(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
+        """Return whether a web server cut a long poll; such an answer does not say when to ask again."""
+        return bool(self._request.wait) and isinstance(outcome, Reply) and outcome.overloaded and asked_for is None

@@ -127,7 +127,9 @@ def format_url(run: Run, media_type: str) -> str:
 
 def words_of(reply: Reply) -> str:
     """
-    Return the text of an answer that is not JSON, trimmed; HTML is stripped to its text.
+    Return the text of an answer that is not JSON, trimmed, and for how long another one was waited for in vain.
+
+    HTML is stripped to its text.
 
     >>> words_of(Reply(414, {"content-type": "text/html"}, b"<title>414</title><h1>Too  long</h1><p>Sorry.</p>"))
     '414 Too long Sorry.'
@@ -141,7 +143,8 @@ def words_of(reply: Reply) -> str:
     if len(text) > QUOTED:
         # Cut between two words, so that no part of a secret remains that cannot be recognized any more.
         text = text[:QUOTED].rpartition(" ")[0] + " …"
-    return text or "(it said nothing)"
+    text = text or "(it said nothing)"
+    return f"{text} ({reply.in_vain})" if reply.in_vain else text
 
 
 def decipher_json(reply: Reply, *, doing: str, url: str) -> Any:

@@ -19,6 +19,7 @@ from pscheduler_batch.scheduler.tasks import Length, known_length
 from pscheduler_batch.scheduler.waiting import is_done
 
 DOING = "waiting for the first run"
+CHECKING = "checking that the task exists"
 
 # Answers of a server that does not know how to wait for the result; it is then asked for the run alone.
 _REFUSED = frozenset({BAD_REQUEST, INTERNAL})
@@ -151,12 +152,13 @@ class FirstRunFinder:
             UnscheduledError: It does not exist, or is disabled.
             SchedulerError: The server cannot be reached, or refuses.
         """
-        reply = await self._client.ask_lead(f"{task_href}?detail=true", doing=DOING)
+        # A step of its own, so that its answers do not make an outage of the first run look over.
+        reply = await self._client.ask_lead(f"{task_href}?detail=true", doing=CHECKING)
         if reply.overloaded:
             return
         if reply.status == NOT_FOUND:
             raise UnscheduledError("the task does not exist on the server any more", doing=DOING, url=task_href)
-        task = decipher_json(reply, doing=DOING, url=task_href)
+        task = decipher_json(reply, doing=CHECKING, url=task_href)
         detail = task.get("detail") if isinstance(task, dict) else None
         if isinstance(detail, dict) and detail.get("enabled") is False:
             raise UnscheduledError("the task was canceled", doing=DOING, url=task_href)

@@ -15,10 +15,11 @@ from functools import partial
 from typing import Dict, List, Optional, Set
 
 from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableError
+from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.http.limiter import Limiter
 from pscheduler_batch.http.request import Outcome, Purpose, Request
 from pscheduler_batch.http.response import INTERNAL, NO_CONTENT, NOT_FOUND, OK, REDIRECTION, Reply
-from pscheduler_batch.http.urls import shown
+from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.api import decipher_hrefs, decipher_task_href, marked_tasks_url, tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
@@ -193,7 +194,13 @@ class Poster:
             # pScheduler itself answered, so it is done with the task; what it needs is a pause that grows.
             attempts, task.search = OVERLOAD_ATTEMPTS, min(limits.pause * 2.0 ** (task.posts - 1), limits.lost_post)
         self._session.debug(f"{task.iteration.label}: {error}; {LOOKING}")
-        href = await self._find_lost(task)
+        reason = f"answered {outcome.status}" if isinstance(outcome, Reply) else outcome.reason
+        host = host_of(tasks_url(task.lead))
+        self._session.emit(RequestHeldUp(task.lost_at, host, DOING, f"{reason}; {LOOKING}", task.lost_at + task.search))
+        try:
+            href = await self._find_lost(task)
+        finally:
+            self._session.emit(RequestHeldUp(self._session.clock.now(), host, DOING))
         if href is not None:
             return _answer(href)
         return _as_it_is(outcome) if task.posts >= attempts or self._session.shutdown.begun else None

@@ -32,7 +32,7 @@ class WaitLimits:
         result: How long after its scheduled end a run must be done.
         waits: Seconds of the long polls, one after another, once a run is due; then it is polled now and then.
         pause: How long to wait between two polls.
-        outage: How long a server that has a task of the batch may be out of reach.
+        outage: How long a server that has a task of the batch may be out of reach, for each kind of request (ADR 51).
         lost_post: How long to look for a task whose POST was not answered, as servers may still be busy with it.
         first_look: How soon to look at a run that is not due yet: what fails at once is seen soon.
         look: How often to look at it after that, in a run of up to ten minutes; in a longer one, after each tenth.

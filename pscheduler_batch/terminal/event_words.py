@@ -110,10 +110,7 @@ def _describe_batch(event: Union[BatchBegan, Interrupted, BatchEnded]) -> str:
 
 
 def _describe_held_up(held_up: RequestHeldUp) -> str:
-    again = NONE if held_up.again is None else held_up.again - held_up.at
-    said = "recovered"
-    if held_up.reason is not None:
-        said = f"{legible(held_up.reason)}; retry in {again.total_seconds():.1f} s"
+    said = "recovered" if held_up.reason is None else f"{legible(held_up.reason)}; retry {held_up.when}".rstrip()
     return f"{shorten(held_up.host)}: {held_up.doing}: {said}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Callable, List, Mapping, Sequence, TextIO, Tuple
 
@@ -96,7 +97,7 @@ class Frames:
         write = self._write
         rows: List[RenderableType] = [_bar_line(snapshot, width, write), _counts_line(snapshot, width, write)]
         if snapshot.held_up is not None:
-            rows.append(_held_up_line(snapshot.held_up, width, write))
+            rows.append(_held_up_line(snapshot.held_up, snapshot.at, width, write))
         rows += _iteration_lines(snapshot, width, write)
         if snapshot.others:
             rows.append(_rest_line(snapshot, width, write))
@@ -142,10 +143,11 @@ def _counts_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Text:
     return _cut(line, width, write)
 
 
-def _held_up_line(held_up: RequestHeldUp, width: int, write: Write) -> Text:
-    """Show which request is retried, and why."""
+def _held_up_line(held_up: RequestHeldUp, now: datetime, width: int, write: Write) -> Text:
+    """Show which request is retried, for how long at most, and why."""
     reason = legible(held_up.reason or "")
-    said = f"retry: {reason}" if width < NARROW else f"retrying {shorten(held_up.host)}: {reason}"
+    left = "" if held_up.until is None or held_up.until <= now else f", {clock_time(held_up.until - now)} left"
+    said = f"retry: {reason}" if width < NARROW else f"retrying {shorten(held_up.host)}{left}: {reason}"
     return _cut(Text(write(said), style="yellow", no_wrap=True), width, write)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Dict, Iterator, Tuple
 
@@ -10,6 +11,7 @@ import pytest
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.noop import NoopTest
+from pscheduler_batch.http.retry import RetryPolicy
 from tests.support.commands import job, run_batch
 from tests.support.fault_matrix import FOR_GOOD, ONCE, ROWS, STEPS, UNDISTURBED, rows
 
@@ -88,3 +90,20 @@ def test_every_lost_answer_leaves_exactly_one_task(server, pairs):
     assert (ended.status, ended.stderr) == (0, "")
     assert (len(posted), len(set(posted)), len(server.state.tasks)) == (20, 20, 20)
     assert {result["task"]["reference"]["pscheduler-batch"] for result in ended.results[0]} == set(posted)
+
+
+def test_a_fault_that_stays_is_waited_for_once(server):
+    """With --outage-wait, and -v says each time why and for how long a request is retried."""
+    server.state.faults.reset(re.compile("format=text%2Fhtml"), times=None)
+    options = ("--assist", server.netloc, "--lead", server.netloc, "--outage-wait", "PT0.5S", "-v")
+
+    ended = run_batch(*options, batch={"jobs": [job(iterations=5)]})
+
+    said = [result["runs"][0]["errors"]["text/html"] for result in ended.results[0]]
+    retries = [line for line in ended.stderr.splitlines() if "fetching the result as text/html" in line]
+    assert ended.status == 0
+    assert "(retried for " in said[0]
+    # The second result may be fetched while the first one still is.
+    assert all("(not retried, as such requests failed for " in words for words in said[2:])
+    assert 0 < len(retries) <= 2 * (RetryPolicy().attempts - 1)
+    assert all("; retry in " in line and ", for at most " in line for line in retries)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple, Union
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.embedded.pace import Pace
@@ -19,6 +19,7 @@ from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.model import Iteration, IterationResult
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
+from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support import embedded_bench
 from tests.support.clients import make_client
@@ -72,12 +73,19 @@ class Runs:
         return [(query, at, took) for what, query, at, took in self.asked if what.endswith("/runs/first")]
 
 
-def _server(bench: Bench, runs: Runs, *, plain_first: bool) -> FakeServer:
+# What comes instead of the server's answer to a request, at a time in seconds from the beginning; None for that answer.
+Fault = Callable[[Request, float], Union[Reply, Exception, None]]
+
+
+def _server(bench: Bench, runs: Runs, fault: Fault, *, plain_first: bool) -> FakeServer:
     """Return a transport to the embedded server, without sockets, that records how long each request takes."""
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request) -> Union[Reply, Exception]:
         url = request.url
         begin = bench.loop.time()
+        instead = fault(request, (bench.now() - embedded_bench.DAWN).total_seconds())
+        if instead is not None:
+            return instead
         path, _, query = url.partition("/pscheduler")[2].partition("?")
         if plain_first and path.endswith("/runs/first"):
             url = url.replace("wait-merged=true&", "")
@@ -110,6 +118,8 @@ def run(
     plain_first: bool = False,
     prepare=None,
     watch=lambda _: None,
+    fault: Fault = lambda _request, _at: None,
+    patience: Optional[WaitLimits] = None,
 ) -> Runs:
     """
     Run iterations.
@@ -122,6 +132,8 @@ def run(
         plain_first: Whether the server does not know how to wait for the result of the first run.
         prepare: Is given the state of the server before anything else.
         watch: Is given the events.
+        fault: Answers some requests instead of the server.
+        patience: How long to wait for what.
     """
     bench = _Bench(pace)
     state: State = bench.state
@@ -132,9 +144,10 @@ def run(
     if at is not None:
         tasks = [{**task, "schedule": {**task["schedule"], "start": format_timestamp(at)}} for task in tasks]
     clock = Clock(bench.now, asyncio.sleep)
-    server = _server(bench, runs, plain_first=plain_first)
+    server = _server(bench, runs, fault, plain_first=plain_first)
     hosts = Hosts(HOST, HOST, lead_named=True)
-    submitter = Submitter(make_client(server, Session(clock, runs.told.append, (watch,))), hosts, new_mark=None)
+    client = make_client(server, Session(clock, runs.told.append, (watch,)))
+    submitter = Submitter(client, hosts, patience, new_mark=None)
     iterations = [Iteration(0, number, f"x/{number}", timedelta(0), task) for number, task in enumerate(tasks)]
 
     async def go():

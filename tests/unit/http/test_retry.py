@@ -13,7 +13,7 @@ from pscheduler_batch.http.request import Outage, Purpose, Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
-from tests.support.clock import NOON
+from tests.support.clock import NOON, after
 from tests.support.retrying import OK, URL, World, lost, refused
 
 # What a server says whose own processes take too long [o10].
@@ -39,13 +39,13 @@ def test_who_watches_learns_why_a_request_is_made_again_and_when_it_is_over(last
     """Whatever came of it; of one that was answered at once there is nothing to tell."""
     world = World(refused(), Reply(503, {}, b""), last)
     world.ask()
-    told = [(event.host, event.doing, event.reason, event.again) for event in world.watched]
+    told = [(event.host, event.doing, event.reason, event.again, event.until) for event in world.watched]
 
     assert told[:2] == [
-        (host_of(URL), "asking", "Connection refused", NOON + timedelta(seconds=1)),
-        (host_of(URL), "asking", "answered 503", NOON + timedelta(seconds=3)),
+        (host_of(URL), "asking", "Connection refused", after(1), after(60)),
+        (host_of(URL), "asking", "answered 503", after(3), after(60)),
     ]
-    assert told[-1] == (host_of(URL), "asking", None, None)
+    assert told[-1] == (host_of(URL), "asking", None, None, None)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -282,8 +282,8 @@ def test_each_repetition_is_told_of():
     world.ask()
 
     assert world.told == [
-        "asking: Connection refused; retrying https://ps.example.net/pscheduler/x in 1.0 s",
-        "asking: answered 503; retrying https://ps.example.net/pscheduler/x in 2.0 s",
+        "asking: Connection refused; retrying https://ps.example.net/pscheduler/x in 1.0 s, for at most 1 min",
+        "asking: answered 503; retrying https://ps.example.net/pscheduler/x in 2.0 s, for at most 59 s",
     ]
 
 
@@ -328,6 +328,136 @@ def test_an_outage_is_waited_out_after_the_quick_retries(way):
     later = [quick[-1] + 5 * n for n in range(1, 61)]
 
     assert world.times == quick + [second for second in later if second - 5 < 300]
+
+
+class TestLastingFaults:
+    """What was waited for in vain is not waited for again until it has answered (ADR 51)."""
+
+    @staticmethod
+    def world(*ways):
+        """Return a world in which a quarter of an hour has no end but that of the outage."""
+        return World(*ways, policy=RetryPolicy(draw=lambda: 1.0, patience_with_host=10**9))
+
+    @staticmethod
+    async def seconds(world, **given):
+        """Make a request that waits for the end of an outage; return its outcome and how long it took."""
+        begin = world.time.seconds
+        outcome = await world.outcome(outage=OUTAGE, **given)
+        return outcome, round(world.time.seconds - begin)
+
+    def both(self, world, first, second):
+        """Make two requests one after the other; return what became of the second, and how long it took."""
+
+        async def run():
+            await self.seconds(world, **first)
+            return await self.seconds(world, **second)
+
+        return world.run(run())
+
+    @pytest.mark.parametrize("way", [lost("gone"), Reply(503, {}, b"")])
+    def test_a_second_request_is_made_once(self, way):
+        """Whatever the fault."""
+        outcome, took = self.both(self.world(way), {}, {})
+
+        assert took == 0
+        assert "not retried, as such requests failed for 5 min before" in (
+            outcome.in_vain if isinstance(outcome, Reply) else outcome.reason
+        )
+
+    def test_another_host_is_another_matter(self):
+        """It has its own patience."""
+        _, took = self.both(self.world(lost()), {}, {"url": "https://ps2.example.net/x"})
+
+        assert took == 300
+
+    def test_another_kind_of_request_is_another_matter(self):
+        """Such as another format of the same result."""
+        world = self.world(lost())
+
+        async def run():
+            await self.seconds(world)
+            begin = world.time.seconds
+            with pytest.raises(UnreachableError):
+                await world.client.request(Request("GET", URL, "asking for something else", outage=OUTAGE))
+            return world.time.seconds - begin
+
+        assert world.run(run()) == 300
+
+    @pytest.mark.parametrize("answer", [OK, Reply(404, {}, b""), ReplyError("too long", doing="asking", url=URL)])
+    def test_an_answer_restores_the_patience(self, answer):
+        """Whatever the answer is: the server is there."""
+        ways = iter([])
+
+        def way(_url):
+            return next(ways)
+
+        world = self.world(way)
+
+        async def run():
+            nonlocal ways
+            ways = iter([lost()] * 1000)
+            await self.seconds(world)
+            ways = iter([answer])
+            await self.seconds(world)
+            ways = iter([*[lost()] * 20, OK])
+            return await self.seconds(world)
+
+        outcome, took = world.run(run())
+
+        assert outcome is OK
+        assert took > 60
+
+    def test_requests_that_overlap_share_the_time(self):
+        """The one that comes later has what is left."""
+        world = self.world(lost())
+
+        async def run():
+            first = asyncio.ensure_future(self.seconds(world))
+            await world.time.pass_by(200)
+            return await self.seconds(world), await first
+
+        (outcome, took), (_, whole) = world.run(run())
+
+        assert whole == 300
+        assert 100 <= took <= 105
+        assert f"(retried for 1 min {took - 60} s)" in outcome.reason
+
+    def test_one_that_fails_alone_leaves_the_others_their_patience(self):
+        """As long as other requests of its kind are answered, the fault is not one of the server."""
+        down = False
+
+        def way(url):
+            return lost() if down or url == URL else OK
+
+        world = self.world(way)
+        other = "https://ps.example.net/other"
+
+        async def run():
+            nonlocal down
+            alone = asyncio.ensure_future(self.seconds(world))
+            await world.time.pass_by(290)
+            await self.seconds(world, url=other)
+            down = True
+            others = asyncio.ensure_future(self.seconds(world, url=other))
+            await alone
+            await world.time.pass_by(100)
+            down = False
+            return await others
+
+        assert world.run(run())[0] is OK
+
+    def test_requests_that_wait_for_no_outage_are_left_alone(self):
+        """A request that was never waited for long is retried as ever."""
+        world = self.world(lost())
+
+        async def run():
+            await world.outcome()
+            await self.seconds(world)
+            begin = world.time.seconds
+            await world.outcome()
+            return world.time.seconds - begin
+
+        assert world.run(run()) == 15
 
 
 def test_a_status_that_is_no_outage_is_final():

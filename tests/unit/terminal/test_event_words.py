@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.events import BatchEnded, Interrupted
+from pscheduler_batch.events import BatchEnded, Interrupted, RequestHeldUp
 from pscheduler_batch.terminal.event_words import countdown_words, describe_event, state_now
 from pscheduler_batch.text import REASON_CUT_AT
 from tests.support.clock import after
@@ -131,6 +131,25 @@ def test_a_count_down_goes_to_what_comes_next(state, times, at, words):
     """The posting, the start, or the end of the run; nothing where it is unknown."""
 
     assert countdown_words(BATCH.move(0, 0, state, **times), after(at)) == words
+
+
+@pytest.mark.parametrize(
+    ("reason", "times", "words"),
+    [
+        (
+            "Connection reset",
+            {"again": after(5), "until": after(295)},
+            "Connection reset; retry in 5.0 s, for at most 4 min 55 s",
+        ),
+        ("answered 503", {"again": after(0.25)}, "answered 503; retry in 0.2 s"),
+        (None, {}, "recovered"),
+    ],
+)
+def test_a_retry_says_why_and_when_and_how_long_that_goes_on(reason, times, words):
+    """So that nobody has to guess whether anything will still happen."""
+    held_up = RequestHeldUp(after(0), "ps.example.net", "fetching the result as text/html", reason, **times)
+
+    assert describe_event(held_up) == f"ps.example.net: fetching the result as text/html: {words}"
 
 
 def test_a_count_down_may_be_short():

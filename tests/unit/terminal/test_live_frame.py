@@ -73,6 +73,9 @@ def test_a_retried_request_is_shown_with_the_reason_until_it_succeeds():
         "retrying ps.example.net: Connection refused\\u001b[2J",
         "a/0  asking  ps.example.net",
     ]
+    limited = replace(held_up, until=after(301))
+    assert frame(glance(batch, asking, limited))[2].startswith("retrying ps.example.net, 5:0")
+    assert frame(glance(batch, asking, replace(held_up, until=after(-1))))[2].startswith("retrying ps.example.net: ")
     assert frame(glance(batch, asking, held_up), 28)[2] == "retry: Connection refused\\…"
     assert len(frame(glance(batch, asking, held_up, elsewhere))) == 4
     assert len(frame(glance(batch, asking, held_up, over))) == 3
