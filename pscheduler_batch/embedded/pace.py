@@ -17,7 +17,7 @@ class Pace:
         setup: The minimum from the creation of a run until its start.
         cleanup: From the local result until the merged one.
         whole_seconds: Whether runs start at whole seconds and all times are written without fractions.
-        participants: For finding the participants of a test.
+        participants: For finding the participants of a test, its tools, or the specification that arguments describe.
         posting: For accepting a task. As in pScheduler, a task is accepted even if its client disconnects meanwhile.
         giving_up: From the announced end of a run without a result until it becomes missed or overdue (recordings
             f-missed-timeline and f-overdue-timeline).

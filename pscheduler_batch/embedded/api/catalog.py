@@ -90,6 +90,7 @@ class CatalogPages:
             raise RefusalError(400, f"JSON passed to 'args': {error} ") from error
         if not isinstance(arguments, list) or not all(isinstance(word, (str, int, float)) for word in arguments):
             raise RefusalError(400, "Invalid JSON for this operation\n")
+        await self._state.sleep(self._state.pace.participants)
         try:
             return json_reply(request, test.from_cli([str(word) for word in arguments]))
         except UsageError as error:

@@ -121,9 +121,11 @@ class Task:
         return spec
 
     def add(self, run: Run) -> None:
-        """Add a new run, in its place."""
-        self.runs.append(run)
-        self.runs.sort(key=lambda each: each.start_time)
+        """Add a new run, in its place in order of time."""
+        place = len(self.runs)
+        while place and self.runs[place - 1].start_time > run.start_time:
+            place -= 1
+        self.runs.insert(place, run)
         self.runs_made += 1
         self.news.tell()
 
