@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pscheduler_batch.errors import BatchError, EndedError, InputError, Problem, SchedulerError, TransformError
     from pscheduler_batch.processor import AsyncBatchProcessor, BatchProcessor
+    from pscheduler_batch.report.rows import Row
+    from pscheduler_batch.report.runs import read_runs
 
 # Modules are imported when a name is first used, so that "--help" does not wait for them.
 _HOMES = {
@@ -23,8 +25,10 @@ _HOMES = {
     "EndedError": "errors",
     "InputError": "errors",
     "Problem": "errors",
+    "Row": "report.rows",
     "SchedulerError": "errors",
     "TransformError": "errors",
+    "read_runs": "report.runs",
 }
 
 __all__ = [
@@ -34,8 +38,10 @@ __all__ = [
     "EndedError",
     "InputError",
     "Problem",
+    "Row",
     "SchedulerError",
     "TransformError",
+    "read_runs",
 ]
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from pscheduler_batch._version import __version__
-from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option
+from pscheduler_batch.cli.option_sections import SectionedCommand, is_from_environment, misspelt_variables, option
 from pscheduler_batch.report.formats import DEFAULT_FORMAT, DESCRIPTIONS, FORMATS, USUAL_ENDINGS
 
 REPORT = "Report"
 HELP = f"""
 Make a report of the saved output of a batch.
 
-OUTPUT-FILE is the output of "pscheduler batch". Without it, or if it is "-", read the standard input.
+OUTPUT-FILE is the output of "pscheduler batch". Without it, or if it is "-", read the standard input. With --metrics,
+print the numbers that were measured over all runs of each job instead, or without OUTPUT-FILE what each of them means.
 
 Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
 """
@@ -31,7 +32,7 @@ Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
         "auto_envvar_prefix": "PSCHEDULER_BATCH_REPORT",
     },
 )
-@click.argument("output_file", metavar="[OUTPUT-FILE]", default="-", type=click.Path())
+@click.argument("output_file", metavar="[OUTPUT-FILE]", required=False, type=click.Path())
 @option(
     "-o",
     "--output",
@@ -46,6 +47,12 @@ Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
     type=click.Choice(list(FORMATS)),
     help=f"Format of the report.  [default: by the ending of FILE ({USUAL_ENDINGS}), else {DEFAULT_FORMAT}]",
 )
+@option(
+    "--metrics",
+    section=REPORT,
+    is_flag=True,
+    help="Print the metrics of each job, or without OUTPUT-FILE the table of all metrics.",
+)
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch_report(context: click.Context, /, **given: Any) -> None:
@@ -53,8 +60,12 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     for message in misspelt_variables(context):
         click.echo(f"{context.command_path}: warning: {message}", err=True)
     # Nothing of this is needed by --help.
-    write_report = import_module("pscheduler_batch.cli.report").write_report
-    context.exit(write_report(given["output_file"], given["output"], given["format"]))
+    report = import_module("pscheduler_batch.cli.report")
+    if given["metrics"]:
+        if given["format"] is not None and not is_from_environment(context, "format"):
+            raise click.UsageError("--metrics prints text; it has no --format", context)
+        context.exit(report.write_metrics(given["output_file"], given["output"]))
+    context.exit(report.write_report(given["output_file"] or "-", given["output"], given["format"]))
 
 
 def main() -> None:

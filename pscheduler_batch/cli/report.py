@@ -1,9 +1,11 @@
-"""Write a report of the saved output of a batch, for the ``batch-report`` command."""
+"""Write a report or the metrics of the saved output of a batch, for the ``batch-report`` command."""
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import datetime, timezone
-from typing import Optional
+from typing import Callable, Optional
 
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
 from pscheduler_batch.errors import BatchError
@@ -11,8 +13,11 @@ from pscheduler_batch.output.console import print_error, read_input, settle_stde
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.metrics_table import describe_metrics, job_metrics
 from pscheduler_batch.report.output_reader import read_output
 from pscheduler_batch.report.rendering import format_of_file, render_report
+from pscheduler_batch.report.rows import BatchReport
+from pscheduler_batch.terminal.capabilities import known_width
 from pscheduler_batch.text import STANDARD_INPUT
 
 PROGRAM = "pscheduler batch-report"
@@ -30,8 +35,26 @@ def write_report(output_file: str, output: Optional[str], form: Optional[str]) -
     Returns:
         The exit status.
     """
+    return _reported(lambda: _write_report(output_file, output, form or format_of_file(output or "")))
+
+
+def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
+    """
+    Write the metrics of an output, or without one what each metric means.
+
+    Args:
+        output_file: The output of a batch; "-" is the standard input.
+        output: The file to write, as for a report; None is the standard output.
+
+    Returns:
+        The exit status.
+    """
+    return _reported(lambda: _write_metrics(output_file, output))
+
+
+def _reported(write: Callable[[], None]) -> int:
     try:
-        _write(output_file, output, form or format_of_file(output or ""))
+        write()
     except BatchError as error:
         print_error(str(error), program=PROGRAM)
         return FAILED
@@ -40,9 +63,24 @@ def write_report(output_file: str, output: Optional[str], form: Optional[str]) -
     return SUCCEEDED
 
 
-def _write(output_file: str, output: Optional[str], form: str) -> None:
-    source = STANDARD_INPUT if output_file == "-" else output_file
+def _write_report(output_file: str, output: Optional[str], form: str) -> None:
+    with _destination(output) as destination:
+        destination.write_bytes(render_report(form, _read_report(output_file)))
+
+
+def _write_metrics(output_file: Optional[str], output: Optional[str]) -> None:
+    with _destination(output) as destination:
+        width = known_width(sys.stdout, os.environ) if output is None else None
+        text = describe_metrics(width) if output_file is None else job_metrics(_read_report(output_file).jobs, width)
+        destination.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _destination(output: Optional[str]) -> Destination:
     named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
-    with Destination(named, holds="report") as destination:
-        data = read_input(output_file, what="the output of a batch", program=PROGRAM)
-        destination.write_bytes(render_report(form, report_of(read_output(data, source=source))))
+    return Destination(named, holds="report")
+
+
+def _read_report(output_file: str) -> BatchReport:
+    source = STANDARD_INPUT if output_file == "-" else output_file
+    data = read_input(output_file, what="the output of a batch", program=PROGRAM)
+    return report_of(read_output(data, source=source))

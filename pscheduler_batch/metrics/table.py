@@ -53,17 +53,17 @@ class Metric:
     over_runs: str = UNKNOWN
 
 
-def _delays(base: str, noun: str, plural: str, tests: Tuple[str, ...]) -> Iterator[Metric]:
+def _delays(base: str, noun: str, meant: str, tests: Tuple[str, ...]) -> Iterator[Metric]:
     """Make the metrics of the delays of packets."""
     delay = partial(Metric, unit=SECONDS, tests=tests, better=LOWER)
-    yield delay(f"{base}-min", f"Shortest {noun}", f"shortest {plural}", over_runs=SMALLEST)
-    yield delay(f"{base}-mean", f"Mean {noun}", f"mean {plural}", over_runs=MEAN)
-    yield delay(f"{base}-median", f"Median {noun}", f"median {plural}")
+    yield delay(f"{base}-min", f"Shortest {noun}", f"shortest {meant}", over_runs=SMALLEST)
+    yield delay(f"{base}-mean", f"Mean {noun}", f"mean {meant}", over_runs=MEAN)
+    yield delay(f"{base}-median", f"Median {noun}", f"median {meant}")
     for name in ("p90", "p95", "p99"):
         yield delay(f"{base}-{name}", f"{name.upper()} {noun}", f"{name[1:]} % of packets took at most this long")
-    yield delay(f"{base}-max", f"Longest {noun}", f"longest {plural}", over_runs=LARGEST)
-    yield delay(f"{base}-stddev", f"Standard deviation of {noun}", f"standard deviation of {plural}s")
-    yield delay(f"{base}-jitter", f"Jitter of {noun}", "mean difference between consecutive packets", over_runs=MEAN)
+    yield delay(f"{base}-max", f"Longest {noun}", f"longest {meant}", over_runs=LARGEST)
+    yield delay(f"{base}-stddev", f"Standard deviation of {noun}", f"standard deviation of the {meant}")
+    yield delay(f"{base}-jitter", f"Jitter of {noun}", "mean change between consecutive packets", over_runs=MEAN)
 
 
 _LATENCY = ("latency", "latencybg")

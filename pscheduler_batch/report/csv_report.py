@@ -34,7 +34,7 @@ COLUMNS = (
     "reason",
 )
 # Only present if a run is one of several results of a task.
-RESULT_TIME = "result time"
+RESULT_TIME = "result-time"
 # Spreadsheets evaluate a cell that begins so as a formula.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Up to this number, every integer is exact.

@@ -89,8 +89,18 @@ def report_of(document: JSONObject) -> BatchReport:
     Args:
         document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
     """
-    results = {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
-    return _report(document, results, lambda _: True)
+    return _report(document, _results_of(document), lambda _: True)
+
+
+def rows_of(document: JSONObject) -> Iterator[Row]:
+    """
+    Convert an output document to rows, job after job.
+
+    Args:
+        document: As for :func:`report_of`.
+    """
+    for _, rows in _jobs(document, _results_of(document), lambda _: True):
+        yield from rows
 
 
 def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
@@ -109,29 +119,45 @@ def _report(
     document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
 ) -> BatchReport:
     batch = _object(document.get("batch"))
-    common = find_secrets({name: value for name, value in document.items() if name != "jobs"})
-    hiders = _Hiders()
     rows: List[Row] = []
     metrics: List[JobMetrics] = []
     unrun: List[str] = []
-    for number, job in enumerate(document["jobs"]):
-        secrets = common | find_secrets({name: value for name, value in job.items() if name != "results"})
-        label = _cut(hiders.of(secrets).text(_label(job, number)))
-        known = _Job(number, label, _is_synchronized(job), secrets)
-        found = _rows_of_job(known, results.get(number, ()), hiders, is_whole)
+    for job, found in _jobs(document, results, is_whole):
         rows += found
-        metrics += known.metrics
+        metrics += job.metrics
         if not found:
-            unrun.append(label)
+            unrun.append(job.label)
     error = batch.get("error")
+    common = _common_secrets(document)
     return BatchReport(
         rows=tuple(rows),
         start=_read(parse_timestamp, batch.get("start")),
         end=_read(parse_timestamp, batch.get("end")),
-        error=hiders.of(common).text(error) if isinstance(error, str) else None,
+        error=Redactor(common).text(error) if isinstance(error, str) else None,
         unrun=tuple(unrun),
         jobs=tuple(metrics),
     )
+
+
+def _results_of(document: JSONObject) -> Dict[int, Iterable[JSONObject]]:
+    return {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
+
+
+def _jobs(
+    document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
+) -> Iterator[Tuple[_Job, List[Row]]]:
+    """Convert one job after another; its metrics are known when its rows are."""
+    common = _common_secrets(document)
+    hiders = _Hiders()
+    for number, given in enumerate(document["jobs"]):
+        secrets = common | find_secrets({name: value for name, value in given.items() if name != "results"})
+        label = _cut(hiders.of(secrets).text(_label(given, number)))
+        job = _Job(number, label, _is_synchronized(given), secrets)
+        yield job, _rows_of_job(job, results.get(number, ()), hiders, is_whole)
+
+
+def _common_secrets(document: JSONObject) -> AbstractSet[str]:
+    return find_secrets({name: value for name, value in document.items() if name != "jobs"})
 
 
 def _rows_of_job(

@@ -11,11 +11,12 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import groupby
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+from pscheduler_batch.metrics.headlines import pooled_words
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
-from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.text import short_duration
 
 # The most rows of one table, as browsers take seconds to lay out more; the page shows the others on request.
@@ -127,7 +128,7 @@ class PageContents:
         self._drawings: List[Dict[str, Any]] = []
         jobs = [tuple(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
         overview = self._draw(overview_of(jobs)) if len(jobs) > 1 else None
-        sections = tuple(self._section(rows) for rows in jobs)
+        sections = tuple(self._section(rows, [job for job in report.jobs if job.job == rows[0].job]) for rows in jobs)
         entries = [entry for section in sections for entry in section.entries]
         failures = _failures(sections)
         self.values: Dict[str, Any] = {
@@ -153,12 +154,12 @@ class PageContents:
         self._drawings.append({"kind": kind, **asdict(drawing)})
         return len(self._drawings) - 1
 
-    def _section(self, rows: Tuple[Row, ...]) -> Section:
+    def _section(self, rows: Tuple[Row, ...], metrics: Sequence[JobMetrics]) -> Section:
         columns = columns_of(rows)
         return Section(
             key=f"job-{rows[0].job}",
             label=one_line(rows[0].job_label, LABEL),
-            facts=tuple(_facts(rows)),
+            facts=(*_facts(rows), *_pooled(metrics)),
             columns=columns,
             entries=tuple(self._entry(row, name, columns) for row, name in zip(rows, run_names(rows))),
             failed=sum(not row.succeeded for row in rows),
@@ -312,3 +313,11 @@ def _facts(rows: Sequence[Row]) -> Iterator[Tuple[str, str]]:
     ends = [row.end for row in rows if row.end is not None]
     if ends and starts:
         yield "Duration", short_duration((max(ends) - min(starts)).total_seconds())
+
+
+def _pooled(metrics: Sequence[JobMetrics]) -> Iterator[Tuple[str, str]]:
+    """Write the statistics of all runs of a job, where the delays of packets are known."""
+    for job in metrics:
+        words = pooled_words(job.metrics)
+        if job.runs > 1 and words:
+            yield f"All {job.runs:,} runs" if len(metrics) == 1 else f"All runs of {job.test}", words

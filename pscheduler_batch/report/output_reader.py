@@ -8,9 +8,10 @@ off by a full disk. The message tells which, so that the user knows what to do.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from dataclasses import replace
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import BatchError, InputError, Problem
+from pscheduler_batch.errors import InputError, Problem
 from pscheduler_batch.input.json_text import parse
 from pscheduler_batch.input.positions import line_and_column
 from pscheduler_batch.journal.history import BEGINNING
@@ -30,19 +31,27 @@ _KINDS: Tuple[Tuple[type, str], ...] = (
 )
 
 
-class ReportError(BatchError):
+class ReportError(InputError):
     """
-    The file given for a report is not the output of a batch.
+    What was given for a report is not the output of a batch.
 
     Attributes:
-        source: The name of the file.
         reason: What it is instead, or what is wrong in it.
     """
 
-    def __init__(self, source: str, reason: str) -> None:
-        self.source = source
+    def __init__(self, source: Optional[str], reason: str, problems: Sequence[Problem] = ()) -> None:
+        """
+        Make the error.
+
+        Args:
+            source: The name of the file; None for a document that is not from a file.
+            reason: What is wrong, in one or more lines.
+            problems: The same for programs; by default one that concerns the whole document.
+        """
+        super().__init__(problems or [Problem("/", reason)], source=source)
         self.reason = reason
-        super().__init__("\n".join(f"{printable(source)}: {line}" for line in reason.split("\n")))
+        place = "" if source is None else f"{printable(source)}: "
+        self.args = ("\n".join(place + line for line in reason.split("\n")),)
 
 
 def read_output(data: bytes, *, source: str) -> Dict[str, Any]:
@@ -63,18 +72,34 @@ def read_output(data: bytes, *, source: str) -> Dict[str, Any]:
         raise ReportError(
             source, "this is the journal of a batch, not its output; pscheduler batch --resume prints the output"
         )
-    document = _parse(data, source)
+    return check_output(_parse(data, source), source=source)
+
+
+def check_output(document: Any, *, source: Optional[str] = None) -> Dict[str, Any]:
+    """
+    Check that a document is the output of a batch.
+
+    Args:
+        document: Any JSON.
+        source: Its name in messages; None if it has none.
+
+    Returns:
+        The same document; everything in it that a report relies on has the right type.
+
+    Raises:
+        ReportError: It is something else.
+    """
     if not isinstance(document, dict):
         raise ReportError(
             source, f"expected the output of a batch, which is a JSON object, but found {_kind(document)}"
         )
     if "jobs" not in document:
         raise ReportError(source, 'this is not the output of a batch: "jobs" is missing')
-    problems = list(_problems(document))
+    problems = [Problem(pointer(path), reason) for path, reason in _problems(document)]
     if problems:
-        named = [str(Problem(pointer(path), reason)) for path, reason in problems[:_NAMED]]
+        named = list(map(str, problems[:_NAMED]))
         more = len(problems) - len(named)
-        raise ReportError(source, "\n".join([*named, *([f"and {more} more errors"] if more else [])]))
+        raise ReportError(source, "\n".join([*named, *([f"and {more} more errors"] if more else [])]), problems)
     _require_results(document, source)
     return document
 
@@ -87,12 +112,13 @@ def _parse(data: bytes, source: str) -> Any:
         if _is_torn(data, problem):
             text = data.decode("utf-8-sig", "replace").rstrip()
             line, column = line_and_column(text, len(text))
-            raise ReportError(source, f"this output is incomplete: it ends at line {line}, column {column}") from None
+            reason = f"this output is incomplete: it ends at line {line}, column {column}"
+            raise ReportError(source, reason, [Problem("/", reason, line, column)]) from None
         # The rest of the reason describes a batch, not an output.
         reason = problem.reason.split("; expected a batch", maxsplit=1)[0]
         place = "" if problem.line is None else f"line {problem.line}, column {problem.column}: "
         excerpt = "\n".join([place + reason.split("\n", maxsplit=1)[0], *reason.split("\n")[1:]])
-        raise ReportError(source, excerpt) from None
+        raise ReportError(source, excerpt, [replace(problem, reason=reason)]) from None
 
 
 def _is_torn(data: bytes, problem: Problem) -> bool:
@@ -138,7 +164,7 @@ def _problems_of_result(result: Any, path: Path) -> Iterator[Tuple[Path, str]]:
             yield (*path, "runs", number), _expected("an object", run)
 
 
-def _require_results(document: Mapping[str, Any], source: str) -> None:
+def _require_results(document: Mapping[str, Any], source: Optional[str]) -> None:
     """Refuse a document with the shape of an output but without any results."""
     if "batch" in document:
         return

@@ -8,8 +8,8 @@ a year ago give the same report.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Mapping, Optional, Tuple
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
 
@@ -51,6 +51,7 @@ class Row:
         whole: Whether task, text, HTML and JSON are present; they are left out where a batch would be too large.
         lead_state: The state of the lead run if this is one of several results, else None.
         result_time: When the result was made if it is one of several, where known.
+        source: The name of the file that the row is from, where several are read; else empty.
     """
 
     job: int
@@ -78,6 +79,7 @@ class Row:
     whole: bool = True
     lead_state: Optional[str] = None
     result_time: Optional[datetime] = None
+    source: str = ""
 
     @property
     def label(self) -> str:
@@ -90,6 +92,38 @@ class Row:
         if self.start is None or self.end is None or self.end < self.start:
             return None
         return self.end - self.start
+
+    def as_dict(self) -> Dict[str, Any]:
+        """
+        Convert the row to simple values, as data frames and ``csv.DictWriter`` take them.
+
+        Returns:
+            Text, numbers, truth values, times in UTC, and None: the columns of the CSV report, then the metrics that
+            the run has, then what varies between the iterations of its job, by JSON pointer. Everything is in base
+            units; ``duration`` and ``late`` are seconds.
+        """
+        return {
+            "source": self.source,
+            "job": self.job,
+            "iteration": self.iteration,
+            "run": self.run,
+            "label": self.job_label,
+            "test": self.test,
+            "lead": self.lead,
+            "destination": self.destination,
+            "state": self.state,
+            "succeeded": self.succeeded,
+            "planned": _in_utc(self.planned),
+            "start": _in_utc(self.start),
+            "end": _in_utc(self.end),
+            "duration": _seconds(self.duration),
+            "late": _seconds(self.late),
+            "headline": self.headline,
+            "reason": self.reason,
+            "result-time": _in_utc(self.result_time),
+            **self.metrics,
+            **self.varied,
+        }
 
 
 @dataclass(frozen=True)
@@ -142,3 +176,15 @@ class BatchReport:
     def succeeded(self) -> bool:
         """Whether nothing went wrong."""
         return self.error is None and not self.failed
+
+
+def _in_utc(moment: Optional[datetime]) -> Optional[datetime]:
+    try:
+        return None if moment is None else moment.astimezone(timezone.utc)
+    except OverflowError:
+        # At the edge of the calendar, which no measurement was made at.
+        return None
+
+
+def _seconds(span: Optional[timedelta]) -> Optional[float]:
+    return None if span is None else span.total_seconds()

@@ -60,6 +60,12 @@ def job_columns(jobs: Sequence[Sequence[Row]], metrics: Sequence[JobMetrics]) ->
     )
 
 
+def pooled_lines(jobs: Sequence[JobMetrics]) -> List[Text]:
+    """Write the statistics of all runs of each job with several, where the delays of packets are known."""
+    words = [(job, pooled_words(job.metrics)) for job in jobs if job.runs > 1]
+    return [Text(f"{one_line(job.job_label, WIDEST)}, all {job.runs:,} runs: {said}") for job, said in words if said]
+
+
 def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> List[Text]:
     """
     Write why runs failed; those that failed for the same reason share a line.

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 from tests.support.output_documents import failed_run, output, result, run
 from tests.support.output_documents import job as reported_job
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = [sys.executable, "-c", "from pscheduler_batch.cli.batch_report import main; main()"]
 DOCUMENT = output(reported_job(result(run()), result(failed_run("Timeout")), label="first"))
 
@@ -165,3 +167,65 @@ def test_secrets_are_in_no_report():
     assert [status for status, _, _ in made] == [0] * 4
     assert all("wrong key (hidden)" in stdout for _, stdout, _ in made)
     assert not any("t0psecret" in stdout + stderr for _, stdout, stderr in made)
+
+
+def test_the_metrics_of_an_output(tmp_path):
+    """Over all runs of a job; from a file or the standard input, to a file or the standard output."""
+    saved, made = tmp_path / "saved.json", tmp_path / "metrics.txt"
+    saved.write_text(json.dumps(DOCUMENT))
+    status, text, stderr = report("--metrics", str(saved))
+    to_file = report("--metrics", str(saved), "-o", str(made), PSCHEDULER_BATCH_REPORT_FORMAT="csv")
+    from_stdin = report("--metrics", "-")
+
+    assert (status, stderr) == (0, "")
+    assert "first (rtt, 1 run):\n  rtt-min   0.3 ms  shortest round-trip time\n" in text
+    assert (to_file, made.read_text()) == ((0, "", ""), text)
+    assert from_stdin == (0, text, "")
+
+
+def test_what_the_metrics_mean():
+    """Without an output, and without reading anything; as wide as the terminal."""
+    status, text, stderr = report("--metrics", given=b"not an output")
+    narrow = report("--metrics", COLUMNS="60")[1]
+
+    assert (status, stderr) == (0, "")
+    assert "  retransmits                  lower   TCP segments sent again\n" in text
+    assert max(map(len, narrow.splitlines())) <= 60
+
+
+def test_metrics_have_no_format():
+    """Reports have; the environment may set one for these."""
+    status, stdout, stderr = report("--metrics", "--format", "csv")
+
+    assert (status, stdout) == (2, "")
+    assert "--metrics prints text; it has no --format" in stderr
+
+
+def test_the_metrics_of_what_is_no_output(tmp_path):
+    """An old file stays."""
+    path = tmp_path / "metrics.txt"
+    path.write_text("old")
+
+    assert report("--metrics", "-", "-o", str(path), given=b"[]")[0] == 1
+    assert path.read_text() == "old"
+
+
+def test_the_example_program_reads_outputs(tmp_path):
+    """It names what was slow, lost or failed, and writes a file that csv reads back; an error is one line."""
+    slow = run({"succeeded": True, "roundtrips": [{"seq": n, "rtt": f"PT0.0{n}S"} for n in range(1, 8)]})
+    saved, made = tmp_path / "saved.json", tmp_path / "runs.csv"
+    saved.write_text(json.dumps(output(reported_job(result(run()), result(failed_run("Timeout")), result(slow)))))
+    program = [sys.executable, str(EXAMPLES / "read_runs.py"), str(made)]
+    options = {"capture_output": True, "text": True, "timeout": TIME_LIMIT, "env": environment()}
+    done = subprocess.run([*program, str(saved), str(saved)], check=False, **options)
+    wrong = subprocess.run([*program, os.devnull], check=False, **options)
+    rows = list(csv.DictReader(io.StringIO(made.read_text())))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == 2 * (
+        "rtt/0: 25.0% of the packets to 192.0.2.1 were lost\n"
+        "rtt/1: Timeout\n"
+        "rtt/2: 95 % of the round trips took up to 67.0 ms\n"
+    )
+    assert [row["rtt-max"] for row in rows] == 2 * ["0.0005", "", "0.07"]
+    assert (wrong.returncode, wrong.stderr) == (1, f"{os.devnull}: the input is empty\n")

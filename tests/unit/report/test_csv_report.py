@@ -114,7 +114,7 @@ def test_several_results_have_the_times_of_their_lead_run_and_their_own():
     names = text_of(document).partition("\r\n")[0].split(",")
     lines = lines_of(document)
 
-    assert names[: len(COLUMNS) + 1] == [*COLUMNS, "result time"]
+    assert names[: len(COLUMNS) + 1] == [*COLUMNS, "result-time"]
     assert [line["start"][11:19] for line in lines] == ["12:00:04", "12:00:04", "12:00:00"]
     assert [line["duration (s)"] for line in lines] == ["40", "40", "185"]
-    assert [line["result time"][11:19] for line in lines] == ["12:00:10", "12:00:20", ""]
+    assert [line["result-time"][11:19] for line in lines] == ["12:00:10", "12:00:20", ""]

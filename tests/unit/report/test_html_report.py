@@ -266,6 +266,18 @@ def test_the_results_of_the_participants_of_a_failed_run_are_shown():
     assert "s3cret" not in page.source
 
 
+def test_the_statistics_of_all_runs_are_shown():
+    """Where there are several; a job with several tests names each."""
+    trips = [{"seq": n, "rtt": f"PT0.00{n}S"} for n in range(1, 6)]
+    measured = [result(run({"succeeded": True, "roundtrips": trips[:n], "sent": 5, "lost": 5 - n})) for n in (2, 5)]
+    other = [result(run({"succeeded": True, "histogram-latency": {"1": 1}}), kind="latency") for _ in range(2)]
+    alone, both = page_of(output(job(*measured))), page_of(output(job(*measured, *other)))
+
+    assert "All 2 runs1/2.57/5 ms, p95 4.7 ms, loss 30 %" in alone.text
+    assert "All runs of rtt1/2.57/5 ms, p95 4.7 ms, loss 30 %" in both.text
+    assert "All runs of latency1/1/1 ms, p95 1 ms" in both.text
+
+
 def test_a_run_that_measured_nothing_is_a_gap():
     """It has no point in the plots."""
     account = report_of(SWEEP)
