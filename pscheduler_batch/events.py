@@ -10,6 +10,7 @@ iteration whose results are being fetched and of the next one::
       JobEnded
       RequestHeldUp                       at any time
       Interrupted                         at any time, at most once
+      Stopping …  TaskLeft …              while tasks are canceled
     BatchEnded
 
 They hold whole tasks and the server's own words, including secrets and control characters: print them through
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, Optional, Union
+from typing import Callable, Optional, Tuple, Union
 
 from pscheduler_batch.model import Iteration, IterationResult, Job, JobPlan, Plan, Run
 from pscheduler_batch.text import two_units
@@ -31,6 +32,8 @@ ASKING = "asking"  # the assist for its participants
 POSTING = "posting"  # its task to the lead, or looking for it there
 POSTED = "posted"  # and without a run so far, because of its synchronized start or because the server needs time
 FETCHING = "fetching"  # the results of a run that is done
+UNANSWERED = "unanswered"  # its POST, when it is ended early: only the answer says which task to cancel
+CANCELING = "canceling"  # its task, when it is ended early
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,13 @@ class IterationMoved:
         at: When.
         iteration: Which.
         state: :data:`WAITING`, :data:`ASKING`, :data:`POSTING`, :data:`POSTED`, a state of its run in the server's
-            word, or :data:`FETCHING`.
+            word, :data:`FETCHING`, :data:`UNANSWERED` or :data:`CANCELING`.
         host: The host that is asked, or runs the task.
         run: Its run, as soon as there is one.
         start: When the next step starts, by this machine's clock: the POST of its task, its synchronized start, or its
             run.
-        end: When its run ends, by this machine's clock, if that is known.
+        end: When its run ends, by this machine's clock, if that is known; or when the answer is not waited for any
+            longer.
     """
 
     at: datetime
@@ -161,6 +165,48 @@ class Interrupted:
     reason: str
 
 
+# An iteration, and the host that its task is on or was sent to, if that is known.
+Place = Tuple[Iteration, Optional[str]]
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """
+    What a batch that was interrupted still waits for; now and then, if that takes some time, and when it is over.
+
+    Attributes:
+        at: When.
+        unanswered: Iterations whose POST was not answered yet.
+        canceling: Iterations whose tasks are being canceled.
+        canceled: How many tasks were canceled.
+        until: When answers are not waited for any longer.
+    """
+
+    at: datetime
+    unanswered: Tuple[Place, ...]
+    canceling: Tuple[Place, ...]
+    canceled: int
+    until: Optional[datetime] = None
+
+
+@dataclass(frozen=True)
+class TaskLeft:
+    """
+    A task of an iteration that was ended early may go on.
+
+    Attributes:
+        at: When.
+        iteration: Whose task it is.
+        host: The host that it may be on, if that is known.
+        words: That it may go on, why, and how to find it.
+    """
+
+    at: datetime
+    iteration: Iteration
+    host: Optional[str]
+    words: str
+
+
 @dataclass(frozen=True)
 class BatchEnded:
     """
@@ -177,7 +223,18 @@ class BatchEnded:
     error: Optional[str] = None
 
 
-Event = Union[BatchBegan, JobBegan, IterationMoved, IterationEnded, JobEnded, RequestHeldUp, Interrupted, BatchEnded]
+Event = Union[
+    BatchBegan,
+    JobBegan,
+    IterationMoved,
+    IterationEnded,
+    JobEnded,
+    RequestHeldUp,
+    Interrupted,
+    Stopping,
+    TaskLeft,
+    BatchEnded,
+]
 
 # A callback for every event; the event loop of the batch waits for it.
 Watch = Callable[[Event], None]

@@ -124,7 +124,8 @@ class AsyncBatchProcessor:
             plan: The return value of :meth:`plan`.
             debug: Is given each line of the debug log.
             only: The one host that all requests go to, whatever the participants; for the embedded server.
-            signals: Interrupts the batch when a signal comes; only in the main thread.
+            signals: Interrupts the batch when a signal comes, and ends all waiting at the second one; only in the main
+                thread.
             watch: Is given every event, on the event loop; see :mod:`pscheduler_batch.events`.
             warn: Is given each warning, a line; if None, these go to ``debug``.
 
@@ -144,7 +145,7 @@ class AsyncBatchProcessor:
             results = ResultStore(session.warn)
             runner = Runner(submitter, session, journal=journal, cancel=self._cancel, results=results)
             if signals is not None:
-                stack.enter_context(signals.watching(runner.interrupt))
+                stack.enter_context(signals.watching(runner.interrupt, runner.hurry))
             continue_if = ContinueIf(self.batch.data)
             stack.push_async_callback(continue_if.aclose)
             return await runner.run(self.batch, plan, continue_if.judge)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, List, Optional, Set, Tuple, TypeVar
 
 from pscheduler_batch.clock import Clock
-from pscheduler_batch.events import BatchEnded, Event, RequestHeldUp, Watch
+from pscheduler_batch.events import BatchEnded, Event, RequestHeldUp, TaskLeft, Watch
 from pscheduler_batch.redaction import Redactor
 
 # Is given a line of text.
@@ -121,5 +121,7 @@ class Session:
             event = replace(event, reason=self.redactor.message(event.reason))
         elif isinstance(event, BatchEnded) and event.error is not None:
             event = replace(event, error=self.redactor.message(event.error))
+        elif isinstance(event, TaskLeft):
+            event = replace(event, words=self.redactor.message(event.words))
         for watch in self.watches:
             watch(event)

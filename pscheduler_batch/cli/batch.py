@@ -63,13 +63,22 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     name = "duration"
 
+    def __init__(self, *, or_none: bool = False) -> None:
+        """
+        Describe durations.
+
+        Args:
+            or_none: Whether a duration of zero is one, too.
+        """
+        self._or_none = or_none
+
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> timedelta:
         """Parse a duration."""
         try:
             span = parse_span(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
-        if not span:
+        if not span and not self._or_none:
             self.fail(f"{value!r} is not a positive duration", param, ctx)
         return span
 
@@ -153,6 +162,15 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     help="Do not mark tasks; a task whose submission was not answered can then not be found again.",
 )
 @option("--no-cancel", section=RUNNING, is_flag=True, help="Do not cancel tasks when the batch is interrupted.")
+@option(
+    "--cancel-wait",
+    section=RUNNING,
+    metavar="DURATION",
+    type=Duration(or_none=True),
+    default="PT30S",
+    show_default=True,
+    help="How long to wait, when interrupted, for the answers that say which tasks to cancel.",
+)
 @option(
     "--journal",
     section=RUNNING,

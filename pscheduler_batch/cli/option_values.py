@@ -39,6 +39,7 @@ class Options:
     outage_wait: timedelta
     no_mark: bool
     no_cancel: bool
+    cancel_wait: timedelta
     journal: Optional[str]
     resume: Optional[str]
     lock: Optional[str]

@@ -14,7 +14,6 @@ from typing import (
     Any,
     Callable,
     Coroutine,
-    Dict,
     Iterable,
     List,
     Optional,
@@ -41,6 +40,7 @@ from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
+from pscheduler_batch.running.canceling import MAY_GO_ON
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Submitter
 from pscheduler_batch.scheduler.api import is_final
 from pscheduler_batch.session import Session
@@ -56,9 +56,6 @@ Run = Callable[[Measured], Coroutine[Any, Any, None]]
 
 # Returns whether the batch goes on after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
-
-# The time limit for canceling tasks when a batch is interrupted: users, and machines that shut down, wait for it.
-CANCEL_SECONDS = 5.0
 
 # A cancellation can get lost (before Python 3.12), so it is repeated.
 CUT_AGAIN_SECONDS = 0.5
@@ -117,12 +114,12 @@ class Runner:
         self._clock = session.clock
         self._debug = session.debug
         self._emit = session.emit
+        self._shutdown = session.shutdown
         self._journal = journal or Journal()
         self._cancel = cancel
         self._results = results or ResultStore(session.debug)
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
-        self._cut_short: Dict[Tuple[int, int], IterationResult] = {}
         self._interruption: Optional[str] = None
 
     def interrupt(self, reason: str) -> None:
@@ -138,7 +135,13 @@ class Runner:
             self._interruption = reason
             self._debug(reason)
             self._emit(Interrupted(self._clock.now(), reason))
+            self._shutdown.begin()
             self._cut()
+
+    def hurry(self) -> None:
+        """Wait no longer for tasks to be canceled, as the user has no time; call this on the event loop."""
+        self._debug("not waiting any longer")
+        self._submitter.hurry()
 
     def _cut(self) -> None:
         for task in self._under_way:
@@ -164,17 +167,12 @@ class Runner:
         error: Optional[BatchError] = None
         try:
             await self._run_jobs(batch, plan, judge)
-        except asyncio.CancelledError:
-            await self._cancel_what_is_left()
-            raise
         except BatchError as failure:
             error = failure
         except Exception as bug:  # noqa: BLE001 - a bug between iterations must not cost results either
             self._bugs.append(bug)
             # Its message may hold secrets; the traceback is printed without them.
             error = BatchError(f"this is a bug in pscheduler-batch, which ended the batch: {type(bug).__name__}")
-        await self._cancel_what_is_left()
-        self._keep_fates()
         end = self._clock.now()
         if self._interruption is None:
             error = error or self._journal.error
@@ -250,7 +248,7 @@ class Runner:
         self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured
     ) -> IterationResult:
         if self._interruption is not None:
-            return self._interrupted(IterationResult(iteration))
+            return self._interrupted(IterationResult(iteration), "before it was submitted")
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._under_way.add(task)
         result = IterationResult(iteration)
@@ -262,22 +260,35 @@ class Runner:
             await self._wait_out(iteration, job_start)
             result = await self._submitter.submit(iteration, start, measured=measured)
             self._journal.note_result(result)
-        except asyncio.CancelledError as cut:
-            if isinstance(cut, CutShortError) and cut.submitted:
-                self._cut_short[iteration.job, iteration.number] = cut.result
-            if self._interruption is None:
-                raise
-            return self._interrupted(cut.result if isinstance(cut, CutShortError) else IterationResult(iteration))
+        except (asyncio.CancelledError, BrokenDownError) as end:
+            early: BaseException = end
         except BatchError as error:
             return IterationResult(iteration, failure=Failure(str(error), DOING, ""))
-        except BrokenDownError as broken:
-            result = self._broken_down(broken.result, broken.__cause__ or broken)
-            if broken.submitted:
-                self._cut_short[iteration.job, iteration.number] = result
         except Exception as bug:  # noqa: BLE001 - one iteration must not cost the results of others
             return self._broken_down(result, bug)
+        else:
+            return result
         finally:
             self._under_way.discard(task)
+        return await self._end_early(iteration, early)
+
+    async def _end_early(self, iteration: Iteration, early: BaseException) -> IterationResult:
+        """
+        Return what was obtained of an iteration that was canceled or has a bug; its task is canceled.
+
+        Raises:
+            asyncio.CancelledError: The program canceled the batch.
+        """
+        if isinstance(early, BrokenDownError):
+            result = self._broken_down(early.result, early.__cause__ or early)
+            return await self._cancel_task(result) if early.submitted else result
+        result = early.result if isinstance(early, CutShortError) else IterationResult(iteration)
+        if isinstance(early, CutShortError) and early.submitted:
+            result = await self._cancel_task(self._interrupted(result, "before it was done"))
+        else:
+            result = self._interrupted(result, "before it was submitted")
+        if self._interruption is None:
+            raise early
         return result
 
     def _keep(self, result: IterationResult) -> IterationResult:
@@ -306,35 +317,23 @@ class Runner:
             self._emit(IterationMoved(now, iteration, WAITING, start=now + delay))
             await self._clock.sleep(delay.total_seconds())
 
-    def _interrupted(self, result: IterationResult, fate: str = "") -> IterationResult:
-        submitted = (result.iteration.job, result.iteration.number) in self._cut_short
-        when = "before it was done" if submitted else "before it was submitted"
-        return replace(result, failure=Failure(f"{self._interruption} {when}{fate}", "running the iteration", ""))
+    def _interrupted(self, result: IterationResult, when: str) -> IterationResult:
+        return replace(result, failure=Failure(f"{self._interruption} {when}", "running the iteration", ""))
 
-    async def _cancel_what_is_left(self) -> None:
-        if not self._cancel or not (self._cut_short or self._interruption):
-            return
-        left = [result for result in self._cut_short.values() if not _is_measured(result)]
-        canceling = asyncio.ensure_future(self._submitter.cancel(left))
-        # Not wait_for: the output does not wait for requests that do not end.
-        await asyncio.wait([canceling], timeout=CANCEL_SECONDS)
-        if not canceling.done():
-            canceling.cancel()
-            await asyncio.wait([canceling], timeout=CUT_AGAIN_SECONDS)
-        bug = canceling.exception() if canceling.done() and not canceling.cancelled() else None
-        if bug is not None:
-            self._bugs.append(bug)
-
-    def _keep_fates(self) -> None:
-        """Add to the failures of interrupted iterations what happened to their tasks."""
-        for result in self._cut_short.values():
-            if _is_measured(result):
-                continue
-            fate = f"; {self._submitter.fate_of(result.iteration)}"
-            if result.failure is None:
-                self._keep(self._interrupted(result, fate))
+    async def _cancel_task(self, result: IterationResult) -> IterationResult:
+        """Cancel the task of an iteration that failed, and add what happened to it to the failure."""
+        failure = result.failure
+        if failure is None or _is_measured(result):
+            return result
+        try:
+            if self._cancel:
+                result, fate = await self._submitter.cancel(result)
             else:
-                self._keep(replace(result, failure=replace(result.failure, message=result.failure.message + fate)))
+                fate = self._submitter.leave(result)
+        except Exception as bug:  # noqa: BLE001 - as above
+            self._bugs.append(bug)
+            fate = f"{MAY_GO_ON} its server"
+        return replace(result, failure=replace(failure, message=f"{failure.message}; {fate}"))
 
 
 def _is_measured(result: IterationResult) -> bool:

@@ -6,9 +6,11 @@ import asyncio
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
+from enum import Enum
 from types import FrameType
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 # SIGHUP comes when the terminal or the connection is closed.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,16 +18,32 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Handlers = Dict[signal.Signals, Any]
 
 
+# Signals that come together count as one: timeout(1) sends its signal to the process and to its group, and systemd can
+# send SIGHUP after SIGTERM. In seconds.
+TOGETHER = 0.2
+
+
 class SignalWatch:
     """
-    Turns the first signal into an interruption; the second one ends the process at once.
+    Turns the first signal into an interruption; the second one ends all waiting, the third one the process.
+
+    A second SIGHUP does nothing: a terminal that is closed often sends two.
 
     Attributes:
-        caught: The signal that came, if any.
+        caught: The signal that came first, if any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """
+        Prepare to watch.
+
+        Args:
+            now: The clock, in seconds.
+        """
         self.caught: Optional[signal.Signals] = None
+        self._now = now
+        self._last = 0.0
+        self._hurried = False
 
     @property
     def exit_status(self) -> int:
@@ -43,7 +61,7 @@ class SignalWatch:
         before = _handlers()
 
         def come(number: int, _frame: Optional[FrameType]) -> None:
-            self._note(number, before)
+            self._note(number)
 
         for number in before:
             signal.signal(number, come)
@@ -54,48 +72,65 @@ class SignalWatch:
                 _restore(before)
 
     @contextmanager
-    def watching(self, interrupt: Callable[[str], None]) -> Iterator[None]:
+    def watching(self, interrupt: Callable[[str], None], hurry: Callable[[], None]) -> Iterator[None]:
         """
-        Turn the first signal into an interruption on the running event loop; the restrictions of :meth:`holding` hold.
+        Turn signals into an interruption on the running event loop; the restrictions of :meth:`holding` hold.
 
         Args:
-            interrupt: Is given the reason, such as "interrupted by SIGINT"; at once if a signal came before.
+            interrupt: Is given the reason at the first signal, such as "interrupted by SIGINT"; at once if it came
+                before.
+            hurry: Is called at the second one.
         """
-        if self.caught is not None:
-            interrupt(self._reason)
-            yield
-            return
         loop = asyncio.get_running_loop()
         before = _handlers()
 
         def come(number: int, _frame: Optional[FrameType]) -> None:
-            # The second one ends the process even if the loop is stuck, for example in writing to a stopped terminal.
-            self._note(number, before)
-            loop.call_soon_threadsafe(interrupt, self._reason)
+            step = self._note(number)
+            if step is _Step.INTERRUPT:
+                loop.call_soon_threadsafe(interrupt, self._reason)
+            elif step is _Step.HURRY:
+                loop.call_soon_threadsafe(hurry)
 
         with _waking(loop, before):
             for number in before:
                 signal.signal(number, come)
             if self.caught is not None:
-                # It came during this preparation, to the previous handler.
-                self._note(self.caught, before)
+                # It came before, to the previous handler.
                 interrupt(self._reason)
+            if self._hurried:
+                hurry()
             try:
                 yield
             finally:
-                if self.caught is None:
-                    _restore(before)
+                _restore(before)
 
     @property
     def _reason(self) -> str:
         return f"interrupted by {'nothing' if self.caught is None else self.caught.name}"
 
-    def _note(self, number: int, watched: Iterable[signal.Signals]) -> None:
-        """Record the first signal, and let the second one end the process."""
-        self.caught = signal.Signals(number)
-        for other in watched:
-            # Not SIG_DFL: Python would drop a signal that is already pending, with a traceback.
-            signal.signal(other, _die_of)
+    def _note(self, number: int) -> Optional[_Step]:
+        """Record a signal, and return what it asks for; it does little, as it may come at any moment."""
+        now = self._now()
+        if self.caught is None:
+            self.caught, self._last = signal.Signals(number), now
+            return _Step.INTERRUPT
+        if number == signal.SIGHUP or now - self._last < TOGETHER:
+            return None
+        self._last = now
+        if not self._hurried:
+            self._hurried = True
+            return _Step.HURRY
+        # It ends the process even if the loop is stuck, for example in writing to a stopped terminal.
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        return None
+
+
+class _Step(Enum):
+    """What a signal asks for."""
+
+    INTERRUPT = "interrupt"
+    HURRY = "hurry"
 
 
 @contextmanager
@@ -120,11 +155,6 @@ def _waking(loop: asyncio.AbstractEventLoop, watched: Handlers) -> Iterator[None
         finally:
             signal.set_wakeup_fd(before)
             loop.remove_reader(reading)
-
-
-def _die_of(number: int, _frame: Optional[FrameType]) -> None:
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)
 
 
 def _handlers() -> Handlers:

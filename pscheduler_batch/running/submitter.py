@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Callable, Dict, Optional, Sequence, Tuple
+from typing import Callable, Optional, Tuple
 
 from pscheduler_batch.errors import SchedulerError, UnscheduledError
 from pscheduler_batch.events import ASKING, FETCHING, POSTED, POSTING, IterationMoved
@@ -21,20 +21,16 @@ from pscheduler_batch.journal.history import IterationHistory, JournalError
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
+from pscheduler_batch.running.canceling import Canceler
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.first_run import FirstRunFinder, Posted
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.participants import LeadFinder
-from pscheduler_batch.scheduler.posting import Poster, Posting
+from pscheduler_batch.scheduler.posting import Poster
 from pscheduler_batch.scheduler.run_results import Fetcher
 from pscheduler_batch.scheduler.tasks import marked_task
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
-
-# What happened to the task of an interrupted iteration.
-CANCELED = "its task was canceled"
-NEVER_POSTED = "its task was never posted"
-MAY_GO_ON = "its task may still run on its server"
 
 
 class _UnfinishedIteration:
@@ -131,7 +127,7 @@ class Submitter:
         self._session = session
         self._debug = session.debug
         self._journal = journal or Journal()
-        self._fates: Dict[Tuple[int, int], str] = {}
+        self._canceler = Canceler(self._client, self._poster, self._journal)
         self._new_mark = new_mark
 
     async def submit(
@@ -276,49 +272,27 @@ class Submitter:
             return False
         return True
 
-    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
+    async def cancel(self, result: IterationResult) -> Tuple[IterationResult, str]:
         """
-        Cancel the tasks of interrupted iterations, in parallel; the caller limits the time.
+        Cancel the task of an iteration that was ended early; see :meth:`Canceler.cancel`.
 
-        Args:
-            cut_short: What had been obtained of them.
+        Returns:
+            What was obtained, with the state of its run after the cancellation; and what happened to its task.
         """
-        self._session.shutdown.begin()
-        known = [self._cancel_known(result) for result in cut_short if result.task_href is not None]
-        abandoned = [self._cancel_abandoned(posting) for posting in self._poster.abandoned]
-        await asyncio.gather(*known, *abandoned)
+        return await self._canceler.cancel(result)
 
-    async def _cancel_known(self, result: IterationResult) -> None:
-        self._journal.note_canceling(result.iteration)
-        try:
-            await self._poster.cancel(result.task_href or "")
-        except SchedulerError as error:
-            self._debug(f"{result.iteration.label}: {error}")
-        else:
-            self._note_gone(result.iteration, CANCELED)
+    def leave(self, result: IterationResult) -> str:
+        """Return how to find the task of an iteration that was ended early, and is not canceled."""
+        return self._canceler.leave(result)
 
-    async def _cancel_abandoned(self, posting: Posting) -> None:
-        self._journal.note_canceling(posting.iteration)
-        try:
-            was_there = await self._poster.cancel_abandoned(posting)
-        except SchedulerError as error:
-            self._debug(f"{posting.iteration.label}: {error}")
-        else:
-            self._note_gone(posting.iteration, CANCELED if was_there else NEVER_POSTED)
-
-    def _note_gone(self, iteration: Iteration, fate: str) -> None:
-        self._debug(f"{iteration.label}: {fate}")
-        self._journal.note_canceled(iteration)
-        self._fates[iteration.job, iteration.number] = fate
-
-    def fate_of(self, iteration: Iteration) -> str:
-        """Return what happened to the task of an interrupted iteration."""
-        return self._fates.get((iteration.job, iteration.number), MAY_GO_ON)
+    def hurry(self) -> None:
+        """Wait no longer for anything that is to be canceled."""
+        self._canceler.hurry()
 
     async def aclose(self) -> None:
         """Cancel the requests that nothing waits for any more."""
         await self._leads.aclose()
-        answers = [posting.answer for posting in self._poster.abandoned]
+        answers = [posting.answer for posting in self._poster.abandoned.values()]
         for answer in answers:
             answer.cancel()
         await asyncio.gather(*answers, return_exceptions=True)

@@ -72,7 +72,9 @@ class SchedulerClient:
             Request("GET", url, doing, purpose, bind=bind, wait=wait, outage=outage, final_words=words)
         )
 
-    async def look(self, url: str, *, doing: str, within: timedelta) -> Optional[Reply]:
+    async def look(
+        self, url: str, *, doing: str, within: timedelta, purpose: Purpose = Purpose.OTHER
+    ) -> Optional[Reply]:
         """
         Look at a run that is not due yet; a look that fails does no harm, and is not retried.
 
@@ -80,11 +82,12 @@ class SchedulerClient:
             url: What to ask for.
             doing: The step, for messages.
             within: For how long to wait for the answer.
+            purpose: What the request is for.
 
         Returns:
             None if there was no usable answer.
         """
-        request = Request("GET", url, doing, bind=self.hosts.bind, retried=False)
+        request = Request("GET", url, doing, purpose, bind=self.hosts.bind, retried=False)
         looking = asyncio.ensure_future(self.http.request(request))
         timer = asyncio.ensure_future(_sleep(self.session.clock, within))
         try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Dict, List, Optional, Set
+from typing import Dict, List, Optional, Set, Tuple
 
 from pscheduler_batch.errors import RefusedError, SchedulerError, UnreachableError
 from pscheduler_batch.events import RequestHeldUp
@@ -49,11 +50,13 @@ class Posting:
     Attributes:
         iteration: Whose task it is.
         lead: Where it goes.
+        mark: The mark that is in the task; None where there is none.
         answer: The URL of the task in the end.
     """
 
     iteration: Iteration
     lead: str
+    mark: Optional[str]
     answer: asyncio.Task[str]
 
 
@@ -86,14 +89,15 @@ class Poster:
     Posts tasks.
 
     Attributes:
-        abandoned: POSTs that nothing waits for any more, whose tasks may be on a server all the same.
+        abandoned: POSTs that nothing waits for any more, whose tasks may be on a server all the same, by the numbers
+            of job and iteration.
         found: The URLs of tasks that were found by their marks.
     """
 
     def __init__(self, client: SchedulerClient) -> None:
         self._client = client
         self._session = client.session
-        self.abandoned: List[Posting] = []
+        self.abandoned: Dict[Tuple[int, int], Posting] = {}
         self.found: Set[str] = set()
         self._turns: Dict[str, Limiter] = {}
 
@@ -129,7 +133,7 @@ class Poster:
             self._session.shutdown.begin()
             # If it was not started, that is found out in the same way.
             answer = answer or asyncio.ensure_future(self._post_until_known(lead, iteration, mark, lost_at))
-            self.abandoned.append(Posting(iteration, lead, answer))
+            self.abandoned[iteration.job, iteration.number] = Posting(iteration, lead, mark, answer)
             raise
         return answer.result()
 
@@ -228,16 +232,16 @@ class Poster:
             pause = limits.pause.total_seconds()
             await shutdown.sleep(clock, min(pause, LAST_LOOKS) if shutdown.begun else pause)
 
-    async def _find(self, task: _Marked) -> List[str]:
+    async def _find(self, lead: str, mark: str, purpose: Purpose = Purpose.OTHER) -> List[str]:
         """List the tasks with a mark, without waiting for the end of an outage."""
-        url = marked_tasks_url(task.lead, mark_pattern(task.mark))
-        reply = await self._client.http.request(Request("GET", url, LOOKING, bind=self._client.hosts.bind))
+        url = marked_tasks_url(lead, mark_pattern(mark))
+        reply = await self._client.http.request(Request("GET", url, LOOKING, purpose, bind=self._client.hosts.bind))
         return decipher_hrefs(reply, doing=LOOKING, url=url)
 
     async def _find_kept(self, task: _Marked) -> Optional[str]:
         """Return the URL of a task that a server kept in spite of its answer; None if it did not, or does not say."""
         try:
-            hrefs = await self._find(task)
+            hrefs = await self._find(task.lead, task.mark)
         except SchedulerError:
             return None
         return hrefs[0] if hrefs else None
@@ -245,7 +249,7 @@ class Poster:
     async def _cancel_others(self, task: _Marked, href: str) -> None:
         """Cancel the tasks of earlier POSTs that arrived after all, when the task had been posted again."""
         try:
-            others = [other for other in await self._find(task) if other != href]
+            others = [other for other in await self._find(task.lead, task.mark) if other != href]
         except SchedulerError as error:
             # The task itself is there, and that is what counts.
             self._session.debug(f"{error}; so it is not known whether an earlier POST of it arrived as well")
@@ -278,23 +282,46 @@ class Poster:
             raise RefusedError(reply.status, reply.text.strip()[:300], doing=doing, url=shown(task_href))
         return reply.status != NOT_FOUND
 
-    async def cancel_abandoned(self, posting: Posting) -> bool:
+    async def find_abandoned(self, posting: Posting, patience: timedelta) -> Optional[str]:
         """
-        Cancel the task of an abandoned POST, as soon as it is known.
+        Find the task of an abandoned POST.
+
+        Args:
+            posting: The POST.
+            patience: How long to wait for its answer alone; after that, the task is looked for by its mark as well. The
+                caller limits the time.
 
         Returns:
-            Whether there was one.
+            The URL of the task; None if there is none.
 
         Raises:
-            SchedulerError: Whether there is one could not be found out, or it could not be canceled.
+            SchedulerError: Whether there is one could not be found out.
         """
+        await self._wait_for(posting.answer, patience)
+        while not posting.answer.done():
+            if posting.mark is not None:
+                with suppress(SchedulerError):
+                    hrefs = await self._find(posting.lead, posting.mark, Purpose.CANCEL)
+                    if hrefs:
+                        return hrefs[0]
+            await self._wait_for(posting.answer, timedelta(seconds=LAST_LOOKS))
         try:
-            task_href = await posting.answer
+            return posting.answer.result()
         except SchedulerError as error:
             if not _may_have_arrived(error):
-                return False
+                return None
             raise
-        return await self.cancel(task_href)
+
+    async def _wait_for(self, answer: asyncio.Task[str], patience: timedelta) -> None:
+        """Wait for an answer, for some time at most."""
+        timer = asyncio.ensure_future(self._sleep(patience))
+        try:
+            await asyncio.wait({answer, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+
+    async def _sleep(self, span: timedelta) -> None:
+        await self._session.clock.sleep(span.total_seconds())
 
 
 def _answer(href: str) -> Reply:

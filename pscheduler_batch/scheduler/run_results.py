@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Callable, Dict, Iterable, Optional, Tuple
 
@@ -12,17 +13,22 @@ from pscheduler_batch.http.response import NOT_FOUND, Reply
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
+    CANCELED,
     FINISHED,
     RENDERED_FORMATS,
     decipher_format,
     decipher_hrefs,
     decipher_run,
+    first_run_url,
     format_url,
     reasons_of,
     runs_url,
 )
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import RunWaiter
+
+# For how long to wait for the state of a run after its task was canceled.
+LAST_LOOK = timedelta(seconds=5)
 
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
 
@@ -150,6 +156,33 @@ class Fetcher:
             if within is None:
                 raise
         return None, offset
+
+
+async def read_last_state(client: SchedulerClient, task_href: str, known: Optional[Run]) -> Optional[Run]:
+    """
+    Read the run of a canceled task, once.
+
+    Args:
+        client: Makes the request, in a slot that is reserved for canceling.
+        task_href: The task.
+        known: Its run as it was last seen, if there was one.
+
+    Returns:
+        The run. A server drops a run that had not started when its task was canceled [i06]; one that was known is then
+        "canceled". None if there is none.
+    """
+    url = first_run_url(task_href, 0) if known is None else known.href
+    doing = "reading the run of a canceled task"
+    reply = await client.look(url, doing=doing, within=LAST_LOOK, purpose=Purpose.CANCEL)
+    if reply is None:
+        return known
+    if reply.status == NOT_FOUND:
+        return known and replace(known, state=CANCELED, document={**known.document, "state": CANCELED})
+    try:
+        return decipher_run(reply, doing=doing, url=url)
+    except SchedulerError as error:
+        client.session.debug(str(error))
+        return known
 
 
 def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:

@@ -34,6 +34,8 @@ class WaitLimits:
         pause: How long to wait between two polls.
         outage: How long a server that has a task of the batch may be out of reach, for each kind of request (ADR 51).
         lost_post: How long to look for a task whose POST was not answered, as servers may still be busy with it.
+        cancel: How long to wait for the answers to POSTs that are under way when the batch is interrupted, as only they
+            say what to cancel.
         first_look: How soon to look at a run that is not due yet: what fails at once is seen soon.
         look: How often to look at it after that, in a run of up to ten minutes; in a longer one, after each tenth.
         longest_look: The longest time between two looks, and how often to look at a run that has not started.
@@ -47,6 +49,7 @@ class WaitLimits:
     pause: timedelta = timedelta(seconds=5)
     outage: timedelta = timedelta(minutes=5)
     lost_post: timedelta = timedelta(seconds=30)
+    cancel: timedelta = timedelta(seconds=30)
     first_look: timedelta = timedelta(seconds=10)
     look: timedelta = timedelta(seconds=12)
     longest_look: timedelta = timedelta(minutes=10)

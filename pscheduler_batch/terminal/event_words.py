@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Mapping, Optional, Union
+from typing import Dict, List, Mapping, Optional, Sequence, Union
 
 from pscheduler_batch.events import (
     ASKING,
+    CANCELING,
     FETCHING,
     POSTED,
     POSTING,
+    UNANSWERED,
     WAITING,
     BatchBegan,
     BatchEnded,
@@ -24,7 +26,10 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    Place,
     RequestHeldUp,
+    Stopping,
+    TaskLeft,
 )
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import measure
@@ -33,16 +38,33 @@ from pscheduler_batch.output.document import error_of
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES, RUN_STATES, RUNNING, UNSTARTED_STATES
-from pscheduler_batch.text import clock_time, label_words, legible, shorten, time_words
+from pscheduler_batch.text import clock_time, label_words, legible, short_duration, shorten, time_words
 
 PREFIX = "pscheduler batch: "
 
-KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING}
+KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING, UNANSWERED, CANCELING}
+
+# The words of steps at a host.
+_STEPS = {
+    ASKING: "asking {} for participants",
+    POSTING: "posting to {}",
+    FETCHING: "fetching the results from {}",
+    CANCELING: "canceling its task on {}",
+}
 
 NONE = timedelta(0)
 
+# How to leave without waiting for tasks to be canceled.
+STOP_AT_ONCE = "press Control-C again, or send another signal, to stop at once"
+
+# A command to find a task is of no use if it is cut.
+LEFT_CUT_AT = 1000
+
 # The times of a run that takes less are written with tenths of a second.
 SHORT = timedelta(seconds=10)
+
+# How many iterations are named in one line.
+MOST_NAMES = 6
 
 
 def state_words(moved: IterationMoved) -> str:
@@ -75,6 +97,8 @@ def countdown_words(moved: IterationMoved, now: datetime, *, briefly: bool = Fal
     until, what = None, ""
     if moved.state == WAITING:
         until, what = moved.start, "posted"
+    elif moved.state == UNANSWERED:
+        until, what = moved.end, "given up"
     elif moved.state == POSTED:
         waits = moved.start is not None and moved.start > now
         until, what = (moved.start, "starts") if waits else (moved.end, "ends")
@@ -101,12 +125,42 @@ def describe_event(event: Event) -> str:
     return _describe_batch(event)
 
 
-def _describe_batch(event: Union[BatchBegan, Interrupted, BatchEnded]) -> str:
+def _describe_batch(event: Union[BatchBegan, Interrupted, Stopping, TaskLeft, BatchEnded]) -> str:
     if isinstance(event, BatchBegan):
         return _describe_beginning(event)
     if isinstance(event, Interrupted):
-        return event.reason
+        return f"{event.reason}; {STOP_AT_ONCE}"
+    if isinstance(event, Stopping):
+        return _describe_stopping(event)
+    if isinstance(event, TaskLeft):
+        return f"{label_words(event.iteration.label)}: {legible(event.words, LEFT_CUT_AT)}"
     return f"the batch ended: {legible(event.error)}" if event.error else "the batch ended"
+
+
+def _describe_stopping(stopping: Stopping) -> str:
+    said = []
+    if stopping.unanswered:
+        number = count_words(len(stopping.unanswered), "submission")
+        left = NONE if stopping.until is None else max(stopping.until - stopping.at, NONE)
+        patience = f" up to {short_duration(round(left.total_seconds()))}" if left else ""
+        said.append(
+            f"waiting{patience} for the answers to {number}, to cancel the tasks: {_places(stopping.unanswered)}"
+        )
+    if stopping.canceling:
+        said.append(f"canceling {count_words(len(stopping.canceling), 'task')}: {_places(stopping.canceling)}")
+    if stopping.canceled or not said:
+        said.append(f"canceled {count_words(stopping.canceled, 'task')}")
+    return "; ".join(said)
+
+
+def _places(places: Sequence[Place]) -> str:
+    """Name some iterations by host."""
+    by_host: Dict[str, List[str]] = {}
+    for iteration, host in places[:MOST_NAMES]:
+        by_host.setdefault("" if host is None else f" on {shorten(host)}", []).append(label_words(iteration.label))
+    said = ", ".join(f"{', '.join(labels)}{host}" for host, labels in by_host.items())
+    more = len(places) - MOST_NAMES
+    return f"{said} and {more:,} more" if more > 0 else said
 
 
 def _describe_held_up(held_up: RequestHeldUp) -> str:
@@ -125,14 +179,12 @@ def _describe_move(moved: IterationMoved) -> str:
     host = "" if moved.host is None else shorten(moved.host)
     if moved.state == WAITING:
         return f"waiting{_at(' until', moved.start)}"
-    if moved.state == ASKING:
-        return f"asking {host} for participants"
-    if moved.state == POSTING:
-        return f"posting to {host}"
     if moved.state == POSTED:
         return f"posted to {host}{_at(', to start at', moved.start)}"
-    if moved.state == FETCHING:
-        return f"fetching the results from {host}"
+    if moved.state == UNANSWERED:
+        return f"waiting for the answer of {host} to cancel its task{_at(', until', moved.end)}"
+    if moved.state in _STEPS:
+        return _STEPS[moved.state].format(host)
     tenths = moved.start is not None and moved.end is not None and moved.end - moved.start < SHORT
     return f"{state_words(moved)} on {host}{_at(',', moved.start, tenths)}{_at(' to', moved.end, tenths)}"
 
@@ -168,10 +220,11 @@ def _failure_words(result: IterationResult) -> str:
 def _describe_beginning(began: BatchBegan) -> str:
     jobs = [plan for plan in began.plan.jobs if plan.job.enabled]
     iterations = sum(len(plan.iterations) for plan in jobs)
-    return f"{_count(iterations, 'iteration')} in {_count(len(jobs), 'job')}"
+    return f"{count_words(iterations, 'iteration')} in {count_words(len(jobs), 'job')}"
 
 
-def _count(number: int, what: str) -> str:
+def count_words(number: int, what: str) -> str:
+    """Return a number with what it counts, in the plural where it is not one."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

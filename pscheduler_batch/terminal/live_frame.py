@@ -15,7 +15,7 @@ from rich.text import Text
 from pscheduler_batch.events import FETCHING, WAITING, RequestHeldUp
 from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
 from pscheduler_batch.terminal.capabilities import encoding_of
-from pscheduler_batch.terminal.event_words import KNOWN_STATES, countdown_words, state_now
+from pscheduler_batch.terminal.event_words import KNOWN_STATES, count_words, countdown_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.terminal.table import ELLIPSIS
 from pscheduler_batch.text import clock_time, encodable, label_words, legible, shorten
@@ -95,7 +95,11 @@ class Frames:
         width = max(width - 1, 1)
         self._console.width = width
         write = self._write
-        rows: List[RenderableType] = [_bar_line(snapshot, width, write), _counts_line(snapshot, width, write)]
+        rows: List[RenderableType]
+        if snapshot.stopping is None:
+            rows = [_bar_line(snapshot, width, write), _counts_line(snapshot, width, write)]
+        else:
+            rows = [_stopping_line(*snapshot.stopping, width, write)]
         if snapshot.held_up is not None:
             rows.append(_held_up_line(snapshot.held_up, snapshot.at, width, write))
         rows += _iteration_lines(snapshot, width, write)
@@ -141,6 +145,13 @@ def _counts_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Text:
         if width - line.cell_len >= len(place) + 8:
             line.append(place).append(write(shorten(snapshot.job.label)))
     return _cut(line, width, write)
+
+
+def _stopping_line(unanswered: int, canceling: int, width: int, write: Write) -> Text:
+    """Show what an interrupted batch still waits for."""
+    pieces = [f"waiting for {count_words(unanswered, 'answer')} to cancel tasks"] if unanswered else []
+    pieces += [f"canceling {count_words(canceling, 'task')}"] if canceling else []
+    return _cut(Text("; ".join(pieces) or "stopping", style="yellow", no_wrap=True), width, write)
 
 
 def _held_up_line(held_up: RequestHeldUp, now: datetime, width: int, write: Write) -> Text:

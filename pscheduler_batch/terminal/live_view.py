@@ -12,9 +12,10 @@ import threading
 from datetime import datetime
 from typing import Callable, List, Mapping, Optional, Sequence, TextIO, Tuple
 
-from pscheduler_batch.events import Event, Interrupted
+from pscheduler_batch.events import BatchEnded, Event, Interrupted, TaskLeft
 from pscheduler_batch.terminal.capabilities import encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX
+from pscheduler_batch.terminal.interruption_lines import InterruptionLines
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts
 from pscheduler_batch.terminal.screen import Screen
@@ -26,7 +27,7 @@ PERIOD = 0.2
 # How long to wait at the end for a terminal that takes no output, in seconds.
 LAST_WAIT = 1.0
 
-# Printed as soon as a batch is interrupted, as canceling its tasks may take some seconds.
+# Printed as soon as a batch is interrupted, as canceling its tasks may take some time.
 STOPPING = f"{PREFIX}stopping; press Control-C again to stop at once"
 
 
@@ -49,7 +50,8 @@ class LiveView:
         self._counts = ProgressCounts()
         self._lines: List[str] = []
         self._shown: Optional[Tuple[object, ...]] = None
-        self._begun = self._interrupted = self._stopped = self._over = False
+        self._left = InterruptionLines()
+        self._begun = self._stopped = self._over = False
         # They guard the counts and the terminal; the first is never held while writing to the terminal.
         self._state = threading.Lock()
         self._terminal = threading.Lock()
@@ -78,11 +80,10 @@ class LiveView:
             self._counts.note(event)
             self._begun = True
         if isinstance(event, Interrupted):
-            # The next signal ends the process at once, so the terminal must be clean from here on.
-            self._interrupted = True
-            self._cleared.clear()
             self.print_line(STOPPING)
-            self._cleared.wait(LAST_WAIT)
+        elif isinstance(event, (TaskLeft, BatchEnded)):
+            for line in self._left.of(event):
+                self.print_line(line)
 
     def _stop(self, number: int, _frame: object) -> None:
         """Leave a clean terminal to the shell while the process is stopped with Control-Z."""
@@ -114,11 +115,11 @@ class LiveView:
         self.draw()
 
     def draw(self) -> None:
-        """Draw a frame; only lines that stay, once the batch is interrupted, stopped or over."""
+        """Draw a frame; only lines that stay, once the batch is stopped or over."""
         with self._terminal:
             with self._state:
                 above, self._lines = self._lines, []
-            is_ending = self._interrupted or self._stopped or self._over
+            is_ending = self._stopped or self._over
             if self._begun and not is_ending and self._screen.is_ours():
                 self._draw_frame(above)
                 return

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
 
-from pscheduler_batch.events import Event, Interrupted, IterationEnded, RequestHeldUp
+from pscheduler_batch.events import BatchEnded, Event, Interrupted, IterationEnded, RequestHeldUp, TaskLeft
 from pscheduler_batch.terminal.capabilities import DUMB, encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX, describe_event
+from pscheduler_batch.terminal.interruption_lines import InterruptionLines
 from pscheduler_batch.text import encodable, printable, time_words
 
 # Values of CI that mean that this is not a CI system.
@@ -35,21 +36,28 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Shows no events."""
+    """Shows no events, except what an interrupted batch waits for and leaves behind."""
 
-    def __init__(self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ, *, quiet: bool = False
+    ) -> None:
         """
         Prepare to write lines.
 
         Args:
             stream: Where they go; None for a process without standard error.
             environ: Describes what its reader understands.
+            quiet: Whether to write errors only.
         """
         self._stream = stream
         self._encoding = encoding_of(stream, environ)
+        self._quiet = quiet
+        self._lines = InterruptionLines()
 
     def watch(self, event: Event) -> None:
-        """Do nothing."""
+        """Write what an interrupted batch waits for, if that takes long, and each task that may go on."""
+        for line in self._lines.of(event, quiet=self._quiet):
+            self.print_line(line)
 
     def print_line(self, line: str) -> None:
         """Write a line with control characters escaped."""
@@ -70,6 +78,10 @@ class Lines(Silent):
 
     def watch(self, event: Event) -> None:
         """Write the event and its time."""
+        if isinstance(event, (TaskLeft, BatchEnded)):
+            super().watch(event)
+        if isinstance(event, TaskLeft):
+            return
         if isinstance(event, Interrupted):
             self._interrupted = True
         elif self._interrupted and isinstance(event, IterationEnded) and event.result.task_href is None:
@@ -113,7 +125,7 @@ def open_progress(
 
     Args:
         stream: Standard error; None where there is none.
-        quiet: Whether to show nothing.
+        quiet: Whether to show errors only.
         verbose: Whether to write one line per event, on a terminal as well.
         debug: Whether debug lines are written, which replace the live view.
         environ: ``CI``, ``TERM``, ``NO_COLOR`` and what else describes the terminal.
@@ -125,7 +137,7 @@ def open_progress(
     if verbose and not quiet:
         yield Lines(stream, environ)
     elif stream is None or quiet or debug or not wants_live_view(stream, environ):
-        yield Silent(stream, environ)
+        yield Silent(stream, environ, quiet=quiet)
     else:
         from pscheduler_batch.terminal.live_view import LiveView  # noqa: PLC0415 - rich is slow to import
 

@@ -15,9 +15,12 @@ from itertools import chain, islice
 from typing import Dict, List, Optional, Tuple
 
 from pscheduler_batch.events import (
+    CANCELING,
+    UNANSWERED,
     WAITING,
     BatchBegan,
     Event,
+    Interrupted,
     IterationEnded,
     IterationMoved,
     JobBegan,
@@ -50,6 +53,8 @@ class ProgressSnapshot:
         lines: Iterations in progress, waiting ones last; no more than requested.
         others: How many more there are in each state.
         held_up: The latest request that will be retried; None where there is none.
+        stopping: Once the batch is interrupted, how many submissions were not answered yet, and how many tasks are
+            being canceled.
     """
 
     at: datetime
@@ -65,6 +70,7 @@ class ProgressSnapshot:
     lines: Tuple[IterationMoved, ...]
     others: Tuple[Tuple[str, int], ...]
     held_up: Optional[RequestHeldUp] = None
+    stopping: Optional[Tuple[int, int]] = None
 
 
 class _JobCounts:
@@ -167,6 +173,7 @@ class ProgressCounts:
         self._waiting: Dict[Key, IterationMoved] = {}
         self._states: Counter[str] = Counter()
         self._held_up: Optional[RequestHeldUp] = None
+        self._interrupted = False
 
     def note(self, event: Event) -> None:
         """Count an event."""
@@ -181,6 +188,8 @@ class ProgressCounts:
             self._job = None
         elif isinstance(event, RequestHeldUp):
             self._hold_up(event)
+        elif isinstance(event, Interrupted):
+            self._interrupted = True
         elif isinstance(event, BatchBegan):
             jobs = [plan for plan in event.plan.jobs if plan.job.enabled]
             self._began = event.at
@@ -250,4 +259,5 @@ class ProgressCounts:
             lines=shown,
             others=tuple(others.most_common()),
             held_up=self._held_up,
+            stopping=(self._states[UNANSWERED], self._states[CANCELING]) if self._interrupted else None,
         )

@@ -12,16 +12,19 @@ from collections import Counter
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor
-from pscheduler_batch.embedded.faults.actions import delaying
+from pscheduler_batch.embedded.faults.actions import delaying, hanging
+from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
-from tests.support.commands import job, run_batch, task
-from tests.support.interruption_points import CANCELED, HANG, HOUR, INTERRUPTION_POINTS, gate, left
+from pscheduler_batch.running.signals import TOGETHER
+from tests.support.commands import TIME_LIMIT, job, run_batch, task
+from tests.support.interruption_points import CANCELED, HANG, HOUR, INTERRUPTION_POINTS, gate, is_done, left
 from tests.support.running_command import RunningCommand
 
 AT_ONCE = 3.0  # seconds, of which a busy machine may need most
+HASTE = ("--cancel-wait", "PT0S")
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_a_task_that_is_not_done_is_canceled(server, there, name):
         ended = running.end()
     (result,) = ended.results[0]
 
-    assert (ended.status, ended.stderr) == (130, "pscheduler batch: error: interrupted by SIGINT\n")
+    assert (ended.status, ended.stderr.splitlines()[-1]) == (130, "pscheduler batch: error: interrupted by SIGINT")
     assert result["error"] == f"interrupted by SIGINT {point.error}"
     assert (ended.results[1], ended.document["batch"]["error"]) == ([], "interrupted by SIGINT")
     assert (left(server), len(server.state.tasks)) == (0, point.tasks)
@@ -208,7 +211,7 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
     """It may have a POST for longer than people wait; what has not had its turn is not posted any more."""
     posting = gate(server, "tasks", HANG, method="POST", after=3)
     parallel = job(task=HOUR, iterations=20, parallel=True, sync_start=False)
-    with RunningCommand(*there, batch={"jobs": [parallel]}) as running:
+    with RunningCommand(*there, *HASTE, batch={"jobs": [parallel]}) as running:
         running.until_said("posted as", times=3)
         posting.wait()
         running.signal(signal.SIGINT)
@@ -217,11 +220,10 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
 
     assert fates == {
         "its task was canceled": 3,
-        "its task may still run on its server": 8,
+        "search for its mark": 8,
         "its task was never posted": 9,
     }
     assert (left(server), len(server.state.tasks)) == (0, 3)
-    assert running.seconds < 7
 
 
 def test_at_the_end_the_document_is_written(there):
@@ -237,34 +239,127 @@ def test_at_the_end_the_document_is_written(there):
     assert ended.results[0][0]["task"]["reference"]["mine"] == "x" * 300_000
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_the_process_at_once(server, there, number):
-    """A user in such a hurry does not want the document."""
-    canceling = gate(server, "tasks/*", HANG, method="DELETE")
-    with RunningCommand(*there, batch={"jobs": [job(task=HOUR)]}) as running:
-        running.until_said("scheduled as")
-        running.signal(signal.SIGINT)
-        canceling.wait()
+SIX = job("slow", task=HOUR, iterations=6, parallel=True, sync_start=False)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_submissions_under_way_are_waited_for(server, there, number, status):
+    """Only their answers say what to cancel; what is waited for is shown meanwhile, and how to leave at once."""
+    posting = gate(server, "tasks", delaying(2, done=True), method="POST", after=5)
+    server.state.faults.add(Rule("tasks", delaying(2, done=True), method="POST"))
+    with RunningCommand(*there, batch={"jobs": [SIX]}) as running:
+        posting.wait()
         running.signal(number)
+        running.until_said(
+            f"interrupted by {number.name}; press Control-C again, or send another signal, to stop at once"
+        )
+        running.until_said("waiting up to", "for the answers to 6 submissions, to cancel the tasks: slow/0, slow/1, ")
+        # A terminal that is closed often sends two.
+        running.signal(signal.SIGHUP)
         ended = running.end()
 
-    assert (ended.status, ended.stdout) == (-number, "")
-    assert running.seconds < 1
+    assert (ended.status, left(server), len(server.state.tasks)) == (status, 0, 6)
+    assert {result["error"] for result in ended.results[0]} == {f"interrupted by {number.name} {CANCELED}"}
+    assert ended.stderr.endswith(
+        f"pscheduler batch: canceled 6 tasks\npscheduler batch: error: interrupted by {number.name}\n"
+    )
+
+
+def test_who_does_not_want_to_wait_learns_which_tasks_may_go_on(server, there):
+    """With --cancel-wait PT0S there are only some seconds to look for them."""
+    posting = gate(server, "tasks", HANG, method="POST", after=5)
+    server.state.faults.add(Rule("tasks", HANG, method="POST"))
+    with RunningCommand(*there, *HASTE, batch={"jobs": [SIX]}) as running:
+        posting.wait()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    errors = [line for line in ended.stderr.splitlines() if ": error: slow/" in line]
+
+    assert ended.status == 130
+    assert sorted(line.split(": ")[2] for line in errors) == [f"slow/{number}" for number in range(6)]
+    assert all(f"may still run on {server.netloc}: its submission was not answered" in line for line in errors)
+    assert all(f"curl -k 'https://{server.netloc}/pscheduler/tasks?json=" in line for line in errors)
+    assert running.seconds < TIME_LIMIT / 2
+
+
+def test_a_submission_that_is_not_answered_is_looked_for(server, there):
+    """The server has made a task of it, which its mark finds."""
+    posting = gate(server, "tasks", hanging(done=True, sent="nothing"), method="POST")
+    with RunningCommand(*there, *HASTE, batch={"jobs": [job(task=HOUR)]}) as running:
+        posting.wait()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+
+    assert ended.results[0][0]["error"] == f"interrupted by SIGINT {CANCELED}"
+    assert (left(server), len(server.state.tasks)) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_waiting_and_loses_nothing(server, there, tmp_path, number):
+    """What may go on is listed, everything obtained is in the output, and the status is that of the first signal."""
+    gate(server, "tasks", HANG, method="POST", after=2)
+    gate(server, "tasks/*", HANG, method="DELETE")
+    output = tmp_path / "output.json"
+    batch = {"jobs": [job(), job("slow", task=HOUR, iterations=2, parallel=True, sync_start=False)]}
+    with RunningCommand(*there, "-o", str(output), batch=batch) as running:
+        running.until_said("slow", "scheduled as")
+        running.signal(signal.SIGINT)
+        running.until_said("waiting up to")
+        running.signal(number)
+        ended = running.end()
+    done, slow = [job["results"] for job in json.loads(output.read_text())["jobs"]]
+    (number,) = [number for number, item in server.state.tasks.items() if not is_done(item)]
+    errors = "\n".join(line for line in ended.stderr.splitlines() if ": error: slow/" in line)
+
+    assert ended.status == 130
+    assert done[0]["runs"][0]["application/json"]["succeeded"] is True
+    assert all("; its task may still run on " in result["error"] for result in slow)
+    assert errors.count("may still run") == 2
+    assert f"cancel it with: pscheduler cancel https://{server.netloc}/pscheduler/tasks/{number}" in errors
+    assert running.seconds < TIME_LIMIT / 4
+
+
+def test_a_third_signal_ends_the_process(server, there):
+    """Whatever it is doing: here it writes what is not read."""
+    big = job(task={**task(), "reference": {"mine": "x" * 300_000}})
+    canceling = gate(server, "tasks/*", HANG, method="DELETE")
+    with RunningCommand(*there, batch={"jobs": [big, job(task=HOUR)]}) as running:
+        running.until_said("scheduled as", times=2)
+        for _ in range(2):
+            running.signal(signal.SIGINT)
+            canceling.wait()
+            running.pause(TOGETHER)
+        running.until_said("may still run")
+        running.signal(signal.SIGTERM)
+        ended = running.end()
+
+    assert ended.status == -signal.SIGTERM
 
 
 def test_a_server_that_hangs_holds_nobody_up(server, there):
     """The document says that the task may go on."""
     gate(server, "tasks/*", HANG, method="DELETE")
-    with RunningCommand(*there, batch={"jobs": [job(), job(task=HOUR)]}) as running:
+    with RunningCommand(*there, *HASTE, batch={"jobs": [job(), job(task=HOUR)]}) as running:
         running.until_said("scheduled as", times=2)
         running.signal(signal.SIGINT)
         ended = running.end()
 
     assert ended.status == 130
-    assert ended.results[1][0]["error"] == (
-        "interrupted by SIGINT before it was done; its task may still run on its server"
+    assert ended.results[1][0]["error"].startswith(
+        f"interrupted by SIGINT before it was done; its task may still run on {server.netloc}: "
+        "its cancellation was not answered; cancel it with: pscheduler cancel https://"
     )
-    assert running.seconds < 7
+
+
+def test_the_output_has_the_state_after_the_cancellation(server, there):
+    """Not the last one before it."""
+    with RunningCommand(*there, batch={"jobs": [job(task=HOUR)]}) as running:
+        running.until_said("scheduled as")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    (run,) = ended.results[0][0]["runs"]
+
+    assert (run["run"]["state"], run["application/json"]["state"]) == ("canceled", "canceled")
 
 
 def test_tasks_may_be_left_running(server, there):
@@ -274,7 +369,7 @@ def test_tasks_may_be_left_running(server, there):
         running.signal(signal.SIGINT)
         ended = running.end()
 
-    assert ended.results[0][0]["error"].endswith("; its task may still run on its server")
+    assert f"; its task may still run on {server.netloc}; cancel it with: " in ended.results[0][0]["error"]
     assert left(server) == 1
     assert "DELETE" not in [method for method, _ in server.state.requests]
 
@@ -338,6 +433,7 @@ def test_who_goes_on_and_is_interrupted_cancels_what_was_left(server, there, tmp
         running.until_said("scheduled as")
         running.signal(signal.SIGINT)
         canceling.wait()
+        running.pause(TOGETHER)
         running.signal(signal.SIGINT)
         running.end()
     server.state.faults.clear()
@@ -363,7 +459,8 @@ def test_asyncio_has_nothing_to_complain_of(server, there):
     # In this mode asyncio also tells what took longer than usual, which a busy machine brings about.
     said = [line for line in ended.stderr.splitlines() if not line.startswith("Executing <")]
 
-    assert (ended.status, said) == (130, ["pscheduler batch: error: interrupted by SIGINT"])
+    assert (ended.status, said[-1]) == (130, "pscheduler batch: error: interrupted by SIGINT")
+    assert all(line.startswith("pscheduler batch: ") for line in said)
 
 
 def test_a_program_can_cancel_a_batch(server):

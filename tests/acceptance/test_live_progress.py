@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
 import threading
 
 import pytest
 
 from pscheduler_batch.embedded.faults.actions import hanging
 from pscheduler_batch.embedded.faults.rules import Rule
+from pscheduler_batch.running.signals import TOGETHER
 from pscheduler_batch.terminal.live_view import STOPPING
 from tests.support.commands import TIME_LIMIT, job, run_batch, task
 from tests.support.terminal import Terminal, visible
@@ -142,19 +142,24 @@ def test_control_c_ends_the_view_and_leaves_the_document(terminal):
 
 
 def test_the_second_control_c_finds_the_terminal_in_order(terminal, pscheduler):
-    """It ends the process at once, which has no time for anything."""
+    """What may go on stays on it, and the document is written."""
     pscheduler.state.faults.add(Rule("tasks/*", hanging(done=False, sent="nothing"), method="DELETE"))
     with terminal(HOUR) as running:
         before = running.modes
         running.until_written(r"long/0 .* ends in ")
         running.press(INTERRUPT)
         running.until_written(re.escape(STOPPING))
+        running.until_written("canceling 1 task")
+        threading.Event().wait(1.5 * TOGETHER)
         running.press(INTERRUPT)
         ended = running.end()
         after = running.modes
+    stopping, error, interrupted, end = visible(ended.stderr.replace("^C", ""))
 
-    assert ended.status == -signal.SIGINT
-    assert visible(ended.stderr.replace("^C", "")) == [STOPPING, ""]
+    assert (ended.status, stopping, end) == (130, STOPPING, "")
+    assert "long/0: its task may still run on 127.0.0.1" in error
+    assert interrupted == "pscheduler batch: error: interrupted by SIGINT"
+    assert ended.results[0][0]["error"].startswith("interrupted by SIGINT before it was done; its task may still run")
     assert before == after
 
 

@@ -14,6 +14,9 @@ from tests.support.clock import after
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-secret"}
 
+# The states without a run.
+OUR_STATES = {"waiting", "asking", "posting", "posted", "unanswered", "canceling"}
+
 
 def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:
     """Make a run."""
@@ -53,7 +56,7 @@ class BatchEvents:
 
     def move(self, number: int, at: float, state: str, *, job: int = 0, **times: float) -> IterationMoved:
         """Return the event of an iteration that enters a state; it has a run unless the state is one of ours."""
-        run = None if state in {"waiting", "asking", "posting", "posted"} else make_run(state)
+        run = None if state in OUR_STATES else make_run(state)
         shown = {name: after(seconds) for name, seconds in times.items()}
         return IterationMoved(after(at), self.iteration(number, job), state, "ps.example.net", run, **shown)
 

@@ -274,7 +274,7 @@ class Interrupter:
         self.interrupt: Optional[Callable[[str], None]] = None
 
     @contextmanager
-    def watching(self, interrupt):
+    def watching(self, interrupt, _hurry):
         """Take what ends the batch."""
         self.interrupt = interrupt
         yield

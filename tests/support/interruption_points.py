@@ -69,7 +69,9 @@ CANCELED = "before it was done; its task was canceled"
 INTERRUPTION_POINTS = {
     "finding the lead": InterruptionPoint(at_gate("tests/*/participants"), "before it was submitted", 0),
     "posting": InterruptionPoint(at_gate("tasks", delaying(0.5, done=True), method="POST"), CANCELED),
-    "waiting for the first run": InterruptionPoint(at_gate("tasks/*/runs/first"), CANCELED, jobs=job(task=HOUR)),
+    "waiting for the first run": InterruptionPoint(
+        at_gate("tasks/*/runs/first", times=1), CANCELED, jobs=job(task=HOUR)
+    ),
     "waiting for the start": InterruptionPoint(at_line("scheduled as"), CANCELED, jobs=job(task=HOUR)),
     "waiting until it can be over": InterruptionPoint(
         at_line("posted as"), CANCELED, jobs=job(task=task("idle", duration="PT50S"))

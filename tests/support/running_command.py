@@ -101,6 +101,10 @@ class RunningCommand:
         (caught,) = (line.split()[1] for line in lines if line.startswith("SigCgt:"))
         return bool(int(caught, 16) & 1 << (signal.SIGINT - 1))
 
+    def pause(self, seconds: float) -> None:
+        """Wait until so many seconds have passed since the last signal, and some more."""
+        threading.Event().wait(max(self._sent + 1.5 * seconds - time.monotonic(), 0))
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._sent = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.input.loader import load_batch
@@ -74,13 +74,18 @@ class FakeSubmitter:
         self.events.append((self.time.seconds, "end", iteration.label))
         return self.behaviour.get(iteration.label, self.otherwise)(iteration)
 
-    async def cancel(self, cut_short: Sequence[IterationResult]) -> None:
-        """Cancel the tasks of iterations that were cut short."""
-        self.canceled += [result.iteration.label for result in cut_short]
+    async def cancel(self, result: IterationResult) -> Tuple[IterationResult, str]:
+        """Cancel the task of an iteration."""
+        self.canceled.append(result.iteration.label)
+        return result, "it was canceled"
 
-    def fate_of(self, iteration: Iteration) -> str:
-        """Return what happened to the task of an iteration."""
-        return "it was canceled" if iteration.label in self.canceled else "it goes on"
+    def leave(self, _result: IterationResult) -> str:
+        """Leave the task of an iteration."""
+        return "it goes on"
+
+    def hurry(self) -> None:
+        """Record it."""
+        self.events.append((self.time.seconds, "hurry", ""))
 
 
 class HangingSubmitter(FakeSubmitter):

@@ -76,7 +76,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
         resume=options.resume is not None,
-        patience=WaitLimits(result=options.result_wait, outage=options.outage_wait),
+        patience=WaitLimits(result=options.result_wait, outage=options.outage_wait, cancel=options.cancel_wait),
         **vars(options.settings),
     )
 

@@ -22,7 +22,7 @@ from pscheduler_batch.cli.option_sections import SectionedCommand, variables_of
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.transport import CONNECT_SECONDS, MAX_BODY
-from pscheduler_batch.running.runner import CANCEL_SECONDS
+from pscheduler_batch.running.canceling import CANCEL_SECONDS
 from pscheduler_batch.running.signals import ENDING, SignalWatch
 from pscheduler_batch.scheduler.first_run import LONGEST
 from pscheduler_batch.scheduler.posting import ATTEMPTS
@@ -78,7 +78,8 @@ NUMBERS = {
     r"for (\d+) minutes before the iteration": PATIENCE.outage.total_seconds() / 60,
     r"by its mark for (\d+) seconds": PATIENCE.lost_post.total_seconds(),
     r"submitted again, up to (\d+) times": ATTEMPTS,
-    r"for which there are (\d+) seconds": CANCEL_SECONDS,
+    r"waited for, for up to (\d+) seconds": PATIENCE.cancel.total_seconds(),
+    r"there are (\d+) more seconds": CANCEL_SECONDS,
     r"No more than (\d+) requests per host": Settings.max_connections,
     r"request may take (\d+) minutes": Settings.timeout.total_seconds() / 60,
     r"a connection (\d+) seconds": CONNECT_SECONDS,

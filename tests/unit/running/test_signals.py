@@ -35,7 +35,7 @@ def watch(watcher, *send, reasons=None):
     told = [] if reasons is None else reasons
 
     async def run():
-        with watcher.watching(told.append):
+        with watcher.watching(told.append, lambda: told.append("hurry")):
             for number in send:
                 os.kill(os.getpid(), number)
             # The loop hears of a signal by a socket.
@@ -55,49 +55,71 @@ def test_a_signal_is_an_interruption(number, status):
     assert (watcher.caught, watcher.exit_status) == (number, status)
 
 
-# A process that gets signals while it watches for them, at once or when its event loop has had a turn.
+# A process that gets signals while it watches for them. Each of its seconds is one of the events that happen to it.
 WATCHING = """
-import asyncio, os, signal, sys
+import asyncio, itertools, os, signal, sys
 from pscheduler_batch.running.signals import SignalWatch
 
+seconds = 0.0
+
 async def main():
-    with SignalWatch().watching(lambda _reason: None):
+    global seconds
+    with SignalWatch(lambda: seconds).watching(print, lambda: print("hurry")):
         for name in sys.argv[1:]:
             if name == "turn":
                 await asyncio.sleep(0)
+            elif name == "second":
+                seconds += 1
             else:
                 os.kill(os.getpid(), signal.Signals[name])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 asyncio.run(main())
 """
+TWICE = ["SIGINT", "second", "SIGINT", "second"]
+
+
+def send(*happens, code=WATCHING):
+    """Run the process that gets signals; return its exit status, and what it was told."""
+    ended = subprocess.run([sys.executable, "-uc", code, *happens], capture_output=True, check=False, timeout=60)
+    assert ended.stderr == b""
+    return ended.returncode, ended.stdout.decode().split("\n")[:-1]
 
 
 @pytest.mark.parametrize(
-    ("happens", "status"),
+    ("happens", "told"),
     [
-        (["SIGTERM"], 0),
-        (["SIGTERM", "turn", "SIGTERM"], -signal.SIGTERM),
-        (["SIGTERM", "turn", "turn", "SIGINT"], -signal.SIGINT),
-        # Even where the loop is stuck, such as in writing to a terminal that takes nothing.
-        (["SIGINT", "SIGHUP"], -signal.SIGHUP),
+        (["SIGTERM"], ["interrupted by SIGTERM"]),
+        (["SIGTERM", "second", "SIGINT"], ["interrupted by SIGTERM", "hurry"]),
+        (["SIGINT", "turn", "second", "SIGINT"], ["interrupted by SIGINT", "hurry"]),
+        # A terminal that is closed.
+        (["SIGHUP", "second", "SIGHUP", "second", "SIGHUP"], ["interrupted by SIGHUP"]),
+        (["SIGINT", "second", "SIGHUP"], ["interrupted by SIGINT"]),
+        # timeout(1), and systemd with SendSIGHUP=.
+        (["SIGTERM", "SIGTERM", "turn", "SIGTERM"], ["interrupted by SIGTERM"]),
+        (["SIGTERM", "SIGHUP"], ["interrupted by SIGTERM"]),
     ],
 )
-def test_the_second_signal_ends_the_process_at_once(happens, status):
-    """Otherwise only SIGKILL could end one that hangs."""
-    ended = subprocess.run([sys.executable, "-c", WATCHING, *happens], capture_output=True, check=False, timeout=60)
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (status, b"", b"")
+def test_the_second_signal_ends_the_waiting(happens, told):
+    """Signals that come together are one, and SIGHUP asks for no hurry."""
+    assert send(*happens) == (0, told)
 
 
-def test_two_signals_at_once_are_two():
-    """Python sees both together, and would drop the second one with a traceback."""
+@pytest.mark.parametrize(("number"), ["SIGINT", "SIGTERM"])
+def test_the_third_signal_ends_the_process_at_once(number):
+    """Even where the loop is stuck; otherwise only SIGKILL could end a process that hangs."""
+    assert send(*TWICE, number) == (-signal.Signals[number], [])
+
+
+def test_two_signals_at_once_are_one():
+    """Python sees both together."""
     both = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}); "
     both += "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); "
     both += "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})"
     code = WATCHING.replace("for name in", f"{both}\n        for name in")
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
 
-    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, b"")
+    assert send(code=code) == (0, ["interrupted by SIGINT"])
 
 
 def test_at_no_moment_is_a_signal_left_to_others(monkeypatch):
@@ -121,7 +143,7 @@ def test_signals_wake_the_loop_while_they_are_watched_for():
     """One that comes just before the loop waits would otherwise go unnoticed until something else happens."""
 
     async def run():
-        with SignalWatch().watching(lambda _reason: None):
+        with SignalWatch().watching(lambda _reason: None, lambda: None):
             waking = signal.set_wakeup_fd(-1)
             signal.set_wakeup_fd(waking)
         return waking, signal.set_wakeup_fd(-1)
@@ -147,7 +169,7 @@ def test_ignored_signals_stay_ignored():
     seen = []
 
     async def run():
-        with SignalWatch().watching(seen.append):
+        with SignalWatch().watching(seen.append, lambda: None):
             os.kill(os.getpid(), signal.SIGHUP)
             await asyncio.sleep(0)
 
@@ -157,7 +179,7 @@ def test_ignored_signals_stay_ignored():
 
 
 def test_a_signal_that_is_held_back_ends_nothing():
-    """It is recorded, and the second one would end the process."""
+    """It is recorded."""
     watcher = SignalWatch()
     with watcher.holding():
         os.kill(os.getpid(), signal.SIGTERM)
@@ -188,7 +210,7 @@ def test_a_signal_that_comes_while_the_loop_is_prepared_interrupts_all_the_same(
             prepare(*arguments)
 
         monkeypatch.setattr(loop, "add_reader", prepare_late)
-        with watcher.watching(told.append):
+        with watcher.watching(told.append, lambda: None):
             pass
 
     with watcher.holding():

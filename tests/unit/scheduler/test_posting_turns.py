@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,7 +80,8 @@ class TestTurns:
         client = make_client(silent, policy=RetryPolicy(), max_connections=1)
         poster = Poster(SchedulerClient(client, ONE_HOST, WaitLimits()))
         before = len(asyncio.all_tasks())
-        posting = [asyncio.ensure_future(poster.post("ps.example.net", MARKED, "m0")) for _ in range(count)]
+        iterations = [replace(MARKED, number=number) for number in range(count)]
+        posting = [asyncio.ensure_future(poster.post("ps.example.net", each, "m0")) for each in iterations]
         await asyncio.sleep(0)
         made_ready = len(asyncio.all_tasks()) - before - count
         for each in posting:
@@ -88,9 +90,9 @@ class TestTurns:
         try:
             return silent.requests, made_ready, await end(poster)
         finally:
-            for each in poster.abandoned:
+            for each in poster.abandoned.values():
                 each.answer.cancel()
-            await asyncio.gather(*(each.answer for each in poster.abandoned), return_exceptions=True)
+            await asyncio.gather(*(each.answer for each in poster.abandoned.values()), return_exceptions=True)
 
     def test_no_more_are_made_ready_than_keep_the_slots_busy(self):
         """What is made ready takes memory, and there may be ten thousand."""
@@ -107,10 +109,10 @@ class TestTurns:
         """However long the server takes for the one before it, that is known at once and for certain."""
 
         async def end(poster):
-            _, *others = poster.abandoned
-            return [await poster.cancel_abandoned(each) for each in others]
+            _, *others = poster.abandoned.values()
+            return [await poster.find_abandoned(each, timedelta(0)) for each in others]
 
         requests, _, were_there = asyncio.run(self.post_all(TURNS + 5, end))
 
-        assert were_there == [False] * (TURNS + 4)
+        assert were_there == [None] * (TURNS + 4)
         assert len(requests) == 1

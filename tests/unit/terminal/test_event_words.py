@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.events import BatchEnded, Interrupted, RequestHeldUp
-from pscheduler_batch.terminal.event_words import countdown_words, describe_event, state_now
+from pscheduler_batch.events import BatchEnded, Interrupted, RequestHeldUp, Stopping, TaskLeft
+from pscheduler_batch.terminal.event_words import STOP_AT_ONCE, countdown_words, describe_event, state_now
 from pscheduler_batch.text import REASON_CUT_AT
 from tests.support.clock import after
 from tests.support.events import BatchEvents
 
 BATCH = BatchEvents({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
 TIME = "2026-03-01T12:00"
+ITERATION = BATCH.iteration()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,27 @@ TIME = "2026-03-01T12:00"
         (BATCH.end(1, 9), "a/1: succeeded"),
         (BATCH.end(1, 9, failure="403: forbidden\n  by limits"), "a/1: failed: 403: forbidden by limits"),
         (BATCH.end_job(0, 9), "a: the job ended"),
-        (Interrupted(after(1), "interrupted by SIGINT"), "interrupted by SIGINT"),
+        (BATCH.move(1, 0, "canceling"), "a/1: canceling its task on ps.example.net"),
+        (
+            BATCH.move(1, 0, "unanswered", end=30),
+            f"a/1: waiting for the answer of ps.example.net to cancel its task, until {TIME}:30+00:00",
+        ),
+        (Interrupted(after(1), "interrupted by SIGINT"), f"interrupted by SIGINT; {STOP_AT_ONCE}"),
+        (TaskLeft(after(1), ITERATION, "ps.example.net", "it may\ngo on"), "a/0: it may go on"),
+        (
+            Stopping(after(1), ((ITERATION, "ps1"), (ITERATION, "ps1")), (), 0, after(30.6)),
+            "waiting up to 30 s for the answers to 2 submissions, to cancel the tasks: a/0, a/0 on ps1",
+        ),
+        (
+            Stopping(
+                after(1), ((ITERATION, None),), ((ITERATION, "ps1"),) * 5 + ((ITERATION, "ps2"),) * 3, 1, after(0)
+            ),
+            (
+                "waiting for the answers to 1 submission, to cancel the tasks: a/0; canceling 8 tasks: "
+                "a/0, a/0, a/0, a/0, a/0 on ps1, a/0 on ps2 and 2 more; canceled 1 task"
+            ),
+        ),
+        (Stopping(after(1), (), (), 6, after(30)), "canceled 6 tasks"),
         (BatchEnded(after(9), succeeded=True), "the batch ended"),
         (BatchEnded(after(9), succeeded=False, error="it is\nover"), "the batch ended: it is over"),
     ],

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.events import Interrupted, RequestHeldUp
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
@@ -206,3 +206,24 @@ def test_columns_stand_below_each_other_on_such_a_terminal():
     lines = frame(busy("Ω" * 100), LC_ALL="POSIX")[2:6]
 
     assert len({line.index("...") for line in lines}) == len({line.index("running") for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["unanswered", "canceling", "unanswered"], "waiting for 2 answers to cancel tasks; canceling 1 task"),
+        (["canceling", "canceling"], "canceling 2 tasks"),
+        ([], "stopping"),
+    ],
+)
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_what_an_interrupted_batch_waits_for(states, said, width, height):
+    """Instead of what is done; thousands may have ended without having been started."""
+    batch = BatchEvents({"iterations": 3, **PARALLEL})
+    moves = [batch.move(number, 1, state, end=9) for number, state in enumerate(states)]
+    lines = frame(glance(batch, Interrupted(after(1), ""), *moves, at=2, width=width, height=height), width, height)
+
+    assert lines[0].partition("…")[0] == said[: len(lines[0].partition("…")[0])]
+    assert (width < 60) or lines[0] == said
+    assert max(map(cell_len, lines)) < max(width, 2)
+    assert len(lines) < max(height, 2)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from pscheduler_batch.events import Interrupted
+from pscheduler_batch.events import Interrupted, Stopping, TaskLeft
 from pscheduler_batch.terminal.live_view import STOPPING, LiveView
 from tests.support.clock import after
 from tests.support.events import BatchEvents
@@ -152,18 +152,19 @@ def test_lines_that_come_when_it_is_over_are_written(stream):
     assert visible(stream.getvalue()) == ["a warning", ""]
 
 
-def test_an_interruption_ends_the_view_at_once(stream):
-    """The next signal ends the process, and the terminal is in order by then; lines are written as they come."""
+def test_an_interruption_is_followed_to_its_end(stream):
+    """How to leave at once comes first; what may go on stays when the view is gone."""
     with LiveView(stream, ENVIRON, lambda: after(3)) as view:
         begin(view)
         stream.until("0 of 3 done")
         view.watch(Interrupted(after(4), "interrupted by SIGINT"))
-        at_once = visible(stream.getvalue())
-        view.watch(BATCH.end(0, 5, failure="cut short"))
-        view.print_line("a warning")
+        view.watch(BATCH.move(0, 4, "unanswered", end=33))
+        stream.until("given up in 0:30")
+        view.watch(Stopping(after(5), ((BATCH.iteration(), None),), (), 0))
+        view.watch(TaskLeft(after(33), BATCH.iteration(), "ps.example.net", "its task may still run"))
 
-    assert at_once == [STOPPING, ""]
-    assert visible(stream.getvalue()) == [STOPPING, "a warning", ""]
+    assert "waiting for 1 answer to cancel tasks" in stream.getvalue()
+    assert visible(stream.getvalue()) == [STOPPING, "pscheduler batch: error: a/0: its task may still run", ""]
 
 
 def test_a_terminal_that_takes_no_output_holds_nothing_up():

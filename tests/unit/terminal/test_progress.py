@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from pscheduler_batch.events import BatchEnded, Interrupted
+from pscheduler_batch.events import BatchEnded, Interrupted, Stopping, TaskLeft
+from pscheduler_batch.terminal.event_words import STOP_AT_ONCE
+from pscheduler_batch.terminal.interruption_lines import MOST_LEFT
 from pscheduler_batch.terminal.progress import open_progress
 from tests.support.clock import after
 from tests.support.events import BatchEvents
@@ -86,7 +88,52 @@ def test_iterations_that_an_interruption_kept_from_being_submitted_have_no_lines
         io.StringIO(), Interrupted(after(5), "interrupted"), BATCH.end(0, 6, failure="cut"), never, verbose=True
     )
 
-    assert [line.partition("+00:00 ")[2] for line in said.splitlines()] == ["interrupted", "a/0: failed: cut", ""]
+    lines = [line.partition("+00:00 ")[2] for line in said.splitlines()]
+
+    assert lines == [f"interrupted; {STOP_AT_ONCE}", "a/0: failed: cut", ""]
+
+
+PLACE = (BATCH.end(0, 6).result.iteration, "ps.example.net")
+ANSWERS = Stopping(after(5), (PLACE,), (), 0, after(35))
+DONE = Stopping(after(15), (), (), 1, after(35))
+LEFT = TaskLeft(after(15), *PLACE, "its task may still run")
+HINT = f"pscheduler batch: interrupted; {STOP_AT_ONCE}"
+WAITING = "waiting up to 30 s for the answers to 1 submission, to cancel the tasks: a/0 on ps.example.net"
+
+
+@pytest.mark.parametrize("options", [{}, {"debug": True}])
+def test_an_interruption_that_takes_time_has_lines_without_a_terminal(options):
+    """How to leave at once stands in the first one."""
+    said = shown(io.StringIO(), Interrupted(after(4), "interrupted"), ANSWERS, ANSWERS, DONE, **options)
+
+    assert said.splitlines() == [
+        HINT,
+        *[f"pscheduler batch: {WAITING}"] * 2,
+        "pscheduler batch: canceled 1 task",
+        "a warning",
+    ]
+
+
+def test_an_interruption_that_takes_no_time_has_no_lines():
+    """The error at the end is all that cron mails."""
+
+    assert shown(io.StringIO(), Interrupted(after(4), "interrupted"), BATCH.end(0, 5)) == "a warning\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"quiet": True}, {"verbose": True}, {"debug": True}])
+def test_each_task_that_may_go_on_is_an_error(options):
+    """Whatever else is wanted; of very many, only the number."""
+    said = shown(io.StringIO(), *[LEFT] * (MOST_LEFT + 3), BatchEnded(after(16), succeeded=False), **options)
+    errors = [line for line in said.splitlines() if ": error: " in line]
+
+    assert errors[:-1] == ["pscheduler batch: error: a/0: its task may still run"] * MOST_LEFT
+    assert errors[-1] == "pscheduler batch: error: 3 more tasks may still run; the output names them"
+
+
+def test_quiet_shows_no_waiting():
+    """Only errors."""
+
+    assert shown(io.StringIO(), Interrupted(after(4), "interrupted"), ANSWERS, quiet=True) == "a warning\n"
 
 
 @pytest.mark.parametrize("options", [{"debug": True}, {"quiet": True}, {"quiet": True, "verbose": True}])

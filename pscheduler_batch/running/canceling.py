@@ -1,0 +1,259 @@
+"""
+Cancel the task of an iteration that was ended before it was done (ADR 52).
+
+Only the answer to a submission tells what to cancel, and a busy server takes its time for it; so it is waited for. What
+may go on on a server in the end is reported with everything that helps to find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Dict, List, Optional, Tuple
+
+from pscheduler_batch.clock import Clock
+from pscheduler_batch.errors import SchedulerError
+from pscheduler_batch.events import CANCELING, UNANSWERED, IterationMoved, Stopping, TaskLeft
+from pscheduler_batch.http.urls import host_of, shown
+from pscheduler_batch.journal.interface import Journal
+from pscheduler_batch.model import Iteration, IterationResult, Run, RunResult
+from pscheduler_batch.scheduler.api import CANCELED as RUN_CANCELED
+from pscheduler_batch.scheduler.api import is_final, marked_tasks_url
+from pscheduler_batch.scheduler.client import SchedulerClient
+from pscheduler_batch.scheduler.posting import Poster, Posting
+from pscheduler_batch.scheduler.run_results import read_last_state
+from pscheduler_batch.scheduler.tasks import mark_pattern
+
+# What happened to the task of an iteration that was ended early.
+CANCELED = "its task was canceled"
+OVER = "its run was over before its task was canceled"
+NEVER_POSTED = "its task was never posted"
+MAY_GO_ON = "its task may still run on"
+
+# The time for everything besides waiting for answers to submissions: users, and machines that shut down, wait for it.
+CANCEL_SECONDS = 5.0
+
+# How long to wait for a request that was canceled here to end, in seconds.
+CUT_SECONDS = 0.5
+
+# When to report what is still waited for, in seconds: not of an interruption that takes no time, then now and then.
+FIRST_REPORT = 0.5
+NEXT_REPORTS = 10.0
+
+
+@dataclass
+class _Ending:
+    """What is known of one task that is to be canceled."""
+
+    result: IterationResult
+    host: Optional[str]
+    posting: Optional[Posting]
+    fate: Optional[str] = None
+    reason: str = ""
+    state: str = UNANSWERED
+    timer: Optional[asyncio.Future[None]] = None
+
+    @property
+    def iteration(self) -> Iteration:
+        """Whose task it is."""
+        return self.result.iteration
+
+    def words(self) -> str:
+        """Return what happened to the task."""
+        if self.fate is not None:
+            return self.fate
+        may_go_on = f"{MAY_GO_ON} {self.host or 'its server'}"
+        href = self.result.task_href
+        if href is not None:
+            reason = f": {self.reason}" if self.reason else ""
+            return f"{may_go_on}{reason}; cancel it with: pscheduler cancel {shown(href)}"
+        reason = self.reason or "its submission was not answered"
+        return f"{may_go_on}: {reason}; {'it has no mark' if self.mark is None else 'search for its mark'}"
+
+    def search_words(self) -> str:
+        """Return how to look for the task by its mark; empty if it is known where it is, or if it has none."""
+        if self.fate is not None or self.result.task_href is not None or self.mark is None or self.host is None:
+            return ""
+        return f": curl -k '{marked_tasks_url(self.host, mark_pattern(self.mark))}'"
+
+    @property
+    def mark(self) -> Optional[str]:
+        """The mark in the task; None where there is none."""
+        return None if self.posting is None else self.posting.mark
+
+
+class Canceler:
+    """Cancels the tasks of one batch."""
+
+    def __init__(self, client: SchedulerClient, poster: Poster, journal: Journal) -> None:
+        self._client = client
+        self._poster = poster
+        self._journal = journal
+        self._session = client.session
+        self._endings: Dict[Tuple[int, int], _Ending] = {}
+        self._reporter: Optional[asyncio.Future[None]] = None
+        self._until: Optional[datetime] = None
+        self._canceled = 0
+        self._hurried = self._reported = False
+
+    def hurry(self) -> None:
+        """End all waiting at once, now and from now on."""
+        self._hurried = True
+        for key in sorted(self._endings):
+            timer = self._endings[key].timer
+            if timer is not None:
+                timer.cancel()
+
+    async def cancel(self, result: IterationResult) -> Tuple[IterationResult, str]:
+        """
+        Cancel the task of an iteration; returns in time, whatever its server does.
+
+        Args:
+            result: What had been obtained.
+
+        Returns:
+            That, with the state of the run after the cancellation; and what happened to the task, in words.
+        """
+        iteration = result.iteration
+        key = iteration.job, iteration.number
+        ending = self._endings[key] = self._ending(result)
+        if self._reporter is None:
+            self._reporter = asyncio.ensure_future(self._report())
+        limit = self._client.limits.cancel + timedelta(seconds=CANCEL_SECONDS)
+        try:
+            await self._within(limit, ending)
+        finally:
+            del self._endings[key]
+        words = ending.words()
+        self._session.debug(f"{iteration.label}: {words}")
+        if ending.fate is None:
+            self._session.emit(
+                TaskLeft(self._session.clock.now(), iteration, ending.host, words + ending.search_words())
+            )
+        self._canceled += ending.fate in (CANCELED, OVER)
+        if not self._endings:
+            self._end_reports()
+        return ending.result, words
+
+    def leave(self, result: IterationResult) -> str:
+        """Return how to find the task of an iteration that was ended early, and is not canceled."""
+        return self._ending(result).words()
+
+    def _ending(self, result: IterationResult) -> _Ending:
+        posting = self._poster.abandoned.get((result.iteration.job, result.iteration.number))
+        host = None if posting is None else posting.lead
+        return _Ending(result, host if result.task_href is None else host_of(result.task_href), posting)
+
+    async def _within(self, limit: timedelta, ending: _Ending) -> None:
+        """Cancel a task, for no longer than a limit."""
+        if self._hurried:
+            return
+        # In a task of its own, as the present one may have been canceled; and not with wait_for, as the output does not
+        # wait for requests that do not end.
+        canceling = asyncio.ensure_future(self._cancel(ending))
+        timer = ending.timer = asyncio.ensure_future(_sleep(self._session.clock, limit))
+        try:
+            await asyncio.wait({canceling, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            canceling.cancel()
+        await asyncio.wait({canceling}, timeout=CUT_SECONDS)
+        if canceling.done() and not canceling.cancelled():
+            # A bug raises here.
+            canceling.result()
+
+    async def _cancel(self, ending: _Ending) -> None:
+        """Find a task, cancel it, and read the state of its run."""
+        try:
+            if ending.result.task_href is None and not await self._find(ending):
+                return
+            href = str(ending.result.task_href)
+            self._move(ending, CANCELING)
+            ending.reason = "its cancellation was not answered"
+            self._journal.note_canceling(ending.iteration)
+            await self._poster.cancel(href)
+        except SchedulerError as error:
+            ending.reason = str(error)
+            return
+        self._journal.note_canceled(ending.iteration)
+        ending.fate = CANCELED
+        if ending.posting is None:
+            await self._read_again(ending, href)
+
+    async def _find(self, ending: _Ending) -> bool:
+        """
+        Find out where a task is from the answer to its submission, or by its mark if there is none in time.
+
+        Returns:
+            Whether there is a task.
+
+        Raises:
+            SchedulerError: There may be one.
+        """
+        if ending.posting is None:
+            return False
+        patience = self._client.limits.cancel
+        self._move(ending, UNANSWERED, end=self._session.clock.now() + patience)
+        href = await self._poster.find_abandoned(ending.posting, patience)
+        if href is None:
+            self._journal.note_canceled(ending.iteration)
+            ending.fate = NEVER_POSTED
+            return False
+        self._journal.note_posted(ending.iteration, href, None)
+        ending.result = replace(ending.result, task_href=href)
+        return True
+
+    async def _read_again(self, ending: _Ending, task_href: str) -> None:
+        """Read the runs that were not over once more, so that the output has their state after the cancellation."""
+        runs: List[RunResult] = []
+        for before in ending.result.runs or (None,):
+            if before is not None and is_final(before.run):
+                runs.append(before)
+                continue
+            run = await read_last_state(self._client, task_href, None if before is None else before.run)
+            if run is not None:
+                runs.append(_result_of(run))
+                ending.fate = OVER if is_final(run) and run.state != RUN_CANCELED else CANCELED
+        ending.result = replace(ending.result, runs=tuple(runs))
+
+    def _move(self, ending: _Ending, state: str, *, end: Optional[datetime] = None) -> None:
+        ending.state = state
+        now = self._session.clock.now()
+        if end is not None:
+            self._until = end
+        self._session.emit(IterationMoved(now, ending.iteration, state, ending.host, end=end))
+
+    async def _report(self) -> None:
+        """Report now and then what is waited for, unless that takes no time."""
+        await self._session.clock.sleep(FIRST_REPORT)
+        while True:
+            self._reported = True
+            self._session.emit(self._stopping())
+            await self._session.clock.sleep(NEXT_REPORTS)
+
+    def _end_reports(self) -> None:
+        if self._reporter is not None:
+            self._reporter.cancel()
+            self._reporter = None
+        if self._reported and self._canceled:
+            self._reported = False
+            self._session.emit(self._stopping())
+
+    def _stopping(self) -> Stopping:
+        endings = [self._endings[key] for key in sorted(self._endings)]
+
+        def in_state(state: str) -> Tuple[Tuple[Iteration, Optional[str]], ...]:
+            return tuple((each.iteration, each.host) for each in endings if each.state == state)
+
+        now = self._session.clock.now()
+        return Stopping(now, in_state(UNANSWERED), in_state(CANCELING), self._canceled, self._until)
+
+
+def _result_of(run: Run) -> RunResult:
+    """Return what is known of a run; it may have got its result in time."""
+    return RunResult(run, {} if run.result_merged is None else {"application/json": run.result_merged})
+
+
+async def _sleep(clock: Clock, span: timedelta) -> None:
+    await clock.sleep(span.total_seconds())
