@@ -144,11 +144,11 @@ def results(attempt):
 
 
 def test_random_moments(tmp_path):
-    """A round of what ``python -m tests.support.crash_rounds`` does."""
-    tally = run_rounds(1, 7, 30, lambda _: None)
+    """Some rounds of what ``python -m tests.support.crash_rounds`` does, with crashes, interruptions and overload."""
+    tally = run_rounds(2, 7, 1000, lambda _: None)
 
     assert tally.violations == []
-    assert (tally.rounds, tally.tasks, tally.complete) == (1, 20, 20)
+    assert (tally.rounds, tally.tasks, tally.complete) == (2, 40, 40)
 
 
 def test_the_server_may_be_restarted_in_between(pscheduler, attempt, tasks):

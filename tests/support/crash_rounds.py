@@ -1,11 +1,13 @@
 """
-Rounds of killing a batch and going on with it: ``python -m tests.support.crash_rounds --rounds 200``.
+Rounds of killing and interrupting a batch and going on with it: ``python -m tests.support.crash_rounds --rounds 200``.
 
 In each round a batch of 20 iterations, serial and parallel ones, with a synchronized start and with a continue-if, is
-run by a process that ends by ``kill -9``: at a random write of its journal, with nothing of the line, half of it or all
-of it on the disk, or at a random moment. Another process resumes, and is perhaps killed as well, up to four times; the
-last one carries the batch through. Then there must be one task for each iteration on the server, and the output must be
-that of a batch that nobody killed, but for marks and times; no secret may be in the journal.
+run on a server of two cores, some of whose answers are refusals for want of time, or are lost. The process ends by
+``kill -9``: at a random write of its journal, with nothing of the line, half of it or all of it on the disk, or at a
+random moment; or it is interrupted at a random moment, and perhaps killed while it cancels its tasks. Another process
+resumes, and is perhaps ended as well, up to four times; the last one carries the batch through. Then there must be one
+task for each iteration on the server, apart from those that were canceled, and the output must be that of a batch that
+nobody ended, but for marks and times; no secret may be in the journal.
 
 Prints a line for every 20 rounds and a summary; the exit status is 1 if anything was wrong, or the time was over. The
 seed that is printed first makes the same choices again.
@@ -15,29 +17,37 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from pscheduler_batch.embedded.faults.cores import Cores
+from pscheduler_batch.embedded.faults.rules import Faults
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.noop import NoopTest
+from pscheduler_batch.scheduler.tasks import MARK
 from tests.support import crashes
 from tests.support.crashes import Try
 
-PACE = Pace(scheduling=0.01, setup=0.02, cleanup=0.01, posting=0.01)
+PACE = Pace(scheduling=0.01, setup=0.02, cleanup=0.01)
+# How many times as fast as a real one the server is, and how many seconds it may have a POST that was lost: it kills it
+# after 0.6, and the machine may be busy.
+SPEED = 20
+LOST_POST = 2.0
 ITERATIONS = 20
 SECRET = "swordfish"
 
-# Of the tries of a round, so many at the most are killed.
-KILLS = 4
+# Of the tries of a round, so many at the most are ended.
+ENDS = 4
 
 # About how many lines an uninterrupted try writes, and how many seconds it takes.
 LINES = 66
-SECONDS = 2.2
+SECONDS = 3.0
 
 
 @dataclass
@@ -46,10 +56,11 @@ class Tally:
     What came of some rounds.
 
     Attributes:
-        tasks: How many tasks the server has got.
+        tasks: How many tasks the server has got that were not canceled.
         iterations: How many iterations the batches had.
         complete: How many iterations have all of their results.
         kills: How many processes were killed.
+        interruptions: How many were interrupted.
         violations: What was not as it must be.
     """
 
@@ -58,14 +69,26 @@ class Tally:
     iterations: int = 0
     complete: int = 0
     kills: int = 0
+    interruptions: int = 0
     violations: List[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Summarize it in one line."""
         return (
-            f"{self.rounds} rounds, {self.kills} kills: {self.tasks} tasks created for {self.iterations} iterations, "
-            f"{self.complete} with complete results, {len(self.violations)} violations"
+            f"{self.rounds} rounds, {self.kills} kills, {self.interruptions} interruptions: {self.tasks} tasks for "
+            f"{self.iterations} iterations, {self.complete} with complete results, {len(self.violations)} violations"
         )
+
+
+# Each adds a fault for some requests.
+FAULTS: Sequence[Callable[[Faults, Any], object]] = (
+    lambda faults, selection: faults.refuse("tasks", 503, "busy", method="POST", **selection),
+    lambda faults, selection: faults.refuse("tasks/*", 503, "busy", **selection),
+    lambda faults, selection: faults.share("tasks", Cores(1), 9, limit=0.05, method="POST", done=True, **selection),
+    lambda faults, selection: faults.reset("tasks", method="POST", **selection),
+    lambda faults, selection: faults.reset("tasks", method="POST", done=True, **selection),
+    lambda faults, selection: faults.reset("tasks/*", sent="half", **selection),
+)
 
 
 def batch_of(number: int) -> Dict[str, Any]:
@@ -114,50 +137,72 @@ class Rounds:
             if status != 0:
                 raise RuntimeError(f"the uninterrupted run ended with {status}")
             self._expected = comparable(crashes.document_of(whole))
-        attempt, status = self._crash(number)
+        self._set_faults()
+        before = self.tally.interruptions
+        attempt, status = self._end_often(number)
         self.tally.rounds += 1
         self.tally.iterations += ITERATIONS
-        for violation in self._check(number, attempt, status):
+        for violation in self._check(number, attempt, status, canceled=self.tally.interruptions > before):
             self.tally.violations.append(f"round {number}: {violation}")
 
     def _first_try(self, number: int) -> Try:
         paths = [str(self._folder / f"{number}.{kind}") for kind in ("journal", "output")]
-        return Try(batch_of(number), self._server.netloc, paths[0], paths[1])
+        return Try(batch_of(number), self._server.netloc, paths[0], paths[1], lost_post=LOST_POST)
 
-    def _crash(self, number: int) -> tuple[Try, int]:
-        """Run a batch to its end through some crashes; give the last try and its exit status."""
+    def _set_faults(self) -> None:
+        """Let some answers be refusals or get lost, and the server be small."""
+        faults = self._server.state.faults
+        faults.clear()
+        for _ in range(self._chance.randint(0, 3)):
+            selection = {"after": self._chance.randint(0, ITERATIONS), "times": self._chance.randint(1, 2)}
+            self._chance.choice(FAULTS)(faults, selection)
+        faults.shrink(2, speed=SPEED)
+
+    def _end_often(self, number: int) -> tuple[Try, int]:
+        """Run a batch to its end through some crashes and interruptions; give the last try and its exit status."""
         attempt = self._first_try(number)
-        for _ in range(self._chance.randint(1, KILLS)):
-            status = self._kill(attempt)
-            if status == 0:
+        for _ in range(self._chance.randint(1, ENDS)):
+            status, interrupted = self._end(attempt)
+            self.tally.kills += status == -signal.SIGKILL
+            self.tally.interruptions += interrupted
+            if status == 0 or (status > 0 and not interrupted):
                 return attempt, status
-            if status > 0:
-                break
-            self.tally.kills += 1
             attempt = attempt.again()
         return attempt, crashes.finish(attempt)
 
-    def _kill(self, attempt: Try) -> int:
-        """Run one try and kill it, if it does not come to its end before."""
-        if self._chance.random() < 0.5:
+    def _end(self, attempt: Try) -> tuple[int, bool]:
+        """Run one try and end it, unless it ends before; give its status, and whether it was interrupted."""
+        if self._chance.random() < 0.4:
             kill_at, left = self._chance.randint(1, LINES), self._chance.choice(crashes.LEFT)
-            return crashes.finish(Try(**{**vars(attempt), "kill_at": kill_at, "left": left}))
+            return crashes.finish(replace(attempt, kill_at=kill_at, left=left)), False
         process = crashes.start(attempt)
         process.join(self._chance.uniform(0, SECONDS))
-        process.kill()
-        return crashes.end_of(process)
+        interrupted = self._chance.random() < 0.5
+        is_killed = not interrupted or self._chance.random() < 0.3
+        if interrupted:
+            crashes.interrupt(process)
+            process.join(self._chance.uniform(0, SECONDS / 10) if is_killed else None)
+        if is_killed:
+            process.kill()
+        return crashes.end_of(process), interrupted
 
-    def _check(self, number: int, attempt: Try, status: int) -> List[str]:
+    def _check(self, number: int, attempt: Try, status: int, *, canceled: bool) -> List[str]:
         violations: List[str] = []
         tasks = self._server.state.tasks_marked({"round": number})
-        self.tally.tasks += len(tasks)
-        if len(tasks) != ITERATIONS:
-            violations.append(f"{len(tasks)} tasks were created for {ITERATIONS} iterations")
+        kept = [task for task in tasks if task.enabled]
+        self.tally.tasks += len(kept)
+        if len(kept) != ITERATIONS:
+            violations.append(f"{len(kept)} tasks for {ITERATIONS} iterations")
+        if len(tasks) != len(kept) and not canceled:
+            violations.append(f"{len(tasks) - len(kept)} tasks were canceled without an interruption")
         if SECRET.encode() in Path(attempt.journal).read_bytes():
             violations.append("a secret is in the journal")
         if status != 0:
             return [*violations, f"the last try ended with {status}"]
-        document = comparable(crashes.document_of(attempt))
+        document = crashes.document_of(attempt)
+        if sorted(crashes.marks_of(document)) != sorted(task.document["reference"][MARK] for task in kept):
+            violations.append("the tasks of the output are not those of the server")
+        document = comparable(document)
         for job, expected in zip(document["jobs"], (self._expected or {})["jobs"]):
             wrong = [got for got, wanted in zip(job["results"], expected["results"]) if got != wanted]
             self.tally.complete += len(job["results"]) - len(wrong)

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -17,12 +18,15 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
+from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.processor import AsyncBatchProcessor
+from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.tasks import MARK
 from pscheduler_batch.scheduler.waiting import WaitLimits
 
 # Everything is quick here: servers, runs, and so the time in which a lost POST may still arrive.
-PATIENCE = WaitLimits(lost_post=timedelta(seconds=0.5), pause=timedelta(seconds=0.05), waits=(1,))
+PATIENCE = WaitLimits(pause=timedelta(seconds=0.05), waits=(1,))
+RETRY = RetryPolicy(first=timedelta(seconds=0.1))
 
 # An exit status can be read once only, and starting a process reads those of all others that have ended, so tries in
 # several threads would take them from each other.
@@ -48,6 +52,7 @@ class Try:
         resume: Whether to go on.
         kill_at: The write of the journal, from 1, at which the process kills itself; 0 is never.
         left: What is left of that line.
+        lost_post: How many seconds a POST that was lost may still take to arrive.
     """
 
     batch: Mapping[str, Any]
@@ -57,6 +62,7 @@ class Try:
     resume: bool = False
     kill_at: int = 0
     left: str = SYNCED
+    lost_post: float = 0.5
 
     def again(self, *, kill_at: int = 0, left: str = SYNCED) -> Try:
         """Go on with the same batch; if not even the journal was begun, whatever is there is begun with."""
@@ -97,6 +103,18 @@ def end_of(process: ForkServerProcess) -> int:
     if not ended or status is None:
         raise AssertionError("the process hangs")
     return status
+
+
+def interrupt(process: ForkServerProcess) -> None:
+    """Interrupt a process as Control-C does, if it has not ended."""
+    if process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+
+
+def marks_of(document: Mapping[str, Any]) -> List[str]:
+    """Return the marks of all tasks in an output document, "" where a task was never posted."""
+    return [result["task"]["reference"].get(MARK, "") for job in document["jobs"] for result in job["results"]]
 
 
 def document_of(attempt: Try) -> Any:
@@ -160,6 +178,12 @@ def _last_line(file: int, end: int) -> int:
 
 def _run(attempt: Try) -> None:
     """Run a batch, as the command does, but with less patience; in a process of its own."""
+    signals = SignalWatch()
+    with signals.holding():
+        _run_watched(attempt, signals)
+
+
+def _run_watched(attempt: Try, signals: SignalWatch) -> None:
     if attempt.kill_at:
         kill_at_write(attempt.kill_at, attempt.left)
     processor = AsyncBatchProcessor(
@@ -169,12 +193,15 @@ def _run(attempt: Try) -> None:
         attempt.server,
         journal=attempt.journal,
         resume=attempt.resume,
-        patience=PATIENCE,
+        patience=replace(PATIENCE, lost_post=timedelta(seconds=attempt.lost_post)),
+        retry=RETRY,
     )
-    outcome = asyncio.run(processor.run(processor.plan()))
+    outcome = asyncio.run(processor.run(processor.plan(), signals=signals))
     document = processor.document(outcome)
     whole = Path(f"{attempt.output}.part")
     whole.write_text(json.dumps(document), encoding="utf-8")
     whole.replace(attempt.output)
+    if signals.caught is not None:
+        raise SystemExit(signals.exit_status)
     if outcome.error is not None or outcome.bugs:
         raise SystemExit(1)
