@@ -8,7 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pscheduler_batch.embedded.api.descriptions import ARCHIVERS, describe_plugin, describe_test, describe_tool
+from pscheduler_batch.embedded.api.descriptions import (
+    ARCHIVERS,
+    CONTEXTS,
+    describe_plugin,
+    describe_test,
+    describe_tool,
+)
 from pscheduler_batch.embedded.api.replies import (
     RefusalError,
     flag,
@@ -50,7 +56,7 @@ class CatalogPages:
             Route("/pscheduler/tools", self.tools),
             Route("/pscheduler/tools/{tool}", self.tool),
             *BuiltInPages("archiver", ARCHIVERS).routes(),
-            *BuiltInPages("context", {"changenothing": "Make no changes"}).routes(),
+            *BuiltInPages("context", CONTEXTS).routes(),
         ]
 
     async def tests(self, request: Request) -> Response:

@@ -17,8 +17,9 @@ LIMITS = "The embedded server of pscheduler-batch applies no limits."
 
 NOT_ARCHIVED = "The embedded server of pscheduler-batch archives nothing."
 
-# The archivers that the server has, by name.
+# The archivers and contexts that the server has, by name.
 ARCHIVERS = {"bitbucket": "Discard results"}
+CONTEXTS = {"changenothing": "Make no changes"}
 
 _MAINTAINER = {"href": "", "name": "pscheduler-batch", "email": ""}
 

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 
 from jsonschema_rs import validator_for
 
+from pscheduler_batch.embedded.api.descriptions import CONTEXTS
 from pscheduler_batch.embedded.api.replies import TOO_LONG, RefusalError, internal_problem, is_too_long
 from pscheduler_batch.embedded.documents import load_json, without_comments, without_secrets
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
@@ -45,6 +46,7 @@ async def accept_task(state: State, body: bytes, content_type: str, *, requester
     document = _load_task(body, content_type)
     test = check_test(state, document["test"]["type"], document["test"]["spec"])
     await _check_lead_bind(document.get("lead-bind"))
+    _check_contexts(document)
     _check_length(state, document["test"])
     await _check_tools(state, test, document)
     try:
@@ -148,6 +150,16 @@ async def _is_own_address(name: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _check_contexts(document: Mapping[str, Any]) -> None:
+    """Refuse contexts that the server does not have, as a run would take place without them."""
+    for contexts in document.get("contexts", {}).get("contexts", []):
+        for context in contexts:
+            if context["context"] not in CONTEXTS:
+                known = ", ".join(sorted(CONTEXTS))
+                reason = f'Unknown context "{context["context"]}"; this server has {known}'
+                raise RefusalError(400, f"Invalid task specification: {reason}")
 
 
 def _check_length(state: State, test: Mapping[str, Any]) -> None:

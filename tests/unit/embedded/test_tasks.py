@@ -293,3 +293,15 @@ def test_cancelling_a_task_cancels_its_running_run_at_once(bench):
     run = bench.get(announced["href"]).json()
     assert (run["state"], run["state-display"]) == ("canceled", "Canceled")
     assert run == {**announced, "state": "canceled", "state-display": "Canceled"}
+
+
+@pytest.mark.parametrize(("context", "status"), [("changenothing", 200), ("linuxnns", 400)])
+def test_a_context_that_cannot_be_entered_is_refused(bench, context, status):
+    """The measurement would take place somewhere else than it should."""
+    contexts = {"contexts": [[{"context": "changenothing", "data": {}}, {"context": context, "data": {}}]]}
+    reply = bench.request("POST", "tasks", json=nap_task(schema=2, contexts=contexts))
+
+    assert reply.status_code == status
+    assert status == 200 or reply.text == (
+        'Invalid task specification: Unknown context "linuxnns"; this server has changenothing\n'
+    )
