@@ -122,7 +122,7 @@ class HttpClient:
             while host.trial is not None:
                 await asyncio.shield(host.trial)
             now = self._clock.now()
-            attempts.start = attempts.start or now
+            attempts.begin(now)
             ended = unless is not None and unless.begun
             if ended or host.paused_for(now) > _NONE:
                 return _unsent(request, _ENDED) if ended else host.refusal(request, now)

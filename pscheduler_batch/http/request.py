@@ -34,7 +34,7 @@ class Outage:
     Attributes:
         span: How long to keep trying.
         pause: How long to wait between two attempts, once the quick retries are used up.
-        statuses: The statuses that say that the server is not back yet; no answer at all always counts.
+        statuses: What says that the server is not back yet, beside no answer at all and those of an overload.
     """
 
     span: timedelta

@@ -15,10 +15,13 @@ from typing import Callable, Dict, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.request import Outcome, Request
-from pscheduler_batch.http.response import INTERNAL, TOO_MANY, Reply
+from pscheduler_batch.http.response import GATEWAY, INTERNAL, TIMED_OUT, TOO_MANY, Reply
 from pscheduler_batch.text import two_units
 
 REPEATABLE = frozenset({"GET", "DELETE"})
+
+# A web server that answers a long poll for pScheduler within this time did not cut it, but cannot reach pScheduler.
+SHORTEST_WAIT = timedelta(seconds=1)
 
 _NONE = timedelta(0)
 
@@ -120,6 +123,11 @@ class Attempts:
         self._policy = policy
         self._outage = outages.of(request.doing)
         self._number = 0
+        self._last: Optional[datetime] = None
+
+    def begin(self, now: datetime) -> None:
+        """Note that an attempt is made now."""
+        self.start, self._last = self.start or now, now
 
     def pause_after(self, outcome: Outcome, now: datetime, host_paused_for: timedelta) -> Optional[timedelta]:
         """
@@ -138,9 +146,11 @@ class Attempts:
         start = self.start or now
         asked_for = outcome.retry_after(now) if isinstance(outcome, Reply) else None
         patience = self._request.outage
-        if patience is None or not self._is_outage(outcome, asked_for):
-            if patience is not None and not self._is_cut(outcome, asked_for):
-                self._outage.note_answer(now)
+        if self._is_cut(outcome, now, asked_for):
+            # The caller asks again anyway.
+            return None
+        if patience is None or not self._is_outage(outcome):
+            self._outage.note_answer(now)
             self.end = start + self._policy.limit
             return self._quick_pause(outcome, now, asked_for, host_paused_for)
         self.end = self._outage.note_failure(start, patience.span)
@@ -184,22 +194,19 @@ class Attempts:
             return False
         if outcome.status == TOO_MANY:
             return asked_for is not None
-        if outcome.overloaded:
-            # After a long poll that a web server cut, the caller asks again anyway.
-            return not self._request.wait
         words = self._request.final_words
-        return outcome.status == INTERNAL and not (words and words in outcome.text)
+        return outcome.overloaded or (outcome.status == INTERNAL and not (words and words in outcome.text))
 
-    def _is_outage(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
+    def _is_outage(self, outcome: Outcome) -> bool:
         """Return whether an outcome says that the server is not there, to a request that waits for it to come back."""
         if not isinstance(outcome, Reply):
             return isinstance(outcome, UnreachableError)
         patience = self._request.outage
-        # A server that kills its plug-ins says so with a status that has other meanings as well.
-        killed = outcome.status == INTERNAL and outcome.overloaded
-        says_so = patience is not None and (killed or outcome.status in patience.statuses)
-        return says_so and not self._is_cut(outcome, asked_for)
+        return patience is not None and (outcome.overloaded or outcome.status in patience.statuses)
 
-    def _is_cut(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
+    def _is_cut(self, outcome: Outcome, now: datetime, asked_for: Optional[timedelta]) -> bool:
         """Return whether a web server cut a long poll; such an answer does not say when to ask again."""
-        return bool(self._request.wait) and isinstance(outcome, Reply) and outcome.overloaded and asked_for is None
+        if not self._request.wait or not isinstance(outcome, Reply) or asked_for is not None:
+            return False
+        took = now - (self._last or now)
+        return outcome.status == TIMED_OUT or (outcome.status in GATEWAY and took >= SHORTEST_WAIT)

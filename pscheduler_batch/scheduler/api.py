@@ -34,8 +34,6 @@ UNSTARTED_STATES = frozenset({SCHEDULING, PENDING, ON_DECK})
 FINAL_STATES = frozenset({FINISHED, FAILED, NONSTART, MISSED, PREEMPTED, CANCELED})
 RUN_STATES = UNSTARTED_STATES | {RUNNING, CLEANUP, OVERDUE} | FINAL_STATES
 
-# Statuses while pScheduler is being restarted; a 504 is not among them, as its answer took long.
-RESTARTING = frozenset({502, 503})
 # A 500 with these words refuses a format that the test does not have [c13, g-m-thr-result-html].
 UNSUPPORTED = "Unsupported format"
 

@@ -10,8 +10,8 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Outage, Purpose, Request
-from pscheduler_batch.http.response import GATEWAY, INTERNAL, TOO_MANY, Reply
-from pscheduler_batch.scheduler.api import RESTARTING, UNSUPPORTED
+from pscheduler_batch.http.response import INTERNAL, TOO_MANY, Reply
+from pscheduler_batch.scheduler.api import UNSUPPORTED
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import Looks, WaitLimits
 
@@ -34,10 +34,9 @@ class SchedulerClient:
         self.limits = limits
         self.session = http.session
         self.looks = Looks(self.session.clock, limits)
-        pause = limits.pause
-        self._outage = Outage(limits.outage, pause, RESTARTING | {INTERNAL, TOO_MANY})
-        self._outage_refusable = Outage(limits.outage, pause, RESTARTING | {TOO_MANY})
-        self._outage_overload = Outage(limits.outage, pause, GATEWAY | {INTERNAL, TOO_MANY})
+        # A server whose database is not back yet answers 500.
+        self._outage = Outage(limits.outage, limits.pause, frozenset({INTERNAL, TOO_MANY}))
+        self._outage_refusable = Outage(limits.outage, limits.pause, frozenset({TOO_MANY}))
 
     def ask_lead(
         self,
@@ -46,7 +45,6 @@ class SchedulerClient:
         doing: str,
         wait: float = 0,
         refusable: bool = False,
-        overload: bool = False,
         purpose: Purpose = Purpose.OTHER,
     ) -> Awaitable[Reply]:
         """
@@ -59,13 +57,12 @@ class SchedulerClient:
             doing: The step, for messages.
             wait: How many seconds the server is asked to wait before it answers.
             refusable: Whether a 500 may be its last word, as there is something that it may be unable to do.
-            overload: Whether a 504 is an outage as well, which otherwise is an answer that took long.
             purpose: What the request is for.
 
         Raises:
             UnreachableError: The server was out of reach for longer than the limit.
         """
-        outage = self._outage_refusable if refusable else self._outage_overload if overload else self._outage
+        outage = self._outage_refusable if refusable else self._outage
         words = UNSUPPORTED if refusable else ""
         bind = self.hosts.bind
         return self.http.request(

@@ -133,7 +133,7 @@ class FirstRunFinder:
             if merged and reply.status in _REFUSED and not reply.overloaded:
                 merged = False
                 continue
-            if reply.status != NOT_FOUND and not reply.overloaded:
+            if reply.in_vain or not (reply.overloaded or reply.status == NOT_FOUND):
                 return decipher_run(reply, doing=DOING, url=url)
             await self.require_task(task_href)
             if clock.now() >= deadline:

@@ -215,7 +215,7 @@ class Poster:
         url = marked_tasks_url(task.lead, mark_pattern(task.mark))
         while True:
             try:
-                reply = await self._client.ask_lead(url, doing=LOOKING, overload=True)
+                reply = await self._client.ask_lead(url, doing=LOOKING)
                 hrefs = decipher_hrefs(reply, doing=LOOKING, url=url)
             except SchedulerError as error:
                 if task.lost is None:

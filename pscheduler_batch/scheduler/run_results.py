@@ -142,7 +142,7 @@ class Fetcher:
         else:
             reply = await self._client.look(url, doing=doing, within=within)
         offset = self._client.http.clock_offset(host_of(url))
-        if reply is None or reply.overloaded:
+        if reply is None or (reply.overloaded and not reply.in_vain):
             return None, offset
         try:
             return decipher_run(reply, doing=doing, url=url), offset

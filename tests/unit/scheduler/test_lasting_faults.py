@@ -12,13 +12,12 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.output.document import render_result
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.retrying import lost
-from tests.support.virtual_runs import HOST, idle_task, run
+from tests.support.virtual_runs import HOST, idle_task, run, unknown_task
 
-TASKS = [idle_task()] * 10
 PATIENCE = 300
 HTML = "format=text%2Fhtml$"
 FIRST_RUN = "/runs/first[?]"
-LIST = "/runs$"
+WAITING = "wait-merged=true&wait="
 RESET = lost("Connection reset by peer")
 RETRIED = " (retried for 5 min)"
 NOT_RETRIED = " (not retried, as such requests failed for 5 min before)"
@@ -35,9 +34,9 @@ def during(where, ending, *spans):
     return lambda request, at: fault(request, at) if any(begin <= at < end for begin, end in spans) else None
 
 
-def run_all(**options):
+def run_all(*, task=None, **options):
     """Run ten iterations one after another; return their results as in the output, and how long they took."""
-    runs = run(TASKS, serially=True, **options)
+    runs = run([task or idle_task()] * 10, serially=True, **options)
     return [render_result(result) for result in runs.results], round(runs.seconds, 3)
 
 
@@ -58,7 +57,7 @@ def test_a_format_that_is_always_reset_costs_one_patience():
     assert all(result["runs"][0]["text/plain"] and "succeeded" not in result for result in results)
 
 
-@pytest.mark.parametrize("status", [429, 502, 503])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_format_that_a_server_never_gives_costs_one_patience(status):
     """What the server says is quoted."""
     _, usual = run_all()
@@ -70,11 +69,13 @@ def test_a_format_that_a_server_never_gives_costs_one_patience(status):
     assert all(words.endswith(f"Down for maintenance{NOT_RETRIED}") for words in said[1:])
 
 
-def test_a_run_that_can_never_be_read_costs_one_patience():
+@pytest.mark.parametrize("ending", [RESET, *(Reply(status, {}, b"Down") for status in (500, 502, 503))])
+@pytest.mark.parametrize("where", [FIRST_RUN, WAITING])
+def test_a_run_that_can_never_be_read_costs_one_patience(where, ending):
     """Each iteration fails for itself."""
-    results, took = run_all(fault=always(FIRST_RUN, RESET))
+    results, took = run_all(fault=always(where, ending), task=unknown_task("PT30S"))
 
-    assert PATIENCE <= took < PATIENCE + 100
+    assert PATIENCE <= took < PATIENCE + 10 * 35
     assert results[0]["error"].endswith(RETRIED)
     assert all(result["error"].endswith(NOT_RETRIED) for result in results[1:])
 
@@ -113,7 +114,7 @@ def test_a_server_that_has_answered_is_waited_for_again():
 def test_each_retry_is_reported_with_what_is_left_of_the_patience():
     """With the reason; and once when the request is over."""
     events = []
-    run(TASKS[:1], watch=events.append, fault=always(HTML, RESET))
+    run([idle_task()], watch=events.append, fault=always(HTML, RESET))
     held_up = [event for event in events if isinstance(event, RequestHeldUp)]
 
     assert {(event.host, event.doing) for event in held_up} == {(HOST, "fetching the result as text/html")}
