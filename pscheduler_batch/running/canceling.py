@@ -125,15 +125,15 @@ class Canceler:
             await self._within(limit, ending)
         finally:
             del self._endings[key]
+            self._canceled += ending.fate in (CANCELED, OVER)
+            if not self._endings:
+                self._end_reports()
         words = ending.words()
         self._session.debug(f"{iteration.label}: {words}")
         if ending.fate is None:
             self._session.emit(
                 TaskLeft(self._session.clock.now(), iteration, ending.host, words + ending.search_words())
             )
-        self._canceled += ending.fate in (CANCELED, OVER)
-        if not self._endings:
-            self._end_reports()
         return ending.result, words
 
     def leave(self, result: IterationResult) -> str:
@@ -237,8 +237,8 @@ class Canceler:
             self._reporter.cancel()
             self._reporter = None
         if self._reported and self._canceled:
-            self._reported = False
             self._session.emit(self._stopping())
+        self._reported = False
 
     def _stopping(self) -> Stopping:
         endings = [self._endings[key] for key in sorted(self._endings)]

@@ -302,6 +302,8 @@ class Poster:
             if posting.mark is not None:
                 with suppress(SchedulerError):
                     hrefs = await self._find(posting.lead, posting.mark, Purpose.CANCEL)
+                    for other in hrefs[1:]:
+                        await self._cancel_other(other)
                     if hrefs:
                         return hrefs[0]
             await self._wait_for(posting.answer, timedelta(seconds=LAST_LOOKS))

@@ -447,6 +447,23 @@ def test_who_goes_on_and_is_interrupted_cancels_what_was_left(server, there, tmp
     assert (left(server), len(server.state.tasks)) == (0, 1)
 
 
+def test_a_submission_that_nobody_waited_for_is_found_by_who_goes_on(server, there, tmp_path):
+    """Its task is kept then, and no other one is submitted."""
+    journal, batch = str(tmp_path / "journal"), {"jobs": [job(task=task("idle", duration="PT0.4S"))]}
+    posting = gate(server, "tasks", delaying(3, done=True), method="POST")
+    with RunningCommand(*there, "--journal", journal, batch=batch) as running:
+        posting.wait()
+        running.signal(signal.SIGINT)
+        running.until_said("waiting up to")
+        running.signal(signal.SIGINT)
+        interrupted = running.end()
+    server.state.faults.clear()
+    ended = run_batch(*there, "--resume", journal, batch=batch)
+
+    assert interrupted.results[0][0]["error"].endswith("its submission was not answered; search for its mark")
+    assert (ended.status, len(server.state.tasks)) == (0, 1)
+
+
 def test_asyncio_has_nothing_to_complain_of(server, there):
     """Not even where everything it could complain of is an error."""
     parallel = job(task=HOUR, iterations=5, parallel=True, sync_start=False, backoff="PT0.05S")

@@ -141,6 +141,21 @@ def test_a_post_that_is_not_answered_in_time_is_looked_for_by_its_mark(wire):
     assert [asked.partition("?")[0] for asked in server.asked[-2:]] == [LIST, DELETE]
 
 
+def test_all_tasks_with_its_mark_are_canceled(wire):
+    """An earlier POST of the task may have arrived as well."""
+    server = posting(wire, NEVER, listed={"json": ["/tasks/5f1c", "/tasks/0ld"]})
+    server.changed["DELETE /tasks/0ld"] = DELETED
+    done = Canceled(server, when=POST)
+
+    assert done.fate == "its task was canceled"
+    assert server.asked[-2:] == ["DELETE /tasks/0ld", DELETE]
+
+
+def test_a_service_manager_waits_long_enough():
+    """The default of systemd is 90 seconds, of which the output may need some."""
+    assert WaitLimits().cancel.total_seconds() + CANCEL_SECONDS + LAST_LOOK.total_seconds() < 60
+
+
 def test_an_answer_that_is_late_still_counts(wire):
     """While the task is looked for."""
     done = Canceled(posting(wire, 32), when=POST)
