@@ -9,6 +9,7 @@ The help and the messages have the form of Python's ``optparse``, as those of pS
 from __future__ import annotations
 
 import json
+import math
 from optparse import IndentedHelpFormatter, OptionParser
 from typing import Any, Callable, Dict, List, Mapping, NoReturn, Sequence
 
@@ -105,7 +106,7 @@ def _converted(name: str, rule: Schema, value: Any) -> Any:
     try:
         return convert(value)
     except ValueError as error:
-        text = value if isinstance(value, str) else ", ".join(value)
+        text = ", ".join(value) if isinstance(value, list) else value
         raise UsageError(f'Invalid value "{text}" for {name}: {error}') from error
 
 
@@ -145,11 +146,18 @@ def _range(text: str) -> Dict[str, int]:
     return {"lower": int(lower), "upper": int(upper)}
 
 
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
+
+
 _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "headers": _header_pairs,
     "json": load_json,
     "lower": str.lower,
     "milliseconds": lambda text: f"PT{int(text) / 1000}S" if text.isdecimal() else text,
+    "number": _finite,
     "range": _range,
     "seconds": lambda text: f"PT{text}S" if text.isdecimal() else text,
     "si": parse_si,

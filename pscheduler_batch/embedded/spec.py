@@ -48,6 +48,7 @@ IP_PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
 SI_CARDINAL: Schema = {
     "type": ["integer", "string"],
     "minimum": 1,
+    "maxLength": 30,
     "pattern": r"^[0-9]+([.][0-9]+)?\s*([KkMmGgTtPpEeZzYy][Ii]?)?$",
     "x-invalid-message": "%s is not a valid number, with or without an SI unit.",
 }
@@ -185,7 +186,10 @@ def parse_si(value: Any) -> int:
         raise ValueError(f"{value!r} is not a number")
     number, unit, binary = match.groups()
     base = 1024 if binary else 1000
-    return int(float(number) * base ** _SI_POWERS.get(unit, 0))
+    try:
+        return int(float(number) * base ** _SI_POWERS.get(unit, 0))
+    except OverflowError:
+        raise ValueError(f"{value!r} is too large") from None
 
 
 def _worded(schema: Schema, spec: Any, errors: List[Any]) -> str:

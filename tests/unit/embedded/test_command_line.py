@@ -106,6 +106,8 @@ def test_options_are_those_of_pscheduler(name, arguments, spec):
         ("noop", ["--data", "{"], 'Invalid value "{" for data: Invalid JSON: '),
         ("noop", ["--data", "[" * 5000], "for data: Invalid JSON: "),
         ("throughput", ["-b", "fast"], 'Invalid value "fast" for bandwidth: '),
+        ("throughput", ["-b", "1" * 400], "is too large"),
+        ("latency", ["-i", "nan"], 'Invalid value "nan" for packet-interval: must be a finite number'),
         ("latency", ["-P", "9-1"], 'Invalid value "9-1" for data-ports: must be in the form LOWER-UPPER'),
         ("http", ["--header", "none"], 'Invalid value "none" for headers: must be in the form NAME: VALUE'),
         ("throughput", ["--no-udp"], "no such option: --no-udp"),

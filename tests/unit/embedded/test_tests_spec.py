@@ -104,6 +104,11 @@ def test_wording_is_that_of_the_recordings(test, spec, message):
             {"dest": "a", "bandwidth": "fast"},
             "At /bandwidth: 'fast' is not a valid number, with or without an SI unit.",
         ),
+        (
+            ThroughputTest,
+            {"dest": "a", "bandwidth": "1" * 31},
+            f"At /bandwidth: '{'1' * 31}' is not a valid number, with or without an SI unit.",
+        ),
     ],
 )
 def test_a_wrong_specification_says_where_and_what(test, spec, message):
