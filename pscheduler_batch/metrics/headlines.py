@@ -48,7 +48,7 @@ def pooled_words(metrics: Metrics) -> str:
     for base in ("rtt", "latency"):
         delays = delay_words(base, metrics)
         if delays:
-            return _joined(delays, _named("p95", metrics, f"{base}-p95"), _named("loss", metrics))
+            return _joined(f"min/mean/max {delays}", _named("p95", metrics, f"{base}-p95"), _named("loss", metrics))
     return ""
 
 

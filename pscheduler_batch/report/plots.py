@@ -132,9 +132,10 @@ def overview_of(jobs: Sequence[Sequence[Row]]) -> Optional[TimeLine]:
 
 def plots_of(rows: Sequence[Row]) -> Tuple[Plot, ...]:
     """
-    Choose the plots of a job: main metrics with the same unit together, by iteration and by the number that varied.
+    Choose the plots of a job, by iteration and by the number that varied.
 
-    Counts have no unit, so each has a plot of its own. Nothing is plotted with fewer than two points.
+    Main metrics of the same tests that have the same unit are in one plot; a count has a plot of its own. Nothing is
+    plotted with fewer than two points.
     """
     names = run_names(rows)
     varied = varied_number(rows)
@@ -268,12 +269,13 @@ def _scaled(values: Sequence[Optional[float]], factor: float) -> Iterator[Option
 
 
 def _groups(rows: Sequence[Row]) -> List[Mapping[str, str]]:
-    """Group the main metrics by unit, as names and titles."""
+    """Group the main metrics of the same tests by unit, as names and titles."""
     found = {name for row in rows for name in main_metrics(row.metrics)}
-    groups: Dict[Tuple[str, str], Dict[str, str]] = {}
+    groups: Dict[Tuple[object, ...], Dict[str, str]] = {}
     for name, metric in METRICS.items():
         if name in found:
-            groups.setdefault((metric.unit, "" if metric.unit else name), {})[name] = metric.title
+            key = (metric.unit, metric.tests) if metric.unit else (name,)
+            groups.setdefault(key, {})[name] = metric.title
     return list(groups.values())
 
 

@@ -9,10 +9,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean, pstdev, quantiles
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from pscheduler_batch import read_runs
+from pscheduler_batch.iso8601 import parse_duration
 from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 from tests.support.output_documents import failed_run, output, result, run
 from tests.support.output_documents import job as reported_job
@@ -181,6 +184,31 @@ def test_the_metrics_of_an_output(tmp_path):
     assert "first (rtt, 1 run):\n  rtt-min   0.3 ms  shortest round-trip time\n" in text
     assert (to_file, made.read_text()) == ((0, "", ""), text)
     assert from_stdin == (0, text, "")
+
+
+def test_the_metrics_of_real_measurements():
+    """What the embedded server measured gives the numbers that Python's own statistics give for the same packets."""
+    quick = {"packet-count": 20, "packet-interval": 0.01, "packet-timeout": 1, "output-raw": True}
+    jobs = [
+        job("rtt", iterations=2, task=task("rtt", dest="127.0.0.1", count=4, interval="PT0.05S", timeout="PT2S")),
+        job("latency", task=task("latency", dest="127.0.0.1", **quick)),
+        job("throughput", task=task("throughput", dest="127.0.0.1", duration="PT3S")),
+        job("trace", task=task("trace", dest="127.0.0.1")),
+    ]
+    rows = list(read_runs(run_batch("--embedded", batch={"jobs": jobs}).document))
+    assert [row.reason for row in rows] == [None] * 5
+    trips = [[parse_duration(trip["rtt"]).total_seconds() for trip in row.result["roundtrips"]] for row in rows[:2]]
+    sent = [packet["src-ts"] for packet in rows[2].result["raw-packets"]]
+    received = [packet["dst-ts"] for packet in rows[2].result["raw-packets"]]
+    delays = [(b - a) / 2**32 for a, b in zip(sent, received)]
+    rates = [interval["summary"]["throughput-bits"] for interval in rows[3].result["intervals"]]
+
+    for row, of_run in zip(rows, trips):
+        assert row.metrics["rtt-p95"] == pytest.approx(quantiles(of_run, n=20, method="inclusive")[-1])
+        assert row.metrics["rtt-jitter"] == pytest.approx(fmean(abs(b - a) for a, b in zip(of_run, of_run[1:])))
+    assert rows[2].metrics["latency-jitter"] == pytest.approx(fmean(abs(b - a) for a, b in zip(delays, delays[1:])))
+    assert rows[3].metrics["throughput-variation"] == pytest.approx(pstdev(rates) / fmean(rates))
+    assert (rows[4].metrics["hops"], rows[4].metrics["paths"]) == (1, 1)
 
 
 def test_what_the_metrics_mean():

@@ -205,7 +205,7 @@ def test_all_runs_of_a_job_have_words_of_their_own():
     """Where the delays of packets are known, with the percentile that tells most; other tests have none."""
     metrics = {"rtt-min": 0.001, "rtt-mean": 0.002, "rtt-p95": 0.0045, "rtt-max": 0.005, "loss": 0.5}
 
-    assert pooled_words(metrics) == "1/2/5 ms, p95 4.5 ms, loss 50 %"
+    assert pooled_words(metrics) == "min/mean/max 1/2/5 ms, p95 4.5 ms, loss 50 %"
     assert pooled_words({"throughput": 5.0}) == ""
 
 

@@ -273,9 +273,9 @@ def test_the_statistics_of_all_runs_are_shown():
     other = [result(run({"succeeded": True, "histogram-latency": {"1": 1}}), kind="latency") for _ in range(2)]
     alone, both = page_of(output(job(*measured))), page_of(output(job(*measured, *other)))
 
-    assert "All 2 runs1/2.57/5 ms, p95 4.7 ms, loss 30 %" in alone.text
-    assert "All runs of rtt1/2.57/5 ms, p95 4.7 ms, loss 30 %" in both.text
-    assert "All runs of latency1/1/1 ms, p95 1 ms" in both.text
+    assert "All 2 runsmin/mean/max 1/2.57/5 ms, p95 4.7 ms, loss 30 %" in alone.text
+    assert "All runs of rttmin/mean/max 1/2.57/5 ms, p95 4.7 ms, loss 30 %" in both.text
+    assert "All runs of latencymin/mean/max 1/1/1 ms, p95 1 ms" in both.text
 
 
 def test_a_run_that_measured_nothing_is_a_gap():

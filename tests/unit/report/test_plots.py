@@ -114,6 +114,23 @@ def test_metrics_of_one_unit_are_in_one_plot():
     assert plots[0].lines[1].values == (0.4, 0.5)
 
 
+def test_tests_have_plots_of_their_own():
+    """A share of packets says nothing beside the variation of a rate, nor one host's answer beside another test's."""
+    intervals = [{"summary": {"throughput-bits": rate}} for rate in (1e9, 3e9)]
+    throughput = {"intervals": intervals, "summary": {"summary": {"sent": 4, "lost": 1}}}
+    kinds = {"throughput": throughput, "dns": {"time": "PT0.1S"}, "http": {"time": "PT0.2S"}}
+    rows = rows_of(
+        *(result(run({"succeeded": True, **found}), kind=kind) for kind, found in kinds.items() for _ in "12")
+    )
+
+    assert [plot.title for plot in plots_of(rows)] == [
+        "Variation of throughput",
+        "Loss",
+        "DNS response time",
+        "HTTP response time",
+    ]
+
+
 def test_a_failed_run_is_a_gap():
     """It has a place, and no point."""
     (plot, _) = plots_of(rows_of(with_mean(0.4), result(failed_run()), with_mean(0.6)))

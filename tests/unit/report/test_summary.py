@@ -99,7 +99,7 @@ def test_a_large_batch_has_a_line_for_every_job():
     assert printed(document, width=100) == (
         "job   runs  failed  results\n"
         "many   100      10  mean round trip 1 ms to 9.9 ms, loss 0 %\n"
-        "one      1       0  0.3/0.4/0.5 ms, loss 25 %\n"
+        "one      1       0  min/mean/max 0.3/0.4/0.5 ms, loss 25 %\n"
         "many/90, many/91, many/92, many/93 and 6 more: Timeout\n"
         "101 runs: 91 succeeded, 10 failed; 3 min 5 s\n"
     )

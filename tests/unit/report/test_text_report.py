@@ -35,7 +35,7 @@ def test_the_report_as_text():
         "second/0 run 0  ps.example.net → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
         "second/0 run 1  ps.example.net → 192.0.2.1  finished  0.3/0.4/0.5 ms, loss 25 %  3 min 5 s\n"
         "\n"
-        "second, all 2 runs: 0.3/0.4/0.5 ms, loss 25 %\n"
+        "second, all 2 runs: min/mean/max 0.3/0.4/0.5 ms, loss 25 %\n"
         "\n"
         "first/1: Timeout\n"
         "first/2: posting the task: no\n"
