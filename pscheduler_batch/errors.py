@@ -159,15 +159,25 @@ class UnreachableError(SchedulerError):
         sent: Whether the request may have reached the server. If not, it had no effect, and can be retried whatever its
             method.
         transient: Whether a retry may succeed; not if the URL or the server's certificate is invalid.
+        too_slow: Whether there was a connection, but no answer in time.
     """
 
     def __init__(
-        self, reason: str, *, doing: str, url: str, hint: str = "", sent: bool = True, transient: bool = True
+        self,
+        reason: str,
+        *,
+        doing: str,
+        url: str,
+        hint: str = "",
+        sent: bool = True,
+        transient: bool = True,
+        too_slow: bool = False,
     ) -> None:
         self.reason = reason
         self.hint = hint
         self.sent = sent
         self.transient = transient
+        self.too_slow = too_slow
         super().__init__(f"cannot reach {url}: {reason}{hint}", doing=doing, url=url)
 
     def after(self, retries: str) -> UnreachableError:

@@ -9,6 +9,7 @@ iteration whose results are being fetched and of the next one::
         IterationMoved …  IterationEnded    of each of its iterations
       JobEnded
       RequestHeldUp                       at any time
+      LimitChanged                        at any time
       Interrupted                         at any time, at most once
       Stopping …  TaskLeft …              while tasks are canceled
     BatchEnded
@@ -152,6 +153,34 @@ class RequestHeldUp:
 
 
 @dataclass(frozen=True)
+class LimitChanged:
+    """
+    More or fewer requests go to a host at once from now on, as its answers are fast or slow (ADR 49).
+
+    Attributes:
+        at: When.
+        host: The host and the port.
+        submitting: Whether it is about requests that submit tasks, or about others; those that wait for the end of a
+            run, and those that cancel tasks, are not limited in this way.
+        limit: The maximum number of concurrent requests from now on.
+        most: The greatest limit, ``max_connections``.
+        growing: Whether the limit still doubles with each round of answers, as the host has not been slow so far.
+        reason: Why it does not grow any more or is lower than before, such as "answers took 3.1 s instead of 1.4 s";
+            None if it has grown.
+        overload: Whether the reason is that the host said it is overloaded or did not answer in time.
+    """
+
+    at: datetime
+    host: str
+    submitting: bool
+    limit: int
+    most: int
+    growing: bool
+    reason: Optional[str] = None
+    overload: bool = False
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """
     The batch is being interrupted: iterations under way are ended, and their tasks are canceled.
@@ -230,6 +259,7 @@ Event = Union[
     IterationEnded,
     JobEnded,
     RequestHeldUp,
+    LimitChanged,
     Interrupted,
     Stopping,
     TaskLeft,

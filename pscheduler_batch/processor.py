@@ -161,7 +161,7 @@ class AsyncBatchProcessor:
         if not any(job_plan.job.sync_start for job_plan in plan.jobs):
             return session
         # An estimate that fails must not end the batch either.
-        late_starts = unfailing(LateStarts(session.warn, at_once=self._settings.max_connections).watch, "late starts")
+        late_starts = unfailing(LateStarts(session.warn, most=self._settings.max_connections).watch, "late starts")
         return replace(session, watches=(*session.watches, late_starts))
 
     def _compiled(self) -> Transforms:

@@ -20,7 +20,7 @@ class Settings:
         verify_tls: Whether to check the servers' certificates (ADR 13).
         ca_file: Certificates to check them against instead of the system's; implies ``verify_tls``.
         max_connections: The maximum number of concurrent requests per host: a pScheduler server has some tens of
-            slots for all its clients (ADR 20).
+            slots for all its clients (ADR 20); fewer go to one that is slow (ADR 49).
         timeout: The time limit of a request, from the first byte sent to the last one received. A busy server takes
             20 seconds and more to accept a task.
     """

@@ -241,7 +241,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=click.IntRange(1, 1000),
     default=8,
     show_default=True,
-    help="Maximum number of concurrent requests per host.",
+    help="Maximum number of concurrent requests per host; fewer if it is slow.",
 )
 @option(
     "--timeout",

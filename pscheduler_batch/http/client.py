@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Dict, Optional, Protocol
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.events import LimitChanged, RequestHeldUp
+from pscheduler_batch.http.adaptive_limit import AdaptiveLimit
 from pscheduler_batch.http.limiter import Limiter
-from pscheduler_batch.http.request import Outcome, Request
-from pscheduler_batch.http.response import Reply
+from pscheduler_batch.http.request import Outcome, Purpose, Request
+from pscheduler_batch.http.response import REDIRECTION, TOO_MANY, Reply
 from pscheduler_batch.http.retry import Attempts, Outages, RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.session import Session, UnsentError
@@ -40,7 +41,7 @@ class HttpClient:
 
     Attributes:
         session: The session; once it is shut down, no POST is sent any more.
-        max_connections: Maximum number of concurrent requests per host.
+        max_connections: Maximum number of concurrent requests per host; fewer where a host is slow (ADR 49).
     """
 
     def __init__(
@@ -55,7 +56,8 @@ class HttpClient:
 
         Args:
             transport: Makes a single attempt.
-            session: Is told of each retry with a :class:`RequestHeldUp`, and once more when the request is over.
+            session: Is told of each retry with a :class:`RequestHeldUp`, and once more when the request is over; and of
+                limits with a :class:`LimitChanged`.
             policy: How often and when to retry.
             max_connections: Maximum number of concurrent requests per host.
         """
@@ -127,19 +129,16 @@ class HttpClient:
             if ended or host.paused_for(now) > _NONE:
                 return _unsent(request, _ENDED) if ended else host.refusal(request, now)
             trying = host.start_trial()
-            reply = await self._transport.send(request, host.name)
+            cuts = host.cuts(request)
+            try:
+                outcome: Outcome = await self._transport.send(request, host.name)
+            except (UnreachableError, ReplyError) as error:
+                outcome = error
+            host.note_outcome(request, outcome, self._clock.now(), cuts, trying=trying)
         except UnsentError:
             return _unsent(request, _ENDED)
-        except UnreachableError as error:
-            host.note_failure(error, self._clock.now(), trying=trying)
-            return error
-        except ReplyError as error:
-            host.note_answer()
-            return error
         else:
-            host.note_answer()
-            host.clock_offset = reply.clock_offset(self._clock.now())
-            return reply
+            return outcome
         finally:
             if trying:
                 host.end_trial()
@@ -152,8 +151,26 @@ class HttpClient:
             name = ""  # The transport says what is wrong with the URL.
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(name, Limiter(self.max_connections), self._policy)
+            limiter = Limiter(self.max_connections, limits=self._limits(name))
+            host = self._hosts[name] = _Host(name, limiter, self._policy)
         return host
+
+    def _limits(self, name: str) -> Dict[Purpose, AdaptiveLimit]:
+        """Make the limits of a host (ADR 49): canceling is not limited by them, nor is what waits at the server."""
+
+        def report(limit: AdaptiveLimit, reason: Optional[str], *, overload: bool) -> None:
+            now, is_submitting = self._clock.now(), limit is submitting
+            self.session.emit(
+                LimitChanged(now, name, is_submitting, limit.limit, limit.most, limit.growing, reason, overload)
+            )
+
+        submitting, others = (AdaptiveLimit(self.max_connections, report) for _ in range(2))
+        return {
+            Purpose.SUBMIT: submitting,
+            Purpose.FINISH: others,
+            Purpose.LOOK_UP: others,
+            Purpose.OTHER: others,
+        }
 
     def _report_retry(
         self, request: Request, host: _Host, outcome: Outcome, again: datetime, end: Optional[datetime]
@@ -228,12 +245,49 @@ class _Host:
         if trial is not None:
             trial.set_result(None)
 
-    def note_answer(self) -> None:
+    def cuts(self, request: Request) -> int:
+        """Return how often the limit of a request was cut, for :meth:`note_outcome`."""
+        limit = self.limiter.limits.get(request.purpose)
+        return 0 if limit is None else limit.cuts
+
+    def note_outcome(self, request: Request, outcome: Outcome, now: datetime, cuts: int, *, trying: bool) -> None:
+        """
+        Learn from the outcome of an attempt.
+
+        Args:
+            request: The request.
+            outcome: What it came to.
+            now: The time.
+            cuts: How often its limit had been cut when it was sent.
+            trying: Whether it was the one that tries a host to which requests are paused.
+        """
+        if isinstance(outcome, UnreachableError):
+            self._note_failure(outcome, now, trying=trying)
+        else:
+            self._note_answer()
+        if isinstance(outcome, Reply):
+            self.clock_offset = outcome.clock_offset(now)
+        self._adapt_limit(request, outcome, cuts)
+
+    def _adapt_limit(self, request: Request, outcome: Outcome, cuts: int) -> None:
+        limit = self.limiter.limits.get(request.purpose)
+        if limit is None:
+            return
+        if not isinstance(outcome, Reply):
+            if isinstance(outcome, UnreachableError) and outcome.too_slow:
+                limit.note_overload(outcome.reason, cuts)
+        elif outcome.overloaded or outcome.status == TOO_MANY:
+            limit.note_overload(f"answered {outcome.status}", cuts)
+        elif outcome.status < REDIRECTION:
+            # How soon a request is refused says nothing about the server.
+            limit.note_answer(request.doing, outcome.elapsed, cuts, needed=self.limiter.is_needed(limit))
+
+    def _note_answer(self) -> None:
         if self._failures:
             self._failures = self._pauses = 0
             self._last = self._failing_since = self._paused_until = None
 
-    def note_failure(self, error: UnreachableError, now: datetime, *, trying: bool) -> None:
+    def _note_failure(self, error: UnreachableError, now: datetime, *, trying: bool) -> None:
         self._failures += 1
         self._last = error
         self._failing_since = self._failing_since or now

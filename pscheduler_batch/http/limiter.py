@@ -1,19 +1,20 @@
 """
 The limit of concurrent requests, and whose turn it is (ADR 20).
 
-A request that submits a task goes before one that asks for something: a task that comes late may miss its start, while
-an answer can only come later. So do requests that end an iteration, for the last formats of its result: until then the
-others are held in memory. A quarter of the slots is reserved for look-ups of where a task goes, while there are any: it
-may be another host, which has nothing to do until then. In the other slots look-ups come after submissions and before
-the rest. Requests with the same purpose are served in order of arrival.
+Requests that end an iteration, for the last formats of its result, go before others: until then those that it has are
+held in memory. Next is a request that submits a task: a task that comes late may miss its start, while an answer can
+only come later. A quarter of the slots is reserved for look-ups of where a task goes, while there are any: it may be
+another host, which has nothing to do until then. In the other slots look-ups come after submissions and before the
+rest. Requests with the same purpose are served in order of arrival.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Deque, Dict, Optional, Tuple
+from typing import Deque, Dict, Mapping, Optional, Tuple
 
+from pscheduler_batch.http.adaptive_limit import AdaptiveLimit
 from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.session import Shutdown
 
@@ -27,16 +28,27 @@ class Limiter:
     A busy server takes its time for POSTs, which cannot be aborted, and an interrupted batch has no time to wait for
     those before it cancels its tasks. A slot that is given back goes to the next in the queue, so that nothing
     overtakes it. Belongs to one event loop.
+
+    Attributes:
+        limits: The limits, lower than the number of slots, of requests for certain purposes; several purposes may
+            share one (ADR 49).
     """
 
-    def __init__(self, number: int, for_canceling: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        for_canceling: Optional[int] = None,
+        limits: Optional[Mapping[Purpose, AdaptiveLimit]] = None,
+    ) -> None:
         """
         Make all slots free.
 
         Args:
             number: How many slots there are.
             for_canceling: How many more there are for canceling tasks; by default as many.
+            limits: The limits of requests for certain purposes; by default there are none.
         """
+        self.limits: Mapping[Purpose, AdaptiveLimit] = limits or {}
         self._free = number
         self._free_for_canceling = number if for_canceling is None else for_canceling
         # Where there is one slot only, what submits a task is never kept waiting.
@@ -57,7 +69,9 @@ class Limiter:
         """
         if unless is not None and unless.begun:
             return False
-        if self._take_free(purpose):
+        # Where there is room, nothing waits for it.
+        if self._has_room(purpose):
+            self._count(purpose, 1)
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queues[purpose].append(turn)
@@ -72,36 +86,52 @@ class Limiter:
             raise
 
     def give_back(self, purpose: Purpose = Purpose.OTHER) -> None:
-        """Hand a slot, taken for a purpose, to the next in the queue."""
-        if purpose is Purpose.LOOK_UP:
-            self._looking_up -= 1
-        for next_purpose in self._order(purpose):
-            queue = self._queues[next_purpose]
-            while queue:
+        """Hand a slot, taken for a purpose, to the next in the queue; to more of them if a limit has grown."""
+        self._count(purpose, -1)
+        while True:
+            turn = self._next(purpose)
+            if turn is None:
+                return
+            turn.set_result(True)
+
+    def is_needed(self, limit: AdaptiveLimit) -> bool:
+        """Return whether requests wait because of a limit."""
+        return not limit.has_room and any(
+            self._queues[purpose] for purpose in self.limits if self.limits[purpose] is limit
+        )
+
+    def _next(self, given_back: Purpose) -> Optional[asyncio.Future[bool]]:
+        """Take a slot for the next in the queue; None if nothing waits for one that is free."""
+        for purpose in self._order(given_back):
+            queue = self._queues[purpose]
+            while queue and self._has_room(purpose):
                 turn = queue.popleft()
                 if not turn.done():
-                    self._looking_up += next_purpose is Purpose.LOOK_UP
-                    turn.set_result(True)
-                    return
-        if purpose is Purpose.CANCEL:
-            self._free_for_canceling += 1
-        else:
-            self._free += 1
+                    self._count(purpose, 1)
+                    return turn
+        return None
 
-    def _take_free(self, purpose: Purpose) -> bool:
-        # A slot is only free while nothing waits for it.
+    def _has_room(self, purpose: Purpose) -> bool:
         if purpose is Purpose.CANCEL:
-            free = self._free_for_canceling > 0
-            self._free_for_canceling -= free
-            return free
-        free = self._free > 0
-        self._free -= free
-        self._looking_up += free and purpose is Purpose.LOOK_UP
-        return free
+            return self._free_for_canceling > 0
+        limit = self.limits.get(purpose)
+        return self._free > 0 and (limit is None or limit.has_room)
+
+    def _count(self, purpose: Purpose, number: int) -> None:
+        """Count slots that are taken, or given back if the number is negative."""
+        if purpose is Purpose.CANCEL:
+            self._free_for_canceling -= number
+            return
+        self._free -= number
+        if purpose is Purpose.LOOK_UP:
+            self._looking_up += number
+        limit = self.limits.get(purpose)
+        if limit is not None:
+            limit.taken += number
 
     def _order(self, purpose: Purpose) -> Tuple[Purpose, ...]:
         if purpose is Purpose.CANCEL:
             return (Purpose.CANCEL,)
         if self._looking_up < self._for_look_ups:
-            return Purpose.LOOK_UP, Purpose.URGENT, Purpose.OTHER
-        return Purpose.URGENT, Purpose.LOOK_UP, Purpose.OTHER
+            return Purpose.LOOK_UP, Purpose.FINISH, Purpose.SUBMIT, Purpose.OTHER, Purpose.WAIT
+        return Purpose.FINISH, Purpose.SUBMIT, Purpose.LOOK_UP, Purpose.OTHER, Purpose.WAIT

@@ -15,12 +15,16 @@ Outcome = Union[Reply, UnreachableError, ReplyError]
 
 
 class Purpose(Enum):
-    """What a request is for, as far as it decides whose turn it is (ADR 20)."""
+    """What a request is for, as far as it decides whose turn it is (ADR 20), and what limits it (ADR 49)."""
 
-    # It submits a task, or fetches what is still missing of an iteration.
-    URGENT = "urgent"
+    # It fetches what is still missing of an iteration.
+    FINISH = "finish"
+    # It submits a task.
+    SUBMIT = "submit"
     # It finds out where a task goes.
     LOOK_UP = "look-up"
+    # The server answers as soon as something has happened, so how long that takes says nothing about the server.
+    WAIT = "wait"
     # It cancels a task, which waits for nothing else.
     CANCEL = "cancel"
     OTHER = "other"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Mapping, Optional
@@ -43,7 +43,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    elapsed: float = 0.0
+    elapsed: float = field(default=0.0, compare=False)
     in_vain: str = ""
 
     @property

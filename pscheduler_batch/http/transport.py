@@ -53,6 +53,7 @@ _STEPS = {
 }
 # What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+_TIMEOUTS = (asyncio.TimeoutError, httpx.TimeoutException)
 # What networks and servers can bring about; anything else is a bug.
 _FAILURES = (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, OverflowError, zlib.error)
 
@@ -237,7 +238,8 @@ class _RequestState:
             return None
         reason, transient = self.describe(error)
         sent = self.may_have_sent(error)
-        return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient)
+        too_slow = self._step is not None and self._step >= _SECURING and isinstance(error, _TIMEOUTS)
+        return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
 
     def may_have_sent(self, error: BaseException) -> bool:
         """Return whether anything of the request may have reached the server."""
@@ -252,7 +254,7 @@ class _RequestState:
     def describe(self, error: BaseException) -> Tuple[str, bool]:
         """Return what happened, and whether it may pass by itself."""
         inner = innermost(error)
-        if isinstance(error, (asyncio.TimeoutError, httpx.TimeoutException)):
+        if isinstance(error, _TIMEOUTS):
             return self._too_late(), True
         if isinstance(error, (httpx.RemoteProtocolError, zlib.error)):
             return self._answer_words(error)

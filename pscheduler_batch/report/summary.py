@@ -32,6 +32,7 @@ def print_summary(
     environ: Mapping[str, str],
     width: Optional[int] = None,
     color: Optional[bool] = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """
     Write the summary of a batch.
@@ -44,6 +45,7 @@ def print_summary(
         width: The most characters in a line; if not given, that of ``COLUMNS`` or the terminal, and in a file or a pipe
             as many as the table needs.
         color: Whether to use colors; if not given, on terminals that have them.
+        notes: Lines about the batch as a whole, to stand before the totals.
     """
     if stream is None:
         return
@@ -53,13 +55,21 @@ def print_summary(
         width=known_width(stream, environ) if width is None else width,
         color=has_colors(stream, environ) if color is None else color,
         encoding=encoding_of(stream, environ),
+        notes=notes,
     )
     with suppress(OSError):
         stream.write(text)
         stream.flush()
 
 
-def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False, encoding: str = "utf-8") -> str:
+def summary_of(
+    report: BatchReport,
+    *,
+    width: Optional[int],
+    color: bool = False,
+    encoding: str = "utf-8",
+    notes: Sequence[str] = (),
+) -> str:
     """
     Write a summary as text.
 
@@ -68,6 +78,7 @@ def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False
         width: The most characters in a line; None for as many as the table needs, but at least 80.
         color: Whether to use colors.
         encoding: The encoding of the reader; characters that it lacks are replaced.
+        notes: Lines about the batch as a whole, to stand before the totals.
     """
     write = partial(encodable, encoding=encoding)
     jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
@@ -82,6 +93,7 @@ def summary_of(report: BatchReport, *, width: Optional[int], color: bool = False
     if not small and len(jobs) > len(shown):
         parts.append(Text(f"and {len(jobs) - len(shown):,} more jobs"))
     parts += failure_lines(report.failed, write)
+    parts += [Text(write(note)) for note in notes]
     return render_lines([*parts, Text(write(totals_line(report)))], width, color=color)
 
 

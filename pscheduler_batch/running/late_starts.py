@@ -22,9 +22,13 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    LimitChanged,
 )
+from pscheduler_batch.http.adaptive_limit import BEGIN
+from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.planning.planner import synchronized_start
 from pscheduler_batch.planning.timeline import enough_setup_time
+from pscheduler_batch.scheduler.api import tasks_url
 from pscheduler_batch.text import label_words, shorten, time_words
 
 NONE = timedelta(0)
@@ -36,23 +40,27 @@ LATEST = 8
 class LateStarts:
     """Watches one run of a batch, and warns if tasks are not accepted before their synchronized start."""
 
-    def __init__(self, warn: Callable[[str], None], *, at_once: int) -> None:
+    def __init__(self, warn: Callable[[str], None], *, most: int) -> None:
         """
         Prepare to watch.
 
         Args:
             warn: Is given each warning, a line fit for a terminal.
-            at_once: The maximum number of concurrent requests per host (ADR 20).
+            most: The maximum number of concurrent requests per host.
         """
         self._warn = warn
-        self._at_once = at_once
+        self._limits = _Limits(most)
         self._job: Optional[_Job] = None
         self._interrupted = False
 
     def watch(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, JobBegan):
-            self._job = None if event.plan.start is None else _Job(event, event.plan.start, self._at_once)
+            self._job = None if event.plan.start is None else _Job(event, event.plan.start, self._limits)
+        elif isinstance(event, LimitChanged):
+            self._limits.note(event)
+            if self._job is not None and event.submitting:
+                self._job.note_limit(event)
         elif isinstance(event, Interrupted):
             # Tasks that are late from now on are late because of that.
             self._interrupted = True
@@ -62,16 +70,33 @@ class LateStarts:
                 self._warn(warning)
 
 
+class _Limits:
+    """How many tasks may be submitted to each host at once (ADR 49), in all jobs."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._changed: Dict[str, LimitChanged] = {}
+
+    def note(self, changed: LimitChanged) -> None:
+        if changed.submitting:
+            self._changed[changed.host] = changed
+
+    def of(self, host: str) -> Tuple[int, bool]:
+        """Return the limit of a host, and whether it doubles with each round of answers."""
+        changed = self._changed.get(host)
+        return (min(BEGIN, self.most), True) if changed is None else (changed.limit, changed.growing)
+
+
 class _Job:
     """One job with a synchronized start."""
 
-    def __init__(self, began: JobBegan, start: datetime, at_once: int) -> None:
+    def __init__(self, began: JobBegan, start: datetime, limits: _Limits) -> None:
         self._job = began.plan.job
         self._start = start
         self._count = len(began.plan.iterations)
         # No setup-time prevents delays by a crash.
         self._started_before = synchronized_start(began.at, self._job, self._count) != start
-        self._at_once = at_once
+        self._limits = limits
         self._hosts: Dict[str, _HostQueue] = {}
         self._host_of: Dict[int, _HostQueue] = {}
         self._entered = 0
@@ -95,6 +120,12 @@ class _Job:
             return self._describe_end()
         return None
 
+    def note_limit(self, changed: LimitChanged) -> None:
+        """Take a new limit of a host."""
+        host = self._hosts.get(changed.host)
+        if host is not None:
+            host.set_limit(changed.limit, changed.growing, changed.at)
+
     def _move(self, moved: IterationMoved) -> Optional[str]:
         number = moved.iteration.number
         if moved.state == WAITING and moved.start is not None:
@@ -108,9 +139,10 @@ class _Job:
         return None
 
     def _enter(self, number: int, name: str, at: datetime) -> None:
-        host = self._hosts.get(name)
+        address = host_of(tasks_url(name))
+        host = self._hosts.get(address)
         if host is None:
-            host = self._hosts[name] = _HostQueue(name, self._at_once)
+            host = self._hosts[address] = _HostQueue(name, self._limits.most, *self._limits.of(address))
         # A resumed batch may look for a task at one host and then post it to another.
         self._leave(number, at, accepted=False)
         self._host_of[number] = host
@@ -142,7 +174,7 @@ class _Job:
         return (
             f'job "{shorten(self._job.label)}": not all tasks will be accepted before the synchronized start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "
-            f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s per task, {self._at_once} at a "
+            f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s per task, {host.at_once} at a "
             f"time; the last one will be about {max(late.total_seconds(), 1):,.0f} s late"
         )
 
@@ -176,13 +208,16 @@ class _HostQueue:
         name: The host.
         entered: The number of tasks so far.
         accepted: The number of tasks that the host has accepted.
+        at_once: The maximum number of concurrent requests.
     """
 
-    def __init__(self, name: str, at_once: int) -> None:
+    def __init__(self, name: str, most: int, at_once: int, growing: bool) -> None:  # noqa: FBT001 - private
         self.name = name
         self.entered = 0
         self.accepted = 0
-        self._at_once = at_once
+        self.at_once = at_once
+        self._most = most
+        self._growing = growing
         self._queued: OrderedDict[int, None] = OrderedDict()
         self._under_way: Dict[int, datetime] = {}
         self._took: Deque[timedelta] = deque(maxlen=LATEST)
@@ -195,10 +230,14 @@ class _HostQueue:
     def enter(self, number: int, at: datetime) -> None:
         """Note that the task of an iteration is ready to be sent."""
         self.entered += 1
-        if len(self._under_way) < self._at_once:
-            self._under_way[number] = at
-        else:
-            self._queued[number] = None
+        self._queued[number] = None
+        self._fill(at)
+
+    def set_limit(self, at_once: int, growing: bool, at: datetime) -> None:  # noqa: FBT001 - private
+        """Note the limit of concurrent requests from now on, and whether it still doubles."""
+        self.at_once = at_once
+        self._growing = growing
+        self._fill(at)
 
     def leave(self, number: int, at: datetime, *, accepted: bool) -> None:
         """Note that a task is accepted, or has failed."""
@@ -209,7 +248,10 @@ class _HostQueue:
         if accepted:
             self.accepted += 1
             self._took.append(max(at - left, NONE))
-        if self._queued:
+        self._fill(at)
+
+    def _fill(self, at: datetime) -> None:
+        while self._queued and len(self._under_way) < self.at_once:
             self._under_way[self._queued.popitem(last=False)[0]] = at
 
     def needs(self, now: datetime, others: int) -> Optional[Tuple[timedelta, timedelta]]:
@@ -229,10 +271,15 @@ class _HostQueue:
             return None
         typical = self._typical(now)
         # When each slot is free; tasks take slots in turn. If none is queued, the last slot counts.
-        free = sorted(max(typical - (now - left), NONE) for left in self._under_way.values())
-        free = [NONE] * (self._at_once - len(free)) + free
-        rounds, slot = divmod(queued - 1, self._at_once)
-        return typical, free[slot] + (rounds + 1) * typical
+        free = sorted(max(typical - (now - left), NONE) for left in self._under_way.values())[-self.at_once :]
+        free = [NONE] * (self.at_once - len(free)) + free
+        doublings, at_once = 0, self.at_once
+        while self._growing and at_once < min(queued, self._most):
+            queued -= at_once
+            doublings += 1
+            at_once = min(at_once * 2, self._most)
+        rounds, slot = divmod(queued - 1, at_once)
+        return typical, free[min(slot, self.at_once - 1)] + (doublings + rounds + 1) * typical
 
     def _typical(self, now: datetime) -> timedelta:
         """Average the latest answers, and the requests under way for longer than these, which will not take less."""

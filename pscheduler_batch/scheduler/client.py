@@ -65,6 +65,7 @@ class SchedulerClient:
         outage = self._outage_refusable if refusable else self._outage
         words = UNSUPPORTED if refusable else ""
         bind = self.hosts.bind
+        purpose = Purpose.WAIT if wait else purpose
         return self.http.request(
             Request("GET", url, doing, purpose, bind=bind, wait=wait, outage=outage, final_words=words)
         )

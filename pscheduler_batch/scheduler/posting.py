@@ -157,7 +157,7 @@ class Poster:
             hint = "; the task names no other host, so this one would run it: name a --lead that runs pScheduler"
         content = json.dumps(iteration.task)
         settle = None if marked is None else partial(self._settle, marked)
-        request = Request("POST", url, DOING, Purpose.URGENT, content, hosts.bind, settle=settle)
+        request = Request("POST", url, DOING, Purpose.SUBMIT, content, hosts.bind, settle=settle)
         try:
             reply = await self._client.http.request(request)
         except UnreachableError as error:

@@ -123,7 +123,7 @@ class Fetcher:
         url = format_url(run, media_type)
         doing = f"fetching the result as {media_type}"
         try:
-            reply = await self._client.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.URGENT)
+            reply = await self._client.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.FINISH)
             return decipher_format(reply, doing=doing, url=url)
         except SchedulerError as error:
             return Failure(str(error), error.doing, error.url)

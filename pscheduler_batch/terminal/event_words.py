@@ -26,6 +26,7 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    LimitChanged,
     Place,
     RequestHeldUp,
     Stopping,
@@ -122,6 +123,8 @@ def describe_event(event: Event) -> str:
         return _describe_job(event)
     if isinstance(event, RequestHeldUp):
         return _describe_held_up(event)
+    if isinstance(event, LimitChanged):
+        return _describe_limit(event)
     return _describe_batch(event)
 
 
@@ -166,6 +169,23 @@ def _places(places: Sequence[Place]) -> str:
 def _describe_held_up(held_up: RequestHeldUp) -> str:
     said = "recovered" if held_up.reason is None else f"{legible(held_up.reason)}; retry {held_up.when}".rstrip()
     return f"{shorten(held_up.host)}: {held_up.doing}: {said}"
+
+
+def limit_words(changed: LimitChanged) -> str:
+    """
+    Return a limit of concurrent requests.
+
+    >>> limit_words(LimitChanged(datetime.max, "ps.example.net", True, 2, 8, growing=True))
+    'up to 2 tasks submitted at once'
+    """
+    return f"up to {changed.limit:,} {'tasks submitted' if changed.submitting else 'other requests'} at once"
+
+
+def _describe_limit(changed: LimitChanged) -> str:
+    words = limit_words(changed)
+    if changed.reason is not None:
+        words = f"{'overloaded' if changed.overload else 'slow'}, {changed.reason}; {words}"
+    return f"{shorten(changed.host)}: {words}"
 
 
 def _describe_job(event: Union[JobBegan, JobEnded]) -> str:

@@ -12,10 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pscheduler_batch.events import FETCHING, WAITING, RequestHeldUp
+from pscheduler_batch.events import FETCHING, WAITING, LimitChanged, RequestHeldUp
 from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
 from pscheduler_batch.terminal.capabilities import encoding_of
-from pscheduler_batch.terminal.event_words import KNOWN_STATES, count_words, countdown_words, state_now
+from pscheduler_batch.terminal.event_words import KNOWN_STATES, count_words, countdown_words, limit_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.terminal.table import ELLIPSIS
 from pscheduler_batch.text import clock_time, encodable, label_words, legible, shorten
@@ -31,7 +31,7 @@ FEWEST_OF_LABEL = 2
 # How many states are counted separately among the iterations without a line.
 STATES = 4
 
-# Rows of the view that are not iterations: the bar, the counts, a delayed request, and the other iterations.
+# Rows of the view that are not iterations: the bar, the counts, a delayed request or a slow host, and the others.
 OTHER_ROWS = 4
 
 # The most rows of the view; more could not be taken in.
@@ -102,6 +102,8 @@ class Frames:
             rows = [_stopping_line(*snapshot.stopping, width, write)]
         if snapshot.held_up is not None:
             rows.append(_held_up_line(snapshot.held_up, snapshot.at, width, write))
+        elif snapshot.limited is not None:
+            rows.append(_limit_line(snapshot.limited, width, write))
         rows += _iteration_lines(snapshot, width, write)
         if snapshot.others:
             rows.append(_rest_line(snapshot, width, write))
@@ -160,6 +162,13 @@ def _held_up_line(held_up: RequestHeldUp, now: datetime, width: int, write: Writ
     left = "" if held_up.until is None or held_up.until <= now else f", {clock_time(held_up.until - now)} left"
     said = f"retry: {reason}" if width < NARROW else f"retrying {shorten(held_up.host)}{left}: {reason}"
     return _cut(Text(write(said), style="yellow", no_wrap=True), width, write)
+
+
+def _limit_line(changed: LimitChanged, width: int, write: Write) -> Text:
+    """Show that a host is slow, and how many requests go to it at once."""
+    state = "overloaded" if changed.overload else "slow"
+    host = state if width < NARROW else f"{shorten(changed.host)} is {state}"
+    return _cut(Text(write(f"{host}: {limit_words(changed)}"), style="yellow", no_wrap=True), width, write)
 
 
 def _iteration_lines(snapshot: ProgressSnapshot, width: int, write: Write) -> List[Text]:

@@ -25,6 +25,7 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    LimitChanged,
     RequestHeldUp,
 )
 from pscheduler_batch.model import Job
@@ -53,6 +54,7 @@ class ProgressSnapshot:
         lines: Iterations in progress, waiting ones last; no more than requested.
         others: How many more there are in each state.
         held_up: The latest request that will be retried; None where there is none.
+        limited: The latest limit of a host that is slow or overloaded; None where there is none.
         stopping: Once the batch is interrupted, how many submissions were not answered yet, and how many tasks are
             being canceled.
     """
@@ -70,6 +72,7 @@ class ProgressSnapshot:
     lines: Tuple[IterationMoved, ...]
     others: Tuple[Tuple[str, int], ...]
     held_up: Optional[RequestHeldUp] = None
+    limited: Optional[LimitChanged] = None
     stopping: Optional[Tuple[int, int]] = None
 
 
@@ -173,6 +176,8 @@ class ProgressCounts:
         self._waiting: Dict[Key, IterationMoved] = {}
         self._states: Counter[str] = Counter()
         self._held_up: Optional[RequestHeldUp] = None
+        # By host, and whether it is about submissions; the latest is last.
+        self._limited: Dict[Tuple[str, bool], LimitChanged] = {}
         self._interrupted = False
 
     def note(self, event: Event) -> None:
@@ -188,6 +193,8 @@ class ProgressCounts:
             self._job = None
         elif isinstance(event, RequestHeldUp):
             self._hold_up(event)
+        elif isinstance(event, LimitChanged):
+            self._limit(event)
         elif isinstance(event, Interrupted):
             self._interrupted = True
         elif isinstance(event, BatchBegan):
@@ -202,6 +209,12 @@ class ProgressCounts:
         elif self._held_up is not None and self._held_up.host == event.host:
             # If others wait for the same host, another event says so soon.
             self._held_up = None
+
+    def _limit(self, changed: LimitChanged) -> None:
+        key = changed.host, changed.submitting
+        was_limited = self._limited.pop(key, None) is not None
+        if changed.limit < changed.most and (was_limited or changed.reason is not None):
+            self._limited[key] = changed
 
     def _move(self, moved: IterationMoved) -> None:
         key = moved.iteration.job, moved.iteration.number
@@ -259,5 +272,6 @@ class ProgressCounts:
             lines=shown,
             others=tuple(others.most_common()),
             held_up=self._held_up,
+            limited=next(reversed(self._limited.values()), None),
             stopping=(self._states[UNANSWERED], self._states[CANCELING]) if self._interrupted else None,
         )

@@ -19,9 +19,10 @@ OK = Reply(200, {}, b"ok")
 LONGEST = RetryPolicy(draw=lambda: 1.0)
 
 
-def lost(reason="Connection reset", *, sent=True, transient=True):
+def lost(reason="Connection reset", *, sent=True, transient=True, too_slow=False):
     """Make the error of a request without an answer."""
-    return UnreachableError(reason, doing="asking", url="https://ps.example.net/x", sent=sent, transient=transient)
+    url = "https://ps.example.net/x"
+    return UnreachableError(reason, doing="asking", url=url, sent=sent, transient=transient, too_slow=too_slow)
 
 
 def refused():

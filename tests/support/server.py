@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from dataclasses import replace
 from typing import Awaitable, Callable, List, Optional, Tuple, Union
 
 from pscheduler_batch.http.request import Request
@@ -61,7 +62,8 @@ class FakeServer:
 
     async def send(self, request: Request, _host: str) -> Reply:
         """Answer a request."""
-        self.received.append((self.clock.seconds, request))
+        start = self.clock.seconds
+        self.received.append((start, request))
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -78,7 +80,8 @@ class FakeServer:
         if isinstance(ending, Exception):
             raise ending
         assert isinstance(ending, Reply)
-        return ending
+        took = self.clock.seconds - start
+        return replace(ending, elapsed=took) if took else ending
 
     async def aclose(self) -> None:
         """Record that the transport is closed."""

@@ -15,6 +15,7 @@ from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, RUN_FAILED, SUCCEEDED, immediate_interrupt
 from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.events import Event
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
 from pscheduler_batch.output.console import PROGRAM, CommandError, print_error, read_input, write_error
@@ -29,6 +30,7 @@ from pscheduler_batch.running.runner import BatchOutcome
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.terminal.progress import open_progress
+from pscheduler_batch.terminal.slow_hosts import SlowHosts
 
 
 def execute(options: Options) -> int:
@@ -101,6 +103,7 @@ def _run(
     reports: Sequence[_Report],
 ) -> int:
     signals = SignalWatch()
+    slow_hosts = SlowHosts()
     with signals.holding():
         with ExitStack() as stack:
             only = stack.enter_context(embedded_server()) if options.embedded else None
@@ -115,18 +118,22 @@ def _run(
                 if not options.quiet:
                     progress.print_line(f"{PROGRAM}: warning: {message}")
 
+            def watch(event: Event) -> None:
+                slow_hosts.watch(event)
+                progress.watch(event)
+
             outcome = asyncio.run(
                 processor.run(
                     plan,
                     debug if options.debug else None,
                     only=only,
                     signals=signals,
-                    watch=progress.watch,
+                    watch=watch,
                     warn=warn,
                 )
             )
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
-        failures += _report(options, processor, outcome, reports)
+        failures += _report(options, processor, outcome, reports, slow_hosts.notes())
     _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
 
@@ -144,7 +151,11 @@ def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
 
 
 def _report(
-    options: Options, processor: AsyncBatchProcessor, outcome: BatchOutcome, reports: Sequence[_Report]
+    options: Options,
+    processor: AsyncBatchProcessor,
+    outcome: BatchOutcome,
+    reports: Sequence[_Report],
+    notes: Sequence[str],
 ) -> Iterator[BatchError]:
     """Write the reports and the summary, each even if another fails; yield the errors."""
     wants_summary = _wants_summary(options, outcome)
@@ -162,7 +173,7 @@ def _report(
         return
     yield from _attempt([partial(each.write, report) for each in reports])
     if wants_summary:
-        print_summary(report, stream=sys.stderr, environ=os.environ)
+        print_summary(report, stream=sys.stderr, environ=os.environ, notes=notes)
 
 
 def _wants_summary(options: Options, outcome: BatchOutcome) -> bool:

@@ -22,7 +22,7 @@ def purpose_of(name: str) -> Purpose:
     """Return what a request is for: one in capitals is urgent, one with a question mark looks something up."""
     if name.endswith("?"):
         return Purpose.LOOK_UP
-    return Purpose.URGENT if name.isupper() else Purpose.OTHER
+    return Purpose.SUBMIT if name.isupper() else Purpose.OTHER
 
 
 def order_of(*names: str, number: int = 1, leaving: str = "") -> List[str]:
@@ -45,7 +45,7 @@ def order_of(*names: str, number: int = 1, leaving: str = "") -> List[str]:
 
     async def main() -> None:
         slots = Limiter(number)
-        held = [Purpose.URGENT] * number
+        held = [Purpose.SUBMIT] * number
         for purpose in held:
             await slots.take(purpose)
         waiting: Dict[str, asyncio.Future[None]] = {name: asyncio.ensure_future(request(slots, name)) for name in names}
@@ -69,7 +69,7 @@ def test_a_free_slot_is_had_at_once():
     async def main() -> List[bool]:
         slots = Limiter(2)
         taken = [
-            asyncio.ensure_future(slots.take(purpose)) for purpose in (Purpose.URGENT, Purpose.LOOK_UP, Purpose.OTHER)
+            asyncio.ensure_future(slots.take(purpose)) for purpose in (Purpose.SUBMIT, Purpose.LOOK_UP, Purpose.OTHER)
         ]
         await settle()
         had = [task.done() for task in taken]
@@ -114,11 +114,11 @@ def test_who_is_canceled_in_its_turn_gives_back_what_it_was_for():
     async def main() -> List[bool]:
         slots = Limiter(2)
         for _ in range(2):
-            await slots.take(Purpose.URGENT)
+            await slots.take(Purpose.SUBMIT)
         gone, later = (asyncio.ensure_future(slots.take(Purpose.LOOK_UP)) for _ in range(2))
-        urgent = asyncio.ensure_future(slots.take(Purpose.URGENT))
+        urgent = asyncio.ensure_future(slots.take(Purpose.SUBMIT))
         await settle()
-        slots.give_back(Purpose.URGENT)
+        slots.give_back(Purpose.SUBMIT)
         gone.cancel()
         await settle()
         had = [gone.cancelled(), later.done(), urgent.done()]
@@ -176,7 +176,7 @@ def test_nobody_slips_in_before_the_one_whose_turn_it_is():
         waiting = asyncio.ensure_future(slots.take())
         await settle()
         slots.give_back()
-        late = asyncio.ensure_future(slots.take(Purpose.URGENT))
+        late = asyncio.ensure_future(slots.take(Purpose.SUBMIT))
         await settle()
         had = [waiting.done(), late.done()]
         late.cancel()
@@ -207,11 +207,11 @@ def test_canceling_has_slots_of_its_own():
 
     async def main() -> List[bool]:
         slots = Limiter(1, for_canceling=1)
-        await slots.take(Purpose.URGENT)
+        await slots.take(Purpose.SUBMIT)
         taken = [asyncio.ensure_future(slots.take(purpose)) for purpose in (Purpose.CANCEL, Purpose.CANCEL)]
         await settle()
         had = [task.done() for task in taken]
-        slots.give_back(Purpose.URGENT)
+        slots.give_back(Purpose.SUBMIT)
         await settle()
         had.append(taken[1].done())
         slots.give_back(Purpose.CANCEL)

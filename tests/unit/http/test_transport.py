@@ -228,6 +228,7 @@ def test_a_handshake_that_stands_still_is_given_up():
 
     assert "connected, but the TLS handshake did not finish within 0.2 seconds" in str(error)
     assert not error.sent
+    assert error.too_slow
 
 
 @pytest.mark.parametrize("name", hostile.BAD_CERTIFICATES)

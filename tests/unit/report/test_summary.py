@@ -42,6 +42,13 @@ def test_a_small_batch_has_a_line_for_every_run():
     )
 
 
+def test_notes_stand_before_the_totals():
+    """With the characters of the reader."""
+    lines = printed(MIXED, width=80, notes=["note: pß.example.net was slow"], environ={"LC_ALL": "C"}).splitlines()
+
+    assert lines[-3:-1] == ["rtt/1: Timeout", "note: p\\xdf.example.net was slow"]
+
+
 def test_nothing_is_cut_in_a_file_or_a_pipe():
     """Unless a width is given."""
     label, host = "label-" * 15, "host-" * 20

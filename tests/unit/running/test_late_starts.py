@@ -10,7 +10,17 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 
-from pscheduler_batch.events import POSTED, POSTING, WAITING, Event, Interrupted, IterationEnded, JobBegan
+from pscheduler_batch.events import (
+    POSTED,
+    POSTING,
+    WAITING,
+    Event,
+    Interrupted,
+    IterationEnded,
+    IterationMoved,
+    JobBegan,
+    LimitChanged,
+)
 from pscheduler_batch.planning.planner import begin_job
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.late_starts import LateStarts
@@ -97,8 +107,19 @@ class AcceptedTasks:
         return max(late, default=timedelta(0)).total_seconds()
 
 
-def said_of(*events: Event) -> Said:
-    """Return the warnings of events, with their times."""
+def limit_of(host: str, limit: int, at: float = 0, *, growing: bool = False) -> LimitChanged:
+    """Return the event of a limit of concurrent submissions."""
+    return LimitChanged(after(at), host, submitting=True, limit=limit, most=AT_ONCE, growing=growing)
+
+
+def said_of(*events: Event, limits_are_reached: bool = True) -> Said:
+    """
+    Return the warnings of events, with their times.
+
+    Args:
+        events: The events.
+        limits_are_reached: Whether as many tasks as may be are sent at once from the start.
+    """
     said: Said = []
     now = [after(0)]
     session = Session(
@@ -107,7 +128,10 @@ def said_of(*events: Event) -> Said:
             iteration.task for event in events if isinstance(event, JobBegan) for iteration in event.plan.iterations
         ),
     )
-    punctuality = LateStarts(session.warn, at_once=AT_ONCE)
+    punctuality = LateStarts(session.warn, most=AT_ONCE)
+    hosts = {event.host for event in events if isinstance(event, IterationMoved) and event.host is not None}
+    for host in hosts if limits_are_reached else ():
+        punctuality.watch(limit_of(host, AT_ONCE))
     for event in events:
         now[0] = event.at
         punctuality.watch(event)
@@ -295,7 +319,7 @@ def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():
 def test_what_others_say_cannot_take_a_terminal_over():
     """Labels and host names are external text."""
     servers = AcceptedTasks(
-        50, lambda _: 6.2, label="x\x1b[2J\u202e" + "y" * 10_000, host_of=lambda _: "h\r\x07" + "o" * 10_000
+        50, lambda _: 6.2, label="x\x1b[2J\u202e" + "y" * 10_000, host_of=lambda _: "h\x07" + "o" * 10_000
     )
     said = [words for _, words in said_of(*servers.events())]
 
@@ -308,3 +332,61 @@ def test_secrets_of_a_task_are_not_in_what_is_said():
     servers = AcceptedTasks(50, lambda _: 6.2, host_of=lambda _: "abc-secret.example.net")
 
     assert not [words for _, words in said_of(*servers.events()) if "abc-secret" in words]
+
+
+def accepted(at_once: Callable[[int], int], count: int, took: float, *, doubling: int) -> Tuple[List[Event], float]:
+    """
+    Have tasks accepted in rounds, and limits that change with each round.
+
+    Args:
+        at_once: Returns the limit in a round.
+        count: How many tasks there are.
+        took: How many seconds each takes.
+        doubling: In how many rounds the limit doubles.
+
+    Returns:
+        The events until the last one is accepted, and when that is.
+    """
+    batch = BatchEvents({"parallel": True, "iterations": count})
+    plan = begin_job(batch.plan.jobs[0], after(0))
+    events: List[Event] = [JobBegan(after(0), plan), *(batch.move(number, 0, POSTING) for number in range(count))]
+    done, rounds = 0, 0
+    while done < count:
+        events.append(limit_of(HOST, at_once(rounds), rounds * took, growing=rounds < doubling))
+        rounds += 1
+        last = min(done + at_once(rounds - 1), count)
+        events += [batch.move(number, rounds * took, POSTED) for number in range(done, last)]
+        done = last
+    return events, rounds * took
+
+
+def test_a_forecast_uses_what_a_slow_host_is_at():
+    """Of twenty tasks two at a time, the last is accepted after twenty seconds, whatever is allowed."""
+    events, end = accepted(lambda _: 2, 20, 2.0, doubling=0)
+    ((at, words),) = said_of(*events, limits_are_reached=False)
+
+    assert (at, end) == (4.0, 20.0)
+    assert "which takes 2.0 s per task, 2 at a time; the last one will be about 5 s late" in words
+
+
+def test_a_limit_that_still_doubles_is_expected_to():
+    """The tasks would take 38 seconds two at a time; as the limit doubles, they take less than 15."""
+    events, end = accepted(lambda rounds: min(2 << rounds, AT_ONCE), 42, 1.8, doubling=99)
+
+    assert end < 15
+    assert said_of(*events, limits_are_reached=False) == []
+
+
+def test_a_host_that_becomes_slow_is_foreseen_to_be_late():
+    """With the limit, the expectation changes."""
+    events, _ = accepted(lambda rounds: min(2 << rounds, AT_ONCE) if rounds < 2 else 1, 42, 1.8, doubling=2)
+
+    assert "1 at a time" in said_of(*events, limits_are_reached=False)[0][1]
+
+
+def test_a_limit_is_remembered_from_job_to_job():
+    """The host is the same, however its name is written."""
+    events = AcceptedTasks(20, lambda _: 2.0, host_of=lambda _: "PS.example.net:443").events()
+    said = said_of(limit_of(HOST, 1), *events, limits_are_reached=False)
+
+    assert "1 at a time" in said[0][1]

@@ -63,7 +63,7 @@ def test_what_ends_an_iteration_goes_before_what_is_only_asked():
     async def run():
         server = FakeServer(answer_nothing)
         client = make_client(server, policy=RetryPolicy(), max_connections=1)
-        requests = [(url, Purpose.OTHER) for url in asked] + [(formats, Purpose.URGENT)]
+        requests = [(url, Purpose.OTHER) for url in asked] + [(formats, Purpose.FINISH)]
         await asyncio.gather(*(client.request(Request("GET", url, "", purpose)) for url, purpose in requests))
         return [request.url for request in server.requests]
 

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.events import BatchEnded, Interrupted, RequestHeldUp, Stopping, TaskLeft
+from pscheduler_batch.events import BatchEnded, Interrupted, LimitChanged, RequestHeldUp, Stopping, TaskLeft
 from pscheduler_batch.terminal.event_words import STOP_AT_ONCE, countdown_words, describe_event, state_now
 from pscheduler_batch.text import REASON_CUT_AT
 from tests.support.clock import after
 from tests.support.events import BatchEvents
 
 BATCH = BatchEvents({"iterations": 2, "parallel": True, "backoff": "PT5S"}, {"enabled": False})
+HOST = "ps.example.net"
 TIME = "2026-03-01T12:00"
 ITERATION = BATCH.iteration()
 
@@ -45,6 +46,28 @@ ITERATION = BATCH.iteration()
         (BATCH.end(1, 9), "a/1: succeeded"),
         (BATCH.end(1, 9, failure="403: forbidden\n  by limits"), "a/1: failed: 403: forbidden by limits"),
         (BATCH.end_job(0, 9), "a: the job ended"),
+        (
+            LimitChanged(after(1), HOST, submitting=True, limit=4, most=8, growing=True),
+            "ps.example.net: up to 4 tasks submitted at once",
+        ),
+        (
+            LimitChanged(
+                after(1),
+                HOST,
+                submitting=False,
+                limit=3,
+                most=8,
+                growing=False,
+                reason="answers took 3.1 s instead of 1.0 s",
+            ),
+            "ps.example.net: slow, answers took 3.1 s instead of 1.0 s; up to 3 other requests at once",
+        ),
+        (
+            LimitChanged(
+                after(1), HOST, submitting=True, limit=2, most=8, growing=False, reason="answered 503", overload=True
+            ),
+            "ps.example.net: overloaded, answered 503; up to 2 tasks submitted at once",
+        ),
         (BATCH.move(1, 0, "canceling"), "a/1: canceling its task on ps.example.net"),
         (
             BATCH.move(1, 0, "unanswered", end=30),

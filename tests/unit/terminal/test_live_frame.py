@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from pscheduler_batch.events import Interrupted, RequestHeldUp
+from pscheduler_batch.events import Interrupted, LimitChanged, RequestHeldUp
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
@@ -79,6 +79,26 @@ def test_a_retried_request_is_shown_with_the_reason_until_it_succeeds():
     assert frame(glance(batch, asking, held_up), 28)[2] == "retry: Connection refused\\…"
     assert len(frame(glance(batch, asking, held_up, elsewhere))) == 4
     assert len(frame(glance(batch, asking, held_up, over))) == 3
+
+
+def test_a_slow_host_is_shown_with_its_limit_until_it_is_fast_again():
+    """A limit that grows is of no interest, unless the host was slow before."""
+    batch = BatchEvents({})
+    asking = batch.move(0, 0, "asking")
+    grown = LimitChanged(after(1), "ps.example.net", submitting=True, limit=4, most=8, growing=True)
+    slow = replace(grown, limit=2, growing=False, reason="answers took 9.0 s instead of 2.0 s")
+    overloaded = replace(slow, submitting=False, limit=1, reason="answered 503", overload=True)
+    held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused", after(2))
+
+    assert len(frame(glance(batch, asking, grown))) == 3
+    assert frame(glance(batch, asking, grown, slow))[2] == "ps.example.net is slow: up to 2 tasks submitted at once"
+    assert frame(glance(batch, asking, slow, overloaded))[2] == (
+        "ps.example.net is overloaded: up to 1 other requests at once"
+    )
+    assert frame(glance(batch, asking, slow), 39)[2] == "slow: up to 2 tasks submitted at once"
+    assert frame(glance(batch, asking, slow, grown))[2] == "ps.example.net is slow: up to 4 tasks submitted at once"
+    assert len(frame(glance(batch, asking, slow, replace(grown, limit=8)))) == 3
+    assert frame(glance(batch, asking, slow, held_up))[2] == "retrying ps.example.net: Connection refused"
 
 
 def test_a_moment_on_twenty_columns():

@@ -1,0 +1,64 @@
+"""What slow hosts cost a batch, for its summary (ADR 49)."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Set
+
+from pscheduler_batch.events import Event, LimitChanged
+from pscheduler_batch.text import shorten
+
+# With more hosts, the others are only counted.
+MANY = 10
+
+
+class SlowHosts:
+    """Watches a batch for hosts to which fewer requests were sent at once, or that said that they are overloaded."""
+
+    def __init__(self) -> None:
+        """Prepare to watch."""
+        self._hosts: Dict[str, _SlowHost] = {}
+
+    def watch(self, event: Event) -> None:
+        """Take an event; a :data:`pscheduler_batch.events.Watch`."""
+        if (
+            isinstance(event, LimitChanged)
+            and event.reason is not None
+            and (event.overload or event.limit < event.most)
+        ):
+            self._hosts.setdefault(event.host, _SlowHost()).note(event)
+
+    def notes(self) -> List[str]:
+        """Return a line for each of these hosts, fit for a terminal."""
+        lines = [f"note: {shorten(name)} {host.describe()}" for name, host in list(self._hosts.items())[:MANY]]
+        if len(self._hosts) > MANY:
+            lines.append(f"note: {len(self._hosts) - MANY:,} more hosts were slow or overloaded")
+        return lines
+
+
+class _SlowHost:
+    """One of them."""
+
+    def __init__(self) -> None:
+        self._least: Dict[bool, int] = {}
+        self._overloads: List[str] = []
+        self._slow = ""
+
+    def note(self, changed: LimitChanged) -> None:
+        self._least[changed.submitting] = min(changed.limit, self._least.get(changed.submitting, changed.limit))
+        if changed.overload:
+            self._overloads.append(changed.reason or "")
+        elif changed.submitting or not self._slow:
+            self._slow = changed.reason or ""
+
+    def describe(self) -> str:
+        if self._overloads:
+            reasons: Set[str] = set(self._overloads)
+            was = f"was overloaded ({', '.join(sorted(reasons))})"
+        else:
+            was = f"was slow ({self._slow})"
+        least = [
+            f"{self._least[is_submitting]:,} {what}"
+            for is_submitting, what in ((True, "for submitting tasks"), (False, "for everything else"))
+            if is_submitting in self._least
+        ]
+        return f"{was}; the fewest concurrent requests: {', '.join(least)}"
