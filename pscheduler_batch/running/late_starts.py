@@ -171,11 +171,12 @@ class _Job:
         if late * (host.accepted + 1) <= left:
             return None
         self._foreseen = True
+        so_far = " so far" if host.growing else ""
         return (
             f'job "{shorten(self._job.label)}": not all tasks will be accepted before the synchronized start at '
             f"{time_words(self._start)}: {host.left + others:,} of {host.entered + others:,} are still to be "
             f"submitted to {shorten(host.name)}, which takes {_seconds(typical)} s per task, {host.at_once} at a "
-            f"time; the last one will be about {max(late.total_seconds(), 1):,.0f} s late"
+            f"time{so_far}; the last one will be about {max(late.total_seconds(), 1):,.0f} s late"
         )
 
     def _others(self, host: _HostQueue) -> int:
@@ -209,6 +210,7 @@ class _HostQueue:
         entered: The number of tasks so far.
         accepted: The number of tasks that the host has accepted.
         at_once: The maximum number of concurrent requests.
+        growing: Whether that still doubles with each round of answers.
     """
 
     def __init__(self, name: str, most: int, at_once: int, growing: bool) -> None:  # noqa: FBT001 - private
@@ -217,7 +219,7 @@ class _HostQueue:
         self.accepted = 0
         self.at_once = at_once
         self._most = most
-        self._growing = growing
+        self.growing = growing
         self._queued: OrderedDict[int, None] = OrderedDict()
         self._under_way: Dict[int, datetime] = {}
         self._took: Deque[timedelta] = deque(maxlen=LATEST)
@@ -236,7 +238,7 @@ class _HostQueue:
     def set_limit(self, at_once: int, growing: bool, at: datetime) -> None:  # noqa: FBT001 - private
         """Note the limit of concurrent requests from now on, and whether it still doubles."""
         self.at_once = at_once
-        self._growing = growing
+        self.growing = growing
         self._fill(at)
 
     def leave(self, number: int, at: datetime, *, accepted: bool) -> None:
@@ -274,7 +276,7 @@ class _HostQueue:
         free = sorted(max(typical - (now - left), NONE) for left in self._under_way.values())[-self.at_once :]
         free = [NONE] * (self.at_once - len(free)) + free
         doublings, at_once = 0, self.at_once
-        while self._growing and at_once < min(queued, self._most):
+        while self.growing and at_once < min(queued, self._most):
             queued -= at_once
             doublings += 1
             at_once = min(at_once * 2, self._most)

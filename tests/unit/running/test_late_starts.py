@@ -381,7 +381,7 @@ def test_a_host_that_becomes_slow_is_foreseen_to_be_late():
     """With the limit, the expectation changes."""
     events, _ = accepted(lambda rounds: min(2 << rounds, AT_ONCE) if rounds < 2 else 1, 42, 1.8, doubling=2)
 
-    assert "1 at a time" in said_of(*events, limits_are_reached=False)[0][1]
+    assert "1 at a time; " in said_of(*events, limits_are_reached=False)[0][1]
 
 
 def test_a_limit_is_remembered_from_job_to_job():
@@ -390,3 +390,10 @@ def test_a_limit_is_remembered_from_job_to_job():
     said = said_of(limit_of(HOST, 1), *events, limits_are_reached=False)
 
     assert "1 at a time" in said[0][1]
+
+
+def test_a_limit_that_is_not_found_yet_is_stated_as_such():
+    """Even if it doubles, the start is missed."""
+    events, _ = accepted(lambda rounds: min(2 << rounds, AT_ONCE), 100, 3.0, doubling=99)
+
+    assert "3.0 s per task, 2 at a time so far; " in said_of(*events, limits_are_reached=False)[0][1]
