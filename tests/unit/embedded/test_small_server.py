@@ -327,13 +327,14 @@ class Batch:
 
     def __init__(self, bench, tasks, at_once):
         self._bench = bench
-        self._slots = asyncio.Semaphore(at_once)
         self.results = 0
         start = bench.loop.time()
-        bench.loop.run_until_complete(self._gather(tasks))
+        bench.loop.run_until_complete(self._gather(tasks, at_once))
         self.seconds = bench.loop.time() - start
 
-    async def _gather(self, tasks):
+    async def _gather(self, tasks, at_once):
+        # Before Python 3.10, it is bound to the loop that runs when it is made.
+        self._slots = asyncio.Semaphore(at_once)
         await asyncio.gather(*(self._iterate() for _ in range(tasks)))
 
     async def _iterate(self):
