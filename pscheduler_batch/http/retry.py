@@ -150,36 +150,34 @@ class Attempts:
             # The caller asks again anyway.
             return None
         if patience is None or not self._is_outage(outcome):
-            self._outage.note_answer(now)
+            if patience is not None:
+                self._outage.note_answer(now)
             self.end = start + self._policy.limit
-            return self._quick_pause(outcome, now, asked_for, host_paused_for)
+            return self._quick_pause(outcome, self.end - now, asked_for, host_paused_for)
         self.end = self._outage.note_failure(start, patience.span)
         if self._outage.in_vain is not None:
-            self.in_vain = self._retried_for(now - start)
+            self.in_vain = self._tried_for(now - start)
             return None
-        pause = self._quick_pause(outcome, now, asked_for, host_paused_for)
-        if pause is not None:
-            self.end = max(self.end, start + self._policy.limit)
-            return pause
         left = self.end - now
         if left <= _NONE:
-            self.in_vain = self._retried_for(now - start)
+            self.in_vain = self._tried_for(now - start)
             self._outage.give_up(now, patience.span)
             return None
-        return max(patience.pause, min(asked_for or _NONE, left))
+        quick = min(left, start + self._policy.limit - now)
+        pause = self._quick_pause(outcome, quick, asked_for, host_paused_for)
+        return pause if pause is not None else max(patience.pause, min(asked_for or _NONE, left))
 
-    def _retried_for(self, span: timedelta) -> str:
+    def _tried_for(self, span: timedelta) -> str:
         if self._number > 1 or self._outage.in_vain is None:
-            return f"retried for {two_units(span)}"
+            return f"tried for {two_units(span)}"
         return f"not retried, as such requests failed for {two_units(self._outage.in_vain)} before"
 
     def _quick_pause(
-        self, outcome: Outcome, now: datetime, asked_for: Optional[timedelta], host_paused_for: timedelta
+        self, outcome: Outcome, left: timedelta, asked_for: Optional[timedelta], host_paused_for: timedelta
     ) -> Optional[timedelta]:
-        """Return how long to wait before the next quick retry; None if there is none."""
+        """Return how long to wait before the next quick retry, for which some time is left; None if there is none."""
         internal = isinstance(outcome, Reply) and outcome.status == INTERNAL and not outcome.overloaded
         attempts = self._policy.internal_attempts if internal else self._policy.attempts
-        left = (self.start or now) + self._policy.limit - now
         if self._number >= attempts or (asked_for or _NONE) >= left or not self._may_help(outcome, asked_for):
             return None
         pause = self._policy.longest_pause(self._number) * self._policy.draw()

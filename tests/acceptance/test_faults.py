@@ -102,7 +102,7 @@ def test_a_fault_that_stays_is_waited_for_once(server):
     said = [result["runs"][0]["errors"]["text/html"] for result in ended.results[0]]
     retries = [line for line in ended.stderr.splitlines() if "fetching the result as text/html" in line]
     assert ended.status == 0
-    assert "(retried for " in said[0]
+    assert "(tried for " in said[0]
     # The second result may be fetched while the first one still is.
     assert all("(not retried, as such requests failed for " in words for words in said[2:])
     assert 0 < len(retries) <= 2 * (RetryPolicy().attempts - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -433,7 +434,7 @@ class TestLastingFaults:
 
         assert whole == 300
         assert 100 <= took <= 105
-        assert f"(retried for 1 min {took - 60} s)" in outcome.reason
+        assert f"(tried for 1 min {took - 60} s)" in outcome.reason
 
     def test_one_that_fails_alone_leaves_the_others_their_patience(self):
         """As long as other requests of its kind are answered, the fault is not one of the server."""
@@ -460,17 +461,36 @@ class TestLastingFaults:
         assert world.run(run())[0] is OK
 
     def test_requests_that_wait_for_no_outage_are_left_alone(self):
-        """A request that was never waited for long is retried as ever."""
+        """They are retried as ever, and a failure of theirs is no answer."""
         world = self.world(lost())
 
         async def run():
-            await world.outcome()
             await self.seconds(world)
             begin = world.time.seconds
             await world.outcome()
-            return world.time.seconds - begin
+            return world.time.seconds - begin, (await self.seconds(world))[1]
 
-        assert world.run(run()) == 15
+        assert world.run(run()) == (15, 0)
+
+    def test_quick_retries_end_with_the_patience(self):
+        """A short one is meant so; each retry says how much of it is left."""
+        world = self.world(lost())
+        outcome = world.ask(outage=replace(OUTAGE, span=timedelta(seconds=5)))
+
+        assert world.times == [0, 1, 3, 5]
+        assert outcome.reason.endswith("(tried for 5 s)")
+        assert [event.when for event in world.watched[:-1]] == [
+            "in 1.0 s, for at most 5 s",
+            "in 2.0 s, for at most 4 s",
+            "in 2.0 s, for at most 2 s",
+        ]
+
+    def test_a_single_attempt_may_use_up_the_patience(self):
+        """As when a server accepts a request and never answers."""
+        world = World(lost("no answer"), takes=20.0)
+        outcome = world.ask(outage=replace(OUTAGE, span=timedelta(seconds=5)))
+
+        assert (world.times, outcome.reason) == ([0], "no answer (tried for 20 s)")
 
 
 def test_a_status_that_is_no_outage_is_final():

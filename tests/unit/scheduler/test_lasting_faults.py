@@ -19,7 +19,7 @@ HTML = "format=text%2Fhtml$"
 FIRST_RUN = "/runs/first[?]"
 WAITING = "wait-merged=true&wait="
 RESET = lost("Connection reset by peer")
-RETRIED = " (retried for 5 min)"
+RETRIED = " (tried for 5 min)"
 NOT_RETRIED = " (not retried, as such requests failed for 5 min before)"
 
 
@@ -98,7 +98,7 @@ def test_the_patience_can_be_set():
     results, took = run_all(fault=always(HTML, RESET), patience=WaitLimits(outage=timedelta(seconds=7)))
 
     assert 7 <= took - usual < 11
-    assert html_errors(results)[0].endswith("(retried for 10 s)")
+    assert html_errors(results)[0].endswith("(tried for 10 s)")
 
 
 def test_a_server_that_has_answered_is_waited_for_again():

@@ -9,12 +9,13 @@ from itertools import count
 import httpx
 import pytest
 
+from pscheduler_batch.events import RequestHeldUp
 from pscheduler_batch.http.response import GATEWAY
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.posting import ATTEMPTS
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from tests.support.lost_posts import EARLIER, HREF, LIST, LOST, POST, UNSENT, broken, nothing, there
-from tests.support.wire import IDLE, submit, submit_all
+from tests.support.wire import HOST, IDLE, submit, submit_all
 
 # A server that is too slow for its own plug-ins [o10].
 KILLED = {"status": 500, "text": "Unable to determine participants: Process took too long to run.\n"}
@@ -268,6 +269,21 @@ class TestAnswersThatSayNo:
         posted = [seconds for seconds, asked in zip(server.seconds, server.asked) if asked == POST]
         assert [later - sooner for sooner, later in zip(posted, posted[1:])] == pytest.approx([5, 10, 20, 30])
         assert (result.task_href, result.failure) == (HREF, None)
+
+    def test_who_watches_learns_why_a_task_is_posted_again(self, wire, marks):
+        """And that it is looked for before."""
+        server = wire()
+        server.changed[POST] = [KILLED, {"json": "/tasks/5f1c"}]
+        server.changed[LIST] = [nothing]
+        events = []
+
+        submit_all(server, [Iteration(0, 0, "idle/0", timedelta(0), IDLE)], new_mark=marks, watch=events.append)
+
+        held_up = [event for event in events if isinstance(event, RequestHeldUp)]
+        assert [(event.host, event.doing, event.reason, event.when) for event in held_up] == [
+            (HOST, "posting the task", "answered 500; looking for the task by its mark", "in 5.0 s"),
+            (HOST, "posting the task", None, ""),
+        ]
 
     def test_a_server_that_stays_too_slow_is_quoted(self, wire, marks):
         """After five POSTs, each of which made nothing."""
