@@ -31,6 +31,8 @@ _MOST_PACKETS = 2**53
 # No IP packet passes more routers; more different paths than this are absurd.
 _MOST_HOPS = 255
 _MOST_PATHS = 200
+# No name of a host is longer.
+_LONGEST_NAME = 255
 # An interval shorter than this share of the usual one is a remainder, with a rate that means little.
 _REMAINDER = 0.5
 
@@ -275,13 +277,9 @@ def _packets(
     result: Object, *, sent: str, lost: str, received: str = "", duplicates: str = "", reordered: str = ""
 ) -> Dict[str, Optional[float]]:
     """Read the counts of packets, by their names in a result, and compute the loss where that is possible."""
-    counts = {
-        "sent": _count(result.get(sent)),
-        "lost": _count(result.get(lost)),
-        "duplicates": _count(result.get(duplicates)),
-        "reordered": _count(result.get(reordered)),
-    }
-    arrived = _count(result.get(received))
+    names = {"sent": sent, "lost": lost, "duplicates": duplicates, "reordered": reordered}
+    counts = {metric: _count(result.get(name)) for metric, name in names.items() if name}
+    arrived = _count(result.get(received)) if received else None
     if counts["lost"] is None and counts["sent"] is not None and arrived is not None:
         counts["lost"] = _positive(counts["sent"] - arrived)
     share = loss_of(counts["sent"], counts["lost"])
@@ -351,7 +349,7 @@ def _counted(values: Iterable[float]) -> Dict[float, int]:
 def _hop(hop: Any) -> str:
     found = _object(hop)
     named = next((found[name] for name in ("ip", "hostname") if isinstance(found.get(name), str)), "")
-    return str(named)[:_MOST_HOPS]
+    return str(named)[:_LONGEST_NAME]
 
 
 def _seconds(value: Any) -> Optional[float]:

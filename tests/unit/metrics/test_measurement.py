@@ -376,13 +376,14 @@ def test_nonsense_is_left_out(test, strange):
         "raw-packets": [packet, strange],
         "histogram-latency": {"1": strange, str(strange): 1, "inf": 1, "1e300": 1, "": 1},
         "intervals": [{"summary": interval, "streams": [interval]}, {"summary": strange, "streams": strange}],
-        "summary": {"summary": {**interval, "jitter": strange, "lost": strange}},
+        "summary": {"summary": {**interval, "jitter": strange, "lost": strange, "": 5}},
         "paths": [strange, [strange, {"ip": strange}]],
+        "": 5,
     }
     for given in (result, {**result, "roundtrips": strange, "paths": strange, "summary": strange}):
         found = metrics(test, given, {"bucket-width": strange})
 
-        assert all(abs(value) <= 1e18 for value in found.values())
+        assert all(abs(value) <= 1e18 and test in METRICS[name].tests for name, value in found.items())
 
 
 def test_many_packets_are_no_trouble():
