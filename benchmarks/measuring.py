@@ -65,6 +65,11 @@ def batch_command(*arguments: str) -> List[str]:
     return [sys.executable, "-m", "pscheduler_batch", *arguments]
 
 
+def fixed_limit_command(limit: int) -> List[str]:
+    """Return the command line of the real command with a fixed limit of concurrent requests per host."""
+    return [sys.executable, "-m", "benchmarks.fixed_limit", str(limit)]
+
+
 def run_program(
     command: Sequence[str],
     given: bytes = b"",

@@ -1,4 +1,4 @@
-"""Start the minimal server, read its counts, and stop it."""
+"""Start a server, read its counts, and stop it."""
 
 from __future__ import annotations
 
@@ -80,13 +80,7 @@ class RunningServer:
         )
 
     def _ask(self, what: object) -> Any:
-        stdin, stdout = _pipes(self._process)
-        try:
-            stdin.write(json.dumps(what) + "\n")
-            stdin.flush()
-            return json.loads(stdout.readline())
-        except (OSError, ValueError) as error:
-            raise BenchmarkError("the server has ended") from error
+        return json.loads(_answer(self._process, json.dumps(what)))
 
 
 @contextmanager
@@ -97,8 +91,43 @@ def serving(setting: Setting) -> Iterator[RunningServer]:
     Raises:
         BenchmarkError: It did not start.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.server"],
+    with _running("benchmarks.server") as process:
+        yield RunningServer(setting, process)
+
+
+class SmallServer:
+    """
+    An embedded server of two cores that is running.
+
+    Attributes:
+        host: Its address, as HOST:PORT.
+    """
+
+    def __init__(self, speed: float, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.host = _answer(process, str(speed))
+
+    def count_posts(self) -> int:
+        """Return how many times a task was posted since the last call."""
+        return int(_answer(self._process, "count"))
+
+
+@contextmanager
+def serving_small(speed: float) -> Iterator[SmallServer]:
+    """
+    Run an embedded server of two cores that is so many times as fast as a real one.
+
+    Raises:
+        BenchmarkError: It did not start.
+    """
+    with _running("benchmarks.small_server") as process:
+        yield SmallServer(speed, process)
+
+
+@contextmanager
+def _running(module: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -106,9 +135,23 @@ def serving(setting: Setting) -> Iterator[RunningServer]:
         cwd=ROOT,
     )
     try:
-        yield RunningServer(setting, process)
+        yield process
     finally:
         _end(process)
+
+
+def _answer(process: subprocess.Popen[str], line: str) -> str:
+    """Send a line to a server and return the line that it prints."""
+    stdin, stdout = _pipes(process)
+    try:
+        stdin.write(f"{line}\n")
+        stdin.flush()
+        answer = stdout.readline()
+    except OSError as error:
+        raise BenchmarkError("the server has ended") from error
+    if not answer:
+        raise BenchmarkError("the server has ended")
+    return answer.strip()
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List
 
 from benchmarks.cases.extent import Extent
+from benchmarks.cases.limits import measure_limits
 from benchmarks.cases.memory import measure_memory
 from benchmarks.cases.parallel import measure_parallel
 from benchmarks.cases.plans import measure_plans
@@ -20,4 +21,5 @@ CASES: Dict[str, Callable[[Extent], List[Row]]] = {
     "d": measure_startup,
     "e": measure_memory,
     "f": measure_starts,
+    "g": measure_limits,
 }

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.batches import runs_batch
 from benchmarks.cases.extent import Extent
+from benchmarks.cases.limits import SPEED, Done, best_limit, count_results, run_limited, small_batch
 from benchmarks.cases.runs import count_requests, run_batch, run_floor
 from benchmarks.cases.starts import spread
 from benchmarks.command import main
@@ -21,7 +22,7 @@ from benchmarks.guard import complaints
 from benchmarks.measuring import BenchmarkError, by_turns, read_status, run_program
 from benchmarks.replies import FIRST, HTML, PLAIN, POST, Pages, Request
 from benchmarks.server import Setting, read_head
-from benchmarks.serving import serving
+from benchmarks.serving import serving, serving_small
 from benchmarks.table import render_json, render_markdown, render_text
 from tests.support.recorded_exchanges import RECORDED, shape
 
@@ -307,6 +308,48 @@ def test_the_spread_of_starts_is_that_of_those_with_a_free_slot():
     """POSTs without a free slot wait."""
 
     assert spread([[2.0, 1.0, 9.0], [5.0]], slots=2) == 1000.0
+
+
+def test_the_best_fixed_limit_is_the_fastest_that_loses_nothing():
+    """By the median; a limit that lost something once is no good, however fast it is."""
+    rounds = [
+        {1: Done(5.0, 0), 2: Done(4.0, 0), 8: Done(1.0, 0)},
+        {1: Done(5.0, 0), 2: Done(9.0, 0), 8: Done(1.0, 3)},
+        {1: Done(5.0, 0), 2: Done(4.0, 0), 8: Done(1.0, 0)},
+    ]
+
+    assert best_limit(rounds) == 2
+    with pytest.raises(BenchmarkError, match="every fixed limit lost results"):
+        best_limit([{8: Done(1.0, 3)}])
+
+
+def test_results_of_runs_that_failed_or_never_were_are_none():
+    """Only iterations all of whose runs succeeded count."""
+    runs = [{"application/json": {"succeeded": succeeded}} for succeeded in (True, False)]
+    results = [{"runs": runs[:1]}, {"runs": runs}, {"runs": []}, {"runs": runs[:1] * 2}]
+
+    assert count_results({"jobs": [{"results": results}]}) == 2
+
+
+@pytest.mark.parametrize("setup", [None, 1.0])
+def test_a_small_server_runs_a_batch(setup):
+    """With a fixed limit as well, and every POST is counted once."""
+    with serving_small(SPEED) as server:
+        done = run_limited(small_batch(2, setup), server.host, 2, 1)
+        posts = [server.count_posts() for _ in range(2)]
+
+    assert done.lost == 0
+    assert posts == [2, 0]
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(8, 8), (3, 3)])
+def test_a_fixed_limit_is_fixed(limit, at_once):
+    """From the first request on, however slow the server is."""
+    with serving(Setting(post_delay=0.3)) as server:
+        run_limited(runs_batch(server.hosts, 16, parallel=True), server.hosts[0], 16, limit)
+        counted = server.count()
+
+    assert counted.open_at_once == at_once
 
 
 def test_a_case_is_measured_by_the_command(capsys):
