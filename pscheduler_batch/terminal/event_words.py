@@ -6,6 +6,7 @@ Labels and text from servers are made printable and shortened; secrets of the ta
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Dict, List, Mapping, Optional, Sequence, Union
@@ -56,7 +57,7 @@ _STEPS = {
 NONE = timedelta(0)
 
 # How to leave without waiting for tasks to be canceled.
-STOP_AT_ONCE = "press Control-C again, or send another signal, to stop at once"
+STOP_AT_ONCE = "press Control-C again, or send SIGTERM, to stop at once"
 
 # A command to find a task is of no use if it is cut.
 LEFT_CUT_AT = 1000
@@ -145,7 +146,7 @@ def _describe_stopping(stopping: Stopping) -> str:
     if stopping.unanswered:
         number = count_words(len(stopping.unanswered), "submission")
         left = NONE if stopping.until is None else max(stopping.until - stopping.at, NONE)
-        patience = f" up to {short_duration(round(left.total_seconds()))}" if left else ""
+        patience = f" up to {short_duration(math.ceil(left.total_seconds()))}" if left else ""
         said.append(
             f"waiting{patience} for the answers to {number}, to cancel the tasks: {_places(stopping.unanswered)}"
         )

@@ -250,9 +250,7 @@ def test_submissions_under_way_are_waited_for(server, there, number, status):
     with RunningCommand(*there, batch={"jobs": [SIX]}) as running:
         posting.wait()
         running.signal(number)
-        running.until_said(
-            f"interrupted by {number.name}; press Control-C again, or send another signal, to stop at once"
-        )
+        running.until_said(f"interrupted by {number.name}; press Control-C again, or send SIGTERM, to stop at once")
         running.until_said("waiting up to", "for the answers to 6 submissions, to cancel the tasks: slow/0, slow/1, ")
         # A terminal that is closed often sends two.
         running.signal(signal.SIGHUP)

@@ -188,6 +188,19 @@ def test_a_second_interruption_changes_nothing():
     assert run(InterruptedSubmitter(), {}, end=twice).interruption == "interrupted by SIGINT"
 
 
+def test_who_has_no_time_is_heard():
+    """The waiting is in the submitter."""
+
+    def twice(runner, running):
+        interrupt(runner, running)
+        runner.hurry()
+
+    server = InterruptedSubmitter()
+    run(server, {}, end=twice)
+
+    assert [what for _, what, _ in server.events] == ["begin", "hurry"]
+
+
 def test_an_interruption_that_is_lost_is_repeated(monkeypatch):
     """Before Python 3.12 a cancellation can get lost."""
     monkeypatch.setattr("pscheduler_batch.running.runner.CUT_AGAIN_SECONDS", 0.0)

@@ -76,7 +76,7 @@ ITERATION = BATCH.iteration()
         (Interrupted(after(1), "interrupted by SIGINT"), f"interrupted by SIGINT; {STOP_AT_ONCE}"),
         (TaskLeft(after(1), ITERATION, "ps.example.net", "it may\ngo on"), "a/0: it may go on"),
         (
-            Stopping(after(1), ((ITERATION, "ps1"), (ITERATION, "ps1")), (), 0, after(30.6)),
+            Stopping(after(1), ((ITERATION, "ps1"), (ITERATION, "ps1")), (), 0, after(30.5)),
             "waiting up to 30 s for the answers to 2 submissions, to cancel the tasks: a/0, a/0 on ps1",
         ),
         (
