@@ -150,7 +150,7 @@ class Attempts:
             # The caller asks again anyway.
             return None
         if patience is None or not self._is_outage(outcome):
-            if patience is not None:
+            if patience is not None and not self._may_help(outcome, asked_for):
                 self._outage.note_answer(now)
             self.end = start + self._policy.limit
             return self._quick_pause(outcome, self.end - now, asked_for, host_paused_for)

@@ -70,10 +70,14 @@ def test_a_format_that_a_server_never_gives_costs_one_patience(status):
 
 
 @pytest.mark.parametrize("ending", [RESET, *(Reply(status, {}, b"Down") for status in (500, 502, 503))])
-@pytest.mark.parametrize("where", [FIRST_RUN, WAITING])
-def test_a_run_that_can_never_be_read_costs_one_patience(where, ending):
+@pytest.mark.parametrize(
+    ("where", "task"),
+    [(FIRST_RUN, idle_task()), (FIRST_RUN, unknown_task("PT30S")), (WAITING, unknown_task("PT30S"))],
+    ids=["first run with its result", "first run", "waiting"],
+)
+def test_a_run_that_can_never_be_read_costs_one_patience(where, task, ending):
     """Each iteration fails for itself."""
-    results, took = run_all(fault=always(where, ending), task=unknown_task("PT30S"))
+    results, took = run_all(fault=always(where, ending), task=task)
 
     assert PATIENCE <= took < PATIENCE + 10 * 35
     assert results[0]["error"].endswith(RETRIED)
