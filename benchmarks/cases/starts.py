@@ -14,6 +14,7 @@ from benchmarks.measuring import by_turns
 from benchmarks.replies import POST
 from benchmarks.server import Setting
 from benchmarks.serving import RunningServer, serving
+from pscheduler_batch.http.adaptive_limit import BEGIN
 
 STARTS = 50
 SETUP = timedelta(seconds=3)
@@ -25,13 +26,13 @@ GUARD = 15.0
 
 
 def measure_starts(extent: Extent) -> List[Row]:
-    """Start tasks together at ten hosts with a slot for each task, and at one with eight slots for all."""
-    return [_row(extent, hosts) for hosts in ((10,) if extent.short else (10, 1))]
+    """Start tasks together at so many hosts that each task has a slot, and at one host."""
+    return [_row(extent, hosts) for hosts in ((STARTS // BEGIN,) if extent.short else (STARTS // BEGIN, 1))]
 
 
 def _row(extent: Extent, hosts: int) -> Row:
     many = hosts > 1
-    what = f"{STARTS} starts, {hosts} hosts with slots for all" if many else f"{STARTS} starts, one host with 8 slots"
+    what = f"{STARTS} starts, {hosts} hosts with slots for all" if many else f"{STARTS} starts, one host"
     blank = Row("f", what, unit="ms", target=TARGET if many else None, guard=GUARD)
 
     def measure(row: Row) -> Row:
@@ -58,13 +59,13 @@ def _floor(server: RunningServer) -> Done:
     return run_floor(server, STARTS, at_once=8, steps=(POST,), start=start)
 
 
-def spread(posts: Sequence[Sequence[float]], slots: int = 8) -> float:
+def spread(posts: Sequence[Sequence[float]], slots: int = BEGIN) -> float:
     """
     Return the span in milliseconds of the POSTs that have a free slot from the start.
 
     Args:
         posts: For each host, the arrival of each POST in seconds.
-        slots: The maximum number of concurrent requests at each host.
+        slots: The number of concurrent requests at each host before it has answered (ADR 49).
 
     Returns:
         The longest span at any host.

@@ -218,10 +218,13 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
         ended = running.end()
     fates = Counter(result["error"].rpartition("; ")[2] for result in ended.results[0])
 
+    # How many are posted at once depends on how fast the first ones were.
+    looked_for = fates["search for its mark"]
+    assert 2 <= looked_for <= 8
     assert fates == {
         "its task was canceled": 3,
-        "search for its mark": 8,
-        "its task was never posted": 9,
+        "search for its mark": looked_for,
+        "its task was never posted": 17 - looked_for,
     }
     assert (left(server), len(server.state.tasks)) == (0, 3)
 
@@ -239,42 +242,43 @@ def test_at_the_end_the_document_is_written(there):
     assert ended.results[0][0]["task"]["reference"]["mine"] == "x" * 300_000
 
 
-SIX = job("slow", task=HOUR, iterations=6, parallel=True, sync_start=False)
+# As many as are submitted to a host at once before it has answered.
+TWO = job("slow", task=HOUR, iterations=2, parallel=True, sync_start=False)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_submissions_under_way_are_waited_for(server, there, number, status):
     """Only their answers say what to cancel; what is waited for is shown meanwhile, and how to leave at once."""
-    posting = gate(server, "tasks", delaying(2, done=True), method="POST", after=5)
+    posting = gate(server, "tasks", delaying(2, done=True), method="POST", after=1)
     server.state.faults.add(Rule("tasks", delaying(2, done=True), method="POST"))
-    with RunningCommand(*there, batch={"jobs": [SIX]}) as running:
+    with RunningCommand(*there, batch={"jobs": [TWO]}) as running:
         posting.wait()
         running.signal(number)
         running.until_said(f"interrupted by {number.name}; press Control-C again, or send SIGTERM, to stop at once")
-        running.until_said("waiting up to", "for the answers to 6 submissions, to cancel the tasks: slow/0, slow/1, ")
+        running.until_said("waiting up to", "for the answers to 2 submissions, to cancel the tasks: slow/0, slow/1 on")
         # A terminal that is closed often sends two.
         running.signal(signal.SIGHUP)
         ended = running.end()
 
-    assert (ended.status, left(server), len(server.state.tasks)) == (status, 0, 6)
+    assert (ended.status, left(server), len(server.state.tasks)) == (status, 0, 2)
     assert {result["error"] for result in ended.results[0]} == {f"interrupted by {number.name} {CANCELED}"}
     assert ended.stderr.endswith(
-        f"pscheduler batch: canceled 6 tasks\npscheduler batch: error: interrupted by {number.name}\n"
+        f"pscheduler batch: canceled 2 tasks\npscheduler batch: error: interrupted by {number.name}\n"
     )
 
 
 def test_who_does_not_want_to_wait_learns_which_tasks_may_go_on(server, there):
     """With --cancel-wait PT0S there are only some seconds to look for them."""
-    posting = gate(server, "tasks", HANG, method="POST", after=5)
+    posting = gate(server, "tasks", HANG, method="POST", after=1)
     server.state.faults.add(Rule("tasks", HANG, method="POST"))
-    with RunningCommand(*there, *HASTE, batch={"jobs": [SIX]}) as running:
+    with RunningCommand(*there, *HASTE, batch={"jobs": [TWO]}) as running:
         posting.wait()
         running.signal(signal.SIGINT)
         ended = running.end()
     errors = [line for line in ended.stderr.splitlines() if ": error: slow/" in line]
 
     assert ended.status == 130
-    assert sorted(line.split(": ")[2] for line in errors) == [f"slow/{number}" for number in range(6)]
+    assert sorted(line.split(": ")[2] for line in errors) == [f"slow/{number}" for number in range(2)]
     assert all(f"may still run on {server.netloc}: its submission was not answered" in line for line in errors)
     assert all(f"curl -k 'https://{server.netloc}/pscheduler/tasks?json=" in line for line in errors)
     assert running.seconds < TIME_LIMIT / 2
