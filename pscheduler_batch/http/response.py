@@ -20,8 +20,7 @@ INTERNAL = 500
 KILLED = "Process took too long to run"
 # A gateway answers for an application that is down, overloaded or too slow; retried. The same is said of a long poll
 # that a web server cuts, which is not a failure [e20a].
-TIMED_OUT = 504
-GATEWAY = frozenset({502, 503, TIMED_OUT})
+GATEWAY = frozenset({502, 503, 504})
 
 # The Date of a reply has whole seconds and is a little old, so clocks closer than this count as equal.
 SAME_CLOCK = timedelta(seconds=2.5)

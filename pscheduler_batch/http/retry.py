@@ -15,7 +15,7 @@ from typing import Callable, Dict, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.request import Outcome, Request
-from pscheduler_batch.http.response import GATEWAY, INTERNAL, TIMED_OUT, TOO_MANY, Reply
+from pscheduler_batch.http.response import GATEWAY, INTERNAL, TOO_MANY, Reply
 from pscheduler_batch.text import two_units
 
 REPEATABLE = frozenset({"GET", "DELETE"})
@@ -206,5 +206,4 @@ class Attempts:
         """Return whether a web server cut a long poll; such an answer does not say when to ask again."""
         if not self._request.wait or not isinstance(outcome, Reply) or asked_for is not None:
             return False
-        took = now - (self._last or now)
-        return outcome.status == TIMED_OUT or (outcome.status in GATEWAY and took >= SHORTEST_WAIT)
+        return outcome.status in GATEWAY and now - (self._last or now) >= SHORTEST_WAIT

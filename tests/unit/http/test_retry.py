@@ -152,16 +152,18 @@ def test_a_format_that_a_test_does_not_have_is_not_asked_for_again():
     assert len(world.times) == 1
 
 
-@pytest.mark.parametrize(("status", "takes"), [(502, 1.0), (503, 1.0), (504, 1.0), (504, 0.0)])
-def test_a_long_poll_that_is_cut_is_left_to_the_caller(status, takes):
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_long_poll_that_is_cut_is_left_to_the_caller(status):
     """Web servers cut them as a matter of course [e20a]."""
-    world = World(Reply(status, {}, b""), OK, takes=takes)
+    world = World(Reply(status, {}, b""), OK, takes=1.0)
 
     assert world.ask(wait=5).status == status
     assert len(world.times) == 1
 
 
-@pytest.mark.parametrize(("reply", "takes"), [(Reply(502, {}, b""), 0.5), (Reply(503, {}, b""), 0.5), (KILLED, 10.0)])
+@pytest.mark.parametrize(
+    ("reply", "takes"), [*((Reply(status, {}, b""), 0.5) for status in (502, 503, 504)), (KILLED, 10.0)]
+)
 def test_a_long_poll_that_was_not_waited_for_is_asked_again(reply, takes):
     """It was not cut: pScheduler cannot be reached, or is too slow."""
     world = World(reply, OK, takes=takes)

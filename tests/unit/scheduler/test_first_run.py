@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from pscheduler_batch.embedded.faults.actions import TEXT, answering
+from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.events import POSTED
 from pscheduler_batch.model import Iteration
 from tests.support.embedded_bench import DAWN
@@ -106,8 +109,13 @@ def test_a_run_that_is_not_there_in_time_is_looked_for_without_its_result():
 def test_a_server_that_refuses_to_wait_for_the_result_is_asked_without(status):
     """The task goes on; a server that knows no such question has a run all the same."""
 
+    async def answer(app, scope, receive, send):
+        # A web server cuts what takes it too long.
+        await asyncio.sleep(10 if status == 504 else 0)
+        await answering(status, "no", TEXT)(app, scope, receive, send)
+
     def refuse(state):
-        state.faults.refuse(re.compile(r"/runs/first\?wait-merged"), status, "no")
+        state.faults.add(Rule(re.compile(r"/runs/first\?wait-merged"), answer))
 
     runs = run([idle_task()], pace=REAL, prepare=refuse)
 

@@ -69,7 +69,7 @@ def test_a_format_that_a_server_never_gives_costs_one_patience(status):
     assert all(words.endswith(f"Down for maintenance{NOT_RETRIED}") for words in said[1:])
 
 
-@pytest.mark.parametrize("ending", [RESET, *(Reply(status, {}, b"Down") for status in (500, 502, 503))])
+@pytest.mark.parametrize("ending", [RESET, *(Reply(status, {}, b"Down") for status in (500, 502, 503, 504))])
 @pytest.mark.parametrize(
     ("where", "task"),
     [(FIRST_RUN, idle_task()), (FIRST_RUN, unknown_task("PT30S")), (WAITING, unknown_task("PT30S"))],
