@@ -15,6 +15,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.completion import complete_host
+from pscheduler_batch.cli.format_names import FormatName, added_names
 from pscheduler_batch.cli.option_sections import (
     SectionedCommand,
     is_from_environment,
@@ -55,7 +56,8 @@ _ALL_FORMATS = (*FORMATS, "json")
 def complete_format(ctx: click.Context, param: click.Parameter, incomplete: str) -> List[str]:  # noqa: ARG001 - click's way
     """Complete a format with those that the options before it take; a ``shell_complete`` callback of click."""
     forms = _formats_for(ctx.params) or _ALL_FORMATS
-    return [form for form in forms if form.startswith(incomplete)]
+    added = () if forms is _FORMATS_OF_CHECKS else added_names()
+    return [form for form in (*forms, *added) if form.startswith(incomplete)]
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -208,7 +210,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @option(
     "--format",
     section=RESULTS,
-    type=click.Choice(_ALL_FORMATS),
+    type=FormatName(_ALL_FORMATS),
     shell_complete=complete_format,
     help="Format of the reports, whatever their names; with --check, text or json.",
 )
@@ -313,7 +315,11 @@ def _without_idle_defaults(context: click.Context, given: Dict[str, Any]) -> Dic
 def _formats_for(given: Dict[str, Any]) -> Tuple[str, ...]:
     if given["check"] or given["check_server"]:
         return _FORMATS_OF_CHECKS
-    return tuple(FORMATS) if given["report"] else ()
+    if not given["report"]:
+        return ()
+    form = given["format"]
+    # One that is not among them has been found in another package.
+    return tuple(FORMATS) if form is None or form in _ALL_FORMATS else (*FORMATS, form)
 
 
 def main() -> None:

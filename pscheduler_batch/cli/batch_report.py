@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pscheduler_batch._version import __version__
+from pscheduler_batch.cli.format_names import FormatName
 from pscheduler_batch.cli.option_sections import SectionedCommand, is_from_environment, misspelt_variables, option
 from pscheduler_batch.report.formats import DEFAULT_FORMAT, DESCRIPTIONS, FORMATS, USUAL_ENDINGS
 
@@ -44,7 +45,7 @@ Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
 @option(
     "--format",
     section=REPORT,
-    type=click.Choice(list(FORMATS)),
+    type=FormatName(list(FORMATS)),
     help=f"Format of the report.  [default: by the ending of FILE ({USUAL_ENDINGS}), else {DEFAULT_FORMAT}]",
 )
 @option(

@@ -65,14 +65,14 @@ def _reported(write: Callable[[], None]) -> int:
 
 def _write_report(output_file: str, output: Optional[str], form: str) -> None:
     with _destination(output) as destination:
-        destination.write_bytes(render_report(form, _read_report(output_file)))
+        destination.write_bytes(render_report(form, _read_report(output_file), file=destination.name))
 
 
 def _write_metrics(output_file: Optional[str], output: Optional[str]) -> None:
     with _destination(output) as destination:
         width = known_width(sys.stdout, os.environ) if output is None else None
         text = describe_metrics(width) if output_file is None else job_metrics(_read_report(output_file).jobs, width)
-        destination.write_bytes(text.encode("utf-8", "replace"))
+        destination.write_bytes([text.encode("utf-8", "replace")])
 
 
 def _destination(output: Optional[str]) -> Destination:

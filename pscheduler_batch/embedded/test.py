@@ -13,8 +13,9 @@ import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import metadata
-from typing import Any, AsyncIterator, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, AsyncIterator, Dict, Mapping, Optional, Sequence, Tuple
+
+from pscheduler_batch.entry_points import entry_points_of
 
 ENTRY_POINT_GROUP = "pscheduler_batch.embedded_tests"
 
@@ -180,7 +181,7 @@ def reason_of(error: BaseException) -> str:
 def load_tests() -> Dict[str, Test]:
     """Return the installed tests by name; one that cannot be imported or created is left out with a warning."""
     tests = {}
-    for entry_point in _entry_points():
+    for entry_point in entry_points_of(ENTRY_POINT_GROUP):
         try:
             test = _create(entry_point.load())
             tests[test.name] = test
@@ -194,12 +195,3 @@ def _create(kind: object) -> Test:
     if not (isinstance(kind, type) and issubclass(kind, Test)):
         raise TypeError(f"{kind} is not a test of the embedded server")
     return kind()
-
-
-def _entry_points() -> Iterable[metadata.EntryPoint]:
-    """Return the entry points; before Python 3.10 they cannot be selected by group."""
-    every = metadata.entry_points()
-    if hasattr(every, "select"):
-        found: Iterable[metadata.EntryPoint] = every.select(group=ENTRY_POINT_GROUP)
-        return found
-    return dict(every).get(ENTRY_POINT_GROUP, ())

@@ -41,6 +41,11 @@ class Destination:
         self._shown = "" if path is None else printable(path)
         self._device: Optional[BinaryIO] = None
 
+    @property
+    def name(self) -> str:
+        """The name of the file as it was given; empty for the standard output."""
+        return self._given or ""
+
     def __enter__(self) -> Destination:  # noqa: PYI034 - not made for subclasses
         """
         Prepare to write.
@@ -93,15 +98,18 @@ class Destination:
             reason = f"{self._cannot(error)}; the results were written to the standard output instead"
             raise OutputError(reason) from error
 
-    def write_bytes(self, data: bytes) -> None:
+    def write_bytes(self, pieces: Iterable[bytes]) -> None:
         """
         Write a report, or anything else that can be made again; if this fails, an old file stays unchanged.
+
+        Args:
+            pieces: The pieces of the content, which are written one after the other.
 
         Raises:
             OutputError: It could not be written.
         """
         try:
-            self._put([data])
+            self._put(pieces)
         except OSError as error:
             raise OutputError(self._cannot(error)) from error
 

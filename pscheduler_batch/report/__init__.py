@@ -1,1 +1,1 @@
-"""Reports on a batch, made from its output document: HTML, text, CSV, JUnit and the summary on a terminal."""
+"""Reports on a batch in all formats, and the summary on a terminal, made from its output document."""

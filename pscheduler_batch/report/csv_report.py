@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import column_name
 from pscheduler_batch.model import JSON
-from pscheduler_batch.report.formatting import one_line
+from pscheduler_batch.report.formatting import one_line, plain_number
 from pscheduler_batch.report.rows import BatchReport, Row
 
 # The columns that are always present; metrics and what varies between iterations follow.
@@ -37,8 +36,6 @@ COLUMNS = (
 RESULT_TIME = "result-time"
 # Spreadsheets evaluate a cell that begins so as a formula.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# Up to this number, every integer is exact.
-_EXACT = 2**53
 
 
 class CsvReport:
@@ -49,23 +46,28 @@ class CsvReport:
     preceded by an apostrophe. Lines end with CR and LF, and no cell contains a line end.
     """
 
-    def render(self, report: BatchReport) -> str:
+    def render(self, report: BatchReport) -> Iterator[str]:
         """Write the names of the columns and the lines."""
         several = [RESULT_TIME] if any(row.result_time is not None for row in report.rows) else []
         found = {name for row in report.rows for name in row.metrics}
         metrics = [name for name in METRICS if name in found]
         # A dictionary, as it keeps the order of first appearance.
         varied = dict.fromkeys(where for row in report.rows for where in row.varied)
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\r\n")
+        writer = csv.writer(_Line(), lineterminator="\r\n")
         named = [column_name(name, METRICS[name].unit) for name in metrics]
-        writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])
+        yield writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])
         for row in report.rows:
-            measured = [_plain(row.metrics[name]) if name in row.metrics else "" for name in metrics]
+            measured = [plain_number(row.metrics[name]) if name in row.metrics else "" for name in metrics]
             given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
             made = [_time(row.result_time) for _ in several]
-            writer.writerow([*_fixed_cells(row), *made, *measured, *given])
-        return stream.getvalue()
+            yield writer.writerow([*_fixed_cells(row), *made, *measured, *given])
+
+
+class _Line:
+    """A stream for csv's writer, which returns what the stream returns: the line that was written."""
+
+    def write(self, line: str) -> str:
+        return line
 
 
 def _fixed_cells(row: Row) -> List[str]:
@@ -99,13 +101,8 @@ def _value(value: JSON) -> str:
     return _cell(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _plain(value: Any) -> str:
-    """Write a number without rounding, and an integer without a decimal point."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < _EXACT else repr(float(value))
-
-
 def _seconds(span: Optional[timedelta]) -> str:
-    return "" if span is None else _plain(span.total_seconds())
+    return "" if span is None else plain_number(span.total_seconds())
 
 
 def _time(moment: Optional[datetime]) -> str:

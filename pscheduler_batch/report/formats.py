@@ -1,13 +1,18 @@
 """
 The formats of reports, by their names on the command line.
 
-A format is a class with a method ``render``. Its module is imported when it is used, as some formats need libraries
-that are slow to import; this one imports nothing, as ``--help`` needs it.
+A format is a class with a method ``render``; :class:`~pscheduler_batch.report.rendering.ReportWriter` describes it. Its
+module is imported when it is used, as some formats need libraries that are slow to import; this one imports nothing, as
+``--help`` needs it. Other packages add formats as entry points, which are not looked for before a name or an ending is
+asked for that is not one of these (ADR 54).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional, Tuple
+
+# The group of the entry points. Each has the name of a format, and refers to a Format.
+ENTRY_POINT_GROUP = "pscheduler_batch.report_formats"
 
 
 class Format(NamedTuple):
@@ -17,7 +22,7 @@ class Format(NamedTuple):
     Attributes:
         path: The module and the class that write it.
         description: What it is, for the help.
-        endings: The endings of file names that stand for it, the usual one first.
+        endings: The endings of file names that stand for it, in small letters, the usual one first.
         library: The library that it needs and that is not always installed.
     """
 
@@ -27,18 +32,39 @@ class Format(NamedTuple):
     library: Optional[str] = None
 
 
+HTML = Format(
+    "pscheduler_batch.report.html_report:HtmlReport", "a web page with tables and plots", (".html", ".htm"), "jinja2"
+)
+TEXT = Format("pscheduler_batch.report.text_report:TextReport", "a table in plain text", (".txt",))
+MARKDOWN = Format(
+    "pscheduler_batch.report.markdown_report:MarkdownReport",
+    "a summary for merge requests and wikis",
+    (".md", ".markdown"),
+)
+CSV = Format(
+    "pscheduler_batch.report.csv_report:CsvReport", "a table with a row for each run for spreadsheets", (".csv",)
+)
+JSONL = Format(
+    "pscheduler_batch.report.jsonl_report:JsonlReport",
+    "a JSON object for each run for databases",
+    (".jsonl", ".ndjson"),
+)
+JUNIT = Format("pscheduler_batch.report.junit_report:JunitReport", "a test suite for CI systems", (".xml",))
+PROMETHEUS = Format(
+    "pscheduler_batch.report.prometheus_report:PrometheusReport",
+    "metrics for the textfile collector of node_exporter",
+    (".prom",),
+)
+
+# Those that come with the program. setup.cfg lists them as entry points as well.
 FORMATS = {
-    "html": Format(
-        "pscheduler_batch.report.html_report:HtmlReport",
-        "a web page with tables and plots",
-        (".html", ".htm"),
-        "jinja2",
-    ),
-    "text": Format("pscheduler_batch.report.text_report:TextReport", "a table in plain text", (".txt",)),
-    "csv": Format(
-        "pscheduler_batch.report.csv_report:CsvReport", "a table with a row for each run for spreadsheets", (".csv",)
-    ),
-    "junit": Format("pscheduler_batch.report.junit_report:JunitReport", "a test suite for CI systems", (".xml",)),
+    "html": HTML,
+    "text": TEXT,
+    "markdown": MARKDOWN,
+    "csv": CSV,
+    "jsonl": JSONL,
+    "junit": JUNIT,
+    "prometheus": PROMETHEUS,
 }
 DEFAULT_FORMAT = "html"
 

@@ -14,6 +14,8 @@ from typing import Optional
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import printable, short_duration
 
+# Up to this number, every integer is exact.
+_EXACT = 2**53
 # Control characters, what turns or hides the text around it, unpaired surrogates, and what is not a character.
 _UNSHOWABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -49,6 +51,16 @@ def block(text: str) -> str:
     \u001b[31m2 packets
     """
     return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
+
+
+def plain_number(value: float) -> str:
+    """
+    Write a number for programs: without rounding, and an integer without a decimal point.
+
+    >>> plain_number(4.0), plain_number(0.0004), plain_number(1e300)
+    ('4', '0.0004', '1e+300')
+    """
+    return str(int(value)) if float(value).is_integer() and abs(value) < _EXACT else repr(float(value))
 
 
 def duration_words(row: Row) -> str:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import PurePath
-from typing import Protocol
+from typing import Iterable, Iterator, Protocol, Union
 
-from pscheduler_batch.errors import BatchError
-from pscheduler_batch.report.formats import DEFAULT_FORMAT, FORMATS
+from pscheduler_batch.report.added_formats import FormatError, added_endings, load_format
+from pscheduler_batch.report.formats import DEFAULT_FORMAT, FORMATS, Format
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.text import printable
 
 _BY_ENDING = {ending: name for name, form in FORMATS.items() for ending in form.endings}
 
 
-class FormatError(BatchError):
-    """A format whose library is missing, or a file name whose ending does not stand for a format."""
-
-
 class ReportWriter(Protocol):
-    """What writes reports in one format."""
+    """A class that writes reports in one format; it is created without arguments."""
 
-    def render(self, report: BatchReport) -> str:
-        """Write a whole report."""
+    def render(self, report: BatchReport) -> Union[str, bytes, Iterable[Union[str, bytes]]]:
+        """
+        Write a whole report.
+
+        Args:
+            report: The results of a batch, without secrets; its texts are still those of servers and can be hostile.
+
+        Returns:
+            The content of the file, or pieces of it, made one after the other where the whole would take much memory.
+            Text is written as UTF-8.
+        """
         ...
 
 
@@ -38,48 +44,69 @@ def format_of_file(name: str) -> str:
         FormatError: The ending stands for something else.
     """
     ending = PurePath(name).suffix.lower()
-    if ending and ending not in _BY_ENDING:
-        *most, last = _BY_ENDING
-        raise FormatError(
-            f"cannot tell the format of the report from the name {printable(name)}: "
-            f"use the ending {', '.join(most)} or {last}, or choose a format with --format"
-        )
-    return _BY_ENDING.get(ending, DEFAULT_FORMAT)
+    if not ending:
+        return DEFAULT_FORMAT
+    return _BY_ENDING[ending] if ending in _BY_ENDING else _added_format(ending, name)
+
+
+def _added_format(ending: str, name: str) -> str:
+    endings, failures = added_endings()
+    if ending in endings:
+        return endings[ending]
+    *most, last = {**_BY_ENDING, **endings}
+    reason = (
+        f"cannot tell the format of the report from the name {printable(name)}: "
+        f"use the ending {', '.join(most)} or {last}, or choose a format with --format"
+    )
+    raise FormatError("\n".join([reason, *failures]))
 
 
 def require_format(name: str) -> None:
     """
-    Check that the library of a format is installed, without importing it, before a batch is run for the report.
+    Check that a format and its library are installed, without importing it, before a batch is run for the report.
 
     Args:
-        name: One of :data:`FORMATS`.
+        name: One of :data:`FORMATS`, or of the formats that other packages add.
 
     Raises:
-        FormatError: The library is not installed.
+        FormatError: The format or its library is not installed.
     """
-    library = FORMATS[name].library
-    if library is not None and find_spec(library) is None:
-        raise FormatError(
-            f"a report in {name} needs a package that is not installed ({library}); "
-            "install it with: pip install 'pscheduler-batch[report]'"
-        )
+    _find_format(name)
 
 
-def render_report(name: str, report: BatchReport) -> bytes:
+def render_report(name: str, report: BatchReport, *, file: str = "") -> Iterator[bytes]:
     """
     Write a report as it stands in a file.
 
     Args:
-        name: One of :data:`FORMATS`.
+        name: One of :data:`FORMATS`, or of the formats that other packages add.
         report: The results of the batch.
+        file: The name of the file, if there is one.
 
-    Returns:
-        UTF-8, with a question mark for each unpaired surrogate.
+    Yields:
+        The pieces of the file; text is UTF-8, with a question mark for each unpaired surrogate.
 
     Raises:
-        FormatError: The library of the format is not installed.
+        FormatError: The format or its library is not installed, or the format of another package failed.
     """
-    require_format(name)
-    module, class_name = FORMATS[name].path.split(":")
-    writer: ReportWriter = getattr(import_module(module), class_name)()
-    return writer.render(report).encode("utf-8", "replace")
+    form = _find_format(name)
+    try:
+        module, class_name = form.path.split(":")
+        writer: ReportWriter = getattr(import_module(module), class_name)()
+        made = writer.render(replace(report, file=file))
+        for piece in (made,) if isinstance(made, (str, bytes)) else made:
+            yield piece if isinstance(piece, bytes) else piece.encode("utf-8", "replace")
+    except Exception as error:
+        if name in FORMATS:
+            raise
+        raise FormatError(
+            f"cannot write a report in {name}, a format that another package adds: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _find_format(name: str) -> Format:
+    form = FORMATS[name] if name in FORMATS else load_format(name)
+    if form.library is not None and find_spec(form.library) is None:
+        hint = "; install it with: pip install 'pscheduler-batch[report]'" if name in FORMATS else ""
+        raise FormatError(f"a report in {name} needs a package that is not installed ({form.library}){hint}")
+    return form

@@ -158,6 +158,7 @@ class BatchReport:
         error: Why it ended early, if it did.
         unrun: The labels of the jobs that were not run: disabled ones, those never reached, those without iterations.
         jobs: The metrics of jobs, in their order, where any run measured something.
+        file: The name of the file that the report is written to; empty for the standard output.
     """
 
     rows: Tuple[Row, ...]
@@ -166,6 +167,7 @@ class BatchReport:
     error: Optional[str]
     unrun: Tuple[str, ...]
     jobs: Tuple[JobMetrics, ...] = ()
+    file: str = ""
 
     @property
     def failed(self) -> Tuple[Row, ...]:

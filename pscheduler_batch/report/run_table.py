@@ -74,18 +74,28 @@ def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> L
         failed: The rows of these runs.
         write: Makes any text fit for its reader.
     """
-    by_reason: Dict[str, List[Row]] = {}
-    for row in failed:
-        by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), []).append(row)
-    lines: List[Text] = []
-    for reason, rows in list(by_reason.items())[:REASONS]:
-        labels = list(dict.fromkeys(one_line(row.label, WIDEST) for row in rows))
-        more = len(labels) - NAMED
-        names = ", ".join(labels[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        lines.append(Text.assemble((write(f"{names}: "), FAILED_STYLE), write(reason)))
-    if len(by_reason) > REASONS:
-        lines.append(Text(f"and {len(by_reason) - REASONS:,} more reasons"))
+    groups = failure_groups(failed)
+    lines = [
+        Text.assemble((write(f"{names_of(labels)}: "), FAILED_STYLE), write(reason))
+        for reason, labels in groups[:REASONS]
+    ]
+    if len(groups) > REASONS:
+        lines.append(Text(f"and {len(groups) - REASONS:,} more reasons"))
     return lines
+
+
+def failure_groups(failed: Sequence[Row]) -> List[Tuple[str, List[str]]]:
+    """Return the reasons for failures, each with the names of the iterations that failed for it."""
+    by_reason: Dict[str, Dict[str, None]] = {}
+    for row in failed:
+        by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), {})[one_line(row.label, WIDEST)] = None
+    return [(reason, list(labels)) for reason, labels in by_reason.items()]
+
+
+def names_of(labels: Sequence[str], write: Callable[[str], str] = str) -> str:
+    """Write the first few of many names, and how many more there are."""
+    more = len(labels) - NAMED
+    return ", ".join(map(write, labels[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def totals_line(report: BatchReport) -> str:
@@ -96,9 +106,7 @@ def totals_line(report: BatchReport) -> str:
     if report.start is not None and report.end is not None and report.end >= report.start:
         parts.append(short_duration(round((report.end - report.start).total_seconds(), 1)))
     if report.unrun:
-        names = ", ".join(one_line(label, WIDEST) for label in report.unrun[:NAMED])
-        more = f" and {len(report.unrun) - NAMED:,} more" if len(report.unrun) > NAMED else ""
-        parts.append(f"not run: {names}{more}")
+        parts.append(f"not run: {names_of(report.unrun, lambda label: one_line(label, WIDEST))}")
     if report.error is not None:
         parts.append("the batch ended early")
     return "; ".join(parts)

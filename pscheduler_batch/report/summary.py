@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
-from typing import List, Mapping, Optional, Sequence, TextIO, Union
+from typing import List, Mapping, Optional, Sequence, TextIO, Tuple, Union
 
 from rich.text import Text
 
@@ -18,7 +18,7 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import failure_lines, job_columns, row_columns, totals_line
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, encoding_of, has_colors, known_width
-from pscheduler_batch.terminal.table import ELLIPSIS, render_lines, table_lines, whole_width
+from pscheduler_batch.terminal.table import ELLIPSIS, Column, render_lines, table_lines, whole_width
 from pscheduler_batch.text import encodable
 
 # With more runs, only jobs are shown; with more jobs, not all of them.
@@ -81,20 +81,31 @@ def summary_of(
         notes: Lines about the batch as a whole, to stand before the totals.
     """
     write = partial(encodable, encoding=encoding)
-    jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
-    shown = _most_telling(jobs)
-    small = len(report.rows) <= MANY
-    columns = () if not report.rows else row_columns(report.rows) if small else job_columns(shown, report.jobs)
-    columns = tuple(column.rewritten(write) for column in columns)
+    found, left_out = summary_columns(report)
+    columns = tuple(column.rewritten(write) for column in found)
     if width is None:
         width = max(whole_width(columns), USUAL_WIDTH)
     width = min(max(width, 1), GREATEST_WIDTH)
     parts = table_lines(columns, width, more=write(ELLIPSIS)) if columns else []
-    if not small and len(jobs) > len(shown):
-        parts.append(Text(f"and {len(jobs) - len(shown):,} more jobs"))
+    if left_out:
+        parts.append(Text(f"and {left_out:,} more jobs"))
     parts += failure_lines(report.failed, write)
     parts += [Text(write(note)) for note in notes]
     return render_lines([*parts, Text(write(totals_line(report)))], width, color=color)
+
+
+def summary_columns(report: BatchReport) -> Tuple[Tuple[Column, ...], int]:
+    """
+    Make the table of a summary: all runs, or if they are many, the most telling jobs.
+
+    Returns:
+        The columns, none without runs, and how many jobs are not among them.
+    """
+    if len(report.rows) <= MANY:
+        return row_columns(report.rows) if report.rows else (), 0
+    jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
+    shown = _most_telling(jobs)
+    return job_columns(shown, report.jobs), len(jobs) - len(shown)
 
 
 def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:

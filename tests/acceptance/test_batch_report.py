@@ -16,6 +16,7 @@ import pytest
 
 from pscheduler_batch import read_runs
 from pscheduler_batch.iso8601 import parse_duration
+from pscheduler_batch.report.formats import FORMATS
 from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 from tests.support.output_documents import failed_run, output, result, run
 from tests.support.output_documents import job as reported_job
@@ -65,6 +66,10 @@ def test_a_report_of_what_the_batch_command_printed(there, tmp_path):
         ("report.csv", b"job,iteration,run,"),
         ("report.xml", b"<?xml "),
         ("report.txt", b"iteration "),
+        ("report.md", b"## batch: 1 of 2 runs failed\n"),
+        ("report.jsonl", b'{"source": "", "job": 0, '),
+        ("report.ndjson", b'{"source": "", "job": 0, '),
+        ("report.prom", b"# help pscheduler_batch_runs "),
     ],
 )
 def test_the_ending_of_the_file_says_the_format(tmp_path, name, beginning):
@@ -165,10 +170,10 @@ def test_secrets_are_in_no_report():
     quoting = run({"succeeded": False, "error": "wrong key t0psecret", "log": {"used": "t0psecret"}})
     quoting.update({"text/plain": "t0psecret", "text/html": "<b>t0psecret</b>"})
     document = output(reported_job(result(quoting, _key="t0psecret", error="wrong key t0psecret")))
-    made = [report("--format", form, given=document) for form in ("html", "text", "csv", "junit")]
+    made = [report("--format", form, given=document) for form in FORMATS]
 
-    assert [status for status, _, _ in made] == [0] * 4
-    assert all("wrong key (hidden)" in stdout for _, stdout, _ in made)
+    assert [status for status, _, _ in made] == [0] * len(FORMATS)
+    assert [form for form, (_, stdout, _) in zip(FORMATS, made) if "wrong key (hidden)" not in stdout] == ["prometheus"]
     assert not any("t0psecret" in stdout + stderr for _, stdout, stderr in made)
 
 

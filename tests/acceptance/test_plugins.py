@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,26 @@ def command(loud):
     \"\"\"Say hello.\"\"\"
     click.echo("HELLO" if loud else "hello")
 """
+# A package that adds a format of reports.
+FORMAT = """
+from pscheduler_batch.report.formats import Format
+
+COUNT = Format("{name}:CountReport", "the number of runs", (".count",))
+
+class CountReport:
+    def render(self, report):
+        yield f"{len(report.rows)} runs"
+"""
+FORMAT_SETTINGS = """
+[metadata]
+name = {name}
+version = 1.0
+[options]
+py_modules = {name}
+[options.entry_points]
+pscheduler_batch.report_formats =
+    count = {name}:COUNT
+"""
 # Says what it was given, hands on its input, writes to both streams, and ends with a status of its own.
 TELL = """#!/bin/sh
 printf '[%s]' "$0" "$@"
@@ -60,9 +81,14 @@ def hosts(site, tmp_path_factory):
         folder.joinpath("setup.py").write_text(SETUP)
         folder.joinpath("setup.cfg").write_text(SETTINGS.format(name=name, command=command))
         folder.joinpath(f"{name}.py").write_text(text)
+    counting = sources / "counting"
+    counting.mkdir()
+    counting.joinpath("setup.py").write_text(SETUP)
+    counting.joinpath("setup.cfg").write_text(FORMAT_SETTINGS.format(name="counting"))
+    counting.joinpath("counting.py").write_text(FORMAT.replace("{name}", "counting"))
     ours = type(site)(tmp_path_factory.mktemp("hosts") / "site")
     shutil.copytree(site.folder, ours.folder)
-    ours.install(sources / "hello_world", sources / "broken_one")
+    ours.install(sources / "hello_world", sources / "broken_one", counting)
     return ours
 
 
@@ -264,3 +290,17 @@ def test_completion_leaves_another_program_of_the_name_alone(hosts, bare_path):
 
     assert "taken for code" not in done.stdout
     assert done.returncode == 1
+
+
+def test_another_package_adds_a_format_of_reports(hosts, tmp_path):
+    """By its name and by the ending of a file, of a batch that runs and of a saved output."""
+    made, saved = tmp_path / "runs.count", tmp_path / "saved.json"
+    task = {"test": {"type": "noop", "spec": {}}}
+    batch = json.dumps({"jobs": [{"label": "both", "iterations": 2, "task": task}]})
+    ran = run(hosts, "pscheduler-batch", "--embedded", "--report", str(made), "-o", str(saved), text=batch)
+    printed = run(hosts, "pscheduler-batch-report", "--format", "count", str(saved))
+    refused = run(hosts, "pscheduler-batch-report", "--format", "other", str(saved))
+
+    assert (ran.returncode, ran.stderr, made.read_text()) == (0, "", "2 runs")
+    assert (printed.returncode, printed.stdout) == (0, "2 runs")
+    assert (refused.returncode, "'count'" in refused.stderr) == (2, True)

@@ -10,10 +10,20 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_metrics
 
 from tests.support.commands import job, run_batch, task
 from tests.support.terminal import Terminal
 
+REPORTS = (
+    "report.html",
+    "report.csv",
+    "report.xml",
+    "report.txt",
+    "report.md",
+    "report.jsonl",
+    "report.prom",
+)
 SHOWN = {"PSCHEDULER_BATCH_NO_SUMMARY": ""}
 GOOD = {"jobs": [job("idle", task=task("idle", duration="PT0.1S"), iterations=2)]}
 MIXED = {"jobs": [job("good"), job("bad", task=task("noop", fail=1.0))]}
@@ -66,10 +76,11 @@ def test_a_terminal_has_a_summary(there, tmp_path):
 
 def test_reports_of_every_form(there, tmp_path):
     """By the endings of their names, all of one batch, which is on the standard output as ever."""
-    names = ["report.html", "report.csv", "report.xml", "report.txt"]
-    options = [option for name in names for option in ("--report", str(tmp_path / name))]
+    options = [option for name in REPORTS for option in ("--report", str(tmp_path / name))]
     ended = run_batch(*there, *options, batch=MIXED)
-    html, comma, xml, text = ((tmp_path / name).read_text(encoding="utf-8") for name in names)
+    html, comma, xml, text, markdown, lines, metrics = (
+        (tmp_path / name).read_text(encoding="utf-8") for name in REPORTS
+    )
 
     assert ended.status == 3
     assert [len(results) for results in ended.results] == [1, 1]
@@ -77,6 +88,11 @@ def test_reports_of_every_form(there, tmp_path):
     assert [row["label"] for row in csv.DictReader(io.StringIO(comma))] == ["good", "bad"]
     assert ET.fromstring(xml).attrib["failures"] == "1"  # noqa: S314 - it is our own
     assert text.splitlines()[-1].startswith("2 runs: 1 succeeded, 1 failed; ")
+    assert markdown.startswith("## Batch: 1 of 2 runs failed\n\n2 runs: 1 succeeded, 1 failed; ")
+    assert [json.loads(line)["label"] for line in lines.splitlines()] == ["good", "bad"]
+    values = {sample.name: sample.value for family in read_metrics(metrics) for sample in family.samples}
+    assert (values["pscheduler_batch_runs"], values["pscheduler_batch_failed_runs"]) == (2, 1)
+    assert 'pscheduler_batch_runs{batch="report"} 2\n' in metrics
 
 
 def test_a_form_can_be_named(there, tmp_path):
@@ -135,10 +151,9 @@ def test_a_report_that_cannot_be_written_in_the_end_costs_nothing_else(there):
 
 def test_secrets_are_in_no_report(there, tmp_path):
     """Nor in the summary, nor in the lines of events."""
-    names = ["report.html", "report.csv", "report.xml", "report.txt"]
-    options = [option for name in names for option in ("--report", str(tmp_path / name))]
+    options = [option for name in REPORTS for option in ("--report", str(tmp_path / name))]
     ended = run_batch(*there, "-v", *options, batch=SECRET, **SHOWN)
 
     assert "swordfish" in ended.stdout
     assert "swordfish" not in ended.stderr
-    assert [name for name in names if b"swordfish" in Path(tmp_path, name).read_bytes()] == []
+    assert [name for name in REPORTS if b"swordfish" in Path(tmp_path, name).read_bytes()] == []

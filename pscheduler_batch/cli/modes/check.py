@@ -43,7 +43,7 @@ def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
             result = CheckResult(options.source, None, None, 0, (Problem("/", str(error)),))
         problems, summary = _render(options, result, asked=ask_servers is not None)
         if options.output is not None:
-            destination.write_bytes("".join(f"{text}\n" for text in (problems, summary) if text).encode())
+            destination.write_bytes(f"{text}\n".encode() for text in (problems, summary) if text)
         else:
             _print(problems, summary)
     return SUCCEEDED if result.valid else FAILED

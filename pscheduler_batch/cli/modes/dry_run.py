@@ -21,7 +21,7 @@ def execute(options: Options) -> int:
     with Destination(options.output) as destination:
         batch, plan = make_plan(options)
         if options.diff:
-            destination.write_bytes("".join(f"{line}\n" for line in difference_lines(plan)).encode())
+            destination.write_bytes(f"{line}\n".encode() for line in difference_lines(plan))
         else:
             destination.write(lambda: pieces_of(render_plan(batch, plan)))
     return SUCCEEDED

@@ -92,7 +92,7 @@ class _Report:
         self._destination = stack.enter_context(Destination(path, holds="report"))
 
     def write(self, report: BatchReport) -> None:
-        self._destination.write_bytes(render_report(self._form, report))
+        self._destination.write_bytes(render_report(self._form, report, file=self._destination.name))
 
 
 def _run(

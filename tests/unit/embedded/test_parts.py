@@ -18,6 +18,7 @@ from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
 from pscheduler_batch.embedded.scheduling.scheduler import Scheduler, next_start
 from pscheduler_batch.embedded.scheduling.state import State
+from pscheduler_batch.entry_points import entry_points_of
 from tests.support.clock import NOON
 from tests.support.embedded_bench import Nap
 
@@ -208,7 +209,7 @@ def test_nothing_installed_is_no_test(monkeypatch):
 
 def test_the_machines_own_entry_points_can_be_asked():
     """Both forms of the standard library's answer are understood."""
-    assert all(point.group == GROUP for point in interface._entry_points())
+    assert all(point.group == GROUP for point in entry_points_of(GROUP))
 
 
 def test_who_leaves_in_the_middle_of_a_request_is_no_bug(caplog):

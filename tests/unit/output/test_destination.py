@@ -370,7 +370,7 @@ def test_a_report_takes_the_place_of_the_old_one(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old")
     with Destination(str(path), holds="report") as destination:
-        destination.write_bytes("é".encode())
+        destination.write_bytes(["é".encode()])
 
     assert path.read_bytes() == "é".encode()
     assert os.listdir(tmp_path) == ["report.html"]
@@ -380,7 +380,7 @@ def test_a_report_takes_the_place_of_the_old_one(tmp_path):
 def test_a_report_that_cannot_be_written_is_nowhere_else(capfdbinary):
     """The results are on the standard output already, or a report can be made again."""
     with pytest.raises(OutputError) as caught, Destination("/dev/full", holds="report") as destination:
-        destination.write_bytes(b"report")
+        destination.write_bytes([b"re", b"port"])
 
     assert str(caught.value) == "cannot write /dev/full: No space left on device"
     assert capfdbinary.readouterr().out == b""

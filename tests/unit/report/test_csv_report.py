@@ -14,7 +14,7 @@ from tests.support.output_documents import END, HOSTILE, START, failed_run, job,
 
 def text_of(document):
     """Write the report on a document."""
-    return CsvReport().render(report_of(document))
+    return "".join(CsvReport().render(report_of(document)))
 
 
 def lines_of(document):

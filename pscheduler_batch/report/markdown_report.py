@@ -1,0 +1,97 @@
+"""
+The report in Markdown: a summary for merge requests and wikis.
+
+What comes from labels and servers stands in code spans, in which nothing is markup: no link, no image, no mention of a
+user or an issue, and no HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Iterator, Sequence
+
+from pscheduler_batch.metrics.headlines import pooled_words
+from pscheduler_batch.report.formatting import one_line
+from pscheduler_batch.report.rows import BatchReport
+from pscheduler_batch.report.run_table import LONGEST_REASON, REASONS, failure_groups, names_of, totals_line
+from pscheduler_batch.report.summary import MANY, summary_columns
+from pscheduler_batch.terminal.table import WIDEST, Column
+
+# The columns with nothing in them but our own words and numbers.
+_PLAIN = frozenset({"result", "results", "duration", "runs", "failed"})
+
+
+class MarkdownReport:
+    """The summary as GitHub, GitLab and most wikis read it: a table, the reasons for failures, and the totals."""
+
+    def render(self, report: BatchReport) -> Iterator[str]:
+        """Write the paragraphs."""
+        yield f"## Batch: {_verdict(report)}\n\n{totals_line(replace(report, unrun=()))}.\n"
+        if report.error is not None:
+            yield f"\nThe batch ended early: {_code(report.error, LONGEST_REASON)}\n"
+        if report.unrun:
+            yield f"\nNot run: {names_of(report.unrun, _code)}\n"
+        columns, left_out = summary_columns(report)
+        if columns:
+            yield from _table(columns)
+        if left_out:
+            yield f"\nand {left_out:,} more jobs\n"
+        if report.failed:
+            yield from _failures(report)
+        if len(report.rows) <= MANY:
+            yield from _statistics(report)
+
+
+def _verdict(report: BatchReport) -> str:
+    if report.failed:
+        return f"{len(report.failed):,} of {len(report.rows):,} runs failed"
+    if report.error is not None:
+        return "ended early"
+    return "all runs succeeded" if report.rows else "no runs"
+
+
+def _table(columns: Sequence[Column]) -> Iterator[str]:
+    yield f"\n{_line(column.title for column in columns)}"
+    yield _line("--:" if column.right else "---" for column in columns)
+    for cells in zip(*(column.cells for column in columns)):
+        texts = (cell.text + cell.end for cell in cells)
+        yield _line(text if column.title in _PLAIN else _code(text) for column, text in zip(columns, texts))
+
+
+def _line(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _failures(report: BatchReport) -> Iterator[str]:
+    yield "\n### Failures\n\n"
+    groups = failure_groups(report.failed)
+    for reason, labels in groups[:REASONS]:
+        yield f"- {names_of(labels, _code)}: {_code(reason, LONGEST_REASON)}\n"
+    if len(groups) > REASONS:
+        yield f"- and {len(groups) - REASONS:,} more reasons\n"
+
+
+def _statistics(report: BatchReport) -> Iterator[str]:
+    words = [(job, pooled_words(job.metrics)) for job in report.jobs if job.runs > 1]
+    lines = [f"- {_code(job.job_label)}, all {job.runs:,} runs: {said}\n" for job, said in words if said]
+    if lines:
+        yield "\n### All runs of a job\n\n"
+        yield from lines
+
+
+def _code(text: str, longest: int = WIDEST) -> str:
+    r"""
+    Write a text as a code span, fenced by more backticks than it has in a row.
+
+    A vertical bar would end a cell of a table; readers disagree about how it is escaped, so another bar replaces it.
+
+    >>> print(_code("@all | a`b"))
+    ``@all ¦ a`b``
+    """
+    line = one_line(text, longest).replace("|", "¦")
+    if not line:
+        return ""
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    padding = " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{fence}{padding}{line}{padding}{fence}"

@@ -1,0 +1,148 @@
+"""
+The report for Prometheus: a file for the textfile collector of node_exporter (ADR 54).
+
+The collector reads the text format 0.0.4 of Prometheus. The file is written so that it is OpenMetrics 1.0 as well,
+which has stricter rules and an end that shows that nothing is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Callable, Iterable, Iterator, Mapping, Optional, Tuple
+
+from pscheduler_batch.metrics.table import METRICS
+from pscheduler_batch.metrics.units import BITS, BYTES, COUNT, RATIO, SECONDS
+from pscheduler_batch.report.formatting import one_line, plain_number
+from pscheduler_batch.report.rows import BatchReport, Row
+
+_PREFIX = "pscheduler_batch"
+_UNITS: Mapping[str, str] = {
+    SECONDS: "seconds",
+    BITS: "bits_per_second",
+    RATIO: "ratio",
+    BYTES: "bytes",
+    COUNT: "",
+}
+# Prometheus keeps all labels of all series in memory.
+_LONGEST_LABEL = 200
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+_Value = Optional[float]
+
+
+@dataclass(frozen=True)
+class _Gauge:
+    """A number that each run may have."""
+
+    name: str
+    meaning: str
+    unit: str
+    value: Callable[[Row], _Value]
+
+
+class PrometheusReport:
+    """
+    A gauge for each metric, with a sample for each run that has it, and gauges about the batch.
+
+    There are no timestamps, which the textfile collector refuses; when a run ended is a value of its own.
+    """
+
+    def render(self, report: BatchReport) -> Iterator[str]:
+        """Write the lines, those of a gauge together, as both formats demand."""
+        batch = {"batch": PurePath(report.file).stem}
+        for name, meaning, unit, value in _about_batch(report):
+            if value is not None:
+                yield _head(name, meaning, unit) + _sample(name, unit, _labels(batch), value)
+        labels = list(_labels_of(report.rows, batch))
+        for gauge in _gauges(report.rows):
+            head = _head(gauge.name, gauge.meaning, gauge.unit)
+            for row, of_row in zip(report.rows, labels):
+                value = gauge.value(row)
+                if value is not None:
+                    yield head + _sample(gauge.name, gauge.unit, of_row, value)
+                    head = ""
+        yield "# EOF\n"
+
+
+def _about_batch(report: BatchReport) -> Iterator[Tuple[str, str, str, _Value]]:
+    end = report.end or max((row.end for row in report.rows if row.end is not None), default=None)
+    yield "runs", "runs of the batch, and iterations without a run", COUNT, len(report.rows)
+    yield "failed_runs", "runs that failed, and iterations without a run", COUNT, len(report.failed)
+    yield "jobs_not_run", "jobs of the batch that were not run", COUNT, len(report.unrun)
+    yield "ended_early", "whether the batch as a whole failed", COUNT, report.error is not None
+    yield "start_timestamp", "when the batch started", SECONDS, _timestamp(report.start)
+    yield "end_timestamp", "when the batch ended", SECONDS, _timestamp(end)
+
+
+def _gauges(rows: Iterable[Row]) -> Iterator[_Gauge]:
+    yield _Gauge("run_succeeded", "whether the run succeeded", COUNT, lambda row: row.succeeded)
+    yield _Gauge("run_end_timestamp", "when the run ended", SECONDS, lambda row: _timestamp(row.end))
+    yield _Gauge("run_duration", "duration of the run", SECONDS, _duration)
+    found = {name for row in rows for name in row.metrics}
+    for name, metric in METRICS.items():
+        if name in found:
+            yield _Gauge(name.replace("-", "_"), metric.meaning, metric.unit, _metric(name))
+
+
+def _metric(name: str) -> Callable[[Row], _Value]:
+    return lambda row: row.metrics.get(name)
+
+
+def _duration(row: Row) -> _Value:
+    return None if row.duration is None else row.duration.total_seconds()
+
+
+def _timestamp(moment: Optional[datetime]) -> _Value:
+    return None if moment is None else moment.timestamp()
+
+
+def _labels_of(rows: Iterable[Row], batch: Mapping[str, str]) -> Iterator[str]:
+    """
+    Write the labels of runs, which no two runs have in common.
+
+    The number of a job is a label only where several jobs have the same label, and that of a run only where its
+    iteration has several.
+    """
+    jobs = {row.job: _escaped(row.job_label) for row in rows}
+    uses = Counter(jobs.values())
+    runs = Counter((row.job, row.iteration) for row in rows)
+    for row in rows:
+        yield _labels(
+            {
+                **batch,
+                "label": row.job_label,
+                "job_number": str(row.job) if uses[jobs[row.job]] > 1 else "",
+                "iteration": str(row.iteration),
+                "run": str(row.run) if runs[row.job, row.iteration] > 1 else "",
+                "test": row.test,
+                "lead": row.lead,
+                "destination": row.destination,
+            }
+        )
+
+
+def _labels(given: Mapping[str, str]) -> str:
+    """Write labels with the braces around them; an empty one is the same as none."""
+    written = ",".join(f'{name}="{_escaped(text)}"' for name, text in given.items() if text)
+    return f"{{{written}}}" if written else ""
+
+
+def _head(name: str, meaning: str, unit: str) -> str:
+    full = _full_name(name, unit)
+    said = f"# UNIT {full} {_UNITS[unit]}\n" if _UNITS[unit] else ""
+    return f"# HELP {full} {meaning}\n# TYPE {full} gauge\n{said}"
+
+
+def _sample(name: str, unit: str, labels: str, value: float) -> str:
+    return f"{_full_name(name, unit)}{labels} {plain_number(value)}\n"
+
+
+def _full_name(name: str, unit: str) -> str:
+    return "_".join(part for part in (_PREFIX, name, _UNITS[unit]) if part)
+
+
+def _escaped(text: str) -> str:
+    return one_line(text, _LONGEST_LABEL).translate(_ESCAPES)
