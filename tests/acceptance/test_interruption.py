@@ -21,7 +21,7 @@ from pscheduler_batch.embedded.tests.noop import NoopTest
 from pscheduler_batch.running.signals import TOGETHER
 from tests.support.commands import TIME_LIMIT, job, run_batch, task
 from tests.support.interruption_points import CANCELED, HANG, HOUR, INTERRUPTION_POINTS, gate, is_done, left
-from tests.support.running_command import RunningCommand
+from tests.support.running_command import Held, RunningCommand
 
 AT_ONCE = 3.0  # seconds, of which a busy machine may need most
 HASTE = ("--cancel-wait", "PT0S")
@@ -249,8 +249,9 @@ TWO = job("slow", task=HOUR, iterations=2, parallel=True, sync_start=False)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_submissions_under_way_are_waited_for(server, there, number, status):
     """Only their answers say what to cancel; what is waited for is shown meanwhile, and how to leave at once."""
-    posting = gate(server, "tasks", delaying(2, done=True), method="POST", after=1)
-    server.state.faults.add(Rule("tasks", delaying(2, done=True), method="POST"))
+    held = Held()
+    posting = gate(server, "tasks", held, method="POST", after=1)
+    server.state.faults.add(Rule("tasks", held, method="POST"))
     with RunningCommand(*there, batch={"jobs": [TWO]}) as running:
         posting.wait()
         running.signal(number)
@@ -258,6 +259,7 @@ def test_submissions_under_way_are_waited_for(server, there, number, status):
         running.until_said("waiting up to", "for the answers to 2 submissions, to cancel the tasks: slow/0, slow/1 on")
         # A terminal that is closed often sends two.
         running.signal(signal.SIGHUP)
+        held.release()
         ended = running.end()
 
     assert (ended.status, left(server), len(server.state.tasks)) == (status, 0, 2)
@@ -299,12 +301,13 @@ def test_a_submission_that_is_not_answered_is_looked_for(server, there):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_the_waiting_and_loses_nothing(server, there, tmp_path, number):
     """What may go on is listed, everything obtained is in the output, and the status is that of the first signal."""
-    gate(server, "tasks", HANG, method="POST", after=2)
+    posting = gate(server, "tasks", HANG, method="POST", after=2)
     gate(server, "tasks/*", HANG, method="DELETE")
     output = tmp_path / "output.json"
     batch = {"jobs": [job(), job("slow", task=HOUR, iterations=2, parallel=True, sync_start=False)]}
     with RunningCommand(*there, "-o", str(output), batch=batch) as running:
         running.until_said("slow", "scheduled as")
+        posting.wait()
         running.signal(signal.SIGINT)
         running.until_said("waiting up to")
         running.signal(number)

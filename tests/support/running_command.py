@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -30,6 +31,23 @@ class Gate:
     def wait(self) -> None:
         """Wait for the first request."""
         assert self._reached.wait(TIME_LIMIT)
+
+
+class Held:
+    """An action of a fault that holds requests until they are released; then they are executed."""
+
+    def __init__(self) -> None:
+        self._released = threading.Event()
+
+    async def __call__(self, app, scope, receive, send) -> None:
+        """Hold a request."""
+        while not self._released.is_set():  # noqa: ASYNC110 - it is released by another thread
+            await asyncio.sleep(0.01)
+        await app(scope, receive, send)
+
+    def release(self) -> None:
+        """Execute all requests, those to come as well."""
+        self._released.set()
 
 
 class RunningCommand:
