@@ -80,13 +80,16 @@ class Tally:
         )
 
 
-# Each adds a fault for some requests.
-FAULTS: Sequence[Callable[[Faults, Any], object]] = (
+# Each adds a fault for some POSTs. A batch makes one three times, so only one of them is in a round.
+POST_FAULTS: Sequence[Callable[[Faults, Any], object]] = (
     lambda faults, selection: faults.refuse("tasks", 503, "busy", method="POST", **selection),
-    lambda faults, selection: faults.refuse("tasks/*", 503, "busy", **selection),
     lambda faults, selection: faults.share("tasks", Cores(1), 9, limit=0.05, method="POST", done=True, **selection),
     lambda faults, selection: faults.reset("tasks", method="POST", **selection),
     lambda faults, selection: faults.reset("tasks", method="POST", done=True, **selection),
+)
+# The same for other requests.
+OTHER_FAULTS: Sequence[Callable[[Faults, Any], object]] = (
+    lambda faults, selection: faults.refuse("tasks/*", 503, "busy", **selection),
     lambda faults, selection: faults.reset("tasks/*", sent="half", **selection),
 )
 
@@ -153,9 +156,10 @@ class Rounds:
         """Let some answers be refusals or get lost, and the server be small."""
         faults = self._server.state.faults
         faults.clear()
-        for _ in range(self._chance.randint(0, 3)):
-            selection = {"after": self._chance.randint(0, ITERATIONS), "times": self._chance.randint(1, 2)}
-            self._chance.choice(FAULTS)(faults, selection)
+        for kind in (POST_FAULTS, OTHER_FAULTS):
+            if self._chance.random() < 0.7:
+                selection = {"after": self._chance.randint(0, ITERATIONS), "times": self._chance.randint(1, 2)}
+                self._chance.choice(kind)(faults, selection)
         faults.shrink(2, speed=SPEED)
 
     def _end_often(self, number: int) -> tuple[Try, int]:
