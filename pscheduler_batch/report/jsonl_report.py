@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from math import isfinite
 from typing import Any, Dict, Iterator
 
 from pscheduler_batch.report.rows import BatchReport
@@ -25,19 +24,8 @@ class JsonlReport:
 
 
 def _line(values: Dict[str, Any]) -> str:
-    """Write what every reader of JSON takes: a number that JSON does not have is null, and no surrogate is unpaired."""
-    try:
-        text = _dumps(values)
-    except ValueError:
-        text = _dumps({name: None if _is_no_number(value) else value for name, value in values.items()})
+    """Write what every reader of JSON takes: no surrogate is unpaired. Numbers that JSON lacks have become null."""
+    text = json.dumps(values, default=datetime.isoformat, ensure_ascii=False)
     if not text.isascii():
         text = json.dumps(json.loads(text.encode("utf-8", "replace")))
     return f"{text}\n"
-
-
-def _dumps(values: Dict[str, Any]) -> str:
-    return json.dumps(values, default=datetime.isoformat, ensure_ascii=False, allow_nan=False)
-
-
-def _is_no_number(value: object) -> bool:
-    return isinstance(value, float) and not isfinite(value)

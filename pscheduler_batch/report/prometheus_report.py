@@ -28,7 +28,7 @@ _UNITS: Mapping[str, str] = {
 }
 # Prometheus keeps all labels of all series in memory.
 _LONGEST_LABEL = 200
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 
 _Value = Optional[float]
 

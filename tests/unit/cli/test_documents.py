@@ -32,6 +32,7 @@ from pscheduler_batch.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INTEGRATIONS = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
 COMMANDS: Dict[str, click.Command] = {
     "pscheduler-batch": cli.batch,
     "pscheduler-batch-report": batch_report,
@@ -398,8 +399,8 @@ def test_readme_says_first_what_it_is_for():
 
 
 def test_readme_batches_are_right():
-    """Every batch in README.md can be planned."""
-    blocks = re.findall(r"^```json\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    """Every batch in README.md and docs/integrations.md can be planned."""
+    blocks = re.findall(r"^```json\n(.*?)^```$", README + INTEGRATIONS, re.MULTILINE | re.DOTALL)
     batches = [block for block in blocks if '"jobs"' in block]
 
     assert batches
@@ -416,14 +417,14 @@ def test_man_page_batch_is_right():
 
 
 def python_blocks() -> List[str]:
-    """Return the Python code in README.md."""
-    return re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    """Return the Python code in README.md and docs/integrations.md."""
+    return re.findall(r"^```python\n(.*?)^```$", README + INTEGRATIONS, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(python_blocks())))
 def test_readme_python_compiles(number):
-    """The Python code in README.md compiles."""
-    assert compile(python_blocks()[number], f"README.md, block {number}", "exec") is not None
+    """The Python code in README.md and docs/integrations.md compiles."""
+    assert compile(python_blocks()[number], f"block {number}", "exec") is not None
 
 
 def test_readme_measurement_works():

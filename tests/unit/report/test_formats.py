@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,19 @@ def test_a_format_without_its_library_is_refused_with_what_to_do(monkeypatch):
         require_format("html")
     with pytest.raises(FormatError, match=said):
         list(render_report("html", ACCOUNTS["nothing"]))
+
+
+def test_a_report_knows_the_name_of_its_file():
+    """The label of a batch in Prometheus comes from it."""
+    text = b"".join(render_report("prometheus", ACCOUNTS["one run"], file="/a.b/hourly.prom")).decode()
+
+    assert 'pscheduler_batch_runs{batch="hourly"} 1\n' in text
+
+
+def test_a_bug_of_ours_is_not_disguised():
+    """It has a traceback, as everywhere."""
+    with pytest.raises(TypeError):
+        list(render_report("csv", replace(ACCOUNTS["one run"], rows=None)))
 
 
 def test_the_other_formats_need_no_more_libraries(monkeypatch):

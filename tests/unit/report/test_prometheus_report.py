@@ -6,6 +6,7 @@ import os
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client import parser
@@ -16,6 +17,7 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.prometheus_report import PrometheusReport
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
 
+ROOT = Path(__file__).parents[3]
 NOON = 1772366400
 
 
@@ -88,6 +90,18 @@ def test_every_metric_has_a_name_that_prometheus_takes():
     assert {family.unit for family in families} == {"", "seconds", "ratio", "bytes", "bits_per_second"}
     assert [family.name for family in families if not family.name.endswith(family.unit)] == []
     assert {re.fullmatch(r"pscheduler_batch_[a-z0-9_]+", family.name) is not None for family in families} == {True}
+
+
+def test_documents_name_only_what_is_written():
+    """In queries and alerts; a name that does not exist would be no error there."""
+    report = report_of(output(job(result(run()))))
+    report = replace(report, rows=(replace(report.rows[0], metrics=dict.fromkeys(METRICS, 0.5)),))
+    text = "".join(PrometheusReport().render(report))
+    pages = [ROOT / "docs" / "integrations.md", ROOT / "man" / "pscheduler-batch-report.1"]
+    named = {name for page in pages for name in re.findall(r"\bpscheduler_batch_[a-z0-9_]+", page.read_text("utf-8"))}
+
+    assert len(named) > 10
+    assert [name for name in named if f"# TYPE {name} gauge\n" not in text] == []
 
 
 def test_runs_are_told_apart():
