@@ -21,7 +21,7 @@ SLOW = 2.0
 # What the limit is multiplied by at a sign of overload, and at the most when answers are slow.
 CUT = 0.5
 # The limit does not grow above 2 if answers could take longer than so many seconds then, in case the server does one
-# thing after another: some kill what takes longer than ten.
+# thing after another, nor above 1 if they do already: some kill what takes longer than ten.
 LONG = 6.0
 # After so many rounds that are neither fast nor slow, one request less is tried: if answers are no faster then, they
 # are slow for other reasons than our requests.
@@ -148,7 +148,8 @@ class AdaptiveLimit:
     def _grown(self, seconds: float) -> int:
         """Return the limit after a fast round whose quickest answer took so many seconds."""
         wanted = self.limit * 2 if self.growing else self.limit + 1
-        return min(wanted, max(int(self.limit * LONG / seconds), BEGIN, self.limit), self.most)
+        bearable = BEGIN if seconds <= LONG else 1
+        return min(wanted, max(int(self.limit * LONG / seconds), bearable, self.limit), self.most)
 
     def _cut(self, factor: float, reason: str, *, overload: bool = False) -> None:
         self.limit = max(min(int(self.limit * factor), self.limit - 1), 1 if overload else BEGIN)

@@ -179,7 +179,8 @@ def limit_words(changed: LimitChanged) -> str:
     >>> limit_words(LimitChanged(datetime.max, "ps.example.net", True, 2, 8, growing=True))
     'up to 2 tasks submitted at once'
     """
-    return f"up to {changed.limit:,} {'tasks submitted' if changed.submitting else 'other requests'} at once"
+    what = count_words(changed.limit, "task" if changed.submitting else "other request")
+    return f"up to {what}{' submitted' if changed.submitting else ''} at once"
 
 
 def _describe_limit(changed: LimitChanged) -> str:

@@ -98,6 +98,16 @@ def test_it_does_not_grow_where_answers_could_take_so_long_that_they_are_killed(
     assert not limit.growing
 
 
+def test_a_server_that_was_overloaded_gets_one_request_at_a_time_while_that_takes_long():
+    """Two would take twice as long, or be killed."""
+    limit = AdaptiveLimit(8)
+    limit.note_overload("answered 500", limit.cuts)
+
+    assert rounds(limit, 3, lambda _: 8.0) == [1, 1, 1]
+    assert rounds(limit, 2, lambda _: 5.0) == [2, 2]
+    assert rounds(limit, 2, lambda _: 1.5) == [3, 4]
+
+
 def test_slow_answers_cut_it_in_proportion_and_at_most_by_half():
     """Twice the best time is still fair, three times is not."""
     limit = AdaptiveLimit(12)

@@ -93,7 +93,7 @@ def test_a_slow_host_is_shown_with_its_limit_until_it_is_fast_again():
     assert len(frame(glance(batch, asking, grown))) == 3
     assert frame(glance(batch, asking, grown, slow))[2] == "ps.example.net is slow: up to 2 tasks submitted at once"
     assert frame(glance(batch, asking, slow, overloaded))[2] == (
-        "ps.example.net is overloaded: up to 1 other requests at once"
+        "ps.example.net is overloaded: up to 1 other request at once"
     )
     assert frame(glance(batch, asking, slow), 39)[2] == "slow: up to 2 tasks submitted at once"
     assert frame(glance(batch, asking, slow, grown))[2] == "ps.example.net is slow: up to 4 tasks submitted at once"
