@@ -10,6 +10,7 @@ from typing import Dict, List, Set, Tuple
 
 import pytest
 
+from pscheduler_batch.report.formats import FORMATS
 from tests.support.commands import TIME_LIMIT
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +32,8 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler-batch", "--no-su"], {"--no-summary"}),
     (["pscheduler-batch", "--assist", "ps-kn"], {HOST}),
     (["pscheduler-batch", "--check", "--format", ""], {"text", "json"}),
-    (["pscheduler-batch", "--report", "a", "--format", ""], {"html", "text", "csv", "junit"}),
-    (["pscheduler-batch", "--format", "j"], {"junit", "json"}),
+    (["pscheduler-batch", "--report", "a", "--format", ""], set(FORMATS)),
+    (["pscheduler-batch", "--format", "j"], {"junit", "json", "jsonl"}),
     (["pscheduler-batch-report", "--form"], {"--format"}),
     (["pscheduler-batch-report", "--format", "ht"], {"html"}),
 ]
