@@ -5,6 +5,7 @@ Every exception of the package.
       EndedError            the batch was started, but not completed
       InputError            the batch itself has errors; nothing was sent; also a ValueError
         TransformError      a jq script does not compile, or failed on its input
+        ExpectationError    an expectation is wrong, or about no job of the batch
       SchedulerError        a request to a pScheduler server failed
         UnreachableError    there was no answer
         RefusedError        the server refused it
@@ -119,6 +120,10 @@ class InputError(BatchError, ValueError):
 
 class TransformError(InputError):
     """A jq script that does not compile, fails, or returns something unusable."""
+
+
+class ExpectationError(InputError):
+    """An expectation that cannot be judged (ADR 55); "/" in its problems is all of the text that it was given in."""
 
 
 class EndedError(BatchError):

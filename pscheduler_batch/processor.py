@@ -6,7 +6,7 @@ import asyncio
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, TypeVar, Union
+from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
@@ -15,11 +15,13 @@ from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
+from pscheduler_batch.metrics.expectations import Expectation, Expected, jobs_of, read_expectations, resolve, tests_of
 from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
+from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import BatchOutcome, Runner
 from pscheduler_batch.running.signals import SignalWatch
@@ -59,13 +61,14 @@ class AsyncBatchProcessor:
         clock: Optional[Clock] = None,
         patience: Optional[WaitLimits] = None,
         retry: Optional[RetryPolicy] = None,
+        expect: Sequence[Union[str, Expectation]] = (),
         **settings: Any,
     ) -> None:
         """
         Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
 
         Raises:
-            InputError: There are errors in the batch.
+            InputError: There are errors in the batch, or in an expectation.
         """
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         self.batch: Batch = load_batch(spec, source=source)
@@ -77,6 +80,10 @@ class AsyncBatchProcessor:
         self._clock = clock or Clock()
         self._patience = patience or WaitLimits()
         self._retry = retry
+        self._expectations = (
+            *(each for each in expect if isinstance(each, Expectation)),
+            *read_expectations((each for each in expect if isinstance(each, str)), source="expect"),
+        )
         self._transforms: Optional[Transforms] = None
 
     def plan(self) -> Plan:
@@ -85,8 +92,11 @@ class AsyncBatchProcessor:
 
         Raises:
             InputError: There are errors in the batch, all of which are in this one.
+            ExpectationError: An expectation is about no job of the batch.
         """
-        return plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
+        plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
+        self._expected(plan)
+        return plan
 
     async def __call__(
         self,
@@ -148,7 +158,21 @@ class AsyncBatchProcessor:
                 stack.enter_context(signals.watching(runner.interrupt, runner.hurry))
             continue_if = ContinueIf(self.batch.data)
             stack.push_async_callback(continue_if.aclose)
-            return await runner.run(self.batch, plan, continue_if.judge)
+            outcome = await runner.run(self.batch, plan, continue_if.judge)
+        expected = self._expected(plan)
+        if not expected:
+            return outcome
+        try:
+            # All results are read once more, which takes long in a large batch.
+            texts = outcome.results.texts()
+            judgments = await asyncio.to_thread(judgments_of, self.batch.document, texts, expected)
+        except Exception as bug:  # noqa: BLE001 - the results must not be lost
+            return replace(outcome, bugs=(*outcome.bugs, bug))
+        return replace(outcome, judgments=judgments)
+
+    def _expected(self, plan: Plan) -> Tuple[Expected, ...]:
+        """Return the expectations of each job."""
+        return resolve(self._expectations, jobs_of(self.batch.jobs, tests_of(plan))) if self._expectations else ()
 
     def _session(self, plan: Plan, debug: Optional[Log], watch: Optional[Watch], warn: Optional[Log]) -> Session:
         session = Session(
@@ -190,7 +214,7 @@ class AsyncBatchProcessor:
     def batch_pair(self, outcome: BatchOutcome) -> JSONObject:
         """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
-        return render_batch_pair(outcome.start, outcome.end, error)
+        return render_batch_pair(outcome.start, outcome.end, error, outcome.judgments)
 
     def _open_journal(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
         if self._journal is None:
@@ -237,7 +261,8 @@ class BatchProcessor:
                 whose POST was not answered), ``cancel`` (whether unfinished tasks are canceled when the batch is
                 canceled), ``journal`` (a file that records progress) and ``resume`` (whether to resume it),
                 ``patience`` and ``retry`` (time limits for waiting, and how often to retry), ``source`` (the name of
-                the batch in messages).
+                the batch in messages), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
+                which are judged at the end; the outcome is in the ``batch`` pair of the output).
 
         Raises:
             InputError: There are errors in the batch, all of which are in this one. It is a ``ValueError``, too.

@@ -15,6 +15,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.completion import complete_host
+from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName, added_names
 from pscheduler_batch.cli.option_sections import (
     SectionedCommand,
@@ -214,8 +215,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     shell_complete=complete_format,
     help="Format of the reports, whatever their names; with --check, text or json.",
 )
+@expect_options(RESULTS)
 @option("--no-summary", section=RESULTS, is_flag=True, help="Do not print a summary at the end.")
-@option("--exit-zero", section=RESULTS, is_flag=True, help="Exit with status 0 even if runs failed.")
+@option(
+    "--exit-zero",
+    section=RESULTS,
+    is_flag=True,
+    help="Exit with status 0 even if runs failed or expectations are not met.",
+)
 @option(
     "--assist",
     section=HOSTS,

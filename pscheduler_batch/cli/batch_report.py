@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pscheduler_batch._version import __version__
+from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName
 from pscheduler_batch.cli.option_sections import SectionedCommand, is_from_environment, misspelt_variables, option
 from pscheduler_batch.report.formats import DEFAULT_FORMAT, DESCRIPTIONS, FORMATS, USUAL_ENDINGS
@@ -54,6 +55,7 @@ Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
     is_flag=True,
     help="Print the metrics of each job, or without OUTPUT-FILE the table of all metrics.",
 )
+@expect_options(REPORT)
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch_report(context: click.Context, /, **given: Any) -> None:
@@ -63,10 +65,15 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     # Nothing of this is needed by --help.
     report = import_module("pscheduler_batch.cli.report")
     if given["metrics"]:
+        idle = [name for name in ("expect", "expect_file") if given[name] and not is_from_environment(context, name)]
+        if idle:
+            raise click.UsageError(f"--metrics judges nothing; it has no --{idle[0].replace('_', '-')}", context)
         if given["format"] is not None and not is_from_environment(context, "format"):
             raise click.UsageError("--metrics prints text; it has no --format", context)
         context.exit(report.write_metrics(given["output_file"], given["output"]))
-    context.exit(report.write_report(given["output_file"] or "-", given["output"], given["format"]))
+    output_file = given["output_file"] or "-"
+    expects = (given["expect"], given["expect_file"])
+    context.exit(report.write_report(output_file, given["output"], given["format"], *expects))
 
 
 def main() -> None:

@@ -9,13 +9,15 @@ from importlib import import_module
 from typing import Any, Iterator, Mapping
 
 from pscheduler_batch.cli.option_values import Options
-from pscheduler_batch.errors import BatchError, InputError
+from pscheduler_batch.errors import BatchError, ExpectationError, InputError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
 
-# Exit statuses (ADR 17). Wrong usage is 2, from click; a batch ended by a signal exits with 130 or 143.
+# Exit statuses (ADR 17). Other wrong usage is 2 from click; a batch ended by a signal exits with 130 or 143.
 SUCCEEDED = 0
 FAILED = 1
+WRONG_USAGE = 2
 RUN_FAILED = 3
+NOT_MET = 4
 
 
 def execute(given: Mapping[str, Any]) -> int:
@@ -47,6 +49,7 @@ def _execute(options: Options) -> int:
             return status
     except InputError as error:
         show_problems(error, with_warnings=not options.quiet)
+        return WRONG_USAGE if isinstance(error, ExpectationError) else FAILED
     except BatchError as error:
         print_error(str(error))
     return FAILED

@@ -45,6 +45,8 @@ class Options:
     lock: Optional[str]
     if_locked: str
     report: Tuple[str, ...]
+    expect: Tuple[str, ...]
+    expect_file: Optional[str]
     no_summary: bool
     exit_zero: bool
     quiet: bool

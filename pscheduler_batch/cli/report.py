@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
-from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
-from pscheduler_batch.errors import BatchError
-from pscheduler_batch.output.console import print_error, read_input, settle_stderr
+from pscheduler_batch.cli.execute import FAILED, NOT_MET, SUCCEEDED, WRONG_USAGE
+from pscheduler_batch.cli.expectations import given_expectations
+from pscheduler_batch.errors import BatchError, ExpectationError
+from pscheduler_batch.metrics.expectations import Expectation
+from pscheduler_batch.output.console import print_error, read_input, settle_stderr, show_problems
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
@@ -23,7 +25,13 @@ from pscheduler_batch.text import STANDARD_INPUT
 PROGRAM = "pscheduler batch-report"
 
 
-def write_report(output_file: str, output: Optional[str], form: Optional[str]) -> int:
+def write_report(
+    output_file: str,
+    output: Optional[str],
+    form: Optional[str],
+    expect: Sequence[str] = (),
+    expect_file: Optional[str] = None,
+) -> int:
     """
     Write a report.
 
@@ -31,11 +39,22 @@ def write_report(output_file: str, output: Optional[str], form: Optional[str]) -
         output_file: The output of a batch; "-" is the standard input.
         output: The file to write, whose name may contain the time; None is the standard output.
         form: The format; by default that of the name of the file.
+        expect: Expectations, judged in addition to those of the batch.
+        expect_file: The name of a file with more of them.
 
     Returns:
-        The exit status.
+        The exit status: 4 if expectations are given, and one in the report is not met.
     """
-    return _reported(lambda: _write_report(output_file, output, form or format_of_file(output or "")))
+
+    def write() -> int:
+        chosen = form or format_of_file(output or "")
+        expectations = given_expectations(expect, expect_file, program=PROGRAM)
+        with _destination(output) as destination:
+            report = _read_report(output_file, expectations)
+            destination.write_bytes(render_report(chosen, report, file=destination.name))
+        return NOT_MET if expectations and report.unmet else SUCCEEDED
+
+    return _reported(write)
 
 
 def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
@@ -52,27 +71,25 @@ def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
     return _reported(lambda: _write_metrics(output_file, output))
 
 
-def _reported(write: Callable[[], None]) -> int:
+def _reported(write: Callable[[], int]) -> int:
     try:
-        write()
+        return write()
+    except ExpectationError as error:
+        show_problems(error)
+        return WRONG_USAGE
     except BatchError as error:
         print_error(str(error), program=PROGRAM)
         return FAILED
     finally:
         settle_stderr()
-    return SUCCEEDED
 
 
-def _write_report(output_file: str, output: Optional[str], form: str) -> None:
-    with _destination(output) as destination:
-        destination.write_bytes(render_report(form, _read_report(output_file), file=destination.name))
-
-
-def _write_metrics(output_file: Optional[str], output: Optional[str]) -> None:
+def _write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
     with _destination(output) as destination:
         width = known_width(sys.stdout, os.environ) if output is None else None
         text = describe_metrics(width) if output_file is None else job_metrics(_read_report(output_file).jobs, width)
         destination.write_bytes([text.encode("utf-8", "replace")])
+    return SUCCEEDED
 
 
 def _destination(output: Optional[str]) -> Destination:
@@ -80,7 +97,7 @@ def _destination(output: Optional[str]) -> Destination:
     return Destination(named, holds="report")
 
 
-def _read_report(output_file: str) -> BatchReport:
+def _read_report(output_file: str, expectations: Sequence[Expectation] = ()) -> BatchReport:
     source = STANDARD_INPUT if output_file == "-" else output_file
     data = read_input(output_file, what="the output of a batch", program=PROGRAM)
-    return report_of(read_output(data, source=source))
+    return report_of(read_output(data, source=source), expectations)

@@ -98,6 +98,16 @@ class Pool:
         return self._runs
 
     @property
+    def packets(self) -> int:
+        """How many packets have a known delay; 0 where a run gives statistics without samples."""
+        return 0 if self._lacks_delays else sum(self._delays.values())
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals have a known rate."""
+        return sum(self._rates.values())
+
+    @property
     def metrics(self) -> Mapping[str, float]:
         """The metrics of all runs together, in the order of the table."""
         if self._runs == 1:

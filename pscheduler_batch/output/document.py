@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, Run, RunResult
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
@@ -168,7 +169,9 @@ def _moved_in(text: str, depth: int) -> str:
     return text.replace("\n", "\n" + "  " * depth)
 
 
-def render_batch_pair(start: datetime, end: datetime, error: Optional[str] = None) -> Dict[str, Any]:
+def render_batch_pair(
+    start: datetime, end: datetime, error: Optional[str] = None, judgments: Sequence[Judgment] = ()
+) -> Dict[str, Any]:
     """
     Write the ``batch`` pair of the output document.
 
@@ -176,13 +179,18 @@ def render_batch_pair(start: datetime, end: datetime, error: Optional[str] = Non
         start: When the batch began.
         end: When it ended.
         error: Why it ended before its time.
+        judgments: Which expectations were met (ADR 55).
     """
-    account = {
+    account: Dict[str, Any] = {
         "start": format_timestamp(start),
         "end": format_timestamp(end),
         "duration": format_duration(_milliseconds(end - start)),
     }
-    return account if error is None else {**account, "error": error}
+    return {
+        **account,
+        **({} if error is None else {"error": error}),
+        **({"expectations": [judgment.as_pairs() for judgment in judgments]} if judgments else {}),
+    }
 
 
 def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:

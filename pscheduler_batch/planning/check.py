@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 from pscheduler_batch.errors import Change, InputError, Problem
 from pscheduler_batch.input.loader import load_right_parts
 from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.metrics.expectations import tests_of
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
 from pscheduler_batch.planning.iteration_problems import name_iterations
@@ -60,7 +61,7 @@ def check_batch(
     batch = loaded.batch
     found = _Found.of(_work_out(batch, max_iterations, limit, with_questions=with_questions))
     problems = in_order([*loaded.problems, *found.problems], batch.document)
-    return CheckResult(source, batch.text, batch, found.iterations, tuple(problems), found.questions)
+    return CheckResult(source, batch.text, batch, found.iterations, tuple(problems), found.questions, tests=found.tests)
 
 
 def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_questions: bool) -> Mapping[str, Any]:
@@ -72,6 +73,7 @@ def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_quest
             "problems": [asdict(problem) for problem in (*worked_out.problems, *worked_out.plan.warnings)],
             "iterations": sum(len(job.iterations) for job in worked_out.plan.jobs),
             "questions": _questions(worked_out.plan) if with_questions else [],
+            "tests": list(tests_of(worked_out.plan).items()),
         }
 
     return _work_watched(batch, work, limit) if scripts_of(batch) else work(Unguarded())
@@ -108,7 +110,7 @@ def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
         last, reason=f"{last.reason}; {len(ended)} scripts had to be stopped, so the others were not checked"
     )
     problems = locate_problems([*ended[:-1], rest], batch.text)
-    return {"problems": [asdict(problem) for problem in problems], "iterations": 0, "questions": []}
+    return {"problems": [asdict(problem) for problem in problems], "iterations": 0, "questions": [], "tests": []}
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class _Found:
     problems: Tuple[Problem, ...]
     iterations: int
     questions: Tuple[DistinctTest, ...]
+    tests: Mapping[int, Sequence[str]]
 
     @classmethod
     def of(cls, reply: Mapping[str, Any]) -> _Found:
@@ -124,6 +127,7 @@ class _Found:
             problems=tuple(_to_problem(pairs) for pairs in reply["problems"]),
             iterations=reply["iterations"],
             questions=tuple(_to_question(pairs) for pairs in reply["questions"]),
+            tests=dict(reply["tests"]),
         )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import Any, Dict, Optional, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import ERROR, WARNING, Problem
 from pscheduler_batch.input.excerpts import render_problems
@@ -27,6 +27,7 @@ class CheckResult:
         problems: The errors and warnings, in the order of the input.
         questions: The tests of the valid tasks, to ask servers about.
         tools: The tools that would run the tests, as far as servers were asked, in the order of the input.
+        tests: The types of the tests of each job, by its number.
     """
 
     source: str
@@ -36,6 +37,7 @@ class CheckResult:
     problems: Tuple[Problem, ...]
     questions: Tuple[DistinctTest, ...] = ()
     tools: Tuple[ToolChoice, ...] = ()
+    tests: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     @property
     def errors(self) -> Tuple[Problem, ...]:

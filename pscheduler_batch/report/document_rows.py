@@ -11,10 +11,32 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
+from typing import (
+    AbstractSet,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
+from pscheduler_batch.errors import BatchError
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
+from pscheduler_batch.metrics.expectations import (
+    Expectation,
+    Expected,
+    Judgment,
+    KnownJob,
+    read_judgments,
+    resolve,
+)
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import Pool, measure
 from pscheduler_batch.model import JSON, JSONObject
@@ -22,6 +44,7 @@ from pscheduler_batch.output.document import PARTICIPANTS
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
+from pscheduler_batch.report.judging import judge, unreadable
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
@@ -58,7 +81,7 @@ class _Job:
     def metrics(self) -> Iterator[JobMetrics]:
         """The metrics of all runs, for each type of test."""
         for test, pool in self.pools.items():
-            yield JobMetrics(self.number, self.label, test, pool.runs, pool.metrics)
+            yield JobMetrics(self.number, self.label, test, pool.runs, pool.metrics, pool.packets, pool.intervals)
 
 
 @dataclass(frozen=True)
@@ -82,14 +105,19 @@ class _Iteration:
         return error if isinstance(error, str) and error.strip() else None
 
 
-def report_of(document: JSONObject) -> BatchReport:
+def report_of(document: JSONObject, expectations: Sequence[Expectation] = ()) -> BatchReport:
     """
     Convert the output document of a batch to its report.
 
     Args:
         document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
+        expectations: What its jobs are to be judged by, in addition to what they were judged by already.
+
+    Raises:
+        ExpectationError: An expectation is about no job.
     """
-    return _report(document, _results_of(document), lambda _: True)
+    expected = resolve(expectations, _known_jobs(document)) if expectations else ()
+    return _report(document, _results_of(document), lambda _: True, expected)
 
 
 def rows_of(document: JSONObject) -> Iterator[Row]:
@@ -115,28 +143,77 @@ def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], wh
     return _report(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
 
 
+def judgments_of(
+    document: JSONObject, texts: Mapping[int, Iterable[str]], expected: Sequence[Expected]
+) -> Tuple[Judgment, ...]:
+    """
+    Judge the expectations of a batch that has just ended.
+
+    Args:
+        document: The output document, without results and without its ``batch`` pair.
+        texts: As for :func:`report_of_texts`.
+        expected: The expectations of each job.
+
+    Returns:
+        A judgment of each; nothing was measured where results cannot be read.
+    """
+    concerned = {each.job for each in expected}
+    try:
+        found = {number: map(json.loads, each) for number, each in texts.items() if number in concerned}
+        return _report(document, found, lambda _: False, expected).judgments
+    except BatchError as error:
+        labels = {job.number: job.label for job, _ in _jobs(document, {}, lambda _: False)}
+        return unreadable(expected, labels, str(error))
+
+
 def _report(
-    document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
+    document: JSONObject,
+    results: Mapping[int, Iterable[JSONObject]],
+    is_whole: Callable[[Key], bool],
+    expected: Sequence[Expected] = (),
 ) -> BatchReport:
     batch = _object(document.get("batch"))
     rows: List[Row] = []
     metrics: List[JobMetrics] = []
     unrun: List[str] = []
+    labels: Dict[int, str] = {}
     for job, found in _jobs(document, results, is_whole):
+        labels[job.number] = job.label
         rows += found
         metrics += job.metrics
         if not found:
             unrun.append(job.label)
     error = batch.get("error")
-    common = _common_secrets(document)
+    common = Redactor(_common_secrets(document))
+    judged = read_judgments(batch.get("expectations"), common.text)
+    known = {(each.expectation, each.job) for each in judged}
+    added = [each for each in judge(expected, rows, metrics, labels) if (each.expectation, each.job) not in known]
     return BatchReport(
         rows=tuple(rows),
         start=_read(parse_timestamp, batch.get("start")),
         end=_read(parse_timestamp, batch.get("end")),
-        error=Redactor(common).text(error) if isinstance(error, str) else None,
+        error=common.text(error) if isinstance(error, str) else None,
         unrun=tuple(unrun),
         jobs=tuple(metrics),
+        judgments=(*judged, *added),
     )
+
+
+def _known_jobs(document: JSONObject) -> List[KnownJob]:
+    """Describe the jobs of an output; tests are those of tasks that were submitted."""
+    return [
+        KnownJob(
+            number,
+            _label(job, number),
+            job.get("enabled") is not False,
+            frozenset(filter(None, (_test_of(_object(result.get("task"))) for result in job.get("results", [])))),
+        )
+        for number, job in enumerate(document["jobs"])
+    ]
+
+
+def _test_of(task: JSONObject) -> str:
+    return _text(_object(task.get("test")).get("type"))
 
 
 def _results_of(document: JSONObject) -> Dict[int, Iterable[JSONObject]]:

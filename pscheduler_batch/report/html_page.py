@@ -17,6 +17,7 @@ from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
+from pscheduler_batch.report.run_table import judged_words
 from pscheduler_batch.text import short_duration
 
 # The most rows of one table, as browsers take seconds to lay out more; the page shows the others on request.
@@ -28,6 +29,8 @@ LABEL, REASON, STATE = 120, 2000, 40
 _FEWEST_TO_DRAW = 2
 # How many reasons for failures are listed, the most characters of each, and how many runs are named with each.
 _REASONS, _SHORT_REASON, _RUNS = 20, 300, 12
+# How many expectations are listed.
+_JUDGMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ class PageContents:
             "overview": overview,
             "sections": sections,
             "states": sorted({one_line(row.state, STATE) for row in report.rows}),
+            "judgments": sorted(report.judgments, key=lambda judgment: judgment.met)[:_JUDGMENTS],
+            "more_judgments": max(0, len(report.judgments) - _JUDGMENTS),
             "failures": failures[:_REASONS],
             "more_reasons": max(0, len(failures) - _REASONS),
             "left_out": sum(entry.left_out for entry in entries),
@@ -220,16 +225,21 @@ def verdict_of(report: BatchReport) -> Verdict:
     >>> verdict_of(BatchReport((), None, None, "no lead was found", ())).words
     'The batch was not completed'
     """
+    words = ", ".join(part for part in (_outcome_of(report), judged_words(report)) if part)
+    return Verdict(good=report.error is None and not report.failed and not report.unmet, words=words)
+
+
+def _outcome_of(report: BatchReport) -> str:
     count, failed = len(report.rows), len(report.failed)
     if report.error is not None:
-        return Verdict(good=False, words="The batch was not completed")
+        return "The batch was not completed"
     if not count:
-        return Verdict(good=True, words="Nothing was run")
+        return "Nothing was run"
     if failed == count:
-        return Verdict(good=False, words="The only run failed" if count == 1 else f"All {count:,} runs failed")
+        return "The only run failed" if count == 1 else f"All {count:,} runs failed"
     if failed:
-        return Verdict(good=False, words=f"{failed:,} of {count:,} runs failed")
-    return Verdict(good=True, words="The run succeeded" if count == 1 else f"All {count:,} runs succeeded")
+        return f"{failed:,} of {count:,} runs failed"
+    return "The run succeeded" if count == 1 else f"All {count:,} runs succeeded"
 
 
 def _failures(sections: Sequence[Section]) -> List[Failed]:

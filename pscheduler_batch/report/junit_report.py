@@ -2,8 +2,9 @@
 The report for CI systems: JUnit XML.
 
 A job is a test suite, and a run a test case in it. A failed run is a failure, an iteration without a run an error, and
-a job that was not run a skipped case. There is no standard: elements, attributes and their order are those that the
-schemas of Jenkins, Ant and Maven have in common, plus the properties of cases, which only newer schemas have.
+a job that was not run a skipped case. Expectations are the cases of one more suite. There is no standard: elements,
+attributes and their order are those that the schemas of Jenkins, Ant and Maven have in common, plus the properties of
+cases, which only newer schemas have.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import groupby
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import column_name
 from pscheduler_batch.report.formatting import block, one_line
@@ -24,10 +26,11 @@ _LONGEST_MESSAGE = 1000
 _LONGEST_OUTPUT = 100_000
 _LEFT_OUT = "(left out: the results of this batch are too large for a report)"
 _NAME = "pscheduler-batch"
+_EXPECTATIONS = "expectations"
 
 
 class JunitReport:
-    """One suite for every job, run or not, and one for the batch if it ended early."""
+    """One suite for every job, run or not, one for expectations, and one for the batch if it ended early."""
 
     def render(self, report: BatchReport) -> str:
         """Write the document."""
@@ -38,6 +41,8 @@ class JunitReport:
             case = _case(label, label)
             _add(case, "skipped", message="the job was not run")
             root.append(_suite(label, [case], None))
+        if report.judgments:
+            root.append(_suite(_EXPECTATIONS, [_case_of_judgment(each) for each in report.judgments], None))
         if report.error is not None:
             case = _case(_NAME, "completed")
             _add(case, "error", report.error, message=report.error, type="ended")
@@ -83,6 +88,16 @@ def _case_of_row(row: Row, *, several: bool) -> ET.Element:
         _add(case, "error" if row.run is None else "failure", reason, message=reason, type=row.state)
     if row.text or not row.whole:
         _add(case, "system-out", row.text or _LEFT_OUT)
+    return case
+
+
+def _case_of_judgment(judgment: Judgment) -> ET.Element:
+    """Make the case of an expectation; its job is the class, as an expectation can be about several."""
+    case = _case(judgment.job, judgment.expectation)
+    if judgment.met:
+        _add(case, "system-out", judgment.found)
+    else:
+        _add(case, "failure", judgment.words, message=judgment.found, type="not met")
     return case
 
 

@@ -14,8 +14,15 @@ from typing import Iterator, Sequence
 from pscheduler_batch.metrics.headlines import pooled_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
-from pscheduler_batch.report.run_table import LONGEST_REASON, REASONS, failure_groups, names_of, totals_line
-from pscheduler_batch.report.summary import MANY, summary_columns
+from pscheduler_batch.report.run_table import (
+    LONGEST_REASON,
+    REASONS,
+    failure_groups,
+    judged_words,
+    names_of,
+    totals_line,
+)
+from pscheduler_batch.report.summary import JUDGMENTS, MANY, summary_columns
 from pscheduler_batch.terminal.table import WIDEST, Column
 
 # The columns with nothing in them but our own words and numbers.
@@ -39,6 +46,8 @@ class MarkdownReport:
             yield f"\nand {left_out:,} more jobs\n"
         if report.failed:
             yield from _failures(report)
+        if report.judgments:
+            yield from _expectations(report)
         if len(report.rows) <= MANY:
             yield from _statistics(report)
 
@@ -48,6 +57,8 @@ def _verdict(report: BatchReport) -> str:
         return f"{len(report.failed):,} of {len(report.rows):,} runs failed"
     if report.error is not None:
         return "ended early"
+    if report.unmet:
+        return judged_words(report)
     return "all runs succeeded" if report.rows else "no runs"
 
 
@@ -70,6 +81,16 @@ def _failures(report: BatchReport) -> Iterator[str]:
         yield f"- {names_of(labels, _code)}: {_code(reason, LONGEST_REASON)}\n"
     if len(groups) > REASONS:
         yield f"- and {len(groups) - REASONS:,} more reasons\n"
+
+
+def _expectations(report: BatchReport) -> Iterator[str]:
+    yield "\n### Expectations\n\n"
+    ordered = sorted(report.judgments, key=lambda judgment: judgment.met)
+    for judgment in ordered[:JUDGMENTS]:
+        met = "met" if judgment.met else "**not met**"
+        yield f"- {met}: {_code(judgment.words, LONGEST_REASON)}\n"
+    if len(ordered) > JUDGMENTS:
+        yield f"- and {len(ordered) - JUDGMENTS:,} more expectations\n"
 
 
 def _statistics(report: BatchReport) -> Iterator[str]:

@@ -11,8 +11,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Callable, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import BITS, BYTES, COUNT, RATIO, SECONDS
 from pscheduler_batch.report.formatting import one_line, plain_number
@@ -56,6 +57,7 @@ class PrometheusReport:
         for name, meaning, unit, value in _about_batch(report):
             if value is not None:
                 yield _head(name, meaning, unit) + _sample(name, unit, _labels(batch), value)
+        yield from _expectations(report.judgments, batch)
         labels = list(_labels_of(report.rows, batch))
         for gauge in _gauges(report.rows):
             head = _head(gauge.name, gauge.meaning, gauge.unit)
@@ -75,6 +77,18 @@ def _about_batch(report: BatchReport) -> Iterator[Tuple[str, str, str, _Value]]:
     yield "ended_early", "whether the batch as a whole failed", COUNT, report.error is not None
     yield "start_timestamp", "when the batch started", SECONDS, _timestamp(report.start)
     yield "end_timestamp", "when the batch ended", SECONDS, _timestamp(end)
+
+
+def _expectations(judgments: Iterable[Judgment], batch: Mapping[str, str]) -> Iterator[str]:
+    """Write which expectations were met; jobs with the same label have one sample, as no two may be alike."""
+    met: Dict[str, bool] = {}
+    for judgment in judgments:
+        labels = _labels({**batch, "label": judgment.job, "expectation": judgment.expectation})
+        met[labels] = judgment.met and met.get(labels, True)
+    head = _head("expectation_met", "whether the job met the expectation", COUNT)
+    for labels, is_met in met.items():
+        yield head + _sample("expectation_met", COUNT, labels, is_met)
+        head = ""
 
 
 def _gauges(rows: Iterable[Row]) -> Iterator[_Gauge]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import JSON, JSONObject
 
 # The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
@@ -137,6 +138,8 @@ class JobMetrics:
         test: The type of the test; a job whose tasks have several has one value for each.
         runs: How many runs measured something.
         metrics: The metrics, as in a row.
+        packets: How many packets the statistics of delays are of.
+        intervals: How many intervals the statistics of rates are of.
     """
 
     job: int
@@ -144,6 +147,8 @@ class JobMetrics:
     test: str
     runs: int
     metrics: Mapping[str, float]
+    packets: int = 0
+    intervals: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ class BatchReport:
         unrun: The labels of the jobs that were not run: disabled ones, those never reached, those without iterations.
         jobs: The metrics of jobs, in their order, where any run measured something.
         file: The name of the file that the report is written to; empty for the standard output.
+        judgments: The expectations, those that were judged when the batch was run first (ADR 55).
     """
 
     rows: Tuple[Row, ...]
@@ -168,6 +174,12 @@ class BatchReport:
     unrun: Tuple[str, ...]
     jobs: Tuple[JobMetrics, ...] = ()
     file: str = ""
+    judgments: Tuple[Judgment, ...] = ()
+
+    @property
+    def unmet(self) -> Tuple[Judgment, ...]:
+        """The expectations that were not met."""
+        return tuple(judgment for judgment in self.judgments if not judgment.met)
 
     @property
     def failed(self) -> Tuple[Row, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from rich.text import Text
 
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.headlines import pooled_words
 from pscheduler_batch.metrics.table import METRICS, main_metrics
 from pscheduler_batch.metrics.units import value_words
@@ -98,11 +99,51 @@ def names_of(labels: Sequence[str], write: Callable[[str], str] = str) -> str:
     return ", ".join(map(write, labels[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
+def judgment_lines(
+    judgments: Sequence[Judgment], write: Callable[[str], str] = str, most: Optional[int] = None
+) -> List[Text]:
+    """
+    Write which expectations were met, those first that were not.
+
+    Args:
+        judgments: The expectations with what was found.
+        write: Makes any text fit for its reader.
+        most: The most lines; None for all.
+    """
+    ordered = sorted(judgments, key=lambda judgment: judgment.met)
+    lines = [
+        Text.assemble(
+            ("expectation met: ", SUCCEEDED_STYLE) if judgment.met else ("expectation NOT met: ", FAILED_STYLE),
+            write(one_line(judgment.words, LONGEST_REASON)),
+        )
+        for judgment in ordered[:most]
+    ]
+    return [
+        *lines,
+        *([Text(f"and {len(ordered) - len(lines):,} more expectations")] if len(ordered) > len(lines) else []),
+    ]
+
+
+def judged_words(report: BatchReport) -> str:
+    """
+    Sum up the expectations, such as "1 of 3 expectations not met"; empty if there are none.
+
+    Args:
+        report: The results of the batch.
+    """
+    count, unmet = len(report.judgments), len(report.unmet)
+    noun = f"expectation{'' if count == 1 else 's'}"
+    if not count:
+        return ""
+    return f"{unmet:,} of {count:,} {noun} not met" if unmet else f"{count:,} {noun} met"
+
+
 def totals_line(report: BatchReport) -> str:
     """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
     count, failed = len(report.rows), len(report.failed)
     said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
     parts = [said if count else "no runs"]
+    parts += [words for words in (judged_words(report),) if words]
     if report.start is not None and report.end is not None and report.end >= report.start:
         parts.append(short_duration(round((report.end - report.start).total_seconds(), 1)))
     if report.unrun:

@@ -1,4 +1,4 @@
-"""The report as plain text: a table of all runs, statistics of jobs, the reasons for failures, and the totals."""
+"""The report as plain text: a table of all runs, statistics of jobs, reasons for failures, expectations, and totals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
-from pscheduler_batch.report.run_table import failure_lines, pooled_lines, row_columns, totals_line
+from pscheduler_batch.report.run_table import failure_lines, judgment_lines, pooled_lines, row_columns, totals_line
 from pscheduler_batch.terminal.table import render_lines, table_lines
 
 WIDTH = 120
@@ -34,6 +34,8 @@ class TextReport:
         pooled = pooled_lines(report.jobs)
         parts += [*pooled, *([Text()] if pooled else [])]
         parts += [*failure_lines(report.failed), *([Text()] if report.failed else [])]
+        judged = judgment_lines(report.judgments)
+        parts += [*judged, *([Text()] if judged else [])]
         if report.error is not None:
             parts += [Text(one_line(report.error)), Text()]
         return render_lines([*parts, Text(totals_line(report))], self._width)

@@ -37,6 +37,7 @@ from pscheduler_batch.events import (
 from pscheduler_batch.input.locations import locate_problems
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
+from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job
@@ -73,6 +74,7 @@ class BatchOutcome:
         error: Why it ended early, if a ``continue-if`` failed or the journal could not be written.
         interruption: Why it was interrupted, if it was.
         bugs: Exceptions that should never happen; the iterations that they hit are failures.
+        judgments: Which expectations were met.
     """
 
     results: ResultStore
@@ -81,11 +83,17 @@ class BatchOutcome:
     error: Optional[BatchError] = None
     interruption: Optional[str] = None
     bugs: Tuple[BaseException, ...] = ()
+    judgments: Tuple[Judgment, ...] = ()
 
     @property
     def succeeded(self) -> bool:
         """Whether every iteration of every job that was run succeeded."""
         return self.results.succeeded
+
+    @property
+    def met(self) -> bool:
+        """Whether all expectations were met."""
+        return all(judgment.met for judgment in self.judgments)
 
 
 class Runner:

@@ -195,6 +195,11 @@ def promise_several_results(document: Any) -> None:
         assert end - start >= timedelta(seconds=3.5)
 
 
+def promise_expectations(document: Any) -> None:
+    """What the expectations beside it are about; tests/acceptance/test_expectations.py judges them."""
+    assert [len(runs_of(job)) for job in document["jobs"]] == [3, 1]
+
+
 def promise_labels_repeat(document: Any) -> None:
     """Each job has its own results."""
     durations = [[spec["duration"] for spec in specs_of(job)] for job in document["jobs"]]

@@ -12,7 +12,7 @@ from pscheduler_batch.report.html_report import HtmlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task
-from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
 
 RUNS = 'tbody th[scope="row"]'
 
@@ -284,6 +284,21 @@ def test_hostile_words_are_harmless(browser, page_of):
     assert browser.driver.title.startswith("1 of 2 runs failed")
     assert browser.run("return document.querySelectorAll('img, b').length") == 0
     assert browser.run("return document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_expectations_fit_the_window(browser, page_of, width):
+    """However long and hostile they are; the headings of the runs below still sort."""
+    words = HOSTILE.replace("\ud800", "") + '"><img src=x onerror="document.title = 1">'
+    document = judged(kept(), broken(words, job=words, found=words))
+    browser.show(page_of(document), width=width)
+    browser.driver.find_element("css selector", ".job thead button").click()
+
+    assert browser.driver.title.startswith("The run succeeded, 1 of 2 expectations not met")
+    assert browser.texts(".judged .state") == ["✗ not met", "✓ met"]
+    assert browser.run("return document.querySelectorAll('img, b, .judged button').length") == 0
+    assert browser.run("return document.documentElement.scrollWidth") <= width
     assert browser.complaints() == []
 
 

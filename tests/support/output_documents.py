@@ -59,6 +59,22 @@ def job(*results: Dict[str, Any], label: str = "rtt", **pairs: Any) -> Dict[str,
     return {"label": label, "task": {}, **pairs, "results": list(results)}
 
 
+def kept(expectation: str = "rtt: loss = 0", **pairs: Any) -> Dict[str, Any]:
+    """Make the outcome of an expectation that was met, as in the ``batch`` pair."""
+    return {"expectation": expectation, "job": "rtt", "met": True, "found": "25 % in 1 run", **pairs}
+
+
+def broken(expectation: str = "rtt: loss = 0", **pairs: Any) -> Dict[str, Any]:
+    """Make that of one that was not met."""
+    return {**kept(expectation, **pairs), "met": False}
+
+
+def judged(*judgments: Dict[str, Any]) -> Dict[str, Any]:
+    """Make an output with a run that succeeded and such expectations."""
+    document = output(job(result(run())))
+    return {**document, "batch": {**document["batch"], "expectations": list(judgments)}}
+
+
 def output(*jobs: Dict[str, Any], **pairs: Any) -> Dict[str, Any]:
     """Make an output document."""
     given: List[Dict[str, Any]] = list(jobs)

@@ -398,3 +398,45 @@ def test_one_host_can_be_told_to_do_it_all(server):
     asyncio.run(processor.run(processor.plan(), only=HOST))
 
     assert len(posted(server)) == 2
+
+
+def test_expectations_are_judged(server):
+    """The outcome is in the batch pair, also when the processor is called again."""
+    processor = BatchProcessor(BATCH, expect=["a: idle-time < 1 s", "a: max(idle-time) = 0"])
+    first, second = (processor()["batch"]["expectations"] for _ in range(2))
+
+    assert server.calls
+    assert first == second
+    assert [(judged["expectation"], judged["met"], judged["found"]) for judged in first] == [
+        ("a: idle-time < 1 s", False, "no data in 2 runs"),
+        ("a: max(idle-time) = 0", False, "no data in 2 runs"),
+    ]
+    assert "expectations" not in BatchProcessor(BATCH)()["batch"]
+
+
+@pytest.mark.parametrize(
+    ("expect", "column"), [("a: idle-tim < 1 s", 4), ("a: idle-time < 1 Gb/s", 18), ("b: idle-time < 1 s", 1)]
+)
+def test_a_wrong_expectation_raises_before_anything_is_sent(server, expect, column):
+    """An InputError with the number of the expectation as its line."""
+    with pytest.raises(InputError) as caught:
+        BatchProcessor(BATCH, expect=["idle-time > 0", expect])()
+
+    assert [(problem.line, problem.column) for problem in caught.value.problems] == [(2, column)]
+    assert str(caught.value).startswith(f"expect: At / (line 2, column {column}): ")
+    assert not server.calls
+
+
+def test_results_survive_a_bug_in_judging(server, monkeypatch):
+    """They are in the document of the error."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pscheduler_batch.processor.judgments_of", fail)
+    with pytest.raises(EndedError) as caught:
+        BatchProcessor(BATCH, expect=["idle-time > 0"])()
+
+    assert server.calls
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert references(caught.value.document)

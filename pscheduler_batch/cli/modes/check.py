@@ -6,8 +6,10 @@ import os
 from typing import Callable, Optional, Sequence, Tuple
 
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
+from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import BatchError, Problem
+from pscheduler_batch.metrics.expectations import jobs_of, resolve
 from pscheduler_batch.output.console import CommandError, read_input, write_error
 from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
@@ -31,8 +33,12 @@ def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
     Args:
         options: What was asked for.
         ask_servers: Returns what servers say about the tests; None if none is to be asked.
+
+    Raises:
+        ExpectationError: An expectation is wrong.
     """
     _require_other_output(options)
+    expectations = given_expectations(options.expect, options.expect_file)
     with Destination(options.output, holds="result") as destination:
         try:
             result = _check(options, ask_servers)
@@ -46,7 +52,10 @@ def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
             destination.write_bytes(f"{text}\n".encode() for text in (problems, summary) if text)
         else:
             _print(problems, summary)
-    return SUCCEEDED if result.valid else FAILED
+    if not result.valid or result.batch is None:
+        return FAILED
+    resolve(expectations, jobs_of(result.batch.jobs, result.tests))
+    return SUCCEEDED
 
 
 def _require_other_output(options: Options) -> None:

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Callable, Iterable, Iterator, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
-from pscheduler_batch.cli.execute import FAILED, RUN_FAILED, SUCCEEDED, immediate_interrupt
+from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
+from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.events import Event
@@ -78,6 +79,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
         resume=options.resume is not None,
+        expect=given_expectations(options.expect, options.expect_file),
         patience=WaitLimits(result=options.result_wait, outage=options.outage_wait, cancel=options.cancel_wait),
         **vars(options.settings),
     )
@@ -177,10 +179,10 @@ def _report(
 
 
 def _wants_summary(options: Options, outcome: BatchOutcome) -> bool:
-    """Return whether to print a summary: on a terminal, or if something failed, so that cron sends mail only then."""
+    """Return whether to print a summary: on a terminal, or if all is not well, so that cron sends mail only then."""
     if options.quiet or options.no_summary or sys.stderr is None:
         return False
-    return sys.stderr.isatty() or options.verbose or not outcome.succeeded
+    return sys.stderr.isatty() or options.verbose or not (outcome.succeeded and outcome.met)
 
 
 def _attempt(steps: Iterable[Callable[[], None]]) -> Iterator[BatchError]:
@@ -203,4 +205,6 @@ def _status(options: Options, outcome: BatchOutcome, signals: SignalWatch, failu
         return FAILED if failures else signals.exit_status
     if outcome.bugs or failures:
         return FAILED
-    return SUCCEEDED if outcome.succeeded or options.exit_zero else RUN_FAILED
+    if options.exit_zero or (outcome.succeeded and outcome.met):
+        return SUCCEEDED
+    return NOT_MET if outcome.succeeded else RUN_FAILED

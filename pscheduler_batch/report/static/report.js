@@ -313,7 +313,7 @@
     body.scrollIntoView();
   }
 
-  all("thead th").forEach((head) => button(head).addEventListener("click", () => sort(head)));
+  all(".job thead th").forEach((head) => button(head).addEventListener("click", () => sort(head)));
   for (const job of all(".job")) {
     limit(job);
     job.querySelector(".rest button")?.addEventListener("click", () => limit(job, Number(job.querySelector(".rest").dataset.step)));

@@ -14,7 +14,19 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_page import verdict_of
 from pscheduler_batch.report.html_report import HtmlReport
 from tests.support.nesting_depth import DEEP
-from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run, several
+from tests.support.output_documents import (
+    HOSTILE,
+    RTT,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    several,
+)
 
 SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))
 FAILING = output(job(result(run()), result(failed_run("no <route>")), label="one"), job(result(run()), label="two"))
@@ -325,3 +337,30 @@ def test_very_deep_results_are_no_bug():
     page = Page(HtmlReport().render(replace(account, rows=(replace(account.rows[0], result=deep),))))
 
     assert "nested too deeply" in page.text
+
+
+def test_expectations_are_at_the_top():
+    """Those that were not met first; they count for the verdict."""
+    page = page_of(judged(kept("loss < 30 %"), broken()))
+    words = page.text.split()
+
+    assert "✗ The run succeeded, 1 of 2 expectations not met" in " ".join(words)
+    assert page.source.index("✗ not met") < page.source.index("✓ met") < page.source.index('id="job-0"')
+    assert page_of(judged()).source.count('class="judged"') == 0
+
+
+def test_not_all_of_many_expectations_are_at_the_top():
+    """It says how many are left out."""
+    page = page_of(judged(*(kept(f"rtt: sent != {number}") for number in range(1000)), broken()))
+
+    assert page.source.count("✓ met") == 99
+    assert "And 901 more." in page.text
+
+
+def test_hostile_expectations_stay_words():
+    """They are text, without what turns the text around them."""
+    hostile = broken(HOSTILE, job=HOSTILE, found=HOSTILE)
+    page = page_of(judged(hostile))
+
+    assert len(page.attributes("b")) == 0
+    assert "\u202e" not in page.source

@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.junit_report import JunitReport
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
+from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
 
 MIXED = output(
     job(result(run()), result(failed_run("Timeout")), result(error="forbidden"), label="first"),
@@ -30,7 +30,15 @@ def tree_of(document):
 
 
 @pytest.mark.parametrize(
-    "document", [output(), MIXED, BROKEN, HOSTILE_ONE], ids=["empty", "mixed", "broken", "hostile"]
+    "document",
+    [
+        output(),
+        MIXED,
+        BROKEN,
+        HOSTILE_ONE,
+        judged(kept(), broken(HOSTILE, job=HOSTILE, found=HOSTILE)),
+    ],
+    ids=["empty", "mixed", "broken", "hostile", "judged"],
 )
 def test_the_rules_of_the_schemas(document):
     """Which elements and attributes there are, in which order, and that what is counted is there."""
@@ -141,3 +149,17 @@ def test_the_time_of_several_results_is_counted_once():
 
     assert [case.get("time") for case in root.iter("testcase")] == ["40.000", "0.000", "40.000", "0.000", "0.000"]
     assert root.get("time") == "80.000"
+
+
+def test_expectations_are_cases():
+    """In a suite of their own; one that is not met is a failure."""
+    root = tree_of(judged(kept("loss < 30 %"), broken()))
+    met, failed = root.findall("testsuite[@name='expectations']/testcase")
+
+    assert (met.get("classname"), met.get("name"), met.find("failure")) == ("rtt", "loss < 30 %", None)
+    assert met.findtext("system-out") == "25 % in 1 run"
+    assert (failed.get("name"), failed.find("failure").attrib) == (
+        "rtt: loss = 0",
+        {"message": "25 % in 1 run", "type": "not met"},
+    )
+    assert (root.get("tests"), root.get("failures")) == ("3", "1")

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.markdown_report import MarkdownReport
 from pscheduler_batch.report.summary import MANY
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run
 
 
 def text_of(document):
@@ -128,3 +128,26 @@ def test_a_code_span_shows_its_text():
 
     assert spans[2] == ("text", "iteration")
     assert ("code_inline", "a `b` ``c`` \\d ¦ e/0") in spans
+
+
+def test_expectations_are_listed():
+    """Those that were not met first; their words are no markup."""
+    text = text_of(judged(kept("loss < 30 %"), broken("rtt: <b>*x*</b> = 0")))
+
+    assert text.startswith(
+        "## Batch: 1 of 2 expectations not met\n\n1 run: 1 succeeded, 0 failed; 1 of 2 expectations not met;"
+    )
+    assert text.endswith(
+        "\n### Expectations\n"
+        "\n"
+        "- **not met**: `rtt: <b>*x*</b> = 0: 25 % in 1 run`\n"
+        "- met: `loss < 30 %: rtt: 25 % in 1 run`\n"
+    )
+
+
+def test_not_all_of_many_expectations_are_listed():
+    """It says how many are left out."""
+    text = text_of(judged(*(kept(f"rtt: sent != {number}") for number in range(1000))))
+
+    assert text.startswith("## Batch: all runs succeeded\n\n1 run: 1 succeeded, 0 failed; 1,000 expectations met; ")
+    assert text.endswith("\n- and 980 more expectations\n")

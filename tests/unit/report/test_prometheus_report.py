@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.prometheus_report import PrometheusReport
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
+from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
 
 ROOT = Path(__file__).parents[3]
 NOON = 1772366400
@@ -94,7 +94,7 @@ def test_every_metric_has_a_name_that_prometheus_takes():
 
 def test_documents_name_only_what_is_written():
     """In queries and alerts; a name that does not exist would be no error there."""
-    report = report_of(output(job(result(run()))))
+    report = report_of(judged(kept()))
     report = replace(report, rows=(replace(report.rows[0], metrics=dict.fromkeys(METRICS, 0.5)),))
     text = "".join(PrometheusReport().render(report))
     pages = [ROOT / "docs" / "integrations.md", ROOT / "man" / "pscheduler-batch-report.1"]
@@ -180,3 +180,13 @@ def test_neither_locale_nor_time_zone_changes_a_number(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_expectations_have_a_gauge():
+    """Jobs of the same label have one sample, which says whether all of them met it."""
+    hostile = kept(f'{HOSTILE}"\\', job=HOSTILE)
+    samples = samples_of(judged(kept(), broken(), kept("loss < 30 %"), hostile))
+    (first, second, _) = samples["pscheduler_batch_expectation_met"]
+
+    assert first == ({"label": "rtt", "expectation": "rtt: loss = 0"}, 0)
+    assert second == ({"label": "rtt", "expectation": "loss < 30 %"}, 1)

@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.summary import MANY, print_summary, summary_of
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, several
+from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
 
 MIXED = output(job(result(run()), result(failed_run("Timeout"))), job(label="off"))
 
@@ -226,3 +226,45 @@ def test_several_results_took_as_long_as_their_lead_run():
     lines = printed(output(job(several(10, 20, start=5)))).splitlines()
 
     assert [line.split()[-2:] for line in lines[1:3]] == [["35", "s"]] * 2
+
+
+JUDGED = judged(kept("loss < 30 %"), broken(), broken("rtt*: loss = 0"))
+
+
+def test_expectations_stand_before_the_totals():
+    """Those that were not met come first."""
+
+    assert printed(JUDGED, width=80).splitlines()[2:] == [
+        "expectation NOT met: rtt: loss = 0: 25 % in 1 run",
+        "expectation NOT met: rtt*: loss = 0: rtt: 25 % in 1 run",
+        "expectation met: loss < 30 %: rtt: 25 % in 1 run",
+        "1 run: 1 succeeded, 0 failed; 2 of 3 expectations not met; 3 min 5 s",
+    ]
+
+
+def test_expectations_have_the_colors_of_runs():
+    """Green and red."""
+    text = printed(JUDGED, width=80, color=True)
+
+    assert "\x1b[1;31mexpectation NOT met: \x1b[0mrtt: loss = 0: 25 % in 1 run\n" in text
+    assert "\x1b[32mexpectation met: \x1b[0mloss < 30 %: rtt: 25 % in 1 run\n" in text
+
+
+def test_not_all_of_many_expectations_are_shown():
+    """The totals count them all."""
+    document = judged(*(kept(f"rtt: sent != {number}") for number in range(1000)), broken())
+    lines = printed(document, width=80).splitlines()
+
+    assert len(lines) < 30
+    assert lines[2] == "expectation NOT met: rtt: loss = 0: 25 % in 1 run"
+    assert lines[-2:] == [
+        "and 981 more expectations",
+        "1 run: 1 succeeded, 0 failed; 1 of 1,001 expectations not met; 3 min 5 s",
+    ]
+
+
+def test_hostile_expectations_stay_words():
+    """An output may be of anybody."""
+    hostile = broken(HOSTILE, job=HOSTILE, found=HOSTILE)
+
+    assert "\x1b" not in printed(judged(hostile))

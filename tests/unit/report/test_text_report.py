@@ -10,7 +10,7 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.run_table import row_columns, totals_line
 from pscheduler_batch.report.text_report import TextReport
 from pscheduler_batch.terminal.table import render_lines, table_lines
-from tests.support.output_documents import HOSTILE, RTT, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
 
 
 def text_of(document, width=120):
@@ -128,3 +128,13 @@ def test_rows_of_one_run_do_not_number_it():
     columns = row_columns(report_of(output(job(result(run()), result(run(), run())))).rows)
 
     assert [cell.text + cell.end for cell in columns[0].cells] == ["rtt/0", "rtt/1 run 0", "rtt/1 run 1"]
+
+
+def test_expectations_have_a_paragraph():
+    """All of them, however many."""
+    text = text_of(judged(*(kept(f"rtt: sent != {number}") for number in range(100)), broken()))
+    lines = text.splitlines()
+
+    assert lines[3] == "expectation NOT met: rtt: loss = 0: 25 % in 1 run"
+    assert lines[4] == "expectation met: rtt: sent != 0: 25 % in 1 run"
+    assert len(lines) == 3 + 101 + 2

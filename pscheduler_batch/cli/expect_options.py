@@ -1,0 +1,46 @@
+"""The options ``--expect`` and ``--expect-file`` of ``batch`` and ``batch-report``."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, TypeVar
+
+import click
+
+from pscheduler_batch.cli.option_sections import option
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Expectation(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """An expectation; an environment variable has one on each line."""
+
+    name = "expectation"
+
+    def split_envvar_value(self, rv: str) -> List[str]:
+        """Split the value of a variable."""
+        return [line for line in rv.split("\n") if line.strip()]
+
+
+def expect_options(section: str) -> Callable[[_Function], _Function]:
+    """
+    Declare both options.
+
+    Args:
+        section: Their section of the help text.
+    """
+    expect = option(
+        "--expect",
+        section=section,
+        metavar="EXPECTATION",
+        type=_Expectation(),
+        multiple=True,
+        help="Exit with status 4 unless this is met, such as 'rtt*: p95(rtt) < 10 ms'; may be repeated.",
+    )
+    expect_file = option(
+        "--expect-file",
+        section=section,
+        metavar="FILE",
+        type=click.Path(),
+        help="Read expectations from FILE, one on each line.",
+    )
+    return lambda function: expect(expect_file(function))

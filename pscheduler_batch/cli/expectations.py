@@ -1,0 +1,35 @@
+"""Read the expectations of ``--expect`` and ``--expect-file``."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence, Tuple
+
+from pscheduler_batch.errors import ExpectationError, Problem
+from pscheduler_batch.metrics.expectations import Expectation, read_expectations
+from pscheduler_batch.output.console import PROGRAM, read_input
+
+
+def given_expectations(given: Sequence[str], file: Optional[str], *, program: str = PROGRAM) -> Tuple[Expectation, ...]:
+    """
+    Read the expectations of a file, then those of the command line.
+
+    Args:
+        given: The values of ``--expect``. In messages, each is a line of a text with that name.
+        file: The value of ``--expect-file``.
+        program: The name of the command.
+
+    Raises:
+        ExpectationError: Some are wrong.
+        CommandError: The file cannot be read.
+    """
+    from_file: Tuple[Expectation, ...] = ()
+    if file is not None:
+        data = read_input(file, what="the expectations", program=program)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            problem = Problem("/", f"invalid UTF-8 in line {line}")
+            raise ExpectationError([problem], source=file) from error
+        from_file = read_expectations(text.split("\n"), source=file, with_comments=True)
+    return (*from_file, *read_expectations(given, source="--expect"))
