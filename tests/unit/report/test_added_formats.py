@@ -122,8 +122,8 @@ def test_a_check_does_not_take_it():
     run_alone = CliRunner().invoke(batch, ["--format", "count", "-"])
 
     assert (checked.exit_code, run_alone.exit_code) == (2, 2)
-    assert "--format count is not available here; choose text or json" in checked.stderr
-    assert "--format requires --report or --check" in run_alone.stderr
+    assert "--format count is not available here; choose text or json" in checked.output
+    assert "--format requires --report or --check" in run_alone.output
 
 
 def test_the_formats_of_the_program_are_announced_as_well():
