@@ -91,10 +91,10 @@ class HttpClient:
                 outcome = await self._attempt(request, host, attempts)
                 if request.settle is not None and not (isinstance(outcome, UnreachableError) and not outcome.sent):
                     settled = await request.settle(outcome)
-                    if settled is not None:
-                        return settled
-                    attempts = Attempts(request, self._policy, host.outages)
-                    continue
+                    if settled is None:
+                        attempts = Attempts(request, self._policy, host.outages)
+                        continue
+                    outcome = settled
                 if not request.retried:
                     return _result(outcome)
                 now = self._clock.now()

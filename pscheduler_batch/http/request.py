@@ -63,7 +63,8 @@ class Request:
         final_words: An answer of 500 with these words is final.
         retried: Whether it is retried if that may help.
         settle: Called with each outcome of a POST that may have reached the server. Returns the reply that counts, or
-            None if the POST made nothing and is to be repeated; raises if neither can be found out.
+            None if the POST made nothing and is to be repeated; raises if neither can be found out. After a 429 that
+            says when to ask again, the POST is repeated then.
     """
 
     method: str

@@ -1,9 +1,10 @@
 """
 Which requests are repeated, and when.
 
-GET and DELETE may be repeated; a POST only if nothing of it was sent, or if its caller has found out that it made
-nothing: two POSTs make two tasks. What a server refuses is not repeated. What a broken connection or an overloaded
-server withheld is, with pauses that grow and are random, so that iterations do not retry in step.
+GET and DELETE may be repeated; a POST only if nothing of it was sent, if the server asks for it to come later (429), or
+if its caller has found out that it made nothing: two POSTs make two tasks. What a server refuses is not repeated. What
+a broken connection or an overloaded server withheld is, with pauses that grow and are random, so that iterations do
+not retry in step.
 """
 
 from __future__ import annotations
@@ -188,10 +189,13 @@ class Attempts:
         repeatable = self._request.method in REPEATABLE
         if isinstance(outcome, UnreachableError):
             return outcome.transient and (repeatable or not outcome.sent)
-        if isinstance(outcome, ReplyError) or not repeatable:
+        if isinstance(outcome, ReplyError):
             return False
         if outcome.status == TOO_MANY:
+            # Nothing was done, so a POST may be repeated as well.
             return asked_for is not None
+        if not repeatable:
+            return False
         words = self._request.final_words
         return outcome.overloaded or (outcome.status == INTERNAL and not (words and words in outcome.text))
 

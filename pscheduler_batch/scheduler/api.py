@@ -141,7 +141,7 @@ def words_of(reply: Reply) -> str:
     if len(text) > QUOTED:
         # Cut between two words, so that no part of a secret remains that cannot be recognized any more.
         text = text[:QUOTED].rpartition(" ")[0] + " …"
-    text = text or "(it said nothing)"
+    text = text or "(empty body)"
     return f"{text} ({reply.in_vain})" if reply.in_vain else text
 
 

@@ -147,8 +147,9 @@ def _describe_stopping(stopping: Stopping) -> str:
         number = count_words(len(stopping.unanswered), "submission")
         left = NONE if stopping.until is None else max(stopping.until - stopping.at, NONE)
         patience = f" up to {short_duration(math.ceil(left.total_seconds()))}" if left else ""
+        answers, tasks = ("answer", "task") if len(stopping.unanswered) == 1 else ("answers", "tasks")
         said.append(
-            f"waiting{patience} for the answers to {number}, to cancel the tasks: {_places(stopping.unanswered)}"
+            f"waiting{patience} for the {answers} to {number}, to cancel the {tasks}: {_places(stopping.unanswered)}"
         )
     if stopping.canceling:
         said.append(f"canceling {count_words(len(stopping.canceling), 'task')}: {_places(stopping.canceling)}")

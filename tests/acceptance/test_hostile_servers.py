@@ -121,7 +121,7 @@ def test_a_task_that_is_never_answered_is_given_up(name, pscheduler, tls):
     ("answer", "words"),
     [
         (b"<!DOCTYPE html><title>Hello</title><h1>It works!</h1>", "did not answer with JSON: Hello It works!"),
-        (b"", "did not answer with JSON: (it said nothing)"),
+        (b"", "did not answer with JSON: (empty body)"),
         (b"[ " * 100_000, "did not answer with JSON: [ ["),
         (b"\xff\xfe\x00\x1b[2J", "did not answer with JSON"),
     ],

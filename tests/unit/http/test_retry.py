@@ -81,7 +81,7 @@ def test_a_post_that_never_left_is_made_again():
         Reply(503, {}, b""),
         Reply(500, {}, b"Internal problem"),
         KILLED,
-        Reply(429, {"retry-after": "1"}, b""),
+        Reply(429, {}, b""),
         Reply(503, {"retry-after": "1"}, b""),
     ],
 )
@@ -91,6 +91,14 @@ def test_a_post_that_may_have_arrived_is_never_made_again(way):
 
     assert world.ask("POST", content="{}") is way
     assert len(world.times) == 1
+
+
+def test_a_post_that_is_to_come_later_is_made_again_then():
+    """A server that says 429 has done nothing."""
+    world = World(Reply(429, {"retry-after": "7"}, b""), OK)
+
+    assert world.ask("POST", content="{}") is OK
+    assert world.times == [0, 7]
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 408, 409, 414, 422, 429, 501, 505])
@@ -529,6 +537,13 @@ class TestSettling:
         world, reply, outcomes = self.post(busy, lost(), OK, settled=[None, None, OK])
 
         assert (reply, len(outcomes), world.times) == (OK, 3, [0, 0, 0])
+
+    def test_a_refusal_that_asks_for_more_time_is_not_the_last_word(self):
+        """Whoever settles it takes it for the answer, as nothing came of it."""
+        later = Reply(429, {"retry-after": "7"}, b"")
+        world, reply, outcomes = self.post(later, OK, settled=[later, OK])
+
+        assert (world.times, reply, outcomes) == ([0, 7], OK, [later, OK])
 
     def test_there_is_nothing_to_settle_where_nothing_was_sent(self):
         """It is repeated as any other request."""

@@ -40,7 +40,7 @@ def failure(wire, asked, *replies, **options) -> str:
         ),
         ({"status": 422, "text": "No tool fits.\n\nps2:\n  none"}, " answered 422: No tool fits.\n\nps2:\n  none"),
         ({"status": 500, "text": "Unknown test plugin 'x'\n"}, " answered 500: Unknown test plugin 'x'"),
-        ({"status": 500, "text": ""}, " answered 500: (it said nothing)"),
+        ({"status": 500, "text": ""}, " answered 500: (empty body)"),
         (
             {"status": 502, "type": HTML, "text": "<title>502</title><p>Proxy &amp; co.</p>"},
             " answered 502: 502 Proxy & co.",
@@ -50,7 +50,7 @@ def failure(wire, asked, *replies, **options) -> str:
             f" answered 303: a redirection to {TASK_URL}/5f1c, which is not followed",
         ),
         ({"text": "fine"}, " did not answer with JSON: fine"),
-        ({"text": ""}, " did not answer with JSON: (it said nothing)"),
+        ({"text": ""}, " did not answer with JSON: (empty body)"),
         ({"json": 42}, " did not give the URL of the task"),
         ({"json": None}, " did not give the URL of the task"),
         ({"json": "ftp://ps.example.net/tasks/1"}, " did not give the URL of the task"),
@@ -76,7 +76,7 @@ def test_a_post_that_is_refused_says_so_in_the_servers_words(wire, reply, said):
         ({"json": {"participants": [5]}}, " did not name the participants"),
         ({"json": {"participants": [""]}}, " did not name the participants"),
         ({"json": ["a"]}, " did not name the participants"),
-        ({"text": "<html>"}, " did not answer with JSON: (it said nothing)"),
+        ({"text": "<html>"}, " did not answer with JSON: (empty body)"),
     ],
 )
 def test_participants_that_cannot_be_found_are_a_failure(wire, reply, said):

@@ -84,7 +84,7 @@ ITERATION = BATCH.iteration()
                 after(1), ((ITERATION, None),), ((ITERATION, "ps1"),) * 5 + ((ITERATION, "ps2"),) * 3, 1, after(0)
             ),
             (
-                "waiting for the answers to 1 submission, to cancel the tasks: a/0; canceling 8 tasks: "
+                "waiting for the answer to 1 submission, to cancel the task: a/0; canceling 8 tasks: "
                 "a/0, a/0, a/0, a/0, a/0 on ps1, a/0 on ps2 and 2 more; canceled 1 task"
             ),
         ),
