@@ -109,7 +109,7 @@ class AsyncBatchProcessor:
         plan = self.plan()
         if dry_run:
             return render_plan(self.batch, plan)
-        outcome = await self.run(plan, debug, watch=watch)
+        outcome = await self.run(plan, debug, watches=() if watch is None else (watch,))
         document = self.document(outcome)
         if outcome.error is not None:
             raise EndedError(str(outcome.error), document) from outcome.error
@@ -124,7 +124,7 @@ class AsyncBatchProcessor:
         *,
         only: Optional[str] = None,
         signals: Optional[SignalWatch] = None,
-        watch: Optional[Watch] = None,
+        watches: Sequence[Watch] = (),
         warn: Optional[Log] = None,
     ) -> BatchOutcome:
         """
@@ -136,13 +136,13 @@ class AsyncBatchProcessor:
             only: The one host that all requests go to, whatever the participants; for the embedded server.
             signals: Interrupts the batch when a signal comes, and ends all waiting at the second one; only in the main
                 thread.
-            watch: Is given every event, on the event loop; see :mod:`pscheduler_batch.events`.
+            watches: Are given every event, on the event loop; see :mod:`pscheduler_batch.events`.
             warn: Is given each warning, a line; if None, these go to ``debug``.
 
         Raises:
             BatchError: A host is invalid, or the file of certificates or the journal cannot be used.
         """
-        session = self._session(plan, debug, watch, warn)
+        session = self._session(plan, debug, watches, warn)
         hosts = find_hosts(self._settings, only=only)
         session.debug(f"assist {hosts.assist}, lead {hosts.lead}")
         async with AsyncExitStack() as stack:
@@ -174,11 +174,11 @@ class AsyncBatchProcessor:
         """Return the expectations of each job."""
         return resolve(self._expectations, jobs_of(self.batch.jobs, tests_of(plan))) if self._expectations else ()
 
-    def _session(self, plan: Plan, debug: Optional[Log], watch: Optional[Watch], warn: Optional[Log]) -> Session:
+    def _session(self, plan: Plan, debug: Optional[Log], watches: Sequence[Watch], warn: Optional[Log]) -> Session:
         session = Session(
             self._clock,
             log=debug and unfailing(debug, "debug"),
-            watches=() if watch is None else (unfailing(watch, "watch"),),
+            watches=tuple(unfailing(watch, "watch") for watch in watches),
             warning=warn,
             redactor=Redactor.of(plan.private),
         )

@@ -130,7 +130,7 @@ def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iter
     opening = "{"
     for name, value in document.items():
         yield f"{opening}\n  {json.dumps(name)}: "
-        yield from _job_pieces(value, results) if name == "jobs" else _pieces(value, 1)
+        yield from _job_pieces(value, results) if name == "jobs" else (_text(value, 1),)
         opening = ","
     yield "\n}\n"
 
@@ -146,9 +146,7 @@ def _job_pieces(jobs: Sequence[JSONObject], results: Results) -> Iterator[str]:
     for number, job in enumerate(jobs):
         yield f"{opening}\n    {{"
         for name, value in job.items():
-            yield f"\n      {json.dumps(name)}: "
-            yield from _pieces(value, 3)
-            yield ","
+            yield f"\n      {json.dumps(name)}: {_text(value, 3)},"
         yield '\n      "results": ['
         separator = ""
         for text in results.get(number, ()):
@@ -159,9 +157,8 @@ def _job_pieces(jobs: Sequence[JSONObject], results: Results) -> Iterator[str]:
     yield "\n  ]" if jobs else "[]"
 
 
-def _pieces(value: JSON, depth: int) -> Iterator[str]:
-    for piece in _ENCODER.iterencode(value):
-        yield _moved_in(piece, depth)
+def _text(value: JSON, depth: int) -> str:
+    return _moved_in(_ENCODER.encode(value), depth)
 
 
 def _moved_in(text: str, depth: int) -> str:

@@ -16,7 +16,6 @@ from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED,
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.events import Event
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
 from pscheduler_batch.output.console import PROGRAM, CommandError, print_error, read_input, write_error
@@ -120,17 +119,13 @@ def _run(
                 if not options.quiet:
                     progress.print_line(f"{PROGRAM}: warning: {message}")
 
-            def watch(event: Event) -> None:
-                slow_hosts.watch(event)
-                progress.watch(event)
-
             outcome = asyncio.run(
                 processor.run(
                     plan,
                     debug if options.debug else None,
                     only=only,
                     signals=signals,
-                    watch=watch,
+                    watches=(slow_hosts.watch, progress.watch),
                     warn=warn,
                 )
             )
