@@ -226,7 +226,7 @@ def verdict_of(report: BatchReport) -> Verdict:
     'The batch was not completed'
     """
     words = ", ".join(part for part in (_outcome_of(report), judged_words(report)) if part)
-    return Verdict(good=report.error is None and not report.failed and not report.unmet, words=words)
+    return Verdict(good=report.succeeded, words=words)
 
 
 def _outcome_of(report: BatchReport) -> str:

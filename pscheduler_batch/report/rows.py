@@ -188,8 +188,8 @@ class BatchReport:
 
     @property
     def succeeded(self) -> bool:
-        """Whether nothing went wrong."""
-        return self.error is None and not self.failed
+        """Whether nothing went wrong, and every expectation was met."""
+        return self.error is None and not self.failed and not self.unmet
 
 
 def _in_utc(moment: Optional[datetime]) -> Optional[datetime]:

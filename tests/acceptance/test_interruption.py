@@ -78,6 +78,21 @@ def test_each_signal_that_ends_programs_ends_a_batch_in_good_order(server, there
     assert running.seconds < AT_ONCE
 
 
+def test_expectations_of_an_interrupted_batch_are_judged_by_what_was_obtained(server, there):
+    """What was not obtained is no data; the exit status is that of the signal."""
+    expect = ("--expect", "nap: idle-time > 0", "--expect", "long: max(idle-time) > 0")
+    batch = {"jobs": [job("nap", task=task("idle", duration="PT0.1S")), job("long", task=HOUR)]}
+    with RunningCommand(*there, *expect, batch=batch) as running:
+        running.until_said("long/0: scheduled as")
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    judged = ended.document["batch"]["expectations"]
+
+    assert ended.status == 130
+    assert [each["met"] for each in judged] == [True, False]
+    assert judged[1]["found"] == "no data in 1 run"
+
+
 def test_an_interruption_while_results_are_fetched_keeps_those_that_are_there(server, there):
     """A task that is done is not canceled, as there is nothing to be canceled."""
     html = gate(server, re.compile("format=text%2Fhtml"), HANG)
