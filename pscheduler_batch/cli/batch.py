@@ -7,6 +7,7 @@ The ``batch`` command: its options on the command line and in the environment.
 from __future__ import annotations
 
 import gc
+import signal
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, Dict, List, Optional, Tuple
@@ -277,8 +278,13 @@ def batch(context: click.Context, /, **given: Any) -> None:
     set by an environment variable, such as PSCHEDULER_BATCH_ASSIST for --assist.
     """
     settled = _settle(context, given)
-    # Nothing of this is needed by --help.
-    context.exit(import_module("pscheduler_batch.cli.execute").execute(settled))
+    try:
+        # Nothing of this is needed by --help.
+        status = import_module("pscheduler_batch.cli.execute").execute(settled)
+    except KeyboardInterrupt:
+        # While modules are imported; click would make it 1, which is an error.
+        status = 128 + signal.SIGINT
+    context.exit(status)
 
 
 def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:

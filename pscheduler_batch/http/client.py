@@ -131,7 +131,7 @@ class HttpClient:
             trying = host.start_trial()
             cuts = host.cuts(request)
             try:
-                outcome: Outcome = await self._transport.send(request, host.name)
+                outcome: Outcome = await self._transport.send(attempts.request, host.name)
             except (UnreachableError, ReplyError) as error:
                 outcome = error
             host.note_outcome(request, outcome, self._clock.now(), cuts, trying=trying)

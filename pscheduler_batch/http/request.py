@@ -59,6 +59,7 @@ class Request:
         content: A JSON text to send.
         bind: The local address to send from.
         wait: How many seconds the server was asked to wait before it answers.
+        limit: The time limit of an attempt in addition to that, if it is shorter than that of all requests.
         outage: How to wait for the end of an outage; None leaves it at the quick retries.
         final_words: An answer of 500 with these words is final.
         retried: Whether it is retried if that may help.
@@ -74,6 +75,7 @@ class Request:
     content: Optional[str] = None
     bind: Optional[str] = None
     wait: float = 0
+    limit: timedelta = timedelta.max
     outage: Optional[Outage] = None
     final_words: str = ""
     retried: bool = True

@@ -10,7 +10,7 @@ not retry in step.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Callable, Dict, Optional
 
@@ -40,6 +40,7 @@ class RetryPolicy:
         first: The longest pause before the second attempt; it doubles with each further one.
         longest: The longest pause there is.
         patience_with_host: After how many failures in a row requests to a host are paused.
+        in_vain_limit: The time limit of an attempt while such requests have been waited for in vain.
         draw: Returns a number from 0 to 1; the pause is that part of the longest one allowed (full jitter).
     """
 
@@ -49,6 +50,7 @@ class RetryPolicy:
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(seconds=30)
     patience_with_host: int = 10
+    in_vain_limit: timedelta = timedelta(seconds=30)
     draw: Callable[[], float] = random.random
 
     def longest_pause(self, number: int) -> timedelta:
@@ -125,6 +127,13 @@ class Attempts:
         self._outage = outages.of(request.doing)
         self._number = 0
         self._last: Optional[datetime] = None
+
+    @property
+    def request(self) -> Request:
+        """The request, with a shorter time limit if an answer to such requests has been waited for in vain."""
+        if self._request.outage is None or self._outage.in_vain is None:
+            return self._request
+        return replace(self._request, limit=self._policy.in_vain_limit)
 
     def begin(self, now: datetime) -> None:
         """Note that an attempt is made now."""

@@ -110,7 +110,7 @@ class HttpTransport:
             ReplyError: The answer is too large, or in an encoding that was not asked for.
             UnsentError: It is a POST, and the batch was ended before there was a connection for it.
         """
-        seconds = self._settings.timeout.total_seconds()
+        seconds = min(self._settings.timeout, request.limit).total_seconds()
         limit, connect_limit = seconds + request.wait, min(CONNECT_SECONDS, seconds)
         state = _RequestState(limit, connect_limit, request.bind)
         unless = self._shutdown if request.method == "POST" else None

@@ -37,6 +37,9 @@ CANCEL_SECONDS = 5.0
 # How long to wait for a request that was canceled here to end, in seconds.
 CUT_SECONDS = 0.5
 
+# How long to wait for the answer to a submission whose task is not to be canceled: one that was not sent ends at once.
+LEAVE_SECONDS = timedelta(seconds=0.5)
+
 # When to report what is still waited for, in seconds: not of an interruption that takes no time, then now and then.
 FIRST_REPORT = 0.5
 NEXT_REPORTS = 10.0
@@ -136,9 +139,20 @@ class Canceler:
             )
         return ending.result, words
 
-    def leave(self, result: IterationResult) -> str:
-        """Return how to find the task of an iteration that was ended early, and is not canceled."""
-        return self._ending(result).words()
+    async def leave(self, result: IterationResult) -> Tuple[IterationResult, str]:
+        """
+        Find out where the task of an iteration is that was ended early, and is not canceled; takes a moment at most.
+
+        Returns:
+            What had been obtained, with the URL of the task if it is known; and how to find the task, in words.
+        """
+        ending = self._ending(result)
+        if ending.posting is not None and await self._poster.is_answered(ending.posting, LEAVE_SECONDS):
+            try:
+                self._note_found(ending, await self._poster.find_abandoned(ending.posting, timedelta(0)))
+            except SchedulerError as error:
+                ending.reason = str(error)
+        return ending.result, ending.words()
 
     def _ending(self, result: IterationResult) -> _Ending:
         posting = self._poster.abandoned.get((result.iteration.job, result.iteration.number))
@@ -195,7 +209,10 @@ class Canceler:
             return False
         patience = self._client.limits.cancel
         self._move(ending, UNANSWERED, end=self._session.clock.now() + patience)
-        href = await self._poster.find_abandoned(ending.posting, patience)
+        return self._note_found(ending, await self._poster.find_abandoned(ending.posting, patience))
+
+    def _note_found(self, ending: _Ending, href: Optional[str]) -> bool:
+        """Note where a task is, None if there is none; return whether there is one."""
         if href is None:
             self._journal.note_canceled(ending.iteration)
             ending.fate = NEVER_POSTED

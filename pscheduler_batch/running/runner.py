@@ -337,7 +337,7 @@ class Runner:
             if self._cancel:
                 result, fate = await self._submitter.cancel(result)
             else:
-                fate = self._submitter.leave(result)
+                result, fate = await self._submitter.leave(result)
         except Exception as bug:  # noqa: BLE001 - as above
             self._bugs.append(bug)
             fate = f"{MAY_GO_ON} its server"

@@ -281,9 +281,9 @@ class Submitter:
         """
         return await self._canceler.cancel(result)
 
-    def leave(self, result: IterationResult) -> str:
-        """Return how to find the task of an iteration that was ended early, and is not canceled."""
-        return self._canceler.leave(result)
+    async def leave(self, result: IterationResult) -> Tuple[IterationResult, str]:
+        """Find out where the task of an iteration is that is not to be canceled; see :meth:`Canceler.leave`."""
+        return await self._canceler.leave(result)
 
     def hurry(self) -> None:
         """Wait no longer for anything that is to be canceled."""

@@ -282,6 +282,11 @@ class Poster:
             raise RefusedError(reply.status, reply.text.strip()[:300], doing=doing, url=shown(task_href))
         return reply.status != NOT_FOUND
 
+    async def is_answered(self, posting: Posting, patience: timedelta) -> bool:
+        """Return whether an abandoned POST is answered, or given up, within some time."""
+        await self._wait_for(posting.answer, patience)
+        return posting.answer.done()
+
     async def find_abandoned(self, posting: Posting, patience: timedelta) -> Optional[str]:
         """
         Find the task of an abandoned POST.

@@ -388,6 +388,24 @@ class TestLastingFaults:
             outcome.in_vain if isinstance(outcome, Reply) else outcome.reason
         )
 
+    def test_what_was_waited_for_in_vain_has_less_time(self):
+        """A server that is silent costs each iteration no more than half a minute, until it answers."""
+        silent = True
+        world = self.world(lambda _url: lost("no answer") if silent else OK)
+
+        async def run():
+            nonlocal silent
+            await self.seconds(world)
+            before = world.server.received[-1][1].limit
+            await self.seconds(world)
+            silent = False
+            await self.seconds(world)
+            await self.seconds(world)
+            return before, [request.limit for _, request in world.server.received[-3:]]
+
+        half_a_minute = timedelta(seconds=30)
+        assert world.run(run()) == (timedelta.max, [half_a_minute, half_a_minute, timedelta.max])
+
     def test_another_host_is_another_matter(self):
         """It has its own patience."""
         _, took = self.both(self.world(lost()), {}, {"url": "https://ps2.example.net/x"})

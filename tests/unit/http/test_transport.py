@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,20 @@ def test_what_a_server_was_asked_to_wait_is_added_to_its_time():
         async with a_client(reply_seconds=0.05) as client:
             with pytest.raises(UnreachableError, match=r"no answer within 0\.25 seconds"):
                 await client.request(Request("GET", f"http://{server.netloc}/", "asking", wait=0.2))
+
+    with HostileServer(silent) as server:
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize(("limit", "wait", "seconds"), [(0.05, 0, "0.05"), (0.05, 0.2, "0.25"), (3600, 0, "0.4")])
+def test_a_request_may_have_less_time_than_others(limit, wait, seconds):
+    """But never more."""
+
+    async def run():
+        url, less = f"http://{server.netloc}/", timedelta(seconds=limit)
+        async with a_client(reply_seconds=0.4) as client:
+            with pytest.raises(UnreachableError, match=rf"no answer within {re.escape(seconds)} seconds"):
+                await client.request(Request("GET", url, "asking", wait=wait, limit=less))
 
     with HostileServer(silent) as server:
         asyncio.run(run())

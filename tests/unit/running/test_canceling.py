@@ -88,7 +88,7 @@ class Canceled:
             result = (await running).result
             began = clock.seconds
             if wait is None:
-                self.result, self.fate = result, submitter.leave(result)
+                self.result, self.fate = await submitter.leave(result)
             else:
                 canceling = asyncio.ensure_future(submitter.cancel(result))
                 if hurry_at is not None:
@@ -311,6 +311,16 @@ def test_a_task_that_is_left_alone_can_be_found(wire):
     assert unanswered.fate.endswith("its submission was not answered; search for its mark")
     assert running.left == unanswered.left == []
     assert server.asked[-1] == POST
+
+
+def test_a_task_that_is_left_alone_is_named_if_its_submission_is_just_answered(wire):
+    """The answer is there in a moment, or never comes as there is nothing to answer."""
+    answered = Canceled(posting(wire, 0.2), when=POST, wait=None)
+    unsent = Canceled(posting(wire, 0), when="posting", wait=None)
+
+    assert (answered.result.task_href, round(answered.seconds, 3)) == (HREF, 0.2)
+    assert answered.fate == f"its task may still run on {HOST}; cancel it with: pscheduler cancel {HREF}"
+    assert (unsent.fate, unsent.seconds) == ("its task was never posted", 0)
 
 
 def test_what_is_waited_for_is_reported_now_and_then(wire):
