@@ -398,8 +398,8 @@ def _why_none(
         labels = [job.label for job in matching]
         return f"no job that matches is enabled: {_some(labels)}; enable one, or remove the expectation", word
     tests = sorted(set().union(*(job.tests for job in enabled)))
-    has = f"{expectation.metric}, a metric of the tests {list_names(expectation.tests)}"
-    return f"no job that matches has {has}; found the tests {_some(tests)}", expectation.words.metric
+    has = f"{expectation.metric}, which is measured by {list_names(expectation.tests)}"
+    return f"no job that matches has {has}; found {_some(tests)}", expectation.words.metric
 
 
 def _some(names: Iterable[str]) -> str:

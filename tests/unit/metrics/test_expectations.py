@@ -174,7 +174,7 @@ def test_an_expectation_is_about_the_jobs_that_have_its_metric(text, numbers):
         ("zzz*: loss = 0", 1, 'no job matches "zzz*"; the jobs are rtt-lan, rtt-wan, iperf [a], off, unknown'),
         ("RTT-LAN: loss = 0", 1, 'no job matches "RTT-LAN"; did you mean "rtt-lan"?'),
         ("off: loss = 0", 1, "no job that matches is enabled: off; enable one, or remove the expectation"),
-        ("rtt*: hops = 1", 7, "no job that matches has hops, a metric of the tests trace; found the tests rtt"),
+        ("rtt*: hops = 1", 7, "no job that matches has hops, which is measured by trace; found rtt"),
     ],
 )
 def test_an_expectation_about_no_job_is_an_error(text, column, reason):
