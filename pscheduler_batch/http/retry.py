@@ -41,7 +41,8 @@ class RetryPolicy:
         longest: The longest pause there is.
         patience_with_host: After how many failures in a row requests to a host are paused.
         in_vain_limit: The time limit of an attempt while such requests have been waited for in vain.
-        draw: Returns a number from 0 to 1; the pause is that part of the longest one allowed (full jitter).
+        draw: Returns a number from 0 to 1; a pause is half of the longest one allowed and that part of the other half
+            (equal jitter), so that an outage of some seconds never outlasts the attempts.
     """
 
     attempts: int = 5
@@ -56,6 +57,10 @@ class RetryPolicy:
     def longest_pause(self, number: int) -> timedelta:
         """Return how long the pause may be after so many failures, counted from 1."""
         return min(self.longest, self.first * 2.0 ** min(number - 1, 30))
+
+    def pause(self, number: int) -> timedelta:
+        """Return how long to wait after so many failures, counted from 1."""
+        return self.longest_pause(number) * (1 + self.draw()) / 2
 
 
 class Outages:
@@ -190,7 +195,7 @@ class Attempts:
         attempts = self._policy.internal_attempts if internal else self._policy.attempts
         if self._number >= attempts or (asked_for or _NONE) >= left or not self._may_help(outcome, asked_for):
             return None
-        pause = self._policy.longest_pause(self._number) * self._policy.draw()
+        pause = self._policy.pause(self._number)
         return max(min(max(pause, asked_for or _NONE) + host_paused_for, left), _NONE)
 
     def _may_help(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:

@@ -73,6 +73,7 @@ NUMBERS = {
     r"status 500 up to (\d+) times": RETRIES.internal_attempts,
     r"when (\d+) minute has passed": RETRIES.limit.total_seconds() / 60,
     r"up to (\d+) second first and twice": RETRIES.first.total_seconds(),
+    r"further iteration, for at most (\d+) seconds": RETRIES.in_vain_limit.total_seconds(),
     r"fails (\d+) times in a row": RETRIES.patience_with_host,
     r"for (\d+) second first, then longer": RETRIES.first.total_seconds(),
     r"then longer, up to (\d+) seconds": RETRIES.longest.total_seconds(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
@@ -175,6 +177,15 @@ def test_an_outage_of_some_seconds_costs_nothing():
     assert len(world.server.requests) < 600
 
 
+@pytest.mark.parametrize("way", [refused(), Reply(503, {}, b"")])
+def test_an_outage_of_seven_seconds_costs_nothing_whatever_chance_says(way):
+    """A web server takes that long to restart."""
+    world = World(OK, policy=RetryPolicy(draw=lambda: 0.0))
+    world.server.answer = lambda _: OK if world.time.seconds > 7 else way
+
+    assert world.ask() is OK
+
+
 def test_a_host_that_is_dead_for_long_is_not_waited_for():
     """After a minute without any answer, what comes next fails at once."""
     world = World(refused())
@@ -213,7 +224,7 @@ def test_a_request_waits_until_the_host_is_not_paused_any_more():
     world = World(refused(), OK, policy=policy)
 
     assert world.ask() is OK
-    assert world.times == [0, 7]
+    assert world.times == [0, 10.5]
 
 
 def test_a_request_that_waits_for_the_trial_can_be_canceled_alone():
