@@ -52,8 +52,10 @@ from pscheduler_batch.text import closest, list_names, printable, shorten
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# Few retries: a user waits for the answers, and nothing is lost without them.
-RETRIES = RetryPolicy(attempts=2, limit=timedelta(seconds=20))
+# Few retries: a user waits for the answers, and nothing is lost without them. A host that is silent is left alone soon.
+RETRIES = RetryPolicy(attempts=2, limit=timedelta(seconds=20), patience_with_host=3)
+# The time limit of a request, unless it is set to less.
+TIME_LIMIT = timedelta(seconds=30)
 
 # The most characters shown of a server's message.
 _QUOTED = 1000

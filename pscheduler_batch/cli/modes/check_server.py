@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Optional, Sequence
 
@@ -11,7 +12,7 @@ from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.modes import check
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.output.console import print_error
-from pscheduler_batch.planning.server_check import RETRIES, check_on_servers
+from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT, check_on_servers
 from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.scheduler.hosts import find_hosts, open_client
@@ -26,9 +27,10 @@ def execute(options: Options) -> int:
 def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> ServerAnswers:
     async def ask(only: Optional[str]) -> ServerAnswers:
         session = Session(log=partial(_debug, options), redactor=Redactor.of(question.spec for question in questions))
-        client = open_client(options.settings, session, RETRIES)
+        settings = replace(options.settings, timeout=min(options.settings.timeout, TIME_LIMIT))
+        client = open_client(settings, session, RETRIES)
         try:
-            return await check_on_servers(questions, client, find_hosts(options.settings, only=only))
+            return await check_on_servers(questions, client, find_hosts(settings, only=only))
         finally:
             await client.aclose()
 

@@ -13,9 +13,10 @@ from pscheduler_batch.errors import UnreachableError
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.check_result import render_json, render_summary, render_text, render_tools
-from pscheduler_batch.planning.server_check import check_on_servers
+from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT, check_on_servers
 from pscheduler_batch.scheduler.hosts import Hosts
-from tests.support.clients import a_client, make_client
+from pscheduler_batch.session import Session
+from tests.support.clients import ONE_ATTEMPT, a_client, make_client
 from tests.support.server import FakeServer
 
 HOSTS = Hosts("assist", "lead", lead_named=True, assist_bind="192.0.2.1", bind="192.0.2.2")
@@ -75,11 +76,11 @@ def asked(servers):
     return [(request.method, key_of(request), request.bind) for request in servers.requests]
 
 
-def ask(servers, *jobs, hosts=HOSTS):
+def ask(servers, *jobs, hosts=HOSTS, policy=ONE_ATTEMPT):
     """Check a batch of some jobs with servers; each has the same task unless it says otherwise."""
     batch = {"schema": 3, "jobs": [{"task": RTT, **job} for job in jobs]}
     checked = check_batch(json.dumps(batch, indent=1).encode(), source="a.json", with_questions=True)
-    client = make_client(servers, max_connections=2)
+    client = make_client(servers, Session(servers.clock.clock), policy=policy, max_connections=2)
     return checked.with_answers(asyncio.run(check_on_servers(checked.questions, client, hosts)))
 
 
@@ -101,6 +102,26 @@ def test_a_batch_that_the_servers_agree_with_is_right():
         ("GET", "lead/hostname", "192.0.2.2"),
         ("GET", "lead/tools", "192.0.2.2"),
     ]
+
+
+def test_a_host_that_is_silent_is_left_alone_soon():
+    """Every test has a warning, but nobody waits for a hundred time-outs."""
+    servers = servers_with()
+    answer, seconds = servers.answer, TIME_LIMIT.total_seconds()
+
+    def silent(request):
+        if request.url.partition("?")[0].endswith("lead/pscheduler/tools"):
+            return UnreachableError("no answer", doing=request.doing, url=request.url, too_slow=True)
+        return answer(request)
+
+    slow = FakeServer(silent, takes=lambda request: seconds if "lead/pscheduler/tools" in request.url else 0.1)
+    checked = ask(
+        slow, {"iterations": 100, "task-transform": {"script": ".test.spec.count = $iteration"}}, policy=RETRIES
+    )
+
+    assert [problem.severity for problem in checked.problems] == ["warning"] * len(checked.problems)
+    assert "no answer" in checked.problems[0].reason
+    assert slow.clock.seconds < 6 * seconds
 
 
 def test_three_questions_are_asked_about_each_specification_and_no_more():
