@@ -22,7 +22,7 @@ from pscheduler_batch.scheduler.api import CANCELED as RUN_CANCELED
 from pscheduler_batch.scheduler.api import is_final, marked_tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster, Posting
-from pscheduler_batch.scheduler.run_results import read_last_state
+from pscheduler_batch.scheduler.run_results import find_fresh_run, read_last_state
 from pscheduler_batch.scheduler.tasks import mark_pattern
 
 # What happened to the task of an iteration that was ended early.
@@ -186,14 +186,15 @@ class Canceler:
             self._move(ending, CANCELING)
             ending.reason = "its cancellation was not answered"
             self._journal.note_canceling(ending.iteration)
+            if not ending.result.runs:
+                await self._find_fresh_run(ending, href)
             await self._poster.cancel(href)
         except SchedulerError as error:
             ending.reason = str(error)
             return
         self._journal.note_canceled(ending.iteration)
         ending.fate = CANCELED
-        if ending.posting is None:
-            await self._read_again(ending, href)
+        await self._read_again(ending)
 
     async def _find(self, ending: _Ending) -> bool:
         """
@@ -221,17 +222,26 @@ class Canceler:
         ending.result = replace(ending.result, task_href=href)
         return True
 
-    async def _read_again(self, ending: _Ending, task_href: str) -> None:
+    async def _find_fresh_run(self, ending: _Ending, task_href: str) -> None:
+        """
+        Let a server make the run of a task that it has just accepted.
+
+        What it has begun to schedule when the task is canceled is run all the same, for as long as the test takes.
+        """
+        run = await find_fresh_run(self._client, task_href)
+        if run is not None:
+            ending.result = replace(ending.result, runs=(_result_of(run),))
+
+    async def _read_again(self, ending: _Ending) -> None:
         """Read the runs that were not over once more, so that the output has their state after the cancellation."""
         runs: List[RunResult] = []
-        for before in ending.result.runs or (None,):
-            if before is not None and is_final(before.run):
-                runs.append(before)
+        for result in ending.result.runs:
+            if is_final(result.run):
+                runs.append(result)
                 continue
-            run = await read_last_state(self._client, task_href, None if before is None else before.run)
-            if run is not None:
-                runs.append(_result_of(run))
-                ending.fate = OVER if is_final(run) and run.state != RUN_CANCELED else CANCELED
+            run = await read_last_state(self._client, result.run)
+            runs.append(_result_of(run))
+            ending.fate = OVER if is_final(run) and run.state != RUN_CANCELED else CANCELED
         ending.result = replace(ending.result, runs=tuple(runs))
 
     def _move(self, ending: _Ending, state: str, *, end: Optional[datetime] = None) -> None:

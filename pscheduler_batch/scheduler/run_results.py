@@ -30,6 +30,11 @@ from pscheduler_batch.scheduler.waiting import RunWaiter
 # For how long to wait for the state of a run after its task was canceled.
 LAST_LOOK = timedelta(seconds=5)
 
+# For how long to wait for the run of a task that is to be canceled, and what the server is asked for, which waits for
+# twice as many seconds [d14].
+FRESH_RUN = timedelta(seconds=3)
+FRESH_RUN_WAIT = 1
+
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
 
 
@@ -158,31 +163,49 @@ class Fetcher:
         return None, offset
 
 
-async def read_last_state(client: SchedulerClient, task_href: str, known: Optional[Run]) -> Optional[Run]:
+async def find_fresh_run(client: SchedulerClient, task_href: str) -> Optional[Run]:
+    """
+    Wait a moment for the run of a task that is to be canceled, so that the cancellation ends it, too (ADR 52).
+
+    Args:
+        client: Makes the request, in a slot that nothing else needs after an interruption.
+        task_href: The task.
+
+    Returns:
+        The run; None if there is none yet.
+    """
+    url = first_run_url(task_href, FRESH_RUN_WAIT)
+    doing = "waiting for the run of a task to cancel"
+    reply = await client.look(url, doing=doing, within=FRESH_RUN, purpose=Purpose.WAIT)
+    return None if reply is None else _read(client, reply, doing=doing, url=url)
+
+
+async def read_last_state(client: SchedulerClient, known: Run) -> Run:
     """
     Read the run of a canceled task, once.
 
     Args:
         client: Makes the request, in a slot that is reserved for canceling.
-        task_href: The task.
-        known: Its run as it was last seen, if there was one.
+        known: The run as it was last seen.
 
     Returns:
-        The run. A server drops a run that had not started when its task was canceled [i06]; one that was known is then
-        "canceled". None if there is none.
+        The run. A server drops a run that had not started when its task was canceled [i06]; it is then "canceled".
     """
-    url = first_run_url(task_href, 0) if known is None else known.href
     doing = "reading the run of a canceled task"
-    reply = await client.look(url, doing=doing, within=LAST_LOOK, purpose=Purpose.CANCEL)
+    reply = await client.look(known.href, doing=doing, within=LAST_LOOK, purpose=Purpose.CANCEL)
     if reply is None:
         return known
     if reply.status == NOT_FOUND:
-        return known and replace(known, state=CANCELED, document={**known.document, "state": CANCELED})
+        return replace(known, state=CANCELED, document={**known.document, "state": CANCELED})
+    return _read(client, reply, doing=doing, url=known.href) or known
+
+
+def _read(client: SchedulerClient, reply: Reply, *, doing: str, url: str) -> Optional[Run]:
     try:
         return decipher_run(reply, doing=doing, url=url)
     except SchedulerError as error:
         client.session.debug(str(error))
-        return known
+        return None
 
 
 def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:

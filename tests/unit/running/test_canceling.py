@@ -14,7 +14,7 @@ from pscheduler_batch.model import Iteration
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.canceling import CANCEL_SECONDS, OVER
 from pscheduler_batch.running.submitter import CutShortError, Submitter
-from pscheduler_batch.scheduler.run_results import LAST_LOOK
+from pscheduler_batch.scheduler.run_results import FRESH_RUN, LAST_LOOK
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
@@ -119,8 +119,9 @@ class Canceled:
 
 
 def posting(wire, takes, *, listed=nothing, deleted=DELETED):
-    """Make a server that takes its time for a POST."""
+    """Make a server that takes its time for a POST, and has no run of the task by then."""
     server = wire()
+    server.changed[FIRST] = [{"status": 404, "text": "Resource not found."}]
     server.changed[POST] = [{"json": "/tasks/5f1c", "takes": takes}]
     server.changed[LIST] = [listed]
     server.changed[DELETE] = deleted
@@ -143,7 +144,7 @@ def test_a_post_that_is_not_answered_in_time_is_looked_for_by_its_mark(wire):
     done = Canceled(server, when=POST)
 
     assert (done.fate, done.seconds, done.left) == ("its task was canceled", 30, [])
-    assert [asked.partition("?")[0] for asked in server.asked[-2:]] == [LIST, DELETE]
+    assert [asked.partition("?")[0] for asked in server.asked[-3:]] == [LIST, FIRST, DELETE]
 
 
 def test_all_tasks_with_its_mark_are_canceled(wire):
@@ -153,7 +154,7 @@ def test_all_tasks_with_its_mark_are_canceled(wire):
     done = Canceled(server, when=POST)
 
     assert done.fate == "its task was canceled"
-    assert server.asked[-2:] == ["DELETE /tasks/0ld", DELETE]
+    assert [asked for asked in server.asked if asked.startswith("DELETE")] == ["DELETE /tasks/0ld", DELETE]
 
 
 def test_a_service_manager_waits_long_enough():
@@ -290,15 +291,28 @@ def test_the_run_is_read_once_more(wire, reply, state, fate):
     assert [asked for asked in server.asked if asked.startswith(RUN)] == [RUN]
 
 
-@pytest.mark.parametrize(("reply", "states"), [({"run": {"state": "canceled"}}, ["canceled"]), ({"status": 404}, [])])
-def test_a_run_that_was_not_known_is_read_as_well(wire, reply, states):
-    """Runs of known length are not requested before they are due."""
-    server = posting(wire, 0)
-    server.changed[FIRST] = [{"text": "", **reply} if "status" in reply else reply]
-    done = Canceled(server, when="posted")
+@pytest.mark.parametrize("when", [POST, "posted"])
+def test_a_run_that_is_just_being_scheduled_is_canceled_as_well(wire, when):
+    """A server would run it although its task was canceled meanwhile."""
+    server = posting(wire, 0 if when == "posted" else 8)
+    server.changed[FIRST] = [{"run": {"state": "pending", "end-time": "2026-03-01T13:00:00+00:00"}, "takes": 2}]
+    server.changed[RUN] = [{"status": 404, "text": "Resource not found."}]
+    done = Canceled(server, when=when, task=HOUR)
 
-    assert [run.run.state for run in done.result.runs] == states
-    assert (done.fate, done.seconds) == ("its task was canceled", 0)
+    assert [asked.partition("?")[0] for asked in server.asked[-3:]] == [FIRST, DELETE, RUN]
+    assert [run.run.state for run in done.result.runs] == ["canceled"]
+    assert (done.fate, done.seconds) == ("its task was canceled", 2 if when == "posted" else 10)
+
+
+@pytest.mark.parametrize("reply", [{"run": {}, "takes": NEVER}, {"status": 500, "text": "no"}, {"json": []}])
+def test_a_task_whose_run_cannot_be_found_is_canceled_all_the_same(wire, reply):
+    """In time."""
+    server = posting(wire, 0)
+    server.changed[FIRST] = [reply]
+    done = Canceled(server, when="posted", task=HOUR)
+
+    assert (done.fate, done.result.runs, server.asked[-1]) == ("its task was canceled", (), DELETE)
+    assert done.seconds == (FRESH_RUN.total_seconds() if "takes" in reply else 0)
 
 
 def test_a_task_that_is_left_alone_can_be_found(wire):
