@@ -18,7 +18,7 @@ HELP = f"""
 Make a report of the saved output of a batch.
 
 OUTPUT-FILE is the output of "pscheduler batch". Without it, or if it is "-", read the standard input. With --metrics,
-print the numbers that were measured over all runs of each job instead, or without OUTPUT-FILE what each of them means.
+print the metrics of each job over all its runs instead, or without OUTPUT-FILE the table of all metrics.
 
 Of the formats, {DESCRIPTIONS}. Nothing is submitted to pScheduler.
 """
@@ -67,9 +67,9 @@ def batch_report(context: click.Context, /, **given: Any) -> None:
     if given["metrics"]:
         idle = [name for name in ("expect", "expect_file") if given[name] and not is_from_environment(context, name)]
         if idle:
-            raise click.UsageError(f"--metrics judges nothing; it has no --{idle[0].replace('_', '-')}", context)
+            raise click.UsageError(f"--{idle[0].replace('_', '-')} cannot be combined with --metrics", context)
         if given["format"] is not None and not is_from_environment(context, "format"):
-            raise click.UsageError("--metrics prints text; it has no --format", context)
+            raise click.UsageError("--format cannot be combined with --metrics", context)
         context.exit(report.write_metrics(given["output_file"], given["output"]))
     output_file = given["output_file"] or "-"
     expects = (given["expect"], given["expect_file"])

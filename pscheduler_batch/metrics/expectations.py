@@ -396,10 +396,10 @@ def _why_none(
         return f'no job matches "{shorten(word.text)}"{meant or known}', word
     if not enabled:
         labels = [job.label for job in matching]
-        return f"no job that matches is enabled: {_some(labels)}; enable one, or remove the expectation", word
+        return f"all matching jobs are disabled: {_some(labels)}; enable one, or remove the expectation", word
     tests = sorted(set().union(*(job.tests for job in enabled)))
     has = f"{expectation.metric}, which is measured by {list_names(expectation.tests)}"
-    return f"no job that matches has {has}; found {_some(tests)}", expectation.words.metric
+    return f"no matching job has {has}; found {_some(tests)}", expectation.words.metric
 
 
 def _some(names: Iterable[str]) -> str:

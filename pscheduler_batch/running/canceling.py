@@ -1,8 +1,8 @@
 """
-Cancel the task of an iteration that was ended before it was done (ADR 52).
+Cancel the tasks of iterations that were ended early (ADR 52).
 
-Only the answer to a submission tells what to cancel, and a busy server takes its time for it; so it is waited for. What
-may go on on a server in the end is reported with everything that helps to find it.
+Only the answer to a submission says which task to cancel, and a busy server may take long to send it, so it is waited
+for. A task that may still run in the end is reported with everything that helps to find it.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ MAY_GO_ON = "its task may still run on"
 # The time for everything besides waiting for answers to submissions: users, and machines that shut down, wait for it.
 CANCEL_SECONDS = 5.0
 
-# How long to wait for a request that was canceled here to end, in seconds.
+# How long to wait for the end of a request that this module canceled, in seconds.
 CUT_SECONDS = 0.5
 
 # How long to wait for the answer to a submission whose task is not to be canceled: one that was not sent ends at once.
 LEAVE_SECONDS = timedelta(seconds=0.5)
 
-# When to report what is still waited for, in seconds: not of an interruption that takes no time, then now and then.
+# When to report what is still waited for, in seconds: not at once, as most interruptions take no time; then regularly.
 FIRST_REPORT = 0.5
 NEXT_REPORTS = 10.0
 
 
 @dataclass
 class _Ending:
-    """What is known of one task that is to be canceled."""
+    """What is known about a task that is to be canceled."""
 
     result: IterationResult
     host: Optional[str]
@@ -59,7 +59,7 @@ class _Ending:
 
     @property
     def iteration(self) -> Iteration:
-        """Whose task it is."""
+        """The iteration of the task."""
         return self.result.iteration
 
     def words(self) -> str:
@@ -72,10 +72,10 @@ class _Ending:
             reason = f": {self.reason}" if self.reason else ""
             return f"{may_go_on}{reason}; cancel it with: pscheduler cancel {shown(href)}"
         reason = self.reason or "its submission was not answered"
-        return f"{may_go_on}: {reason}; {'it has no mark' if self.mark is None else 'search for its mark'}"
+        return f"{may_go_on}: {reason}; {'it has no mark' if self.mark is None else 'search for it by its mark'}"
 
     def search_words(self) -> str:
-        """Return how to look for the task by its mark; empty if it is known where it is, or if it has none."""
+        """Return a command that searches for the task by its mark; empty if its URL is known, or if it has no mark."""
         if self.fate is not None or self.result.task_href is not None or self.mark is None or self.host is None:
             return ""
         return f": curl -k '{marked_tasks_url(self.host, mark_pattern(self.mark))}'"
@@ -101,7 +101,7 @@ class Canceler:
         self._hurried = self._reported = False
 
     def hurry(self) -> None:
-        """End all waiting at once, now and from now on."""
+        """Stop waiting, now and from now on."""
         self._hurried = True
         for key in sorted(self._endings):
             timer = self._endings[key].timer
@@ -110,13 +110,13 @@ class Canceler:
 
     async def cancel(self, result: IterationResult) -> Tuple[IterationResult, str]:
         """
-        Cancel the task of an iteration; returns in time, whatever its server does.
+        Cancel the task of an iteration, within the time limits of an interruption, whatever its server does.
 
         Args:
             result: What had been obtained.
 
         Returns:
-            That, with the state of the run after the cancellation; and what happened to the task, in words.
+            The result with the state of the run after the cancellation, and what happened to the task, in words.
         """
         iteration = result.iteration
         key = iteration.job, iteration.number
@@ -160,7 +160,7 @@ class Canceler:
         return _Ending(result, host if result.task_href is None else host_of(result.task_href), posting)
 
     async def _within(self, limit: timedelta, ending: _Ending) -> None:
-        """Cancel a task, for no longer than a limit."""
+        """Cancel a task within a time limit."""
         if self._hurried:
             return
         # In a task of its own, as the present one may have been canceled; and not with wait_for, as the output does not
@@ -252,7 +252,7 @@ class Canceler:
         self._session.emit(IterationMoved(now, ending.iteration, state, ending.host, end=end))
 
     async def _report(self) -> None:
-        """Report now and then what is waited for, unless that takes no time."""
+        """Report regularly what is waited for, unless that takes no time."""
         await self._session.clock.sleep(FIRST_REPORT)
         while True:
             self._reported = True

@@ -25,7 +25,7 @@ TOGETHER = 0.2
 
 class SignalWatch:
     """
-    Turns the first signal into an interruption; the second one ends all waiting, the third one the process.
+    Turns the first signal into an interruption; the second one stops all waiting, the third one ends the process.
 
     A second SIGHUP does nothing: a terminal that is closed often sends two.
 

@@ -56,16 +56,16 @@ _STEPS = {
 
 NONE = timedelta(0)
 
-# How to leave without waiting for tasks to be canceled.
+# How to stop without waiting for tasks to be canceled.
 STOP_AT_ONCE = "press Control-C again, or send SIGTERM, to stop at once"
 
-# A command to find a task is of no use if it is cut.
+# A command to find a task is useless if it is cut.
 LEFT_CUT_AT = 1000
 
 # The times of a run that takes less are written with tenths of a second.
 SHORT = timedelta(seconds=10)
 
-# How many iterations are named in one line.
+# The maximum number of iterations named in one line.
 MOST_NAMES = 6
 
 
@@ -147,10 +147,8 @@ def _describe_stopping(stopping: Stopping) -> str:
         number = count_words(len(stopping.unanswered), "submission")
         left = NONE if stopping.until is None else max(stopping.until - stopping.at, NONE)
         patience = f" up to {short_duration(math.ceil(left.total_seconds()))}" if left else ""
-        answers, tasks = ("answer", "task") if len(stopping.unanswered) == 1 else ("answers", "tasks")
-        said.append(
-            f"waiting{patience} for the {answers} to {number}, to cancel the {tasks}: {_places(stopping.unanswered)}"
-        )
+        answer, tasks = ("the answer", "its task") if len(stopping.unanswered) == 1 else ("answers", "their tasks")
+        said.append(f"waiting{patience} for {answer} to {number}, to cancel {tasks}: {_places(stopping.unanswered)}")
     if stopping.canceling:
         said.append(f"canceling {count_words(len(stopping.canceling), 'task')}: {_places(stopping.canceling)}")
     if stopping.canceled or not said:
@@ -178,16 +176,16 @@ def limit_words(changed: LimitChanged) -> str:
     Return a limit of concurrent requests.
 
     >>> limit_words(LimitChanged(datetime.max, "ps.example.net", True, 2, 8, growing=True))
-    'up to 2 tasks submitted at once'
+    'at most 2 concurrent submissions'
     """
-    what = count_words(changed.limit, "task" if changed.submitting else "other request")
-    return f"up to {what}{' submitted' if changed.submitting else ''} at once"
+    what = "concurrent submission" if changed.submitting else "other concurrent request"
+    return f"at most {count_words(changed.limit, what)}"
 
 
 def _describe_limit(changed: LimitChanged) -> str:
     words = limit_words(changed)
     if changed.reason is not None:
-        words = f"{'overloaded' if changed.overload else 'slow'}, {changed.reason}; {words}"
+        words = f"{'overloaded' if changed.overload else 'slow'} ({changed.reason}); {words}"
     return f"{shorten(changed.host)}: {words}"
 
 
@@ -205,7 +203,7 @@ def _describe_move(moved: IterationMoved) -> str:
     if moved.state == POSTED:
         return f"posted to {host}{_at(', to start at', moved.start)}"
     if moved.state == UNANSWERED:
-        return f"waiting for the answer of {host} to cancel its task{_at(', until', moved.end)}"
+        return f"waiting for an answer from {host} to cancel its task{_at(', until', moved.end)}"
     if moved.state in _STEPS:
         return _STEPS[moved.state].format(host)
     tenths = moved.start is not None and moved.end is not None and moved.end - moved.start < SHORT

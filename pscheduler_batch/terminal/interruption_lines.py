@@ -1,7 +1,7 @@
 """
-The lines that stay of an interrupted batch, on a terminal and elsewhere: what it waits for, and what it leaves behind.
+The permanent lines of an interrupted batch: what it waits for, and which tasks may still run.
 
-An interruption that takes no time has none, so that the error at the end is all that cron mails.
+An interruption that takes no time prints none, so that cron mails only the error at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Iterator, Optional
 from pscheduler_batch.events import BatchEnded, Event, Interrupted, Stopping, TaskLeft
 from pscheduler_batch.terminal.event_words import PREFIX, STOP_AT_ONCE, describe_event
 
-# How many tasks that may go on have a line of their own; the output names all of them.
+# The maximum number of tasks that have a line of their own; the output names all that may still run.
 MOST_LEFT = 20
 
 

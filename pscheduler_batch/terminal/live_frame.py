@@ -165,7 +165,7 @@ def _held_up_line(held_up: RequestHeldUp, now: datetime, width: int, write: Writ
 
 
 def _limit_line(changed: LimitChanged, width: int, write: Write) -> Text:
-    """Show that a host is slow, and how many requests go to it at once."""
+    """Show that a host is slow, and its limit of concurrent requests."""
     state = "overloaded" if changed.overload else "slow"
     host = state if width < NARROW else f"{shorten(changed.host)} is {state}"
     return _cut(Text(write(f"{host}: {limit_words(changed)}"), style="yellow", no_wrap=True), width, write)

@@ -1,18 +1,19 @@
-"""What slow hosts cost a batch, for its summary (ADR 49)."""
+"""Notes about slow and overloaded hosts for the summary of a batch (ADR 49)."""
 
 from __future__ import annotations
 
 from typing import Dict, List, Set
 
 from pscheduler_batch.events import Event, LimitChanged
+from pscheduler_batch.terminal.event_words import count_words
 from pscheduler_batch.text import shorten
 
-# With more hosts, the others are only counted.
+# The maximum number of hosts with a line of their own; the others are counted.
 MANY = 10
 
 
 class SlowHosts:
-    """Watches a batch for hosts to which fewer requests were sent at once, or that said that they are overloaded."""
+    """Watches a batch for hosts whose limit of concurrent requests was reduced, or that were overloaded."""
 
     def __init__(self) -> None:
         """Prepare to watch."""
@@ -57,8 +58,8 @@ class _SlowHost:
         else:
             was = f"was slow ({self._slow})"
         least = [
-            f"{self._least[is_submitting]:,} {what}"
-            for is_submitting, what in ((True, "for submitting tasks"), (False, "for everything else"))
+            count_words(self._least[is_submitting], what)
+            for is_submitting, what in ((True, "concurrent submission"), (False, "other concurrent request"))
             if is_submitting in self._least
         ]
-        return f"{was}; the fewest concurrent requests: {', '.join(least)}"
+        return f"{was}; lowest limit: {', '.join(least)}"

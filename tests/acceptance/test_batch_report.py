@@ -231,7 +231,7 @@ def test_metrics_have_no_format():
     status, stdout, stderr = report("--metrics", "--format", "csv")
 
     assert (status, stdout) == (2, "")
-    assert "--metrics prints text; it has no --format" in stderr
+    assert "--format cannot be combined with --metrics" in stderr
 
 
 def test_the_metrics_of_what_is_no_output(tmp_path):

@@ -86,7 +86,7 @@ def test_the_exit_status(there, batch, options, status):
         ("nap: idle-tim < 1 s", '2:6: error: unknown metric "idle-tim"; did you mean "idle-time"?'),
         ("nap: idle-time < 1 %", '2:20: error: the unit "%" does not suit idle-time, which is a time; use s, ms or us'),
         ("nip: idle-time < 1 s", '2:1: error: no job matches "nip"; did you mean "nap"?'),
-        ("nap: loss = 0", "2:6: error: no job that matches has loss, "),
+        ("nap: loss = 0", "2:6: error: no matching job has loss, "),
     ],
 )
 def test_a_wrong_expectation_is_found_before_anything_is_sent(pscheduler, there, tmp_path, mode, text, place):

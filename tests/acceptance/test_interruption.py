@@ -236,11 +236,11 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
     fates = Counter(result["error"].rpartition("; ")[2] for result in ended.results[0])
 
     # How many are posted at once depends on how fast the first ones were.
-    looked_for = fates["search for its mark"]
+    looked_for = fates["search for it by its mark"]
     assert 2 <= looked_for <= 8
     assert fates == {
         "its task was canceled": 3,
-        "search for its mark": looked_for,
+        "search for it by its mark": looked_for,
         "its task was never posted": 17 - looked_for,
     }
     assert (left(server), len(server.state.tasks)) == (0, 3)
@@ -273,7 +273,7 @@ def test_submissions_under_way_are_waited_for(server, there, number, status):
         posting.wait()
         running.signal(number)
         running.until_said(f"interrupted by {number.name}; press Control-C again, or send SIGTERM, to stop at once")
-        running.until_said("waiting up to", "for the answers to 2 submissions, to cancel the tasks: slow/0, slow/1 on")
+        running.until_said("waiting up to", "for answers to 2 submissions, to cancel their tasks: slow/0, slow/1 on")
         # A terminal that is closed often sends two.
         running.signal(signal.SIGHUP)
         held.release()
@@ -482,7 +482,7 @@ def test_a_submission_that_nobody_waited_for_is_found_by_who_goes_on(server, the
     server.state.faults.clear()
     ended = run_batch(*there, "--resume", journal, batch=batch)
 
-    assert interrupted.results[0][0]["error"].endswith("its submission was not answered; search for its mark")
+    assert interrupted.results[0][0]["error"].endswith("its submission was not answered; search for it by its mark")
     assert (ended.status, len(server.state.tasks)) == (0, 1)
 
 

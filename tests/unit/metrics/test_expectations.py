@@ -173,8 +173,8 @@ def test_an_expectation_is_about_the_jobs_that_have_its_metric(text, numbers):
         ("rtt-lam: loss = 0", 1, 'no job matches "rtt-lam"; did you mean "rtt-lan"?'),
         ("zzz*: loss = 0", 1, 'no job matches "zzz*"; the jobs are rtt-lan, rtt-wan, iperf [a], off, unknown'),
         ("RTT-LAN: loss = 0", 1, 'no job matches "RTT-LAN"; did you mean "rtt-lan"?'),
-        ("off: loss = 0", 1, "no job that matches is enabled: off; enable one, or remove the expectation"),
-        ("rtt*: hops = 1", 7, "no job that matches has hops, which is measured by trace; found rtt"),
+        ("off: loss = 0", 1, "all matching jobs are disabled: off; enable one, or remove the expectation"),
+        ("rtt*: hops = 1", 7, "no matching job has hops, which is measured by trace; found rtt"),
     ],
 )
 def test_an_expectation_about_no_job_is_an_error(text, column, reason):

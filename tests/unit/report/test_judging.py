@@ -71,7 +71,7 @@ def test_expectations_are_judged_over_all_runs_of_a_job(text, met, found):
 
 def test_an_expectation_about_no_job_of_the_output_is_an_error():
     """As in a batch, with the tests of its tasks."""
-    with pytest.raises(ExpectationError, match="no job that matches has hops"):
+    with pytest.raises(ExpectationError, match="no matching job has hops"):
         judged("rtt: hops < 5")
 
 

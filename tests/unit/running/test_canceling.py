@@ -182,7 +182,7 @@ def test_a_task_that_is_never_known_may_go_on(wire, wait):
     done = Canceled(server, when=POST, wait=wait, new_mark=lambda: "m0")
 
     assert done.seconds == wait + CANCEL_SECONDS
-    assert done.fate == f"its task may still run on {HOST}: its submission was not answered; search for its mark"
+    assert done.fate == f"its task may still run on {HOST}: its submission was not answered; search for it by its mark"
     assert done.left == [f"{done.fate}: {CURL}%7B%22reference%22%3A+%7B%22pscheduler-batch%22%3A+%22m0%22%7D%7D'"]
     assert done.told == []
 
@@ -322,7 +322,7 @@ def test_a_task_that_is_left_alone_can_be_found(wire):
     unanswered = Canceled(server, when=POST, wait=None)
 
     assert running.fate == f"its task may still run on {HOST}; cancel it with: pscheduler cancel {HREF}"
-    assert unanswered.fate.endswith("its submission was not answered; search for its mark")
+    assert unanswered.fate.endswith("its submission was not answered; search for it by its mark")
     assert running.left == unanswered.left == []
     assert server.asked[-1] == POST
 

@@ -48,7 +48,7 @@ ITERATION = BATCH.iteration()
         (BATCH.end_job(0, 9), "a: the job ended"),
         (
             LimitChanged(after(1), HOST, submitting=True, limit=4, most=8, growing=True),
-            "ps.example.net: up to 4 tasks submitted at once",
+            "ps.example.net: at most 4 concurrent submissions",
         ),
         (
             LimitChanged(
@@ -60,31 +60,31 @@ ITERATION = BATCH.iteration()
                 growing=False,
                 reason="answers took 3.1 s instead of 1.0 s",
             ),
-            "ps.example.net: slow, answers took 3.1 s instead of 1.0 s; up to 3 other requests at once",
+            "ps.example.net: slow (answers took 3.1 s instead of 1.0 s); at most 3 other concurrent requests",
         ),
         (
             LimitChanged(
                 after(1), HOST, submitting=True, limit=2, most=8, growing=False, reason="answered 503", overload=True
             ),
-            "ps.example.net: overloaded, answered 503; up to 2 tasks submitted at once",
+            "ps.example.net: overloaded (answered 503); at most 2 concurrent submissions",
         ),
         (BATCH.move(1, 0, "canceling"), "a/1: canceling its task on ps.example.net"),
         (
             BATCH.move(1, 0, "unanswered", end=30),
-            f"a/1: waiting for the answer of ps.example.net to cancel its task, until {TIME}:30+00:00",
+            f"a/1: waiting for an answer from ps.example.net to cancel its task, until {TIME}:30+00:00",
         ),
         (Interrupted(after(1), "interrupted by SIGINT"), f"interrupted by SIGINT; {STOP_AT_ONCE}"),
         (TaskLeft(after(1), ITERATION, "ps.example.net", "it may\ngo on"), "a/0: it may go on"),
         (
             Stopping(after(1), ((ITERATION, "ps1"), (ITERATION, "ps1")), (), 0, after(30.5)),
-            "waiting up to 30 s for the answers to 2 submissions, to cancel the tasks: a/0, a/0 on ps1",
+            "waiting up to 30 s for answers to 2 submissions, to cancel their tasks: a/0, a/0 on ps1",
         ),
         (
             Stopping(
                 after(1), ((ITERATION, None),), ((ITERATION, "ps1"),) * 5 + ((ITERATION, "ps2"),) * 3, 1, after(0)
             ),
             (
-                "waiting for the answer to 1 submission, to cancel the task: a/0; canceling 8 tasks: "
+                "waiting for the answer to 1 submission, to cancel its task: a/0; canceling 8 tasks: "
                 "a/0, a/0, a/0, a/0, a/0 on ps1, a/0 on ps2 and 2 more; canceled 1 task"
             ),
         ),

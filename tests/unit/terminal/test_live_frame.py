@@ -91,12 +91,12 @@ def test_a_slow_host_is_shown_with_its_limit_until_it_is_fast_again():
     held_up = RequestHeldUp(after(1), "ps.example.net", "asking", "Connection refused", after(2))
 
     assert len(frame(glance(batch, asking, grown))) == 3
-    assert frame(glance(batch, asking, grown, slow))[2] == "ps.example.net is slow: up to 2 tasks submitted at once"
+    assert frame(glance(batch, asking, grown, slow))[2] == "ps.example.net is slow: at most 2 concurrent submissions"
     assert frame(glance(batch, asking, slow, overloaded))[2] == (
-        "ps.example.net is overloaded: up to 1 other request at once"
+        "ps.example.net is overloaded: at most 1 other concurrent request"
     )
-    assert frame(glance(batch, asking, slow), 39)[2] == "slow: up to 2 tasks submitted at once"
-    assert frame(glance(batch, asking, slow, grown))[2] == "ps.example.net is slow: up to 4 tasks submitted at once"
+    assert frame(glance(batch, asking, slow), 39)[2] == "slow: at most 2 concurrent submissions"
+    assert frame(glance(batch, asking, slow, grown))[2] == "ps.example.net is slow: at most 4 concurrent submissions"
     assert len(frame(glance(batch, asking, slow, replace(grown, limit=8)))) == 3
     assert frame(glance(batch, asking, slow, held_up))[2] == "retrying ps.example.net: Connection refused"
 

@@ -98,7 +98,7 @@ ANSWERS = Stopping(after(5), (PLACE,), (), 0, after(35))
 DONE = Stopping(after(15), (), (), 1, after(35))
 LEFT = TaskLeft(after(15), *PLACE, "its task may still run")
 HINT = f"pscheduler batch: interrupted; {STOP_AT_ONCE}"
-WAITING = "waiting up to 30 s for the answer to 1 submission, to cancel the task: a/0 on ps.example.net"
+WAITING = "waiting up to 30 s for the answer to 1 submission, to cancel its task: a/0 on ps.example.net"
 
 
 @pytest.mark.parametrize("options", [{}, {"debug": True}])

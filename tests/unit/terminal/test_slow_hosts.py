@@ -7,7 +7,7 @@ from pscheduler_batch.terminal.slow_hosts import MANY, SlowHosts
 from tests.support.clock import after
 
 HOST = "ps.example.net"
-FEWEST = "the fewest concurrent requests"
+LOWEST = "lowest limit"
 SLOW = "answers took 5.0 s instead of 1.0 s"
 
 
@@ -38,7 +38,7 @@ def test_a_slow_host_is_mentioned_with_what_it_was_at():
         limit(5, "answers took 1.0 s instead of 0.3 s", submitting=False),
         limit(2, SLOW),
         limit(3),
-    ) == [f"note: {HOST} was slow ({SLOW}); {FEWEST}: 2 for submitting tasks, 5 for everything else"]
+    ) == [f"note: {HOST} was slow ({SLOW}); {LOWEST}: 2 concurrent submissions, 5 other concurrent requests"]
 
 
 def test_what_a_host_said_of_overload_is_quoted():
@@ -49,7 +49,7 @@ def test_what_a_host_said_of_overload_is_quoted():
         limit(2, "answered 503", overload=True),
         limit(1, "answered 503", overload=True),
         limit(1, "answered 500", overload=True),
-    ) == [f"note: {HOST} was overloaded (answered 500, answered 503); {FEWEST}: 1 for submitting tasks"]
+    ) == [f"note: {HOST} was overloaded (answered 500, answered 503); {LOWEST}: 1 concurrent submission"]
 
 
 def test_of_many_hosts_not_all_are_listed():
