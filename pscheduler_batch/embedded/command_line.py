@@ -1,8 +1,8 @@
 """
-The command line of a test: the options that pScheduler's ``task`` command has for it.
+The command line of a test: its options in pScheduler's ``task`` command.
 
-They follow from the schemas of the specification, in which each pair is an option (:func:`.spec.option`). What is read
-becomes a specification in the lowest version that has all its pairs, which is not checked yet (recordings n01 to n03).
+They follow from the schemas of the specification, in which each pair is an option (:func:`.spec.option`). Arguments
+become a specification in the lowest version that has all its pairs, which is not yet checked (recordings n01 to n03).
 The help and the messages have the form of Python's ``optparse``, as those of pScheduler do (recordings n04 and n05).
 """
 
@@ -25,7 +25,7 @@ class CommandLine:
     """The options of one test."""
 
     def __init__(self, schemas: Sequence[Schema]) -> None:
-        """Take the schemas of version 1, 2 and so on; later ones have the pairs of the earlier ones too."""
+        """Use the schemas of version 1, 2 and so on; later ones have the pairs of the earlier ones, too."""
         self._pairs: Dict[str, Schema] = {}
         self._since: Dict[str, int] = {}
         for version, schema in enumerate(schemas, start=1):

@@ -1,8 +1,9 @@
 """
-How many requests may be under way at a server at once, found out from its answers (ADR 49).
+Adapt the limit of concurrent requests to a server by the times of its answers (ADR 49).
 
-A server of two cores needs twice the time for each of four requests, and kills its own programs if there are eight;
-another one serves eight as fast as one. Neither says which it is, but its answers become slower first.
+A server with two cores needs twice the time for each of four concurrent requests, and kills its own processes if there
+are eight; a larger one serves eight as fast as one. A server does not say how large it is, but its answers slow down
+first.
 """
 
 from __future__ import annotations
@@ -10,57 +11,57 @@ from __future__ import annotations
 import math
 from typing import Dict, Optional, Protocol
 
-# The limit to begin with, and the lowest one that slow answers lead to.
+# The initial limit, and the lowest one that slow answers lead to.
 BEGIN = 2
-# Shorter times are no sign of load: our own part of them, such as the TLS handshake, varies as much. In seconds.
+# Shorter times are no sign of load: the client's part of them, such as the TLS handshake, varies as much. In seconds.
 FLOOR = 0.25
 # The limit grows if the quickest answer of a round takes no longer than so many times the best one so far, and is cut
 # if it takes longer than so many times.
 FAST = 1.5
 SLOW = 2.0
-# What the limit is multiplied by at a sign of overload, and at the most when answers are slow.
+# What the limit is multiplied by at a sign of overload, and at least when answers are slow.
 CUT = 0.5
-# The limit does not grow above 2 if answers could take longer than so many seconds then, in case the server does one
-# thing after another, nor above 1 if they do already: some kill what takes longer than ten.
+# The limit does not grow above 2 if answers could then take longer than so many seconds, in case the server processes
+# requests one after another, nor above 1 if they already do: some servers kill processes after ten.
 LONG = 6.0
-# After so many rounds that are neither fast nor slow, one request less is tried: if answers are no faster then, they
-# are slow for other reasons than our requests.
+# After so many rounds that are neither fast nor slow, one request less is tried: if answers are then no faster, these
+# requests are not the reason that they are slow.
 HELD = 10
 
 _NONE = (math.inf, math.inf)
 
 
 class Changed(Protocol):
-    """What is called when a limit has grown, was cut, or does not double any more."""
+    """Callback for a limit that has grown, was cut, or no longer doubles."""
 
     def __call__(self, limit: AdaptiveLimit, reason: Optional[str], *, overload: bool) -> None:
-        """Take the limit, the reason, or None if it has grown, and whether that is overload."""
+        """Receive the limit, the reason (None if it has grown), and whether the reason is overload."""
 
 
 class AdaptiveLimit:
     """
-    A limit of concurrent requests that grows while answers stay fast, and is cut when they do not.
+    A limit of concurrent requests that grows while answers stay fast, and is cut when they slow down.
 
-    It is judged in rounds, of as many answers as the limit: load slows all of them, so the quickest one counts. It
-    doubles with each fast round until one is not, and grows by one from then on. What is fast depends on the best time
-    of an answer of the same kind. Slow answers alone do not bring it below 2: if so few are slow, they are the measure
-    from then on, and it doubles again.
+    It is adapted in rounds of as many answers as the limit: load slows all of them, so the quickest one counts. It
+    doubles with each fast round until a round is not fast, and from then on grows by one. Times are compared with the
+    best time of an answer of the same kind. Slow answers alone do not reduce it below 2: if answers are slow at this
+    limit, their time counts as the best one from then on, and the limit doubles again.
 
     Attributes:
-        most: The limit is never above this one, nor below 1.
-        limit: The limit.
+        most: The upper bound of the limit; the lower one is 1.
+        limit: The current limit.
         growing: Whether it doubles with the next fast round.
-        cuts: The number of times it was cut; requests that were sent before the last cut do not count any more.
+        cuts: The number of times it was cut; requests that were sent before the last cut no longer count.
         taken: The number of requests under way, kept by the :class:`~pscheduler_batch.http.limiter.Limiter`.
     """
 
     def __init__(self, most: int, changed: Optional[Changed] = None) -> None:
         """
-        Begin with a limit of 2.
+        Start with a limit of 2.
 
         Args:
             most: The upper bound.
-            changed: Is called when the limit changes.
+            changed: Called when the limit changes.
         """
         self.most = most
         self.limit = min(BEGIN, most)
@@ -80,10 +81,10 @@ class AdaptiveLimit:
 
     def note_answer(self, kind: str, seconds: float, cuts: int, *, needed: bool) -> None:
         """
-        Take the time of an answer.
+        Record the time of an answer.
 
         Args:
-            kind: What was asked for; only times of the same kind are compared.
+            kind: The kind of request; only times of the same kind are compared.
             seconds: The time from sending the request to the end of the answer.
             cuts: The value of :attr:`cuts` when the request was sent.
             needed: Whether other requests wait for this limit; if not, it is neither too low nor too high.
@@ -94,13 +95,13 @@ class AdaptiveLimit:
             return
         self._answers += 1
         self._quickest = min(self._quickest, (seconds / best, seconds))
-        # A server that answers at once is not kept busy by a few requests.
+        # A few requests do not load a server that answers at once.
         if self._answers >= self.limit or (self.growing and seconds == FLOOR):
             self._end_round(*self._quickest)
 
     def note_overload(self, reason: str, cuts: int) -> None:
         """
-        Take a sign of overload, such as an answer that says so or a timeout.
+        Record a sign of overload, such as an answer that reports it or a timeout.
 
         Args:
             reason: What happened.
@@ -131,7 +132,7 @@ class AdaptiveLimit:
             self._held = 0
             self._report()
         elif ratio > FAST and self.limit <= BEGIN:
-            # The server itself has become slower, so what it can do is to be found out anew.
+            # The server itself has become slower, so its capacity is measured anew.
             self._best = {kind: best * ratio for kind, best in self._best.items()}
             self.growing = True
             self._report(reason)

@@ -1,11 +1,11 @@
 """
-The limit of concurrent requests, and whose turn it is (ADR 20).
+The limit of concurrent requests, and the order in which they are sent (ADR 20).
 
-Requests that end an iteration, for the last formats of its result, go before others: until then those that it has are
-held in memory. Next is a request that submits a task: a task that comes late may miss its start, while an answer can
-only come later. A quarter of the slots is reserved for look-ups of where a task goes, while there are any: it may be
-another host, which has nothing to do until then. In the other slots look-ups come after submissions and before the
-rest. Requests with the same purpose are served in order of arrival.
+Requests that end an iteration, for the last formats of its result, go first: until then the other formats are held in
+memory. Submissions are next: a task that is late may miss its start, while a late answer is only late. A quarter of the
+slots is reserved for look-ups of where a task goes, while there are any: it may be another host, which is idle until
+then. In the other slots, look-ups come after submissions and before the rest. Requests with the same purpose are served
+in order of arrival.
 """
 
 from __future__ import annotations

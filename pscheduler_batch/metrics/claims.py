@@ -1,7 +1,7 @@
 """
 The grammar of claims about metrics: ``[JOBS:] METRIC COMPARISON VALUE [UNIT]``, METRIC also as ``STATISTIC(METRIC)``.
 
-Only the form is read here; :mod:`~pscheduler_batch.metrics.expectations` knows what the words mean.
+This module only parses; :mod:`~pscheduler_batch.metrics.expectations` interprets the words.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Claim(NamedTuple):
         metric: The metric.
         comparison: One of :data:`COMPARISONS`.
         number: A decimal number.
-        unit: Everything behind the number.
+        unit: Everything after the number.
     """
 
     jobs: Word
@@ -74,7 +74,7 @@ class Claim(NamedTuple):
 
 def parse_claim(text: str) -> Claim:
     """
-    Take a claim apart.
+    Parse a claim.
 
     >>> [word.text for word in parse_claim("rtt*: p95(rtt) < 10 ms")]
     ['rtt*', 'p95', 'rtt', '<', '10', 'ms']
@@ -82,13 +82,13 @@ def parse_claim(text: str) -> Claim:
     ['', '', 'throughput', '>=', '9.4', 'Gb/s']
 
     Args:
-        text: The text. Labels of jobs may hold anything, so the last colon ends the pattern.
+        text: The text. Labels of jobs may contain anything, so the last colon ends the pattern.
 
     Raises:
-        ClaimError: It is something else.
+        ClaimError: It is not a claim.
     """
     if len(text) > _LONGEST:
-        raise ClaimError(f"an expectation of more than {_LONGEST:,} characters", Word("", _LONGEST))
+        raise ClaimError(f"longer than {_LONGEST:,} characters", Word("", _LONGEST))
     before, colon, _ = text.rpartition(":")
     jobs = Word(before.strip(), len(before) - len(before.lstrip()))
     if colon and not jobs.text:

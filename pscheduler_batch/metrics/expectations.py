@@ -1,5 +1,5 @@
 """
-Expectations: what the metrics of jobs have to be, such as ``rtt*: p95(rtt) < 10 ms`` (ADR 55).
+Expectations: conditions on the metrics of jobs, such as ``rtt*: p95(rtt) < 10 ms`` (ADR 55).
 
 They are read and resolved here, before anything is sent; the report judges them when the batch has ended.
 """
@@ -80,7 +80,7 @@ class Place(NamedTuple):
 @dataclass(frozen=True)
 class Expectation:
     """
-    What a metric of some jobs has to be.
+    A condition on a metric of some jobs.
 
     Attributes:
         text: The expectation as it was given.

@@ -1,5 +1,5 @@
 """
-The table of metrics: every number that a result gives, by the one name that it has everywhere (ADR 53).
+The table of metrics: every number that results give, with the name that it has everywhere (ADR 53).
 
 Columns of CSV, properties of JUnit, rows in Python and ``--metrics`` use these names.
 """

@@ -1,7 +1,7 @@
 """
 Summarize what servers report about the tests of a batch.
 
-A thousand iterations with a thousand specifications are asked about one by one, and may all be refused for one reason.
+A server may refuse a thousand iterations with a thousand specifications for the same reason.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-Which tool would run a test, by what the tools of its participants say to it.
+Find the tool that would run a test, from the answers of its participants.
 
-A server that gets a task asks all participants, and takes of the tools that can run the test on each of them the first
-in the ``tools`` of the task or, without them, the one that the participants prefer. If there is none, it refuses the
-task with 422 [c16, n40, n41]. By pScheduler's public source, ``tool`` is disregarded.
+A server that gets a task asks all participants which of their tools can run the test. Among those that can run it on
+each of them, it chooses the first in the ``tools`` of the task or, without them, the one that the participants prefer.
+If there is none, it refuses the task with 422 [c16, n40, n41]. By pScheduler's public source, it disregards ``tool``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest
 from pscheduler_batch.scheduler.api import ToolOffer
 from pscheduler_batch.text import closest, list_names, shorten
 
-# What the tools of each participant say; the lead is first.
+# The answers of the tools of each participant; the lead is first.
 Offers = Mapping[str, Sequence[ToolOffer]]
 
 

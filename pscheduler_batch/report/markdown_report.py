@@ -1,8 +1,8 @@
 """
 The report in Markdown: a summary for merge requests and wikis.
 
-What comes from labels and servers stands in code spans, in which nothing is markup: no link, no image, no mention of a
-user or an issue, and no HTML.
+Text from labels and servers is in code spans, in which nothing is markup: no link, no image, no HTML, and no mention of
+a user or an issue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pscheduler_batch.report.run_table import (
 from pscheduler_batch.report.summary import JUDGMENTS, MANY, summary_columns
 from pscheduler_batch.terminal.table import WIDEST, Column
 
-# The columns with nothing in them but our own words and numbers.
+# The columns that contain only words and numbers of this program.
 _PLAIN = frozenset({"result", "results", "duration", "runs", "failed"})
 
 
@@ -105,7 +105,7 @@ def _code(text: str, longest: int = WIDEST) -> str:
     r"""
     Write a text as a code span, fenced by more backticks than it has in a row.
 
-    A vertical bar would end a cell of a table; readers disagree about how it is escaped, so another bar replaces it.
+    A vertical bar would end a cell of a table; implementations disagree about escaping it, so another bar replaces it.
 
     >>> print(_code("@all | a`b"))
     ``@all ¦ a`b``

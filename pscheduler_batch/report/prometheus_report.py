@@ -48,7 +48,7 @@ class PrometheusReport:
     """
     A gauge for each metric, with a sample for each run that has it, and gauges about the batch.
 
-    There are no timestamps, which the textfile collector refuses; when a run ended is a value of its own.
+    There are no timestamps, which the textfile collector refuses; the end of a run is a metric of its own.
     """
 
     def render(self, report: BatchReport) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _about_batch(report: BatchReport) -> Iterator[Tuple[str, str, str, _Value]]:
     yield "runs", "runs of the batch, and iterations without a run", COUNT, len(report.rows)
     yield "failed_runs", "runs that failed, and iterations without a run", COUNT, len(report.failed)
     yield "jobs_not_run", "jobs of the batch that were not run", COUNT, len(report.unrun)
-    yield "ended_early", "whether the batch as a whole failed", COUNT, report.error is not None
+    yield "ended_early", "whether the batch ended early", COUNT, report.error is not None
     yield "start_timestamp", "when the batch started", SECONDS, _timestamp(report.start)
     yield "end_timestamp", "when the batch ended", SECONDS, _timestamp(end)
 

@@ -1,4 +1,4 @@
-"""The processor cores of a small server, which everything that it does at the same time has to share."""
+"""The processor cores of a small server, which its concurrent requests and runs share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import List, Optional
 
-# What a server reports of a process that it killed, with the step before it (recordings o10 and o11).
+# What a server reports about a process that it killed, after the step that failed (recordings o10 and o11).
 TOO_LONG = "Process took too long to run."
 
-_ROUNDING = 1e-6  # seconds; more than the error of sums of times, and than a timer is early
+_ROUNDING = 1e-6  # seconds; more than rounding errors of sums of times, and than a timer may be early
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class _Work:
     Attributes:
         processes: The number of its processes.
         end: What each process must have been given until it ends, on the scale of :attr:`Cores._given`.
-        done: Gets whether it was done in time.
+        done: Receives whether it finished in time.
     """
 
     processes: int
@@ -30,9 +30,9 @@ class _Work:
 
 class Cores:
     """
-    Cores that are shared fairly: of n processes, each progresses at the n-th part of all cores, at most at one core.
+    Cores that are shared fairly: each of n processes gets the n-th part of all cores, at most one core.
 
-    Times are computed, and no processor time is used. Must be used on the server's event loop only.
+    Times are computed, and no processor time is used. Use it on the server's event loop only.
 
     Args:
         count: The number of cores.
@@ -52,11 +52,11 @@ class Cores:
 
     async def work(self, seconds: float, *, limit: float, processes: int = 1) -> bool:
         """
-        Do some work, and return whether it was done or killed because it took too long.
+        Do some work, and return whether it was finished, not killed because it took too long.
 
         Args:
             seconds: The work, in seconds of one core.
-            limit: After how many seconds it is killed.
+            limit: The time after which it is killed, in seconds.
             processes: The number of processes that it is divided among.
         """
         loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ class Cores:
         return min(1.0, self.count / (self.processes or 1))
 
     def _catch_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the processes under way what is due to them."""
+        """Account for the processor time since the last call."""
         now = loop.time()
         if self._under_way:
             self._given += (now - self._since) * self._speed
