@@ -5,7 +5,7 @@ Every exception of the package.
       EndedError            the batch was started, but not completed
       InputError            the batch itself has errors; nothing was sent; also a ValueError
         TransformError      a jq script does not compile, or failed on its input
-        ExpectationError    an expectation is wrong, or about no job of the batch
+        ExpectationError    an expectation has an error, or matches no job of the batch
       SchedulerError        a request to a pScheduler server failed
         UnreachableError    there was no answer
         RefusedError        the server refused it
@@ -63,7 +63,7 @@ class Problem:
         column: The column of that place, counted from 1.
         during: The iterations and the job that it concerns, if it came up while they were worked out.
         end_column: The column after the value or name, if that is a simple one which ends in the same line.
-        severity: "error", "warning", or "note" for what is only worth knowing.
+        severity: "error", "warning", or "note" for information.
         change: The change by the transform that caused the error.
         at_name: Whether it concerns the name of a pair, not its value.
     """
@@ -123,7 +123,7 @@ class TransformError(InputError):
 
 
 class ExpectationError(InputError):
-    """An expectation that cannot be judged (ADR 55); "/" in its problems is all of the text that it was given in."""
+    """An error in an expectation (ADR 55); the pointer "/" of its problems is the whole text that contains it."""
 
 
 class EndedError(BatchError):

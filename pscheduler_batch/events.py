@@ -79,8 +79,8 @@ class IterationMoved:
         run: Its run, as soon as there is one.
         start: When the next step starts, by this machine's clock: the POST of its task, its synchronized start, or its
             run.
-        end: When its run ends, by this machine's clock, if that is known; or when the answer is not waited for any
-            longer.
+        end: When its run ends, by this machine's clock, if that is known; or when waiting for the
+            answer ends.
     """
 
     at: datetime
@@ -133,7 +133,7 @@ class RequestHeldUp:
         doing: The step, such as "finding participants".
         reason: What happened, such as "Connection refused", without the secrets of the batch; None if it is over.
         again: When it is retried.
-        until: When it is given up at the latest; None where that is not known.
+        until: When it is given up at the latest; None if that is not known.
     """
 
     at: datetime
@@ -145,7 +145,7 @@ class RequestHeldUp:
 
     @property
     def when(self) -> str:
-        """When it is retried, and how long that goes on, such as "in 5.0 s, for at most 4 min 55 s"; empty if over."""
+        """When it is retried, and for how long, such as "in 5.0 s, for at most 4 min 55 s"; empty if it is over."""
         if self.again is None:
             return ""
         words = f"in {(self.again - self.at).total_seconds():.1f} s"
@@ -155,19 +155,19 @@ class RequestHeldUp:
 @dataclass(frozen=True)
 class LimitChanged:
     """
-    More or fewer requests go to a host at once from now on, as its answers are fast or slow (ADR 49).
+    The limit of concurrent requests to a host has changed, because of the times of its answers (ADR 49).
 
     Attributes:
         at: When.
         host: The host and the port.
-        submitting: Whether it is about requests that submit tasks, or about others; those that wait for the end of a
-            run, and those that cancel tasks, are not limited in this way.
+        submitting: Whether it is the limit of requests that submit tasks, or of others; requests that wait for the end
+            of a run, and those that cancel tasks, have no such limit.
         limit: The maximum number of concurrent requests from now on.
-        most: The greatest limit, ``max_connections``.
-        growing: Whether the limit still doubles with each round of answers, as the host has not been slow so far.
-        reason: Why it does not grow any more or is lower than before, such as "answers took 3.1 s instead of 1.4 s";
+        most: The upper bound of the limit, ``max_connections``.
+        growing: Whether the limit still doubles with each round of answers, because the host has not been slow so far.
+        reason: Why it no longer grows or is lower than before, such as "answers took 3.1 s instead of 1.4 s";
             None if it has grown.
-        overload: Whether the reason is that the host said it is overloaded or did not answer in time.
+        overload: Whether the reason is that the host reported an overload or did not answer in time.
     """
 
     at: datetime
@@ -201,14 +201,14 @@ Place = Tuple[Iteration, Optional[str]]
 @dataclass(frozen=True)
 class Stopping:
     """
-    What a batch that was interrupted still waits for; now and then, if that takes some time, and when it is over.
+    What an interrupted batch still waits for; sent regularly if that takes some time, and when it is over.
 
     Attributes:
         at: When.
-        unanswered: Iterations whose POST was not answered yet.
+        unanswered: Iterations whose POST has not been answered yet.
         canceling: Iterations whose tasks are being canceled.
-        canceled: How many tasks were canceled.
-        until: When answers are not waited for any longer.
+        canceled: The number of tasks that were canceled.
+        until: When waiting for answers ends.
     """
 
     at: datetime
@@ -221,13 +221,13 @@ class Stopping:
 @dataclass(frozen=True)
 class TaskLeft:
     """
-    A task of an iteration that was ended early may go on.
+    The task of an iteration that was ended early may still run.
 
     Attributes:
         at: When.
-        iteration: Whose task it is.
-        host: The host that it may be on, if that is known.
-        words: That it may go on, why, and how to find it.
+        iteration: The iteration of the task.
+        host: The host that it may run on, if that is known.
+        words: A message: that it may still run, why, and how to find it.
     """
 
     at: datetime

@@ -59,7 +59,7 @@ def write_report(
 
 def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
     """
-    Write the metrics of an output, or without one what each metric means.
+    Write the metrics of an output, or without one the table of all metrics.
 
     Args:
         output_file: The output of a batch; "-" is the standard input.

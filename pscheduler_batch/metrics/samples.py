@@ -25,20 +25,20 @@ _BUCKET_WIDTH = 0.001
 # Timestamps of packets count in this part of a second (RFC 1305).
 _TICKS = 2**32
 _KILO = 1000
-# Nothing that is measured is larger in its base unit, and a larger count is not exact.
+# No measurement is larger in its base unit, and a larger count is not exact.
 _LARGEST = 1e18
 _MOST_PACKETS = 2**53
 # No IP packet passes more routers; more different paths than this are absurd.
 _MOST_HOPS = 255
 _MOST_PATHS = 200
-# No name of a host is longer.
+# No host name is longer.
 _LONGEST_NAME = 255
 # An interval shorter than this share of the usual one is a remainder, with a rate that means little.
 _REMAINDER = 0.5
 
 # No duration is longer; longer text is not parsed.
 _LONGEST_TEXT = 64
-# Nearly all durations in results. They may be a million, and the general parser takes ten times as long.
+# Nearly all durations in results. There may be a million, and the general parser takes ten times as long.
 _IN_SECONDS = re.compile(r"PT([0-9]{1,15}(?:\.[0-9]{1,15})?)S")
 
 
@@ -204,7 +204,7 @@ READERS: Mapping[str, Callable[[Object, Object], Samples]] = {
 
 def add_paths(known: List[Path], paths: Iterable[Path]) -> None:
     """
-    Add the paths that differ from all known ones; a hop that did not answer is like any other.
+    Add the paths that differ from all known ones; a hop that did not answer equals any other.
 
     >>> known = [("a", "", "c")]
     >>> add_paths(known, [("a", "b", "c"), ("a", "d", "c"), ("a", "b")])
@@ -218,7 +218,7 @@ def add_paths(known: List[Path], paths: Iterable[Path]) -> None:
     for path in dict.fromkeys(paths):
         alike = next((number for number, other in enumerate(known) if _are_alike(other, path)), None)
         if alike is not None:
-            # What one of them does not know of its hops, the other may.
+            # The other path may know hops that one of them lacks.
             known[alike] = tuple(a or b for a, b in zip(known[alike], path))
         elif len(known) < _MOST_PATHS:
             known.append(path)

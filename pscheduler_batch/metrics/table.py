@@ -95,7 +95,7 @@ _TABLE: Tuple[Metric, ...] = (
     _probes("duplicates", "Duplicates", "packets that arrived again"),
     _probes("reordered", "Reordered packets", "packets that arrived after a later one"),
     _trace("hops", "Hops", "hops of the longest path", over_runs=LARGEST),
-    _trace("paths", "Paths", "different paths; a silent hop may be any"),
+    _trace("paths", "Paths", "different paths; a silent hop matches any"),
     _trace("path-split", "First different hop", "first hop at which the paths differ"),
     _time("clock-difference", "Clock difference", "difference between two clocks", tests=("clock",), better=""),
     _time("copy-time", "Time to copy", "time to copy the data", tests=("disk-to-disk",)),

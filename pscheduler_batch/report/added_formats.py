@@ -1,8 +1,8 @@
 """
 The formats of reports that other packages add, as entry points (ADR 54).
 
-They are looked for only where a format is asked for that does not come with the program, as that reads the metadata of
-all installed packages.
+They are looked up only for a format that does not come with the program, because the look-up reads the metadata of all
+installed packages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FormatError(BatchError):
-    """A format that is not installed or fails, or a file name whose ending does not stand for a format."""
+    """A format that is not installed or fails, or a file name whose ending belongs to no format."""
 
 
 def added_names() -> List[str]:
@@ -36,7 +36,7 @@ def load_format(name: str) -> Format:
     added = _added()
     if name not in added:
         names = ", ".join([*FORMATS, *added])
-        raise FormatError(f"there is no format {name} of reports; choose one of {names}")
+        raise FormatError(f"unknown report format {name}; choose one of {names}")
     try:
         form = added[name].load()
     except Exception as error:  # another package's code may raise anything
@@ -66,7 +66,7 @@ def added_endings() -> Tuple[Dict[str, str], List[str]]:
 
 
 def _added() -> Dict[str, EntryPoint]:
-    """Find the formats; where several packages have one name, the first on Python's path does, and ours before all."""
+    """Find the formats; if several have the same name, that of the program or the first on Python's path is used."""
     found: Dict[str, EntryPoint] = {}
     for point in entry_points_of(ENTRY_POINT_GROUP):
         if point.name not in FORMATS:
@@ -75,4 +75,4 @@ def _added() -> Dict[str, EntryPoint]:
 
 
 def _cannot_load(name: str) -> str:
-    return f"cannot load the format {name} of reports, which another package adds"
+    return f"cannot load the report format {name}, which another package adds"

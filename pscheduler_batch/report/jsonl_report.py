@@ -14,7 +14,7 @@ class JsonlReport:
     One object in one line for every run, and for every iteration without a run.
 
     It is what :meth:`~pscheduler_batch.report.rows.Row.as_dict` returns: flat, in base units, times in UTC. The text is
-    ASCII, which needs no encoding and no care on a terminal.
+    ASCII, which is safe in any encoding and on a terminal.
     """
 
     def render(self, report: BatchReport) -> Iterator[str]:
@@ -24,7 +24,7 @@ class JsonlReport:
 
 
 def _line(values: Dict[str, Any]) -> str:
-    """Write what every reader of JSON takes: no surrogate is unpaired. Numbers that JSON lacks have become null."""
+    """Write valid JSON without unpaired surrogates; numbers that JSON does not have are null already."""
     text = json.dumps(values, default=datetime.isoformat, ensure_ascii=False)
     if not text.isascii():
         text = json.dumps(json.loads(text.encode("utf-8", "replace")))

@@ -17,8 +17,8 @@ def read_runs(*outputs: Output) -> Iterator[Row]:
     """
     Read the runs in the outputs of batches.
 
-    Each output is read when its first row is asked for, and can be forgotten after its last one. Secrets are hidden in
-    rows, as in reports.
+    Each output is read when its first row is requested, and released after its last one. Secrets are hidden in rows, as
+    in reports.
 
     >>> document = {"jobs": [{"results": [{"task": {"test": {"type": "dns", "spec": {}}}, "runs": [
     ...     {"application/json": {"succeeded": True, "time": "PT0.004S"}}]}]}]}
@@ -36,7 +36,8 @@ def read_runs(*outputs: Output) -> Iterator[Row]:
         ``as_dict()`` is flat, for data frames and CSV.
 
     Raises:
-        InputError: An output is something else, or incomplete. This and the next are raised when it is its turn.
+        InputError: An output is something else, or incomplete. This and OSError are raised when its first row is
+            requested.
         OSError: A file cannot be read.
     """
     for output in outputs:
@@ -56,6 +57,6 @@ def _document(output: Output) -> Tuple[Dict[str, Any], str]:
     name = getattr(output, "name", "")
     source = name if isinstance(name, str) else ""
     data = output.read()
-    # What is no text makes bytes that are refused as such.
+    # Text that is not valid Unicode becomes bytes that are refused.
     whole = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     return read_output(whole, source=source or "the file"), source

@@ -73,7 +73,7 @@ def validity_url(host: str, test_type: str, spec: JSON) -> str:
 
 def tools_url(host: str, test_type: str, spec: JSON) -> str:
     """
-    Return the URL of what the tools of a participant say to a test, which a server asks for before it accepts a task.
+    Return the URL that asks the tools of a participant about a test, as servers do before they accept a task.
 
     An API before 6 disregards ``api``, and lists only the tools that can run the test.
     """
@@ -200,7 +200,7 @@ def decipher_participants(reply: Reply, *, url: str) -> Tuple[Optional[str], ...
 @dataclass(frozen=True)
 class ToolOffer:
     """
-    What a tool of a participant says to a test.
+    The answer of a participant's tool to the question whether it can run a test.
 
     Attributes:
         name: The name of the tool.
@@ -215,7 +215,7 @@ class ToolOffer:
 
 def decipher_tools(reply: Reply, *, doing: str, url: str) -> Tuple[ToolOffer, ...]:
     """
-    Return what the tools of a participant say to a test, in its order of preference.
+    Return the answers of a participant's tools about a test, in its order of preference.
 
     Raises:
         RefusedError: The server refused.

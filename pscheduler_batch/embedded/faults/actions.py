@@ -106,9 +106,9 @@ def changing(change: Callable[[bytes], bytes], content_type: Optional[str]) -> A
 
 def working(cores: Cores, seconds: float, limit: float, processes: int, body: str, *, done: bool) -> Action:
     """
-    Answer when some work is done on shared cores, or with status 500 and a body when it has taken too long.
+    Answer when some work is done on shared cores, or with status 500 and a body if it takes too long.
 
-    The request is executed after that time, and not if that was too long, or before it if ``done`` is true. As in
+    The request is executed after the work, and not if that took too long; if ``done`` is true, before the work. As in
     pScheduler, a client that disconnects does not end the work.
     """
 

@@ -129,9 +129,9 @@ class RunRule:
         cores: The cores.
         start: The work for starting the measurement, which begins when the run gets the state "running".
         merge: The work for merging the results of a measurement that succeeded.
-        limit: After how many seconds either is killed.
+        limit: The time after which either is killed, in seconds.
         task: For the runs of one task only, see :class:`Rule`.
-        failed: How many times one was killed.
+        failed: The number of times that one was killed.
     """
 
     cores: Cores
@@ -247,15 +247,15 @@ class Faults:
         **selection: Unpack[Selection],
     ) -> Rule:
         """
-        Answer as usual, but when some work is done on cores that it shares with everything else on them.
+        Answer as usual, but only after some work on cores that it shares with other work.
 
         If that takes too long, the request is refused with status 500, and not executed unless ``done`` is true.
 
         Args:
             where: See :class:`Rule`.
-            cores: The cores; of n processes on them, each progresses at their n-th part.
+            cores: The cores; each of n processes on them gets the n-th part.
             work: The work, in seconds of one core.
-            limit: After how many seconds the work is killed.
+            limit: The time after which the work is killed, in seconds.
             processes: The number of processes that it is divided among.
             body: The body of a refusal, without its last line break.
             done: Whether the request is executed in any case, before the work.
@@ -266,7 +266,7 @@ class Faults:
     def share_runs(
         self, cores: Cores, *, start: float, merge: float, limit: float = _PROCESS_LIMIT, task: Optional[Which] = None
     ) -> RunRule:
-        """Let starting runs and merging their results be work on shared cores, see :class:`RunRule`."""
+        """Make starting runs and merging their results work on shared cores; see :class:`RunRule`."""
         rule = RunRule(cores, start, merge, limit, task)
         self._run_rules.append(rule)
         return rule
@@ -276,12 +276,12 @@ class Faults:
         Behave like a recorded server with few cores, which requests and runs share, and kill what takes too long.
 
         A server of two cores accepts a task in 1.3 seconds; eight at once take more than ten, so that some are killed,
-        as are runs that start meanwhile. The server's :class:`~pscheduler_batch.embedded.pace.Pace` is not changed. As
-        the first fault that matches is used, add other faults before.
+        as are runs that start meanwhile. The server's :class:`~pscheduler_batch.embedded.pace.Pace` is not changed.
+        Add other faults before, because the first fault that matches is used.
 
         Args:
             cores: The number of cores.
-            speed: How many times as fast as a recorded server it is, its limits included.
+            speed: The speed as a multiple of that of a recorded server, time limits included.
         """
         shared = Cores(cores)
         limit = _REQUEST_LIMIT / speed

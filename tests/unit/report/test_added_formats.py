@@ -78,7 +78,7 @@ def test_a_format_that_fails_is_an_error_of_the_report():
 def test_a_format_that_cannot_be_loaded_says_why(installed, value, reason):
     """Also where the ending may be its own; other formats are found nevertheless."""
     installed(bad=value, count=f"{HERE}:COUNT")
-    said = f"cannot load the format bad of reports, which another package adds: {reason}"
+    said = f"cannot load the report format bad, which another package adds: {reason}"
     with pytest.raises(FormatError) as by_name:
         require_format("bad")
     with pytest.raises(FormatError) as by_ending:
@@ -100,7 +100,7 @@ def test_a_library_that_is_missing_is_named():
 
 def test_an_unknown_format_is_an_error_that_lists_all():
     """Python programs may give any name."""
-    with pytest.raises(FormatError, match=r"no format pdf of reports; choose one of html, .*, prometheus, count, bro"):
+    with pytest.raises(FormatError, match=r"unknown report format pdf; choose one of html, .*, prometheus, count, bro"):
         require_format("pdf")
 
 

@@ -72,7 +72,7 @@ def test_the_metrics_of_jobs():
         "  loss        25 %  share of packets that did not arrive\n"
         "two (trace, 1 run):\n"
         "  hops           1  hops of the longest path\n"
-        "  paths          1  different paths; a silent hop may be any\n"
+        "  paths          1  different paths; a silent hop matches any\n"
         "two (rtt, 1 run):\n"
         "  rtt-min   0.3 ms  shortest round-trip time\n"
         "  rtt-mean  0.4 ms  mean round-trip time\n"
