@@ -9,7 +9,9 @@ from pscheduler_batch.metrics.expectations import Expectation, read_expectations
 from pscheduler_batch.output.console import PROGRAM, read_input
 
 
-def given_expectations(given: Sequence[str], file: Optional[str], *, program: str = PROGRAM) -> Tuple[Expectation, ...]:
+def given_expectations(
+    given: Sequence[str], file: Optional[str], *, program: str = PROGRAM, of_changes: bool = False
+) -> Tuple[Expectation, ...]:
     """
     Read the expectations of a file, then those of the command line.
 
@@ -17,6 +19,7 @@ def given_expectations(given: Sequence[str], file: Optional[str], *, program: st
         given: The values of ``--expect``. In messages, each is a line of a text with that name.
         file: The value of ``--expect-file``.
         program: The name of the command.
+        of_changes: Whether they are about the changes of metrics.
 
     Raises:
         ExpectationError: Some are wrong.
@@ -31,5 +34,5 @@ def given_expectations(given: Sequence[str], file: Optional[str], *, program: st
             line = data.count(b"\n", 0, error.start) + 1
             problem = Problem("/", f"invalid UTF-8 in line {line}")
             raise ExpectationError([problem], source=file) from error
-        from_file = read_expectations(text.split("\n"), source=file, with_comments=True)
-    return (*from_file, *read_expectations(given, source="--expect"))
+        from_file = read_expectations(text.split("\n"), source=file, with_comments=True, of_changes=of_changes)
+    return (*from_file, *read_expectations(given, source="--expect", of_changes=of_changes))

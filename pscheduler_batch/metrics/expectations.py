@@ -91,6 +91,7 @@ class Expectation:
         limit: The value to compare with, in the base unit.
         place: Where it was given.
         words: Its parts.
+        unit: The base unit of the value.
     """
 
     text: str
@@ -101,11 +102,7 @@ class Expectation:
     limit: float
     place: Place = field(compare=False)
     words: Claim = field(compare=False)
-
-    @property
-    def unit(self) -> str:
-        """The base unit of its metric."""
-        return METRICS[self.metric].unit
+    unit: str
 
     @property
     def tests(self) -> Tuple[str, ...]:
@@ -238,7 +235,9 @@ class Expected(NamedTuple):
     expectation: Expectation
 
 
-def read_expectations(given: Iterable[str], *, source: str, with_comments: bool = False) -> Tuple[Expectation, ...]:
+def read_expectations(
+    given: Iterable[str], *, source: str, with_comments: bool = False, of_changes: bool = False
+) -> Tuple[Expectation, ...]:
     """
     Read expectations, one on each line.
 
@@ -246,6 +245,7 @@ def read_expectations(given: Iterable[str], *, source: str, with_comments: bool 
         given: The lines.
         source: The name of the file or of the option, for messages.
         with_comments: Whether to skip lines that are empty or begin with "#".
+        of_changes: Whether they are about the changes of metrics, in per cent (ADR 56).
 
     Raises:
         ExpectationError: Some are wrong; all errors are in this one.
@@ -260,7 +260,7 @@ def read_expectations(given: Iterable[str], *, source: str, with_comments: bool 
             continue
         place = Place(source, text, number, len(line) - len(line.lstrip()) + 1)
         try:
-            found.append(_expectation_of(stripped, place))
+            found.append(_expectation_of(stripped, place, of_changes=of_changes))
         except ClaimError as error:
             problems.append(_problem(error.reason, error.word, place))
     if problems:
@@ -313,18 +313,22 @@ def tests_of(plan: Plan) -> Dict[int, List[str]]:
     }
 
 
-def _expectation_of(text: str, place: Place) -> Expectation:
+def _expectation_of(text: str, place: Place, *, of_changes: bool) -> Expectation:
     claim = parse_claim(text)
     metric, statistic = _meaning_of(claim)
+    if of_changes and statistic != EVERY_RUN and metric == claim.metric.text:
+        raise ClaimError(f"a change is that of all runs; write {metric} alone", claim.statistic)
+    about, unit = (f"the change of {metric}", RATIO) if of_changes else (metric, METRICS[metric].unit)
     return Expectation(
         text=" ".join(text.split()),
         jobs=claim.jobs.text or "*",
         metric=metric,
         statistic=statistic,
         comparison=claim.comparison.text,
-        limit=_limit_of(claim, metric),
+        limit=_limit_of(claim, about, unit),
         place=place,
         words=claim,
+        unit=unit,
     )
 
 
@@ -356,28 +360,27 @@ def _own_statistics(name: str) -> List[str]:
     return [metric[len(name) + 1 :] for metric in METRICS if metric.startswith(f"{name}-")]
 
 
-def _limit_of(claim: Claim, metric: str) -> float:
-    """Return the value of a claim in the base unit of its metric."""
+def _limit_of(claim: Claim, about: str, base: str) -> float:
+    """Return the value of a claim in a base unit."""
     number, given = Decimal(claim.number.text), claim.unit.text
-    base = METRICS[metric].unit
     units = _UNITS[base]
     if given not in units and (given or number):
-        raise ClaimError(_wrong_unit(claim, metric), claim.unit if given else claim.number)
+        raise ClaimError(_wrong_unit(claim, about, base), claim.unit if given else claim.number)
     limit = float(number * Decimal(units.get(given, "1")))
     if not math.isfinite(limit):
         raise ClaimError("the number is too large", claim.number)
     return limit
 
 
-def _wrong_unit(claim: Claim, metric: str) -> str:
-    given, base = claim.unit.text, METRICS[metric].unit
+def _wrong_unit(claim: Claim, about: str, base: str) -> str:
+    given = claim.unit.text
     named = [unit for unit in _UNITS[base] if unit and unit.isascii()]
     *most, last = named or [f"{claim.number.text} without a unit"]
     usable = f"use {', '.join(most)} or {last}" if most else f"use {last}"
     if not given:
-        return f"a unit is missing, because {metric} is {_KINDS[base]}; {usable}"
+        return f"a unit is missing, because {about} is {_KINDS[base]}; {usable}"
     if any(given in units for kind, units in _UNITS.items() if kind != base):
-        return f'the unit "{given}" does not suit {metric}, which is {_KINDS[base]}; {usable}'
+        return f'the unit "{given}" does not suit {about}, which is {_KINDS[base]}; {usable}'
     small = {unit.lower(): unit for unit in named}
     near = closest(given.lower(), small) if given.lower() not in small else given.lower()
     return f'unknown unit "{shorten(given)}"' + (f'; did you mean "{small[near]}"?' if near else f"; {usable}")

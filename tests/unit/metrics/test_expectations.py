@@ -280,3 +280,35 @@ def test_absurd_numbers_of_a_judgment_are_left_out():
 def test_the_job_is_named_once(job, words):
     """Where the expectation does not name it."""
     assert Judgment("rtt: loss = 0", job, met=False, found="3 % in 1 run").words == words
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "limit"),
+    [
+        ("throughput > -5 %", "throughput", -0.05),
+        ("rtt*: p95(rtt) < 10%", "rtt-p95", 0.1),
+        ("retransmits <= 0", "retransmits", 0),
+    ],
+)
+def test_a_change_is_expected_in_per_cent(text, metric, limit):
+    """The metric may have any unit."""
+    (found,) = read_expectations([text], source="--expect", of_changes=True)
+
+    assert (found.metric, found.limit, found.unit) == (metric, limit, "ratio")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("throughput > 5", "a unit is missing, because the change of throughput is a ratio; use %"),
+        ("rtt-p95 < 5 ms", 'the unit "ms" does not suit the change of rtt-p95, which is a ratio; use %'),
+        ("total(loss) < 5 %", "a change is that of all runs; write loss alone"),
+        ("mean(throughput) > 5 %", "a change is that of all runs; write throughput alone"),
+    ],
+)
+def test_what_is_no_change_is_an_error(text, reason):
+    """Values in other units, and statistics over runs, as those are compared already."""
+    with pytest.raises(ExpectationError) as caught:
+        read_expectations([text], source="--expect", of_changes=True)
+
+    assert [problem.reason for problem in caught.value.problems] == [reason]
