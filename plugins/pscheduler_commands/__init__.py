@@ -10,6 +10,7 @@ from typing import Any, Dict
 # The commands of this package are not searched for among those of all packages: that takes longer than running --help.
 OWN_COMMANDS: Dict[str, str] = {
     "batch": "pscheduler_batch.cli.batch:batch",
+    "batch-compare": "pscheduler_batch.cli.batch_compare:batch_compare",
     "batch-report": "pscheduler_batch.cli.batch_report:batch_report",
     "batch-server": "pscheduler_batch.cli.batch_server:batch_server",
 }

@@ -1,4 +1,4 @@
-"""The options ``--expect`` and ``--expect-file`` of ``batch`` and ``batch-report``."""
+"""The options ``--expect`` and ``--expect-file`` of ``batch`` and the commands for its output."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ class _Expectation(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [line for line in rv.split("\n") if line.strip()]
 
 
-def expect_options(section: str) -> Callable[[_Function], _Function]:
+def expect_options(
+    section: str, condition: str = "this is met, such as 'rtt*: p95(rtt) < 10 ms'"
+) -> Callable[[_Function], _Function]:
     """
     Declare both options.
 
     Args:
         section: Their section of the help text.
+        condition: What the help says to expect.
     """
     expect = option(
         "--expect",
@@ -34,7 +37,7 @@ def expect_options(section: str) -> Callable[[_Function], _Function]:
         metavar="EXPECTATION",
         type=_Expectation(),
         multiple=True,
-        help="Exit with status 4 unless this is met, such as 'rtt*: p95(rtt) < 10 ms'; may be repeated.",
+        help=f"Exit with status 4 unless {condition}; may be repeated.",
     )
     expect_file = option(
         "--expect-file",

@@ -58,7 +58,7 @@ class CsvReport:
         yield writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])
         for row in report.rows:
             measured = [plain_number(row.metrics[name]) if name in row.metrics else "" for name in metrics]
-            given = [_value(row.varied[where]) if where in row.varied else "" for where in varied]
+            given = [csv_value(row.varied[where]) if where in row.varied else "" for where in varied]
             made = [_time(row.result_time) for _ in several]
             yield writer.writerow([*_fixed_cells(row), *made, *measured, *given])
 
@@ -80,7 +80,7 @@ def _fixed_cells(row: Row) -> List[str]:
         "lead": _cell(row.lead),
         "destination": _cell(row.destination),
         "state": _cell(row.state),
-        "succeeded": _value(row.succeeded),
+        "succeeded": csv_value(row.succeeded),
         "planned": _time(row.planned),
         "start": _time(row.start),
         "end": _time(row.end),
@@ -97,7 +97,8 @@ def _cell(text: str) -> str:
     return f"'{line}" if line.startswith(_FORMULA) else line
 
 
-def _value(value: JSON) -> str:
+def csv_value(value: JSON) -> str:
+    """Write a JSON value in a cell; text that a spreadsheet would evaluate is preceded by an apostrophe."""
     return _cell(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -57,6 +57,27 @@ def job_metrics(jobs: Iterable[JobMetrics], width: Optional[int]) -> str:
     return _grouped(columns, groups, width)
 
 
+def grouped_lines(
+    columns: Sequence[Column], groups: Sequence[Tuple[str, Sequence[object]]], width: Optional[int]
+) -> Tuple[List[Text], int]:
+    """
+    Make the lines of a table that has headings between its rows.
+
+    Args:
+        columns: The columns of all rows.
+        groups: The headings, each with what the rows below it are about.
+        width: The most characters in a line; None for as many as the table needs.
+
+    Returns:
+        The lines, and how many characters they need, as headings are not cut.
+    """
+    if width is None:
+        width = whole_width(columns) + len(_INDENT)
+    lines = iter(table_lines(columns, width, indent=_INDENT))
+    parts = [next(lines), *_below_headings(groups, lines)]
+    return parts, min(max(width, *(len(title) + 1 for title, _ in groups)), GREATEST_WIDTH)
+
+
 def _names(metrics: Sequence[Metric]) -> Column:
     return Column("metric", tuple(Cell(metric.name) for metric in metrics), 21, 21, 5)
 
@@ -71,14 +92,10 @@ def _heading(job: JobMetrics) -> str:
 
 
 def _grouped(columns: Sequence[Column], groups: Sequence[_Group], width: Optional[int]) -> str:
-    if width is None:
-        width = whole_width(columns) + len(_INDENT)
-    lines = iter(table_lines(columns, width, indent=_INDENT))
-    parts: List[Text] = [next(lines), *_below_headings(groups, lines)]
-    return render_lines(parts, min(max(width, *(len(title) + 1 for title, _ in groups)), GREATEST_WIDTH))
+    return render_lines(*grouped_lines(columns, groups, width))
 
 
-def _below_headings(groups: Sequence[_Group], lines: Iterator[Text]) -> Iterator[Text]:
-    for title, metrics in groups:
+def _below_headings(groups: Iterable[Tuple[str, Sequence[object]]], lines: Iterator[Text]) -> Iterator[Text]:
+    for title, rows in groups:
         yield Text(f"{title}:")
-        yield from (line for _, line in zip(metrics, lines))
+        yield from (line for _, line in zip(rows, lines))

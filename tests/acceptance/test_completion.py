@@ -34,6 +34,9 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler-batch", "--check", "--format", ""], {"text", "json"}),
     (["pscheduler-batch", "--report", "a", "--format", ""], set(FORMATS)),
     (["pscheduler-batch", "--format", "j"], {"junit", "json", "jsonl"}),
+    (["pscheduler", "batch-compare", "--wi"], {"--with"}),
+    (["pscheduler-batch-compare", FILE, "--with", "batch-h"], {FILES}),
+    (["pscheduler-batch-compare", "--metric", "throughput-v"], {"throughput-variation"}),
     (["pscheduler-batch-report", "--form"], {"--format"}),
     (["pscheduler-batch-report", "--format", "ht"], {"html"}),
 ]
@@ -42,6 +45,7 @@ CASES: List[Tuple[List[str], Set[str]]] = [
 BASH = """
 source {folder}/bash/pscheduler
 source {folder}/bash/pscheduler-batch
+source {folder}/bash/pscheduler-batch-compare
 source {folder}/bash/pscheduler-batch-report
 compopt() {{ echo "(files)"; }}
 ask() {{
@@ -52,7 +56,7 @@ ask() {{
 """
 ZSH = """
 fpath=({folder}/zsh $fpath)
-autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-report
+autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-compare _pscheduler-batch-report
 compdef() {{ }}
 _describe() {{ print -rl -- "${{completions_with_descriptions[@]%%:*}}"; }}
 compadd() {{ print -rl -- "${{completions[@]}}"; }}
@@ -67,6 +71,7 @@ ask() {{
 FISH = """
 source {folder}/fish/pscheduler.fish
 source {folder}/fish/pscheduler-batch.fish
+source {folder}/fish/pscheduler-batch-compare.fish
 source {folder}/fish/pscheduler-batch-report.fish
 function ask
     complete -C "$argv" | string replace -r '\\t.*' '' | string replace -r '^{file}$' '(files)'

@@ -93,14 +93,18 @@ def test_the_pscheduler_name_is_a_namespace_package(wheel_names):
     "path",
     [
         "share/man/man1/pscheduler-batch.1",
+        "share/man/man1/pscheduler-batch-compare.1",
         "share/bash-completion/completions/pscheduler",
         "share/bash-completion/completions/pscheduler-batch",
+        "share/bash-completion/completions/pscheduler-batch-compare",
         "share/bash-completion/completions/pscheduler-batch-report",
         "share/zsh/site-functions/_pscheduler",
         "share/zsh/site-functions/_pscheduler-batch",
+        "share/zsh/site-functions/_pscheduler-batch-compare",
         "share/zsh/site-functions/_pscheduler-batch-report",
         "share/fish/vendor_completions.d/pscheduler.fish",
         "share/fish/vendor_completions.d/pscheduler-batch.fish",
+        "share/fish/vendor_completions.d/pscheduler-batch-compare.fish",
         "share/fish/vendor_completions.d/pscheduler-batch-report.fish",
     ],
 )

@@ -113,7 +113,8 @@ def test_the_other_formats_need_no_more_libraries(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "module", ["report.formats", "report.document_rows", "report.output_reader", "cli.batch_report"]
+    "module",
+    ["report.formats", "report.document_rows", "report.output_reader", "cli.batch_report", "cli.batch_compare"],
 )
 def test_importing_loads_no_library_for_show(module):
     """Commands that make no report shall not wait for what reports need."""

@@ -1,0 +1,175 @@
+"""Comparisons of outputs as text, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import PurePath
+from statistics import median
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from rich.text import Text
+
+from pscheduler_batch.metrics.table import HIGHER, LOWER
+from pscheduler_batch.metrics.units import value_words
+from pscheduler_batch.report.added_formats import FormatError
+from pscheduler_batch.report.comparison import (
+    BETTER,
+    DIFFERENT,
+    ONLY_AFTER,
+    ONLY_BEFORE,
+    SAME,
+    TOO_FEW,
+    UNCLEAR,
+    WORSE,
+    BatchComparison,
+    ComparedRuns,
+    Comparison,
+)
+from pscheduler_batch.report.csv_report import csv_value
+from pscheduler_batch.report.metrics_table import grouped_lines
+from pscheduler_batch.report.run_table import judgment_lines
+from pscheduler_batch.terminal.table import Cell, Column, render_lines
+from pscheduler_batch.text import printable
+
+TEXT = "text"
+FORMATS = (TEXT, "csv", "json")
+_ENDINGS = {"": TEXT, ".txt": TEXT, ".csv": "csv", ".json": "json"}
+
+_STYLES = {BETTER: "green", WORSE: "red"}
+# In the order in which they are counted.
+_VERDICTS = (BETTER, WORSE, HIGHER, LOWER, DIFFERENT, SAME, UNCLEAR, ONLY_BEFORE, ONLY_AFTER, TOO_FEW)
+_USUAL_WIDTH = 80
+
+
+def comparison_format(name: str) -> str:
+    """
+    Return the format that the ending of a file name stands for; text where there is no ending.
+
+    >>> [comparison_format(name) for name in ("a.txt", "a.CSV", "a")]
+    ['text', 'csv', 'text']
+
+    Raises:
+        FormatError: The ending stands for something else.
+    """
+    ending = PurePath(name).suffix.lower()
+    if ending not in _ENDINGS:
+        raise FormatError(
+            f"cannot tell the format of the comparison from the name {printable(name)}: "
+            "use the ending .txt, .csv or .json, or choose a format with --format"
+        )
+    return _ENDINGS[ending]
+
+
+def render_comparison(form: str, compared: BatchComparison, width: Optional[int] = None) -> str:
+    """
+    Write a comparison.
+
+    Args:
+        form: One of :data:`FORMATS`.
+        compared: The comparison.
+        width: The most characters in a line of text; None for as many as it needs.
+    """
+    if form == TEXT:
+        return _as_text(compared, width)
+    return _as_csv(compared) if form == "csv" else _as_json(compared)
+
+
+def _as_text(compared: BatchComparison, width: Optional[int]) -> str:
+    tables = [group for group in compared.groups if group.comparisons and all(group.runs)]
+    each = [comparison for group in tables for comparison in group.comparisons]
+    columns = (
+        Column("metric", tuple(Cell(found.metric.name) for found in each), 12, 16, 5),
+        _values("before", each, lambda found: found.before),
+        _values("after", each, lambda found: found.after),
+        Column("change", tuple(Cell(found.change_words, brief=found.brief_change) for found in each), 8, 23, 1),
+        Column("", tuple(Cell(found.verdict, style=_STYLES.get(found.verdict, "")) for found in each), 6, 12, 4),
+    )
+    groups = [(_heading(group), group.comparisons) for group in tables]
+    lines, needed = grouped_lines(columns, groups, width) if each else ([], width or _USUAL_WIDTH)
+    if width is None:
+        needed = max(needed, _USUAL_WIDTH)
+    lines += [Text(f"{words}: {names}") for words, names in _others(compared) if names]
+    lines += judgment_lines(compared.judgments)
+    return render_lines([*lines, Text(_totals(each))], needed)
+
+
+def _values(title: str, found: Sequence[Comparison], values: Callable[[Comparison], Sequence[float]]) -> Column:
+    cells = (value_words(median(values(each)), each.metric.unit) if values(each) else "" for each in found)
+    return Column(title, tuple(map(Cell, cells)), 6, 9, 3, right=True)
+
+
+def _heading(group: ComparedRuns) -> str:
+    before, after = (_runs(group, side) for side in (0, 1))
+    return f"{group.name} ({group.test}, {before} before, {after} after)"
+
+
+def _runs(group: ComparedRuns, side: int) -> str:
+    """Return the number of runs of a side, such as "10 runs", or "8 of 10 runs" where some measured nothing."""
+    number = group.runs[side]
+    measured = max((len((each.before, each.after)[side]) for each in group.comparisons), default=0)
+    runs = f"{number:,} run{'' if number == 1 else 's'}"
+    return runs if measured == number else f"{measured:,} of {runs}"
+
+
+def _others(compared: BatchComparison) -> List[Tuple[str, str]]:
+    """Name what could not be compared, by the reason."""
+    reasons: Dict[str, List[str]] = {ONLY_BEFORE: [], ONLY_AFTER: [], "nothing to compare": []}
+    for group in compared.groups:
+        if not all(group.runs):
+            reasons[ONLY_BEFORE if group.runs[0] else ONLY_AFTER].append(group.name)
+        elif not group.comparisons:
+            reasons["nothing to compare"].append(group.name)
+    return [(reason, "; ".join(names)) for reason, names in reasons.items()]
+
+
+def _totals(each: Sequence[Comparison]) -> str:
+    counts = Counter(found.verdict for found in each)
+    words = ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in _VERDICTS if verdict in counts)
+    more = " to tell (4 on each side are enough)" if TOO_FEW in counts else ""
+    return f"{len(each):,} metric{'' if len(each) == 1 else 's'} compared" + (f": {words}{more}" if words else "")
+
+
+def _as_json(compared: BatchComparison) -> str:
+    before, after = compared.files
+    document = {
+        "before": before,
+        "after": after,
+        "jobs": [
+            {
+                "label": group.label,
+                "test": group.test,
+                "varied": group.varied,
+                "runs-before": group.runs[0],
+                "runs-after": group.runs[1],
+                "metrics": [each.as_pairs() for each in group.comparisons],
+            }
+            for group in compared.groups
+        ],
+        "expectations": [judgment.as_pairs() for judgment in compared.judgments],
+    }
+    # Every reader of JSON takes it: no surrogate is unpaired.
+    text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return f"{json.dumps(json.loads(text), indent=2)}\n"
+
+
+def _as_csv(compared: BatchComparison) -> str:
+    # A dictionary, as it keeps the order of first appearance.
+    varied = dict.fromkeys(where for group in compared.groups for where in group.varied)
+    lines: List[Mapping[str, Any]] = [
+        {"label": group.label, "test": group.test, **_cells(group, varied), **each.as_pairs()}
+        for group in compared.groups
+        for each in group.comparisons
+    ]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    if lines:
+        writer.writerow(map(csv_value, lines[0]))
+    writer.writerows(["" if value is None else csv_value(value) for value in line.values()] for line in lines)
+    return stream.getvalue()
+
+
+def _cells(group: ComparedRuns, varied: Mapping[str, None]) -> Dict[str, Any]:
+    return {where: group.varied.get(where) for where in varied}
