@@ -3,7 +3,7 @@
 
     examples/read_runs.py runs.csv results-monday.json results-tuesday.json
 
-Names of numbers and what they mean: pscheduler batch-report --metrics
+The names of the metrics and their meanings: pscheduler batch-report --metrics
 """
 
 import csv
@@ -15,7 +15,7 @@ SLOW = 0.05  # Seconds; all numbers are in base units.
 
 
 def main(written: str, *outputs: str) -> None:
-    """Read the outputs one after the other, and keep what is needed of each run."""
+    """Read the outputs one after the other, and collect a flat row for each run."""
     kept = []
     for run in read_runs(*outputs):
         kept.append(run.as_dict())
