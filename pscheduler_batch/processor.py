@@ -282,7 +282,7 @@ class BatchProcessor:
         Args:
             dry_run: Whether only to work out the tasks: nothing is sent, and ``runs`` are empty.
             debug: Is given each line of the debug log, without the values of names that begin with ``_``. If it
-                raises, there is a warning, it is not called again, and the batch goes on.
+                raises, there is a warning, it is not called again, and the batch continues.
             watch: Is given each event (:mod:`pscheduler_batch.events`), while the batch waits. Events hold whole
                 tasks, secrets included. If it raises, the same happens as with ``debug``.
 

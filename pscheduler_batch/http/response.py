@@ -36,7 +36,7 @@ class Reply:
         headers: The header fields, names in lower case.
         body: The whole body, decompressed.
         elapsed: How many seconds passed from the start of the request to the end of the response.
-        in_vain: Words about the time for which another answer was waited for in vain; empty where it was not.
+        in_vain: How long the request was tried, or why it was not retried, in words; empty if it was not given up.
     """
 
     status: int

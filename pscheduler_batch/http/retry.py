@@ -40,7 +40,7 @@ class RetryPolicy:
         first: The longest pause before the second attempt; it doubles with each further one.
         longest: The longest pause there is.
         patience_with_host: After how many failures in a row requests to a host are paused.
-        in_vain_limit: The time limit of an attempt while such requests have been waited for in vain.
+        in_vain_limit: The time limit of an attempt at a kind of request whose last outage lasted too long.
         draw: Returns a number from 0 to 1; a pause is half of the longest one allowed and that part of the other half
             (equal jitter), so that an outage of some seconds never outlasts the attempts.
     """
@@ -67,7 +67,8 @@ class Outages:
     """
     The outages of one host, by kind of request; the kind is the step that requests are for (ADR 51).
 
-    What was waited for in vain is not waited for again until it has answered, so an outage costs a batch its time once.
+    After an outage that lasted too long, requests of its kind are not retried until one is answered, so that an outage
+    costs a batch its time once.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class _Outage:
     The outage of one kind of request.
 
     Attributes:
-        in_vain: For how long an answer was waited for in vain; None if there was one since, or the time is not over.
+        in_vain: How long the outage lasted when a request was given up; None before that, and after an answer.
     """
 
     def __init__(self) -> None:
@@ -104,7 +105,7 @@ class _Outage:
         """
         if self._since is None:
             self._since = max(start, self._answered or start)
-        # One that goes on failing while others are answered is given up, too, but says nothing about the others.
+        # One that keeps failing while others are answered is given up, too, but has no effect on the others.
         return min(start, self._since) + span
 
     def give_up(self, now: datetime, span: timedelta) -> None:
@@ -120,7 +121,7 @@ class Attempts:
     Attributes:
         start: When the first one had a slot; waiting for it takes nothing from the request's time.
         end: When the request is given up at the latest; None unless there is another attempt.
-        in_vain: Words about the time for which an answer was waited for in vain; empty where it was not.
+        in_vain: How long the request was tried, or why it was not retried, in words; empty if it was not given up.
     """
 
     def __init__(self, request: Request, policy: RetryPolicy, outages: Outages) -> None:
@@ -135,7 +136,7 @@ class Attempts:
 
     @property
     def request(self) -> Request:
-        """The request, with a shorter time limit if an answer to such requests has been waited for in vain."""
+        """The request, with a shorter time limit if the last outage of its kind lasted too long."""
         if self._request.outage is None or self._outage.in_vain is None:
             return self._request
         return replace(self._request, limit=self._policy.in_vain_limit)
@@ -155,7 +156,7 @@ class Attempts:
 
         Returns:
             None if the outcome is final: it is not worth another attempt, or the limits are reached, or the server asks
-            for more time than there is, or an answer to such a request has been waited for in vain.
+            for more time than there is, or the last outage of this kind of request lasted too long.
         """
         self._number += 1
         start = self.start or now

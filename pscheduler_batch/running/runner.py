@@ -55,7 +55,7 @@ Measured = Callable[[], None]
 # Runs an iteration; raises only what ends the job.
 Run = Callable[[Measured], Coroutine[Any, Any, None]]
 
-# Returns whether the batch goes on after a job, given its results as JSON texts.
+# Returns whether the batch continues after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
 
 # A cancellation can get lost (before Python 3.12), so it is repeated.
@@ -164,7 +164,7 @@ class Runner:
         Args:
             batch: The batch.
             plan: Its plan.
-            judge: Returns whether the batch goes on after a job.
+            judge: Returns whether the batch continues after a job.
 
         Raises:
             asyncio.CancelledError: This was canceled; unfinished tasks are then canceled as well.

@@ -125,7 +125,7 @@ def format_url(run: Run, media_type: str) -> str:
 
 def words_of(reply: Reply) -> str:
     """
-    Return the text of an answer that is not JSON, trimmed, and for how long another one was waited for in vain.
+    Return the text of an answer that is not JSON, trimmed, and how long the request was tried.
 
     HTML is stripped to its text.
 

@@ -48,7 +48,7 @@ class SchedulerClient:
         purpose: Purpose = Purpose.OTHER,
     ) -> Awaitable[Reply]:
         """
-        Ask about a task that exists and goes on, so that a server that is out of reach for a while does no harm.
+        Send a request about a task that exists; as the task keeps running, a server may be unreachable for a while.
 
         A server that says when it wants to be asked again is asked then, or once more when no more time is left.
 

@@ -48,7 +48,7 @@ class FirstRunFinder:
 
         If it is known when the run can be over, it is requested then. The answer includes the result if the server
         waits for it when it is asked for the first run, as pScheduler's own does; otherwise the run is waited for like
-        any other. Until then it is looked at now and then, as it may end early.
+        any other. Until then it is polled occasionally, as it may end early.
 
         Args:
             posted: The task.

@@ -2,7 +2,7 @@
 How long to wait for what, and how to wait for a run until it is done.
 
 No request slot of a server is held to wait for a run that is not due to end yet (ADR 20): until then the program waits
-by itself, by the server's clock, and looks at the run now and then, as runs end early (ADR 48).
+by itself, by the server's clock, and polls the run occasionally, as runs may end early (ADR 48).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WaitLimits:
             result, which took up to 6.7 seconds after a run of some seconds [t-timings].
         scheduling: How long after the POST the first run must exist.
         result: How long after its scheduled end a run must be done.
-        waits: Seconds of the long polls, one after another, once a run is due; then it is polled now and then.
+        waits: Seconds of the long polls, one after another, once a run is due; then it is polled occasionally.
         pause: How long to wait between two polls.
         outage: How long a server that has a task of the batch may be out of reach, for each kind of request (ADR 51).
         lost_post: How long to look for a task whose POST was not answered, as servers may still be busy with it.

@@ -1,7 +1,7 @@
 """
 Progress on standard error: a live view on a terminal, one line per event on request, or nothing (ADR 18).
 
-If writing to standard error fails, progress goes silent and the batch goes on.
+If writing to standard error fails, progress goes silent and the batch continues.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Silent:
         self._lines = InterruptionLines()
 
     def watch(self, event: Event) -> None:
-        """Write what an interrupted batch waits for, if that takes long, and each task that may go on."""
+        """Write what an interrupted batch waits for, if that takes long, and each task that may still run."""
         for line in self._lines.of(event, quiet=self._quiet):
             self.print_line(line)
 

@@ -103,5 +103,5 @@ class Screen:
             while data:
                 data = data[os.write(self._number, data) :]
         except (OSError, ValueError):
-            # Such as a window that was closed; the batch goes on.
+            # Such as a window that was closed; the batch continues.
             self.gone = True
