@@ -17,14 +17,14 @@ from pscheduler_batch.metrics.table import METRICS
 COMPARISON = "Comparison"
 _PAIR = 2
 HELP = """
-Compare saved outputs of a batch: what has become better or worse, and is it more than chance?
+Compare saved outputs of a batch, and show which metrics have become better or worse.
 
 With two files, the second is compared with the first. With more, --with separates those before from those after, and
 the runs of all files on a side are taken together. "-" is the standard input.
 
-Runs are compared if their jobs have the same label and what a job varies has the same value. Shown are the medians of
-all runs, the change with its confidence interval, and whether it is better, worse or unclear. At least 4 runs on
-each side are needed to tell. Nothing is submitted to pScheduler.
+Runs are compared if their jobs have the same label and the same values of the parameters that the job varies. The
+comparison has the medians of all runs, the change with its confidence interval, and whether it is better, worse or
+unclear, for which at least 4 runs on each side are needed. Nothing is submitted to pScheduler.
 """
 
 

@@ -1,8 +1,8 @@
 """
-Whether two samples differ by more than chance, and by how much (ADR 56).
+Compute whether two samples differ significantly, and by how much (ADR 56).
 
-The test is that of Mann and Whitney, the difference that of Hodges and Lehmann. Both use the order of the values only:
-nothing is assumed about their distribution, and a single outlier changes little.
+This is the Mann-Whitney test and the Hodges-Lehmann estimator. Neither assumes anything about the distribution of the
+values, and a single outlier changes little.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from itertools import accumulate, chain, groupby
 from statistics import NormalDist
 from typing import Dict, List, Optional, Sequence, Tuple
 
-# A difference that chance makes less often than this is more than chance.
+# The level of significance.
 LEVEL = 0.05
-# Of at most this number of values together the distribution is exact, of more a normal one is close enough.
+# Up to this number of values together the distribution is exact; for more a normal one is close enough.
 _EXACT = 40
-# Halving an interval more often changes none of its digits.
+# More halvings of an interval change none of its digits.
 _HALVINGS = 100
 
 
@@ -30,9 +30,9 @@ class Difference:
 
     Attributes:
         shift: The median of all differences between a value of the second and one of the first.
-        interval: What the difference is at least and at most, with a confidence of 95 %; None with too few values.
-        p: How often chance makes a difference that is as clear or clearer.
-        enough: Whether there are enough values for a difference to be more than chance.
+        interval: The 95 % confidence interval of the difference; None with too few values.
+        p: The probability of a difference at least as clear by chance.
+        enough: Whether there are enough values for a difference to be significant.
     """
 
     shift: float
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the difference is more than chance."""
+        """Whether the difference is significant."""
         return self.enough and self.p < LEVEL
 
 
@@ -70,7 +70,7 @@ def difference_of(first: Sequence[float], second: Sequence[float]) -> Difference
 
 def p_value(first: Sequence[float], second: Sequence[float]) -> float:
     """
-    Compute the two-sided p of the test of Mann and Whitney.
+    Compute the two-sided p of the Mann-Whitney test.
 
     Equal values share their ranks. Of few values, all ways to divide them into two samples are counted; of many, p is
     that of a normal distribution, corrected for equal values and for continuity.
@@ -117,7 +117,7 @@ def _rank_sums(ties: Tuple[int, ...], size: int) -> Dict[int, int]:
     for count in ties:
         end += count
         rank = 2 * end - count + 1
-        # From above, so that what is read has none of these values yet.
+        # Downwards, so that the counts that are read do not include these values yet.
         for number in range(min(size, end), 0, -1):
             sums = chosen[number]
             for taken in range(1, min(count, number) + 1):

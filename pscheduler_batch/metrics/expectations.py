@@ -245,7 +245,7 @@ def read_expectations(
         given: The lines.
         source: The name of the file or of the option, for messages.
         with_comments: Whether to skip lines that are empty or begin with "#".
-        of_changes: Whether they are about the changes of metrics, in per cent (ADR 56).
+        of_changes: Whether they are about changes of metrics, in percent (ADR 56).
 
     Raises:
         ExpectationError: Some are wrong; all errors are in this one.

@@ -64,7 +64,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What became of it, such as "better"; "higher" or "lower" where it is not known which of them is better."""
+        """The verdict, such as "better"; "higher" or "lower" where neither direction is better."""
         found = self.difference
         if found is None:
             return ONLY_BEFORE if self.before else ONLY_AFTER
@@ -143,7 +143,7 @@ class Comparison:
         usual = abs(median(self.before))
         if not usual:
             return None
-        # What is never negative cannot lose more than all.
+        # Values that are never negative cannot fall by more than 100 %.
         return shift / usual if min(self.after) < 0 else max(shift / usual, -1.0)
 
 
@@ -302,7 +302,7 @@ def judge_changes(expectations: Iterable[Expectation], compared: BatchComparison
 
 def percent(ratio: float) -> str:
     """
-    Write a change in per cent, with its sign.
+    Write a change in percent, with its sign.
 
     >>> percent(0.1234), percent(-0.5), percent(0)
     ('+12.3', '-50', '0')
