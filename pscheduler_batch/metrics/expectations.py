@@ -317,7 +317,7 @@ def _expectation_of(text: str, place: Place, *, of_changes: bool) -> Expectation
     claim = parse_claim(text)
     metric, statistic = _meaning_of(claim)
     if of_changes and statistic != EVERY_RUN and metric == claim.metric.text:
-        raise ClaimError(f"a change is that of all runs; write {metric} alone", claim.statistic)
+        raise ClaimError(f"a change always covers all runs; write {metric} alone", claim.statistic)
     about, unit = (f"the change of {metric}", RATIO) if of_changes else (metric, METRICS[metric].unit)
     return Expectation(
         text=" ".join(text.split()),

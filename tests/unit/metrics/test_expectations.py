@@ -302,8 +302,8 @@ def test_a_change_is_expected_in_per_cent(text, metric, limit):
     [
         ("throughput > 5", "a unit is missing, because the change of throughput is a ratio; use %"),
         ("rtt-p95 < 5 ms", 'the unit "ms" does not suit the change of rtt-p95, which is a ratio; use %'),
-        ("total(loss) < 5 %", "a change is that of all runs; write loss alone"),
-        ("mean(throughput) > 5 %", "a change is that of all runs; write throughput alone"),
+        ("total(loss) < 5 %", "a change always covers all runs; write loss alone"),
+        ("mean(throughput) > 5 %", "a change always covers all runs; write throughput alone"),
     ],
 )
 def test_what_is_no_change_is_an_error(text, reason):
