@@ -88,8 +88,8 @@ class _MetricName(click.Choice):  # type: ignore[type-arg,unused-ignore]
 @option(
     "--format",
     section=COMPARISON,
-    type=click.Choice(["text", "csv", "json"]),
-    help="Format of the comparison.  [default: by the ending of FILE (.txt, .csv, .json), else text]",
+    type=click.Choice(["text", "csv", "json", "html"]),
+    help="Format of the comparison.  [default: by the ending of FILE (.txt, .csv, .json, .html), else text]",
 )
 @option(
     "--metric",

@@ -176,6 +176,13 @@ class ComparedRuns:
         values = (f"{name}={one_line(_shown(value), _LONGEST)}" for name, value in zip(names, self.varied.values()))
         return ", ".join([one_line(self.label, _LONGEST), *(one_line(value, 2 * _LONGEST) for value in values)])
 
+    def runs_words(self, side: int) -> str:
+        """Write the number of runs of a side, such as "10 runs", or "8 of 10 runs" where some measured nothing."""
+        number = self.runs[side]
+        measured = max((len((each.before, each.after)[side]) for each in self.comparisons), default=0)
+        runs = f"{number:,} run{'' if number == 1 else 's'}"
+        return runs if measured == number else f"{measured:,} of {runs}"
+
 
 @dataclass(frozen=True)
 class BatchComparison:
@@ -196,6 +203,17 @@ class BatchComparison:
     def comparisons(self) -> Iterator[Comparison]:
         """All metrics of all runs."""
         return (each for group in self.groups for each in group.comparisons)
+
+    @property
+    def others(self) -> List[Tuple[str, List[str]]]:
+        """The names of the runs that could not be compared, by the reason."""
+        reasons: Dict[str, List[str]] = {}
+        for group in self.groups:
+            if not all(group.runs):
+                reasons.setdefault(ONLY_BEFORE if group.runs[0] else ONLY_AFTER, []).append(group.name)
+            elif not group.comparisons:
+                reasons.setdefault("nothing to compare", []).append(group.name)
+        return list(reasons.items())
 
 
 class _Run(NamedTuple):

@@ -1,4 +1,4 @@
-"""Comparisons of outputs as text, CSV and JSON."""
+"""Comparisons of outputs as text, CSV, JSON and HTML."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import io
 import json
 from collections import Counter
+from importlib import import_module
 from pathlib import PurePath
 from statistics import median
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from rich.text import Text
 
@@ -35,8 +36,8 @@ from pscheduler_batch.terminal.table import Cell, Column, render_lines
 from pscheduler_batch.text import printable
 
 TEXT = "text"
-FORMATS = (TEXT, "csv", "json")
-_ENDINGS = {"": TEXT, ".txt": TEXT, ".csv": "csv", ".json": "json"}
+FORMATS = (TEXT, "csv", "json", "html")
+_ENDINGS = {"": TEXT, ".txt": TEXT, ".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
 
 _STYLES = {BETTER: "green", WORSE: "red"}
 # In the order in which they are counted.
@@ -58,7 +59,7 @@ def comparison_format(name: str) -> str:
     if ending not in _ENDINGS:
         raise FormatError(
             f"cannot tell the format of the comparison from the name {printable(name)}: "
-            "use the ending .txt, .csv or .json, or choose a format with --format"
+            "use the ending .txt, .csv, .json or .html, or choose a format with --format"
         )
     return _ENDINGS[ending]
 
@@ -74,6 +75,10 @@ def render_comparison(form: str, compared: BatchComparison, width: Optional[int]
     """
     if form == TEXT:
         return _as_text(compared, width)
+    if form == "html":
+        # Text, which is the usual format, does not need what pages need.
+        page: str = import_module("pscheduler_batch.report.comparison_page").render_page(compared)
+        return page
     return _as_csv(compared) if form == "csv" else _as_json(compared)
 
 
@@ -91,7 +96,7 @@ def _as_text(compared: BatchComparison, width: Optional[int]) -> str:
     lines, needed = grouped_lines(columns, groups, width) if each else ([], width or _USUAL_WIDTH)
     if width is None:
         needed = max(needed, _USUAL_WIDTH)
-    lines += [Text(f"{words}: {names}") for words, names in _others(compared) if names]
+    lines += [Text(f"{reason}: {'; '.join(names)}") for reason, names in compared.others]
     lines += judgment_lines(compared.judgments)
     return render_lines([*lines, Text(_totals(each))], needed)
 
@@ -102,27 +107,8 @@ def _values(title: str, found: Sequence[Comparison], values: Callable[[Compariso
 
 
 def _heading(group: ComparedRuns) -> str:
-    before, after = (_runs(group, side) for side in (0, 1))
+    before, after = map(group.runs_words, (0, 1))
     return f"{group.name} ({group.test}, {before} before, {after} after)"
-
-
-def _runs(group: ComparedRuns, side: int) -> str:
-    """Return the number of runs of a side, such as "10 runs", or "8 of 10 runs" where some measured nothing."""
-    number = group.runs[side]
-    measured = max((len((each.before, each.after)[side]) for each in group.comparisons), default=0)
-    runs = f"{number:,} run{'' if number == 1 else 's'}"
-    return runs if measured == number else f"{measured:,} of {runs}"
-
-
-def _others(compared: BatchComparison) -> List[Tuple[str, str]]:
-    """Name what could not be compared, by the reason."""
-    reasons: Dict[str, List[str]] = {ONLY_BEFORE: [], ONLY_AFTER: [], "nothing to compare": []}
-    for group in compared.groups:
-        if not all(group.runs):
-            reasons[ONLY_BEFORE if group.runs[0] else ONLY_AFTER].append(group.name)
-        elif not group.comparisons:
-            reasons["nothing to compare"].append(group.name)
-    return [(reason, "; ".join(names)) for reason, names in reasons.items()]
 
 
 def _totals(each: Sequence[Comparison]) -> str:

@@ -44,10 +44,10 @@ class HtmlReport:
 
     def render(self, report: BatchReport) -> str:
         """Write the page."""
-        scripts = (_library("chart.umd.min.js"), _static("report.js"))
-        styles = {"page": _static("report.css"), "frame": _static("frame.css")}
+        scripts = (_library("chart.umd.min.js"), page_file("report.js"))
+        styles = {"page": page_file("report.css"), "frame": page_file("frame.css")}
         return (
-            _environment()
+            page_environment()
             .get_template("report.html.j2")
             .render(
                 PageContents(report, self._most_characters).values,
@@ -76,7 +76,8 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Make the template engine of pages, which escapes all texts."""
     environment = Environment(
         loader=PackageLoader("pscheduler_batch.report"),
         autoescape=True,
@@ -96,10 +97,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _static(name: str) -> str:
+def page_file(name: str) -> str:
+    """Read a file that becomes a part of pages."""
     return _FOLDER.joinpath("static", name).read_text(encoding="utf-8")
 
 
 def _library(name: str) -> str:
     """Read a library without the name of its source map, which the tools of browsers would try to fetch."""
-    return re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", _static(name))
+    return re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", page_file(name))

@@ -116,7 +116,8 @@ def test_with_takes_all_files_that_follow(saved):
 
 
 @pytest.mark.parametrize(
-    ("name", "beginning"), [("c.csv", "label,test,metric,"), ("c.json", "{\n"), ("c", "  metric ")]
+    ("name", "beginning"),
+    [("c.csv", "label,test,metric,"), ("c.json", "{\n"), ("c", "  metric "), ("c.html", "<!doctype html>")],
 )
 def test_the_ending_of_the_file_says_the_format(saved, tmp_path, name, beginning):
     """Text is for names without one."""

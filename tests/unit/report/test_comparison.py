@@ -13,6 +13,7 @@ from pscheduler_batch.errors import ExpectationError
 from pscheduler_batch.metrics.expectations import read_expectations
 from pscheduler_batch.report.comparison import ComparisonError, compare, judge_changes
 from pscheduler_batch.report.comparison_formats import render_comparison
+from pscheduler_batch.report.comparison_page import plot_of
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 SLOWNESS = {"slow": 20, "usual": 10, "fast": 5}
@@ -315,9 +316,45 @@ def test_secrets_and_hostile_text():
     ]
     document = output(job(*jobs, label=f"{HOSTILE} s3cret-value"))
     made, _ = compared(document, document)
-    texts = [render_comparison(form, made, 80) for form in ("text", "csv", "json")]
+    texts = [render_comparison(form, made, 80) for form in ("text", "csv", "json", "html")]
 
     assert [word for word in ("s3cret-value", "other-s3cret") for text in texts if word in text] == []
     assert [character for character in "\x1b\u202e\x00" for text in texts if character in text] == []
     assert ",=1+1" not in texts[1]
     assert json.loads(texts[2].encode())
+
+
+def test_a_plot_has_both_sides_on_one_axis():
+    """That of rates begins at 0, so that little does not look like much; the places are those of the values."""
+    made, _ = compared(output(throughputs(10), rtts(10)), output(throughputs(5), rtts(20)), ["throughput", "rtt-mean"])
+    rates, times = (plot_of(each) for each in made.comparisons)
+
+    assert (rates.low, times.low, times.high) == ("0 b/s", "9.75 ms", "20.5 ms")
+    assert rates.sides["before"].middle == pytest.approx(2 * rates.sides["after"].middle, rel=0.03)
+    assert len(times.sides["before"].dots) == len(times.sides["after"].dots) == 6
+    assert max(times.sides["before"].dots) < min(times.sides["after"].dots)
+
+
+def test_a_plot_of_one_value():
+    """And of one side only."""
+    made, _ = compared(output(rtts(10, 1)), output(job(result(failed_run()))), ["rtt-mean"])
+    (each,) = made.comparisons
+    plot = plot_of(each)
+
+    assert (plot.low, plot.high, list(plot.sides)) == ("0 s", "10 ms", ["before"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "title"),
+    [
+        (rtts(10), rtts(12), "3 worse of 4 metrics"),
+        (rtts(10), rtts(10), "No clear change in 4 metrics"),
+        (rtts(10, 3), rtts(12, 3), "Too few runs to compare 4 metrics"),
+        (job(result(failed_run())), job(result(failed_run())), "No metrics to compare"),
+    ],
+)
+def test_the_title_of_the_page(before, after, title):
+    """It is the answer."""
+    made, _ = compared(output(before), output(after))
+
+    assert f"<h1>{title}</h1>" in render_comparison("html", made)
