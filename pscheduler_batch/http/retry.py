@@ -9,6 +9,7 @@ not retry in step.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ class RetryPolicy:
     How often and for how long requests are repeated.
 
     Attributes:
-        attempts: How often a request is made altogether.
+        attempts: How often a request is made altogether, unless the server says that it is overloaded.
         internal_attempts: How often a request is made that is answered with a 500.
         limit: How long after its start a request is not repeated any more. A host that has failed for longer without
             any answer in between is not waited for while requests to it are paused.
@@ -192,12 +193,20 @@ class Attempts:
         self, outcome: Outcome, left: timedelta, asked_for: Optional[timedelta], host_paused_for: timedelta
     ) -> Optional[timedelta]:
         """Return how long to wait before the next quick retry, for which some time is left; None if there is none."""
-        internal = isinstance(outcome, Reply) and outcome.status == INTERNAL and not outcome.overloaded
-        attempts = self._policy.internal_attempts if internal else self._policy.attempts
-        if self._number >= attempts or (asked_for or _NONE) >= left or not self._may_help(outcome, asked_for):
+        if self._number >= self._most_attempts(outcome) or (asked_for or _NONE) >= left:
+            return None
+        if not self._may_help(outcome, asked_for):
             return None
         pause = self._policy.pause(self._number)
         return max(min(max(pause, asked_for or _NONE) + host_paused_for, left), _NONE)
+
+    def _most_attempts(self, outcome: Outcome) -> float:
+        if not isinstance(outcome, Reply):
+            return self._policy.attempts
+        if outcome.overloaded:
+            # What the server needs is time, so only that counts (ADR 50); with patience, there is more of it later.
+            return math.inf if self._request.outage is None else self._policy.attempts
+        return self._policy.internal_attempts if outcome.status == INTERNAL else self._policy.attempts
 
     def _may_help(self, outcome: Outcome, asked_for: Optional[timedelta]) -> bool:
         """Return whether a quick retry is safe and may help."""

@@ -192,11 +192,11 @@ class Poster:
             href = await self._find_kept(task)
             return _as_it_is(outcome) if href is None else _answer(href)
         task.lost, task.lost_at, task.posts = error, self._session.clock.now(), task.posts + 1
-        attempts, limits = ATTEMPTS, self._client.limits
+        attempts, limits = OVERLOAD_ATTEMPTS if overloaded else ATTEMPTS, self._client.limits
         task.search = limits.lost_post
         if isinstance(outcome, Reply) and outcome.status == INTERNAL:
             # pScheduler itself answered, so it is done with the task; what it needs is a pause that grows.
-            attempts, task.search = OVERLOAD_ATTEMPTS, min(limits.pause * 2.0 ** (task.posts - 1), limits.lost_post)
+            task.search = min(limits.pause * 2.0 ** (task.posts - 1), limits.lost_post)
         self._session.debug(f"{task.iteration.label}: {error}; {LOOKING}")
         reason = f"answered {outcome.status}" if isinstance(outcome, Reply) else outcome.reason
         host = host_of(tasks_url(task.lead))

@@ -79,8 +79,8 @@ class TestRequests:
     def test_participants_are_asked_again_after_a_failure(self, wire):
         """A failure is not cached for later iterations."""
         server = wire()
-        busy, answer = {"status": 503, "text": "busy"}, {"json": {"participants": [None]}}
-        server.changed["GET /tests/idle/participants"] = [busy, answer]
+        refusal, answer = {"status": 400, "text": "no"}, {"json": {"participants": [None]}}
+        server.changed["GET /tests/idle/participants"] = [refusal, answer]
 
         results = submit_all(server, iterations(3), serially=True)
 
