@@ -98,6 +98,8 @@ class Canceled:
             self.seconds = clock.seconds - began
             await submitter.aclose()
             await client.aclose()
+            # Timers that were canceled end in the next iteration of the loop.
+            await asyncio.sleep(0)
             return asyncio.all_tasks() - {asyncio.current_task()}
 
         assert asyncio.run(run()) == set()
