@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Collection, Dict, Iterable, Iterator, Optional, Sequence
 
-from pscheduler_batch.cli.execute import FAILED, NOT_MET, SUCCEEDED, WRONG_USAGE
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.errors import BatchError, ExpectationError
-from pscheduler_batch.output.console import print_error, read_input, settle_stderr, show_problems
+from pscheduler_batch.output.console import read_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.comparison import compare, judge_changes
@@ -50,7 +49,8 @@ def write_comparison(
     Returns:
         The exit status: 4 if an expectation is not met.
     """
-    try:
+
+    def write() -> int:
         chosen = form or comparison_format(output or "")
         expectations = given_expectations(expect, expect_file, program=PROGRAM, of_changes=True)
         named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
@@ -60,14 +60,8 @@ def write_comparison(
             width = known_width(sys.stdout, os.environ) if output is None else None
             destination.write_bytes([render_comparison(chosen, compared, width).encode("utf-8", "replace")])
         return SUCCEEDED if all(judgment.met for judgment in compared.judgments) else NOT_MET
-    except ExpectationError as error:
-        show_problems(error)
-        return WRONG_USAGE
-    except BatchError as error:
-        print_error(str(error), program=PROGRAM)
-        return FAILED
-    finally:
-        settle_stderr()
+
+    return report_errors(write, program=PROGRAM)
 
 
 def _rows(files: Iterable[str]) -> Dict[str, Iterator[Row]]:

@@ -6,7 +6,7 @@ import signal
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import BatchError, ExpectationError, InputError
@@ -53,6 +53,29 @@ def _execute(options: Options) -> int:
     except BatchError as error:
         print_error(str(error))
     return FAILED
+
+
+def report_errors(work: Callable[[], int], *, program: str) -> int:
+    """
+    Do the work of a command that reads saved outputs, and print its error if it fails.
+
+    Args:
+        work: Returns the exit status.
+        program: The name of the command, for the message.
+
+    Returns:
+        The exit status (ADR 17).
+    """
+    try:
+        return work()
+    except ExpectationError as error:
+        show_problems(error)
+        return WRONG_USAGE
+    except BatchError as error:
+        print_error(str(error), program=program)
+        return FAILED
+    finally:
+        settle_stderr()
 
 
 @contextmanager

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
-from typing import Callable, Optional, Sequence
+from typing import Optional, Sequence
 
-from pscheduler_batch.cli.execute import FAILED, NOT_MET, SUCCEEDED, WRONG_USAGE
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.errors import BatchError, ExpectationError
 from pscheduler_batch.metrics.expectations import Expectation
-from pscheduler_batch.output.console import print_error, read_input, settle_stderr, show_problems
+from pscheduler_batch.output.console import read_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
@@ -54,7 +53,7 @@ def write_report(
             destination.write_bytes(render_report(chosen, report, file=destination.name))
         return NOT_MET if expectations and report.unmet else SUCCEEDED
 
-    return _reported(write)
+    return report_errors(write, program=PROGRAM)
 
 
 def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
@@ -68,20 +67,7 @@ def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
     Returns:
         The exit status.
     """
-    return _reported(lambda: _write_metrics(output_file, output))
-
-
-def _reported(write: Callable[[], int]) -> int:
-    try:
-        return write()
-    except ExpectationError as error:
-        show_problems(error)
-        return WRONG_USAGE
-    except BatchError as error:
-        print_error(str(error), program=PROGRAM)
-        return FAILED
-    finally:
-        settle_stderr()
+    return report_errors(lambda: _write_metrics(output_file, output), program=PROGRAM)
 
 
 def _write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
