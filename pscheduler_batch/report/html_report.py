@@ -2,8 +2,8 @@
 The report as one page of HTML that needs nothing else: no network, no other file.
 
 Text from servers and labels is hostile. The template engine escapes all of it; a server's HTML is shown in a frame that
-may not run or fetch anything; and the page's own policy allows its own two scripts and two style sheets, by their
-hashes, and nothing else.
+may not run or fetch anything; and the page's own policy allows its own scripts and style sheets, by their hashes,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HtmlReport:
 
     def render(self, report: BatchReport) -> str:
         """Write the page."""
-        scripts = (_library("chart.umd.min.js"), page_file("report.js"))
+        scripts = (_library("chart.umd.min.js"), page_file("plots.js"), page_file("tables.js"))
         styles = {"page": page_file("report.css"), "frame": page_file("frame.css")}
         return (
             page_environment()
