@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Dict, Optional, Protocol
+from typing import Dict, List, Optional, Protocol
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.events import LimitChanged, RequestHeldUp
@@ -113,6 +113,22 @@ class HttpClient:
         known = self._hosts.get(host)
         return _NONE if known is None else known.clock_offset
 
+    def cuts_at(self, host: str) -> int:
+        """Return how often the limits of a host were cut so far, for :meth:`note_overload`."""
+        return self._named(host).all_cuts
+
+    def note_overload(self, host: str, reason: str, cuts: int) -> None:
+        """
+        Cut the limits of a host whose overload is not known from an answer (ADR 49).
+
+        Args:
+            host: The host and the port.
+            reason: How it is known.
+            cuts: The value of :meth:`cuts_at` when what failed was submitted; limits that were cut since stay as they
+                are, so that a burst of failures cuts them once.
+        """
+        self._named(host).note_overload(reason, cuts)
+
     async def _attempt(self, request: Request, host: _Host, attempts: Attempts) -> Outcome:
         """Make a request once, as soon as the host has a slot for it."""
         # A request that has to wait must learn that requests to the host are paused, so it queues here.
@@ -149,6 +165,9 @@ class HttpClient:
             name = host_of(url)
         except ValueError:
             name = ""  # The transport says what is wrong with the URL.
+        return self._named(name)
+
+    def _named(self, name: str) -> _Host:
         host = self._hosts.get(name)
         if host is None:
             limiter = Limiter(self.max_connections, limits=self._limits(name))
@@ -249,6 +268,19 @@ class _Host:
         """Return how often the limit of a request was cut, for :meth:`note_outcome`."""
         limit = self.limiter.limits.get(request.purpose)
         return 0 if limit is None else limit.cuts
+
+    @property
+    def all_cuts(self) -> int:
+        return sum(limit.cuts for limit in self._limits())
+
+    def note_overload(self, reason: str, cuts: int) -> None:
+        if cuts == self.all_cuts:
+            for limit in self._limits():
+                limit.note_overload(reason, limit.cuts)
+
+    def _limits(self) -> List[AdaptiveLimit]:
+        """List each limit once, as several purposes share one."""
+        return list(dict.fromkeys(self.limiter.limits.values()))
 
     def note_outcome(self, request: Request, outcome: Outcome, now: datetime, cuts: int, *, trying: bool) -> None:
         """

@@ -22,6 +22,7 @@ from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.running.canceling import Canceler
+from pscheduler_batch.scheduler.api import is_overloaded
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.first_run import FirstRunFinder, Posted
 from pscheduler_batch.scheduler.hosts import Hosts
@@ -185,6 +186,7 @@ class Submitter:
                 history = IterationHistory()
         progress.keep(task_href=task_href)
         posted = progress.posted(task_href, start)
+        cuts = self._client.http.cuts_at(posted.host)
         progress.move(POSTED, posted.host, start=start, end=self._first_runs.foreseen_end(posted))
         run = await self._first_runs.find(posted, history.run_href)
         self._first_runs.learn(posted, run)
@@ -201,6 +203,8 @@ class Submitter:
 
         run = await self._fetcher.wait(run, report_change)
         self._first_runs.learn(posted, run)
+        if is_overloaded(run):
+            self._client.http.note_overload(posted.host, "a run failed because a process took too long", cuts)
         progress.move_with(run, FETCHING)
         if run.result_merged is not None:
             measured()

@@ -16,7 +16,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlencode
 
 from pscheduler_batch.errors import RefusedError, ReplyError
-from pscheduler_batch.http.response import BAD_REQUEST, NOT_FOUND, OK, REDIRECTION, Reply
+from pscheduler_batch.http.response import BAD_REQUEST, KILLED, NOT_FOUND, OK, REDIRECTION, Reply
 from pscheduler_batch.http.urls import host_of, netloc, shown
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject, Run
@@ -334,6 +334,11 @@ def reasons_of(run: Run) -> Sequence[str]:
         said.append(run.result_merged.get("error"))
     reasons = _distinct(said)
     return reasons or _distinct([item.get("diags") for item in participants])
+
+
+def is_overloaded(run: Run) -> bool:
+    """Return whether a run failed because its server was too slow and killed a process of it [o11]."""
+    return run.state == FAILED and any(KILLED in reason for reason in reasons_of(run))
 
 
 def _finite(digits: str) -> Optional[float]:

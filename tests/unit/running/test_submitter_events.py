@@ -7,7 +7,7 @@ from typing import Any, List
 
 import pytest
 
-from pscheduler_batch.events import IterationMoved
+from pscheduler_batch.events import IterationMoved, LimitChanged
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.submitter import BrokenDownError
 from tests.support.clock import NOON
@@ -115,3 +115,30 @@ def test_a_watch_that_breaks_down_takes_nothing_along_that_was_obtained(wire):
     assert broken.value.submitted
     assert (broken.value.result.task_href or "").endswith("/tasks/5f1c")
     assert [found.run.state for found in broken.value.result.runs] == ["pending"]
+
+
+def limits(server, iterations: int) -> List[LimitChanged]:
+    """Run iterations at the same time and return the changes of limits that are due to an overload."""
+    events: List[Any] = []
+    submit_all(
+        server,
+        [Iteration(0, number, f"idle/{number}", timedelta(0), IDLE) for number in range(iterations)],
+        watch=events.append,
+    )
+    return [event for event in events if isinstance(event, LimitChanged) and event.overload]
+
+
+def test_a_run_that_the_server_had_no_time_for_is_a_sign_of_overload(wire):
+    """Fewer tasks are submitted then, and fewer results fetched, once for all runs that fail together (ADR 49)."""
+    found = limits(wire("failed-to-merge"), 3)
+
+    assert [(event.submitting, event.limit, event.reason) for event in found] == [
+        (True, 2, "a run failed because a process took too long"),
+        (False, 1, "a run failed because a process took too long"),
+    ]
+
+
+@pytest.mark.parametrize("case", ["failed-with-error-of-the-result", "failed-at-the-second-participant", "single"])
+def test_a_run_that_failed_for_another_reason_is_none(wire, case):
+    """A test may fail on an idle server, too."""
+    assert limits(wire(case), 3) == []
