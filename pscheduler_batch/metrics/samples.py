@@ -22,6 +22,10 @@ Path = Tuple[str, ...]
 
 # The width of the buckets of a latency result in seconds, where the task does not say: pScheduler's default.
 _BUCKET_WIDTH = 0.001
+# The time between two packets where the task does not say: the default of ping as pScheduler runs it (recording
+# t-rtt3-waitmerged), and in seconds that of latency and latencybg.
+_RTT_INTERVAL = "PT1S"
+_LATENCY_INTERVAL = 0.1
 # Timestamps of packets count in this part of a second (RFC 1305).
 _TICKS = 2**32
 _KILO = 1000
@@ -31,6 +35,8 @@ _MOST_PACKETS = 2**53
 # No IP packet passes more routers; more different paths than this are absurd.
 _MOST_HOPS = 255
 _MOST_PATHS = 200
+# The rates of further streams of a test are not shown one by one.
+_MOST_STREAMS = 128
 # No host name is longer.
 _LONGEST_NAME = 255
 # An interval shorter than this share of the usual one is a remainder, with a rate that means little.
@@ -62,6 +68,45 @@ class Changes(NamedTuple):
 NO_CHANGES = Changes()
 
 
+class Packet(NamedTuple):
+    """
+    A packet that arrived.
+
+    Attributes:
+        time: When it was sent, in seconds after the first packet of the test; None where that is not known.
+        delay: Its round-trip time or latency in seconds.
+    """
+
+    time: Optional[float]
+    delay: float
+
+
+class Interval(NamedTuple):
+    """
+    An interval of a throughput test.
+
+    Attributes:
+        start: Its start in seconds after the start of the test, which begins with what is omitted; None if unknown.
+        end: Its end, likewise.
+        rate: The rate of all streams together in bits per second; None if unknown.
+        retransmits: The TCP segments that were sent again; None if unknown.
+        streams: The rate of each stream, in the order of the result; empty where there is only one.
+        omitted: Whether the test omits it from its statistics, such as the slow start of TCP.
+    """
+
+    start: Optional[float]
+    end: Optional[float]
+    rate: Optional[float]
+    retransmits: Optional[float] = None
+    streams: Tuple[Optional[float], ...] = ()
+    omitted: bool = False
+
+    @property
+    def length(self) -> Optional[float]:
+        """Its length in seconds; None where its times are unknown or in the wrong order."""
+        return None if self.start is None or self.end is None else _positive(self.end - self.start)
+
+
 @dataclass(frozen=True)
 class Samples:
     """
@@ -69,17 +114,24 @@ class Samples:
 
     Attributes:
         stated: The metrics that the result gives itself, and counts.
-        delays: How many packets had each delay, in seconds.
+        delays: How many packets had each delay, in seconds: a histogram where the result has one.
         changes: The differences between neighboring packets; empty where their order is not known.
+        packets: The packets that arrived, in the order in which they were sent; empty where that is not known.
         rates: How many intervals had each rate, in bits per second.
+        intervals: The intervals of a throughput test in their order, without a remainder at the end.
         paths: The different paths, each with the address or name of every hop, which is empty for a silent hop.
     """
 
     stated: Mapping[str, float] = field(default_factory=dict)
     delays: Mapping[float, int] = field(default_factory=dict)
     changes: Changes = NO_CHANGES
+    packets: Tuple[Packet, ...] = ()
     rates: Mapping[float, int] = field(default_factory=dict)
+    intervals: Tuple[Interval, ...] = ()
     paths: Tuple[Path, ...] = ()
+
+
+NO_SAMPLES = Samples()
 
 
 def read_samples(test: str, spec: JSON, result: JSON) -> Samples:
@@ -94,11 +146,11 @@ def read_samples(test: str, spec: JSON, result: JSON) -> Samples:
     """
     reader = READERS.get(test)
     if reader is None or not isinstance(result, Mapping) or result.get("succeeded") is not True:
-        return Samples()
+        return NO_SAMPLES
     return reader(result, spec if isinstance(spec, Mapping) else {})
 
 
-def _rtt(result: Object, _: Object) -> Samples:
+def _rtt(result: Object, spec: Object) -> Samples:
     arrivals = _first_arrivals(
         (trip.get("seq"), None if trip.get("error") else _positive(_seconds(trip.get("rtt"))))
         for trip in _objects(result.get("roundtrips"))
@@ -109,7 +161,10 @@ def _rtt(result: Object, _: Object) -> Samples:
     )
     loss = {} if "loss" in counts else {"loss": _share(result.get("loss"))}
     return Samples(
-        stated=_known({**stated, **counts, **loss}), delays=_counted(arrivals.values()), changes=_changes(arrivals)
+        stated=_known({**stated, **counts, **loss}),
+        delays=_counted(arrivals.values()),
+        changes=_changes(arrivals),
+        packets=_packets_at(arrivals, _seconds(spec.get("interval", _RTT_INTERVAL))),
     )
 
 
@@ -134,14 +189,16 @@ def _latency(result: Object, spec: Object) -> Samples:
         stated=_known(stated),
         delays=_buckets(result.get("histogram-latency"), spec) or _counted(arrivals.values()),
         changes=_changes(arrivals),
+        packets=_packets_at(arrivals, _measured(spec.get("packet-interval", _LATENCY_INTERVAL))),
     )
 
 
 def _throughput(result: Object, _: Object) -> Samples:
     summary = _object(_object(result.get("summary")).get("summary"))
     intervals = _intervals(result)
-    rates = [interval.rate for interval in intervals if interval.rate is not None]
-    retransmits = [interval.retransmits for interval in intervals if interval.retransmits is not None]
+    counted = [interval for interval in intervals if not interval.omitted]
+    rates = [interval.rate for interval in counted if interval.rate is not None]
+    retransmits = [interval.retransmits for interval in counted if interval.retransmits is not None]
     jitter = _positive(_measured(summary.get("jitter")))
     stated = {
         "throughput": _positive(_measured(summary.get("throughput-bits"))),
@@ -152,7 +209,7 @@ def _throughput(result: Object, _: Object) -> Samples:
         # Packets are counted where the protocol is UDP.
         **_packets(summary, sent="sent", lost="lost"),
     }
-    return Samples(stated=_known(stated), rates=_counted(rates))
+    return Samples(stated=_known(stated), rates=_counted(rates), intervals=tuple(intervals))
 
 
 def _trace(result: Object, _: Object) -> Samples:
@@ -228,29 +285,40 @@ def _are_alike(one: Path, other: Path) -> bool:
     return one == other or (len(one) == len(other) and all(a == b or not a or not b for a, b in zip(one, other)))
 
 
-class _Interval(NamedTuple):
-    """An interval of a throughput test."""
-
-    length: Optional[float]
-    rate: Optional[float]
-    retransmits: Optional[float]
-
-
-def _intervals(result: Object) -> List[_Interval]:
-    """List the intervals that count, without those that the test omitted and remainders at its end."""
-    summaries = (_interval_summary(interval) for interval in _objects(result.get("intervals")))
-    intervals = [
-        _Interval(
-            _length(summary),
-            _positive(_measured(summary.get("throughput-bits"))),
-            _count(summary.get("retransmits")),
-        )
-        for summary in summaries
-        if summary.get("omitted") is not True
-    ]
-    lengths = [interval.length for interval in intervals if interval.length is not None]
+def _intervals(result: Object) -> List[Interval]:
+    """List the intervals without remainders at the end of the test; omitted ones come first."""
+    found = [_interval(interval) for interval in _objects(result.get("intervals"))]
+    lengths = [each.length for each in found if each.length is not None and not each.omitted]
     least = median(lengths) * _REMAINDER if lengths else 0.0
-    return [interval for interval in intervals if interval.length is None or interval.length >= least]
+    omitted = [each for each in found if each.omitted]
+    counted = [each for each in found if not each.omitted and (each.length is None or each.length >= least)]
+    # The times of the intervals begin at 0 again after those that are omitted, for some tools.
+    passed = max((each.end for each in omitted if each.end is not None), default=0.0)
+    begin = min((each.start for each in counted if each.start is not None), default=0.0)
+    shift = passed if begin < passed else 0.0
+    return omitted + ([_shifted(each, shift) for each in counted] if shift else counted)
+
+
+def _interval(interval: Object) -> Interval:
+    summary = _interval_summary(interval)
+    streams = tuple(_rate(stream) for stream in _objects(interval.get("streams"))[:_MOST_STREAMS])
+    return Interval(
+        start=_positive(_measured(summary.get("start"))),
+        end=_positive(_measured(summary.get("end"))),
+        rate=_rate(summary),
+        retransmits=_count(summary.get("retransmits")),
+        streams=streams if len(streams) > 1 else (),
+        omitted=summary.get("omitted") is True,
+    )
+
+
+def _rate(measured: Object) -> Optional[float]:
+    return _positive(_measured(measured.get("throughput-bits")))
+
+
+def _shifted(interval: Interval, by: float) -> Interval:
+    start, end = interval.start, interval.end
+    return interval._replace(start=None if start is None else start + by, end=None if end is None else end + by)
 
 
 def _interval_summary(interval: Object) -> Object:
@@ -266,11 +334,6 @@ def _interval_summary(interval: Object) -> Object:
             sums[name] = sum(values)
     first = streams[0] if streams else {}
     return {**{name: first.get(name) for name in ("start", "end", "omitted")}, **summary, **sums}
-
-
-def _length(summary: Object) -> Optional[float]:
-    start, end = _measured(summary.get("start")), _measured(summary.get("end"))
-    return None if start is None or end is None else _positive(end - start)
 
 
 def _packets(
@@ -331,6 +394,21 @@ def _first_arrivals(packets: Iterable[Tuple[Any, Optional[float]]]) -> Dict[int,
         if delay is not None:
             arrivals.setdefault(number if numbered else place, delay)
     return arrivals
+
+
+def _packets_at(arrivals: Mapping[int, float], interval: Optional[float]) -> Tuple[Packet, ...]:
+    """
+    Put packets in the order of their numbers, which begin with 0 or 1, and compute when each was sent.
+
+    Args:
+        arrivals: The delay of each packet by its number.
+        interval: The time between two packets in seconds; None if the task does not say it in a form that is known.
+    """
+    numbers = sorted(arrivals)
+    first = min(1, numbers[0]) if numbers else 0
+    if interval is None or interval <= 0 or first < 0:
+        return tuple(Packet(None, arrivals[number]) for number in numbers)
+    return tuple(Packet(_measured(round((number - first) * interval, 9)), arrivals[number]) for number in numbers)
 
 
 def _changes(arrivals: Mapping[int, float]) -> Changes:

@@ -38,7 +38,8 @@ from pscheduler_batch.metrics.expectations import (
     resolve,
 )
 from pscheduler_batch.metrics.headlines import headline_of
-from pscheduler_batch.metrics.measurement import Pool, measure
+from pscheduler_batch.metrics.measurement import Measurement, Pool, measure
+from pscheduler_batch.metrics.samples import Samples
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.document import PARTICIPANTS
 from pscheduler_batch.planning.sweep import varied_values
@@ -70,12 +71,12 @@ class _Job:
     secrets: AbstractSet[str]
     pools: Dict[str, Pool] = field(default_factory=dict)
 
-    def measure(self, test: str, spec: JSON, result: JSON) -> Mapping[str, float]:
-        """Return the metrics of a run, and add it to those of the job."""
+    def measure(self, test: str, spec: JSON, result: JSON) -> Measurement:
+        """Measure a run, and add it to those of the job."""
         measurement = measure(test, spec, result)
         if measurement.metrics:
             self.pools.setdefault(test, Pool(test)).add(measurement)
-        return measurement.metrics
+        return measurement
 
     @property
     def metrics(self) -> Iterator[JobMetrics]:
@@ -310,7 +311,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     about, result = _object(run.get("run")), run.get("application/json")
     test = _object(task.get("test"))
     kind = _text(test.get("type"))
-    metrics = iteration.job.measure(kind, test.get("spec"), result)
+    measured = iteration.job.measure(kind, test.get("spec"), result)
     state = hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
     whole = iteration.whole
@@ -327,8 +328,8 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         destination=hide.text(destination_of(test.get("spec"))),
         state=state,
         succeeded=reason is None,
-        metrics=metrics,
-        headline=headline_of(kind, result, metrics) or state,
+        metrics=measured.metrics,
+        headline=headline_of(kind, result, measured.metrics) or state,
         reason=None if reason is None else hide.text(reason),
         planned=_read(parse_timestamp, schedule.get("start")) if iteration.job.synchronized else None,
         start=_read(parse_timestamp, times.get("start-time")),
@@ -343,7 +344,15 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         whole=whole,
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
+        samples=_hidden(measured.samples, hide),
     )
+
+
+def _hidden(samples: Samples, hider: Redactor) -> Samples:
+    """Hide secrets in the only text that samples have."""
+    if not samples.paths:
+        return samples
+    return replace(samples, paths=tuple(tuple(map(hider.text, path)) for path in samples.paths))
 
 
 def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from pscheduler_batch.metrics.expectations import Judgment
+from pscheduler_batch.metrics.samples import NO_SAMPLES, Samples
 from pscheduler_batch.model import JSON, JSONObject
 
 # The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
@@ -53,6 +54,8 @@ class Row:
         lead_state: The state of the lead run if this is one of several results, else None.
         result_time: When the result was made if it is one of several, where known.
         source: The name of the file that the row is from, where several are read; else empty.
+        samples: What the metrics were computed from: single packets, intervals and paths, in order and with their
+            times where these are known; empty without a result that succeeded.
     """
 
     job: int
@@ -81,6 +84,7 @@ class Row:
     lead_state: Optional[str] = None
     result_time: Optional[datetime] = None
     source: str = ""
+    samples: Samples = NO_SAMPLES
 
     @property
     def label(self) -> str:

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from pscheduler_batch.metrics.samples import Packet, Samples
 from pscheduler_batch.report.document_rows import report_of, report_of_texts
-from tests.support.output_documents import END, HOSTILE, START, failed_run, job, output, result, run, several
+from tests.support.output_documents import END, HOSTILE, RTT, START, failed_run, job, output, result, run, several
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -43,6 +44,16 @@ def test_a_run_that_succeeded():
     assert (row.start, row.duration, row.planned, row.late) == (START_TIME, timedelta(seconds=185), None, None)
     assert (row.text, row.html, row.result["mean"]) == ("plain", "<p>html</p>", "PT0.0004S")
     assert row.task["test"]["type"] == "rtt"
+
+
+def test_samples_are_in_the_row_and_in_no_column():
+    """In order and with their times; a run without a result that succeeded has none."""
+    trips = [{"seq": 2, "rtt": "PT0.002S"}, {"seq": 1, "rtt": "PT0.001S"}]
+    measured, failed = report_of(output(job(result(run({**RTT, "roundtrips": trips}), failed_run())))).rows
+
+    assert measured.samples.packets == (Packet(0.0, 0.001), Packet(1.0, 0.002))
+    assert failed.samples == Samples()
+    assert "samples" not in measured.as_dict()
 
 
 def test_the_order_of_rows():
@@ -275,6 +286,15 @@ def test_secrets_are_nowhere_in_an_account(secret):
     """Not in tasks, results, reasons, labels or what varies, even if a server quotes them."""
 
     assert secret not in repr(report_of(secretive()))
+
+
+def test_secrets_are_not_among_the_samples():
+    """The names of hops are the only text there."""
+    paths = {"succeeded": True, "paths": [[{"hostname": "a"}, {"hostname": "s3cret.example.net"}]]}
+    row = only_row(output(job(result(run(paths), kind="trace"), _key="s3cret")))
+
+    assert row.samples.paths[0][0] == "a"
+    assert "s3cret" not in repr(row.samples)
 
 
 def test_what_is_no_secret_stays():
