@@ -1,1 +1,1 @@
-"""The three commands: their options, and what each mode of ``pscheduler batch`` does."""
+"""The commands: their options, and what each mode of ``pscheduler batch`` does."""

@@ -1,7 +1,9 @@
 """
 The ``batch`` command: its options on the command line and in the environment.
 
-:func:`~pscheduler_batch.cli.execute.execute` does what they ask for. Only what ``--help`` needs is imported here.
+:func:`~pscheduler_batch.cli.execute.execute` does what they ask for. Each option is also a field of
+:class:`~pscheduler_batch.cli.option_values.Options` or of :class:`~pscheduler_batch.settings.Settings`. Only what
+``--help`` needs is imported here.
 """
 
 from __future__ import annotations

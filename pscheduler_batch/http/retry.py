@@ -5,6 +5,9 @@ GET and DELETE may be repeated; a POST only if nothing of it was sent, if the se
 if its caller has found out that it made nothing: two POSTs make two tasks. What a server refuses is not repeated. What
 a broken connection or an overloaded server withheld is, with pauses that grow and are random, so that iterations do
 not retry in step.
+
+Which answers mean what is in :mod:`~pscheduler_batch.http.response`. How long an outage may last is the caller's
+choice: for running tasks, :class:`~pscheduler_batch.scheduler.waiting.WaitLimits`.
 """
 
 from __future__ import annotations

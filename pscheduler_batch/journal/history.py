@@ -1,7 +1,8 @@
 """
 Recover the state of an interrupted batch from its journal.
 
-The lines of a journal are read here; :mod:`~pscheduler_batch.journal.journal` writes them.
+The lines of a journal are read here; :mod:`~pscheduler_batch.journal.journal` writes them. What both need is here: the
+version of the format, and the form of a result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Find the first run of a task, and estimate when it can be over."""
+"""
+Wait until the first run of a task can be over, and find it.
+
+When that is, is estimated from the task and from other runs, so that most runs are found when they have their result.
+For the others, :mod:`~pscheduler_batch.scheduler.waiting` does the rest.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 How long to wait for what, and how to wait for a run until it is done.
 
 No request slot of a server is held to wait for a run that is not due to end yet (ADR 20): until then the program waits
-by itself, by the server's clock, and polls the run occasionally, as runs may end early (ADR 48).
+by itself, by the server's clock, and polls the run occasionally, as runs may end early (ADR 48). As long as the run of
+a task has not been found, :mod:`~pscheduler_batch.scheduler.first_run` waits for it.
 """
 
 from __future__ import annotations
