@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import ERROR, WARNING, Problem
+from pscheduler_batch.errors import ERROR, WARNING, ExpectationError, Problem
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
@@ -98,7 +98,7 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     return f"{printable(checked.source)}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
 
 
-def render_json(checked: CheckResult) -> str:
+def render_json(checked: CheckResult, wrong: Optional[ExpectationError] = None) -> str:
     """
     Write what was found for editors and other programs, as one JSON object.
 
@@ -108,6 +108,8 @@ def render_json(checked: CheckResult) -> str:
         valid     whether the batch can be run: true, or false where a problem is an error
         problems  what is wrong or strange, in the order of the input; each is an object with
 
+            file        the text that has the problem: the input, or that of the expectations, "--expect" where these
+                        are on the command line
             severity    "error" or "warning"
             pointer     the place as a JSON pointer into the input, "/" for all of it; a place in a task that a
                         transform has made may not be in the input
@@ -130,16 +132,24 @@ def render_json(checked: CheckResult) -> str:
             test        the type of the test
             tool        the name of the tool
             hosts       the participants that were asked, the lead first
+
+    Args:
+        checked: The result.
+        wrong: What is wrong with the expectations.
     """
-    problems = [_to_pairs(problem) for problem in checked.problems]
+    problems = [_to_pairs(problem, checked.source) for problem in checked.problems]
+    valid = checked.valid and wrong is None
+    if wrong is not None:
+        problems += [_to_pairs(problem, wrong.source or "--expect") for problem in wrong.problems]
     tools = [_choice_to_pairs(choice) for choice in checked.tools]
-    document = {"file": checked.source, "valid": checked.valid, "problems": problems, "tools": tools}
+    document = {"file": checked.source, "valid": valid, "problems": problems, "tools": tools}
     return json.dumps(document, indent=2)
 
 
-def _to_pairs(problem: Problem) -> Dict[str, Any]:
+def _to_pairs(problem: Problem, file: str) -> Dict[str, Any]:
     change = problem.change
     return {
+        "file": file,
         "severity": problem.severity,
         "pointer": problem.where,
         "line": problem.line,

@@ -103,6 +103,7 @@ def test_a_wrong_expectation_is_found_before_anything_is_sent(pscheduler, there,
     assert given.stderr.startswith(f"--expect:{place}")
     assert read.stderr.startswith(f"{path}:{place}")
     assert f"\n    {text}\n    " in given.stderr
+    assert given.stdout == ""
     assert len(pscheduler.state.tasks) == before
 
 
@@ -113,6 +114,19 @@ def test_right_expectations_pass_the_check_of_a_batch():
     ended = run_batch("--check", "--expect", "made: idle-time > 0", batch=batch)
 
     assert (ended.status, ended.stderr) == (0, "")
+
+
+def test_wrong_expectations_are_part_of_a_check_for_programs():
+    """They get an answer in JSON in any case."""
+    unknown = run_batch("--check", "--format", "json", "--expect", "nip: idle-time < 1 s", batch=GOOD)
+    misspelt = run_batch("--check", "--format", "json", "--expect", "idle-time", batch={"jobs": 5})
+
+    assert (unknown.status, unknown.stderr) == (2, "")
+    assert [problem["message"] for problem in json.loads(unknown.stdout)["problems"]] == [
+        'no job matches "nip"; did you mean "nap"?'
+    ]
+    assert (misspelt.status, misspelt.stderr) == (2, "")
+    assert [problem["file"] for problem in json.loads(misspelt.stdout)["problems"]][1:] == ["--expect"]
 
 
 def test_errors_in_the_batch_come_first():

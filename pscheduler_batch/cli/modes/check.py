@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Callable, Optional, Sequence, Tuple
 
-from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
+from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, WRONG_USAGE
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options
-from pscheduler_batch.errors import BatchError, Problem
-from pscheduler_batch.metrics.expectations import jobs_of, resolve
+from pscheduler_batch.errors import BatchError, ExpectationError, Problem
+from pscheduler_batch.metrics.expectations import Expectation, jobs_of, resolve
 from pscheduler_batch.output.console import CommandError, read_input, write_error
 from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
@@ -38,7 +38,7 @@ def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
         ExpectationError: An expectation is wrong.
     """
     _require_other_output(options)
-    expectations = given_expectations(options.expect, options.expect_file)
+    expectations, wrong = _read_expectations(options)
     with Destination(options.output, holds="result") as destination:
         try:
             result = _check(options, ask_servers)
@@ -47,15 +47,35 @@ def execute(options: Options, ask_servers: Optional[AskServers] = None) -> int:
                 raise
             # A program that reads JSON needs an answer in any case, for example if the file does not exist.
             result = CheckResult(options.source, None, None, 0, (Problem("/", str(error)),))
-        problems, summary = _render(options, result, asked=ask_servers is not None)
+        wrong = wrong or _find_unknown(expectations, result)
+        problems, summary = _render(options, result, wrong, asked=ask_servers is not None)
         if options.output is not None:
             destination.write_bytes(f"{text}\n".encode() for text in (problems, summary) if text)
         else:
             _print(problems, summary)
+    if wrong is None:
+        return SUCCEEDED if result.valid else FAILED
+    if options.format != "json":
+        raise wrong
+    return WRONG_USAGE
+
+
+def _read_expectations(options: Options) -> Tuple[Tuple[Expectation, ...], Optional[ExpectationError]]:
+    try:
+        return given_expectations(options.expect, options.expect_file), None
+    except ExpectationError as error:
+        return (), error
+
+
+def _find_unknown(expectations: Sequence[Expectation], result: CheckResult) -> Optional[ExpectationError]:
+    """Return the error of expectations that are about no job; None if the jobs are not known."""
     if not result.valid or result.batch is None:
-        return FAILED
-    resolve(expectations, jobs_of(result.batch.jobs, result.tests))
-    return SUCCEEDED
+        return None
+    try:
+        resolve(expectations, jobs_of(result.batch.jobs, result.tests))
+    except ExpectationError as error:
+        return error
+    return None
 
 
 def _require_other_output(options: Options) -> None:
@@ -76,13 +96,16 @@ def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
     return result.with_answers(ask_servers(options, result.questions))
 
 
-def _render(options: Options, result: CheckResult, *, asked: bool) -> Tuple[str, str]:
+def _render(
+    options: Options, result: CheckResult, wrong: Optional[ExpectationError], *, asked: bool
+) -> Tuple[str, str]:
     """Return the text for the standard error and that for the standard output, each without a final newline."""
     if options.format == "json":
-        return "", render_json(result)
+        return "", render_json(result, wrong)
     shown = [] if options.quiet and result.valid else [render_text(result)]
     shown += [render_tools(result)] if options.verbose or options.debug else []
-    summary = render_summary(result, asked=asked) if result.valid and not options.quiet else ""
+    right = result.valid and wrong is None
+    summary = render_summary(result, asked=asked) if right and not options.quiet else ""
     return "\n".join(text for text in shown if text), summary
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pscheduler_batch.errors import ExpectationError, Problem
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.check_result import render_json, render_summary, render_text
 
@@ -191,6 +192,7 @@ def test_programs_get_all_of_it_as_json():
     assert (document["file"], document["valid"]) == ("a.json", False)
     assert (error["severity"], warning["severity"]) == ("error", "warning")
     assert error == {
+        "file": "a.json",
         "severity": "error",
         "pointer": "/jobs/0/task/tool",
         "line": 1,
@@ -209,6 +211,16 @@ def test_programs_get_all_of_it_as_json():
 def test_a_right_batch_is_right_as_json_too():
     """With an empty list."""
     assert json.loads(render_json(check({}))) == {"file": "a.json", "valid": True, "problems": [], "tools": []}
+
+
+def test_wrong_expectations_are_in_the_json():
+    """With the text that they are in, and the batch is not valid with them."""
+    wrong = ExpectationError([Problem("/", 'no job matches "y"', 1, 4, end_column=5)], source="wanted.txt")
+    document = json.loads(render_json(check({}), wrong))
+    (problem,) = document["problems"]
+
+    assert not document["valid"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("wanted.txt", 1, 4)
 
 
 def test_no_secret_is_in_the_json():
