@@ -316,7 +316,7 @@ def tests_of(plan: Plan) -> Dict[int, List[str]]:
 def _expectation_of(text: str, place: Place, *, of_changes: bool) -> Expectation:
     claim = parse_claim(text)
     metric, statistic = _meaning_of(claim)
-    if of_changes and statistic != EVERY_RUN and metric == claim.metric.text:
+    if of_changes and claim.statistic.text and metric == claim.metric.text:
         raise ClaimError(f"a change always covers all runs; write {metric} alone", claim.statistic)
     about, unit = (f"the change of {metric}", RATIO) if of_changes else (metric, METRICS[metric].unit)
     return Expectation(
@@ -340,7 +340,7 @@ def _meaning_of(claim: Claim) -> Tuple[str, str]:
         raise ClaimError(f'unknown metric "{shorten(name)}"{_meant(name, [*METRICS, *sampled])}', claim.metric)
     if not statistic:
         if name in METRICS:
-            return name, EVERY_RUN
+            return name, TOTAL if METRICS[name].of_job else EVERY_RUN
         choice = f"choose a statistic of them, as in p95({name}): {list_names(_own_statistics(name))}"
         raise ClaimError(f"{name} has many values in each run; {choice}", claim.metric)
     if f"{name}-{statistic}" in METRICS:
@@ -357,7 +357,9 @@ def _own_statistics(name: str) -> List[str]:
     """List the statistics of the samples of a metric that the table has."""
     if f"{name}{_OF_SAMPLES}" not in METRICS:
         return []
-    return [metric[len(name) + 1 :] for metric in METRICS if metric.startswith(f"{name}-")]
+    found = (metric[len(name) + 1 :] for metric in METRICS if metric.startswith(f"{name}-"))
+    # The others, such as "loaded-p95", are metrics of their own.
+    return [statistic for statistic in found if "-" not in statistic]
 
 
 def _limit_of(claim: Claim, about: str, base: str) -> float:

@@ -52,6 +52,36 @@ def pooled_words(metrics: Metrics) -> str:
     return ""
 
 
+def load_words(metrics: Metrics) -> str:
+    """
+    Write the delays of packets under load beside those while idle; empty where none were sent under load.
+
+    >>> load_words({"rtt-idle-median": 0.0004, "rtt-loaded-median": 0.0121, "rtt-increase": 0.0117})
+    'round trip median 0.4 ms idle, 12.1 ms under load (+11.7 ms)'
+
+    Args:
+        metrics: The metrics of all runs of a job together.
+    """
+    for base, noun in (("rtt", "round trip"), ("latency", "latency")):
+        if f"{base}-loaded-median" in metrics:
+            return f"{noun} {_joined(*(_load_words(base, name, metrics) for name in ('median', 'p95')))}"
+    return ""
+
+
+def _load_words(base: str, statistic: str, metrics: Metrics) -> str:
+    idle, loaded = f"{base}-idle-{statistic}", f"{base}-loaded-{statistic}"
+    if loaded not in metrics:
+        return ""
+    words = f"{_value(loaded, metrics)} under load"
+    if idle not in metrics:
+        return f"{statistic} {words}"
+    increase = metrics[loaded] - metrics[idle]
+    sign = "-" if increase < 0 else "+"
+    return (
+        f"{statistic} {_value(idle, metrics)} idle, {words} ({sign}{value_words(abs(increase), METRICS[loaded].unit)})"
+    )
+
+
 def delay_words(base: str, metrics: Metrics) -> str:
     """
     Write smallest, mean and largest of the delays of packets; empty where one of them is not known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Dict, List, Mapping, Sequence
 
@@ -39,6 +39,22 @@ class Measurement:
     samples: Samples = field(default_factory=Samples)
 
 
+def with_load(
+    test: str, measurement: Measurement, loaded: Mapping[float, int], idle: Mapping[float, int]
+) -> Measurement:
+    """
+    Add which packets were sent under load and which were not.
+
+    Args:
+        test: The type of the test.
+        measurement: What was measured.
+        loaded: How many packets that were sent under load had each delay.
+        idle: The same of packets that were not.
+    """
+    samples = replace(measurement.samples, loaded=loaded, idle=idle)
+    return Measurement(_in_order({**measurement.metrics, **_under_load(test, loaded, idle)}), samples)
+
+
 def measure(test: str, spec: JSON, result: JSON) -> Measurement:
     """
     Compute the metrics of a result.
@@ -71,6 +87,8 @@ class Pool:
         self._runs = 0
         self._last = Measurement()
         self._delays: Dict[float, int] = {}
+        self._loaded: Dict[float, int] = {}
+        self._idle: Dict[float, int] = {}
         self._changes = Changes()
         self._rates: Dict[float, int] = {}
         self._paths: List[Path] = []
@@ -92,6 +110,11 @@ class Pool:
         base = _DELAYS.get(self._test)
         self._lacks_delays |= base is not None and not samples.delays and f"{base}-mean" in measurement.metrics
 
+    def add_load(self, samples: Samples) -> None:
+        """Add which packets of a run were sent under load and which were not, where that is found out later."""
+        _add_up(self._loaded, samples.loaded)
+        _add_up(self._idle, samples.idle)
+
     @property
     def runs(self) -> int:
         """The number of runs that measured something."""
@@ -103,6 +126,16 @@ class Pool:
         return 0 if self._lacks_delays else sum(self._delays.values())
 
     @property
+    def loaded(self) -> int:
+        """How many packets were sent under load."""
+        return sum(self._loaded.values())
+
+    @property
+    def idle(self) -> int:
+        """How many packets were sent while it is known that there was no load; 0 where none was near."""
+        return sum(self._idle.values())
+
+    @property
     def intervals(self) -> int:
         """How many intervals have a known rate."""
         return sum(self._rates.values())
@@ -110,6 +143,9 @@ class Pool:
     @property
     def metrics(self) -> Mapping[str, float]:
         """The metrics of all runs together, in the order of the table."""
+        return _in_order({**self._combined(), **_under_load(self._test, self._loaded, self._idle)})
+
+    def _combined(self) -> Mapping[str, float]:
         if self._runs == 1:
             return self._last.metrics
         combined: Dict[str, float] = {}
@@ -127,7 +163,7 @@ class Pool:
             rates=self._rates,
             paths=tuple(self._paths),
         )
-        return _in_order({**combined, **_computed(self._test, samples)})
+        return {**combined, **_computed(self._test, samples)}
 
 
 class _Values:
@@ -172,6 +208,21 @@ def _computed(test: str, samples: Samples) -> Dict[str, float]:
         metrics["paths"] = float(len(samples.paths))
         if len(samples.paths) > 1:
             metrics["path-split"] = float(_split(samples.paths))
+    return metrics
+
+
+def _under_load(test: str, loaded: Mapping[float, int], idle: Mapping[float, int]) -> Dict[str, float]:
+    """Compute the statistics under load; those while idle only beside them, as they say nothing new alone."""
+    base = _DELAYS.get(test, test)
+    found = {"loaded": loaded, "idle": idle} if loaded and idle else {"loaded": loaded} if loaded else {}
+    metrics: Dict[str, float] = {}
+    for state, counts in found.items():
+        delays = Distribution(counts)
+        metrics.update({f"{base}-{state}-{name}": delays.percentile(PERCENTILES[name]) for name in ("median", "p95")})
+    if len(found) > 1:
+        increase = metrics[f"{base}-loaded-median"] - metrics[f"{base}-idle-median"]
+        # Rounded, so that 0.00003 minus 0.00004 is -0.00001 and not -0.000010000000000000003.
+        metrics[f"{base}-increase"] = round(increase, 12)
     return metrics
 
 

@@ -26,6 +26,8 @@ _BUCKET_WIDTH = 0.001
 # t-rtt3-waitmerged), and in seconds that of latency and latencybg.
 _RTT_INTERVAL = "PT1S"
 _LATENCY_INTERVAL = 0.1
+# How many packets a latency test sends for a result, where the task does not say.
+_LATENCY_COUNT = 600
 # Timestamps of packets count in this part of a second (RFC 1305).
 _TICKS = 2**32
 _KILO = 1000
@@ -46,6 +48,8 @@ _REMAINDER = 0.5
 _LONGEST_TEXT = 64
 # Nearly all durations in results. There may be a million, and the general parser takes ten times as long.
 _IN_SECONDS = re.compile(r"PT([0-9]{1,15}(?:\.[0-9]{1,15})?)S")
+# When it connected, in the output of iperf3.
+_IPERF3_BEGINNING = re.compile(r'"timesecs":\s*([0-9]{1,11})\b')
 
 
 class Changes(NamedTuple):
@@ -120,6 +124,11 @@ class Samples:
         rates: How many intervals had each rate, in bits per second.
         intervals: The intervals of a throughput test in their order, without a remainder at the end.
         paths: The different paths, each with the address or name of every hop, which is empty for a silent hop.
+        lasted: For how many seconds packets were sent; of a throughput test, with what it omits. None if unknown.
+        began: When a throughput test began to send, as the whole seconds of a Unix time; None if unknown.
+        loaded: Of the delays, those of packets that were sent while a throughput test loaded the path, counted.
+        idle: Of the delays, those of packets that were sent while none did, counted; empty where no throughput test
+            was near (ADR 59).
     """
 
     stated: Mapping[str, float] = field(default_factory=dict)
@@ -129,6 +138,10 @@ class Samples:
     rates: Mapping[float, int] = field(default_factory=dict)
     intervals: Tuple[Interval, ...] = ()
     paths: Tuple[Path, ...] = ()
+    lasted: Optional[float] = None
+    began: Optional[int] = None
+    loaded: Mapping[float, int] = field(default_factory=dict)
+    idle: Mapping[float, int] = field(default_factory=dict)
 
 
 NO_SAMPLES = Samples()
@@ -174,6 +187,7 @@ def _latency(result: Object, spec: Object) -> Samples:
         (packet.get("seq-num"), _raw_delay(packet)) for packet in _objects(result.get("raw-packets"))
     )
     error = _positive(_measured(result.get("max-clock-error")))
+    interval = _measured(spec.get("packet-interval", _LATENCY_INTERVAL))
     stated = {
         "latency-clock-error": None if error is None else error / _KILO,
         **_packets(
@@ -189,8 +203,17 @@ def _latency(result: Object, spec: Object) -> Samples:
         stated=_known(stated),
         delays=_buckets(result.get("histogram-latency"), spec) or _counted(arrivals.values()),
         changes=_changes(arrivals),
-        packets=_packets_at(arrivals, _measured(spec.get("packet-interval", _LATENCY_INTERVAL))),
+        packets=_packets_at(arrivals, interval),
+        lasted=_sending_time(spec, interval),
     )
+
+
+def _sending_time(spec: Object, interval: Optional[float]) -> Optional[float]:
+    """Return how long the packets of one result of a latency test are sent, in seconds."""
+    if "reporting-interval" in spec:
+        return _positive(_seconds(spec["reporting-interval"]))
+    count = _count(spec.get("packet-count", _LATENCY_COUNT))
+    return None if count is None or interval is None else _positive(_measured(count * interval))
 
 
 def _throughput(result: Object, _: Object) -> Samples:
@@ -209,7 +232,24 @@ def _throughput(result: Object, _: Object) -> Samples:
         # Packets are counted where the protocol is UDP.
         **_packets(summary, sent="sent", lost="lost"),
     }
-    return Samples(stated=_known(stated), rates=_counted(rates), intervals=tuple(intervals))
+    ends = [end for end in (*(each.end for each in intervals), _length_of(summary)) if end is not None]
+    return Samples(
+        stated=_known(stated),
+        rates=_counted(rates),
+        intervals=tuple(intervals),
+        lasted=max(ends, default=None),
+        began=_beginning(result.get("diags")),
+    )
+
+
+def _length_of(measured: Object) -> Optional[float]:
+    return Interval(_positive(_measured(measured.get("start"))), _positive(_measured(measured.get("end"))), None).length
+
+
+def _beginning(diagnosis: Any) -> Optional[int]:
+    """Return when iperf3 connected, which its output says (recording t-thr3-waitmerged)."""
+    found = _IPERF3_BEGINNING.search(diagnosis) if isinstance(diagnosis, str) else None
+    return None if found is None else int(found[1])
 
 
 def _trace(result: Object, _: Object) -> Samples:

@@ -42,6 +42,7 @@ class Metric:
         better: "lower" or "higher" where it is clear which of two values is the better one, else empty.
         over_runs: How values of several runs become one where their samples are not known; :data:`UNKNOWN` if that
             is not possible.
+        of_job: Whether it is mainly one of all runs of a job together, since a single run may have only a part of it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Metric:
     tests: Tuple[str, ...]
     better: str = ""
     over_runs: str = UNKNOWN
+    of_job: bool = False
 
 
 def _delays(base: str, noun: str, meant: str, tests: Tuple[str, ...]) -> Iterator[Metric]:
@@ -62,8 +64,17 @@ def _delays(base: str, noun: str, meant: str, tests: Tuple[str, ...]) -> Iterato
     for name in ("p90", "p95", "p99"):
         yield delay(f"{base}-{name}", f"{name.upper()} {noun}", f"{name[1:]} % of packets took at most this long")
     yield delay(f"{base}-max", f"Longest {noun}", f"longest {meant}", over_runs=LARGEST)
-    yield delay(f"{base}-stddev", f"Standard deviation of {noun}", f"standard deviation of the {meant}")
+    yield delay(f"{base}-stddev", f"Standard deviation of {noun}", f"standard deviation of {meant}")
     yield delay(f"{base}-jitter", f"Jitter of {noun}", "mean change between consecutive packets", over_runs=MEAN)
+
+
+def _under_load(base: str, noun: str, tests: Tuple[str, ...]) -> Iterator[Metric]:
+    """Make the metrics of the delays of packets while a throughput test loaded the path, and while none did."""
+    delay = partial(Metric, unit=SECONDS, tests=tests, better=LOWER, of_job=True)
+    for state, words, when in (("idle", "idle", "no"), ("loaded", "under load", "a")):
+        yield delay(f"{base}-{state}-median", f"Median {noun} {words}", f"median while {when} throughput test ran")
+        yield delay(f"{base}-{state}-p95", f"P95 {noun} {words}", f"p95 while {when} throughput test ran")
+    yield delay(f"{base}-increase", f"Increase of {noun} under load", "median under load minus median when idle")
 
 
 _LATENCY = ("latency", "latencybg")
@@ -76,7 +87,9 @@ _time = partial(Metric, unit=SECONDS, better=LOWER, over_runs=MEAN)
 
 _TABLE: Tuple[Metric, ...] = (
     *_delays("rtt", "round trip", "round-trip time", ("rtt",)),
+    *_under_load("rtt", "round trip", ("rtt",)),
     *_delays("latency", "latency", "one-way latency", _LATENCY),
+    *_under_load("latency", "latency", _LATENCY),
     _time("latency-clock-error", "Clock error", "largest estimated clock error", tests=_LATENCY),
     _rate("throughput", "Throughput", "mean rate reported by the sender", over_runs=MEAN),
     _rate("receiver-throughput", "Throughput at the receiver", "mean rate reported by the receiver", over_runs=MEAN),
@@ -95,7 +108,7 @@ _TABLE: Tuple[Metric, ...] = (
     _probes("duplicates", "Duplicates", "packets that arrived again"),
     _probes("reordered", "Reordered packets", "packets that arrived after a later one"),
     _trace("hops", "Hops", "hops of the longest path", over_runs=LARGEST),
-    _trace("paths", "Paths", "different paths; a silent hop matches any"),
+    _trace("paths", "Paths", "different paths; silent hops match any"),
     _trace("path-split", "First different hop", "first hop at which the paths differ"),
     _time("clock-difference", "Clock difference", "difference between two clocks", tests=("clock",), better=""),
     _time("copy-time", "Time to copy", "time to copy the data", tests=("disk-to-disk",)),

@@ -46,6 +46,7 @@ from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.pointers import is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.judging import judge, unreadable
+from pscheduler_batch.report.loads import LOAD, Loads, hosts_of
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
@@ -82,7 +83,17 @@ class _Job:
     def metrics(self) -> Iterator[JobMetrics]:
         """The metrics of all runs, for each type of test."""
         for test, pool in self.pools.items():
-            yield JobMetrics(self.number, self.label, test, pool.runs, pool.metrics, pool.packets, pool.intervals)
+            yield JobMetrics(
+                self.number,
+                self.label,
+                test,
+                pool.runs,
+                pool.metrics,
+                pool.packets,
+                pool.intervals,
+                pool.loaded,
+                pool.idle,
+            )
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,12 @@ def rows_of(document: JSONObject) -> Iterator[Row]:
     Args:
         document: As for :func:`report_of`.
     """
+    loads = Loads()
+    for _, rows in _jobs(document, _results_of(document, LOAD), lambda _: False):
+        for row in rows:
+            loads.add(row)
     for _, rows in _jobs(document, _results_of(document), lambda _: True):
-        yield from rows
+        yield from map(loads.split, rows)
 
 
 def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
@@ -175,15 +190,21 @@ def _report(
 ) -> BatchReport:
     batch = _object(document.get("batch"))
     rows: List[Row] = []
-    metrics: List[JobMetrics] = []
+    jobs: List[_Job] = []
     unrun: List[str] = []
-    labels: Dict[int, str] = {}
+    loads = Loads()
     for job, found in _jobs(document, results, is_whole):
-        labels[job.number] = job.label
+        jobs.append(job)
         rows += found
-        metrics += job.metrics
+        for row in found:
+            loads.add(row)
         if not found:
             unrun.append(job.label)
+    labels = {job.number: job.label for job in jobs}
+    if loads:
+        pools = {(job.number, test): pool for job in jobs for test, pool in job.pools.items()}
+        rows = [_with_load(row, loads, pools) for row in rows]
+    metrics = [each for job in jobs for each in job.metrics]
     error = batch.get("error")
     common = Redactor(_common_secrets(document))
     judged = read_judgments(batch.get("expectations"), common.text)
@@ -198,6 +219,14 @@ def _report(
         jobs=tuple(metrics),
         judgments=(*judged, *added),
     )
+
+
+def _with_load(row: Row, loads: Loads, pools: Mapping[Tuple[int, str], Pool]) -> Row:
+    """Complete a row, and what it adds to the metrics of its job."""
+    split = loads.split(row)
+    if split is not row:
+        pools[row.job, row.test].add_load(split.samples)
+    return split
 
 
 def _known_jobs(document: JSONObject) -> List[KnownJob]:
@@ -217,8 +246,12 @@ def _test_of(task: JSONObject) -> str:
     return _text(_object(task.get("test")).get("type"))
 
 
-def _results_of(document: JSONObject) -> Dict[int, Iterable[JSONObject]]:
-    return {number: job.get("results", []) for number, job in enumerate(document["jobs"])}
+def _results_of(document: JSONObject, test: str = "") -> Dict[int, Iterable[JSONObject]]:
+    """Return the results of each job, or those of one test."""
+    return {
+        number: [each for each in job.get("results", []) if not test or _test_of(_object(each.get("task"))) == test]
+        for number, job in enumerate(document["jobs"])
+    }
 
 
 def _jobs(
@@ -344,6 +377,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         whole=whole,
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
+        hosts=tuple(map(hide.text, hosts_of(about, test.get("spec")))),
         samples=_hidden(measured.samples, hide),
     )
 

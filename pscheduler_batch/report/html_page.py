@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import groupby
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-from pscheduler_batch.metrics.headlines import pooled_words
+from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
@@ -331,3 +331,6 @@ def _pooled(metrics: Sequence[JobMetrics]) -> Iterator[Tuple[str, str]]:
         words = pooled_words(job.metrics)
         if job.runs > 1 and words:
             yield f"All {job.runs:,} runs" if len(metrics) == 1 else f"All runs of {job.test}", words
+        loaded = load_words(job.metrics)
+        if loaded:
+            yield "Under load", loaded

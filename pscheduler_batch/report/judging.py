@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.expectations import EVERY_RUN, TOTAL, Expectation, Expected, Judgment
+from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import SECONDS
 from pscheduler_batch.report.rows import JobMetrics, Row
 
@@ -95,8 +96,17 @@ def _samples(expectation: Expectation, metrics: JobMetrics) -> str:
     if not expectation.is_of_samples:
         sent = metrics.metrics.get("sent") if expectation.metric == "loss" else None
         return "" if sent is None else f"of {_count(round(sent), 'packet')} "
+    if METRICS[expectation.metric].of_job:
+        return _packets_of(expectation.metric, metrics)
     number, noun = (metrics.packets, "packet") if expectation.unit == SECONDS else (metrics.intervals, "interval")
     return f"over {_count(number, noun)} " if number else ""
+
+
+def _packets_of(metric: str, metrics: JobMetrics) -> str:
+    """Return the number of packets that a metric of latency under load is of."""
+    loaded, idle = f"{_count(metrics.loaded, 'packet')} under load", f"{_count(metrics.idle, 'packet')} while idle"
+    words = loaded if "-loaded-" in metric else idle if "-idle-" in metric else f"{loaded} and {idle}"
+    return f"over {words} "
 
 
 def _in_runs(number: int, of: int) -> str:

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import Iterator, Sequence
 
-from pscheduler_batch.metrics.headlines import pooled_words
+from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.run_table import (
@@ -22,7 +22,7 @@ from pscheduler_batch.report.run_table import (
     names_of,
     totals_line,
 )
-from pscheduler_batch.report.summary import JUDGMENTS, MANY, summary_columns
+from pscheduler_batch.report.summary import JUDGMENTS, LOADS, MANY, summary_columns
 from pscheduler_batch.terminal.table import WIDEST, Column
 
 # The columns that contain only words and numbers of this program.
@@ -44,6 +44,7 @@ class MarkdownReport:
             yield from _table(columns)
         if left_out:
             yield f"\nand {left_out:,} more jobs\n"
+        yield from _loads(report)
         if report.failed:
             yield from _failures(report)
         if report.judgments:
@@ -72,6 +73,16 @@ def _table(columns: Sequence[Column]) -> Iterator[str]:
 
 def _line(cells: Iterator[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
+
+
+def _loads(report: BatchReport) -> Iterator[str]:
+    words = [(job, load_words(job.metrics)) for job in report.jobs]
+    lines = [f"- {_code(job.job_label)}: {said}\n" for job, said in words if said]
+    if lines:
+        yield "\n### Latency under load\n\n"
+        yield from lines[:LOADS]
+        if len(lines) > LOADS:
+            yield f"- and {len(lines) - LOADS:,} more jobs\n"
 
 
 def _failures(report: BatchReport) -> Iterator[str]:

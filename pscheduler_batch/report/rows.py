@@ -54,6 +54,8 @@ class Row:
         lead_state: The state of the lead run if this is one of several results, else None.
         result_time: When the result was made if it is one of several, where known.
         source: The name of the file that the row is from, where several are read; else empty.
+        hosts: The hosts that took part, in lower case and without ports: lead, participants, source and destination; no
+            loopback address beside others, as it is not the same host everywhere.
         samples: What the metrics were computed from: single packets, intervals and paths, in order and with their
             times where these are known; empty without a result that succeeded.
     """
@@ -84,6 +86,7 @@ class Row:
     lead_state: Optional[str] = None
     result_time: Optional[datetime] = None
     source: str = ""
+    hosts: Tuple[str, ...] = ()
     samples: Samples = NO_SAMPLES
 
     @property
@@ -144,6 +147,8 @@ class JobMetrics:
         metrics: The metrics, as in a row.
         packets: How many packets the statistics of delays are of.
         intervals: How many intervals the statistics of rates are of.
+        loaded: How many packets were sent under load (ADR 59).
+        idle: How many packets were sent while there was certainly none; 0 where no throughput test was near.
     """
 
     job: int
@@ -153,6 +158,8 @@ class JobMetrics:
     metrics: Mapping[str, float]
     packets: int = 0
     intervals: int = 0
+    loaded: int = 0
+    idle: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 from rich.text import Text
 
 from pscheduler_batch.metrics.expectations import Judgment
-from pscheduler_batch.metrics.headlines import pooled_words
+from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.metrics.table import METRICS, main_metrics
 from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.formatting import duration_words, one_line
@@ -65,6 +65,21 @@ def pooled_lines(jobs: Sequence[JobMetrics]) -> List[Text]:
     """Write the statistics of all runs of each job with several, where the delays of packets are known."""
     words = [(job, pooled_words(job.metrics)) for job in jobs if job.runs > 1]
     return [Text(f"{one_line(job.job_label, WIDEST)}, all {job.runs:,} runs: {said}") for job, said in words if said]
+
+
+def load_lines(jobs: Sequence[JobMetrics], write: Callable[[str], str] = str, most: Optional[int] = None) -> List[Text]:
+    """
+    Write the latency under load of each job that measured it (ADR 59).
+
+    Args:
+        jobs: The metrics of jobs.
+        write: Makes any text fit for its reader.
+        most: The most lines; None for all.
+    """
+    words = [(one_line(job.job_label, WIDEST), load_words(job.metrics)) for job in jobs]
+    lines = [Text(write(f"{label}: {said}")) for label, said in words if said]
+    more = 0 if most is None else len(lines) - most
+    return [*lines[:most], *([Text(f"and latency under load of {more:,} more jobs")] if more > 0 else [])]
 
 
 def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> List[Text]:

@@ -16,15 +16,23 @@ from rich.text import Text
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.rows import BatchReport, Row
-from pscheduler_batch.report.run_table import failure_lines, job_columns, judgment_lines, row_columns, totals_line
+from pscheduler_batch.report.run_table import (
+    failure_lines,
+    job_columns,
+    judgment_lines,
+    load_lines,
+    row_columns,
+    totals_line,
+)
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH, encoding_of, has_colors, known_width
 from pscheduler_batch.terminal.table import ELLIPSIS, Column, render_lines, table_lines, whole_width
 from pscheduler_batch.text import encodable
 
 # With more runs, only jobs are shown; with more jobs, not all of them.
 MANY = 50
-# How many expectations are shown.
+# How many expectations are shown, and of how many jobs the latency under load.
 JUDGMENTS = 20
+LOADS = 20
 
 
 def print_summary(
@@ -91,6 +99,7 @@ def summary_of(
     parts = table_lines(columns, width, more=write(ELLIPSIS)) if columns else []
     if left_out:
         parts.append(Text(f"and {left_out:,} more jobs"))
+    parts += load_lines(report.jobs, write, LOADS)
     parts += failure_lines(report.failed, write)
     parts += judgment_lines(report.judgments, write, JUDGMENTS)
     parts += [Text(write(note)) for note in notes]

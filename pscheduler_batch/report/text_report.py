@@ -8,7 +8,14 @@ from rich.text import Text
 
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
-from pscheduler_batch.report.run_table import failure_lines, judgment_lines, pooled_lines, row_columns, totals_line
+from pscheduler_batch.report.run_table import (
+    failure_lines,
+    judgment_lines,
+    load_lines,
+    pooled_lines,
+    row_columns,
+    totals_line,
+)
 from pscheduler_batch.terminal.table import render_lines, table_lines
 
 WIDTH = 120
@@ -31,7 +38,7 @@ class TextReport:
         parts: List[Text] = []
         if report.rows:
             parts += [*table_lines(row_columns(report.rows), self._width), Text()]
-        pooled = pooled_lines(report.jobs)
+        pooled = [*pooled_lines(report.jobs), *load_lines(report.jobs)]
         parts += [*pooled, *([Text()] if pooled else [])]
         parts += [*failure_lines(report.failed), *([Text()] if report.failed else [])]
         judged = judgment_lines(report.judgments)

@@ -16,6 +16,7 @@ import isodate
 import pytest
 
 from pscheduler_batch.iso8601 import parse_timestamp
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.scheduler.tasks import MARK
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +139,19 @@ def promise_document_different_in_parallel(document: Any) -> None:
     assert len(throughput["runs"]) == 1
     assert throughput["runs"][0]["application/json"]["summary"]["summary"]["throughput-bits"] > 0
     assert duration_of(document) < timedelta(seconds=2 + 8 + 4)
+
+
+def promise_latency_under_load(document: Any) -> None:
+    """Round trips before, during and after a throughput test, of which the report knows which are which."""
+    pings, throughput = document["jobs"][0]["results"]
+    assert len(pings["runs"][0]["application/json"]["roundtrips"]) == 100
+    assert len(throughput["runs"][0]["application/json"]["summary"]["streams"]) == 4
+    rtt = next(job for job in report_of(document).jobs if job.test == "rtt")
+    assert rtt.idle >= 10
+    assert rtt.loaded > 0
+    assert rtt.metrics["rtt-loaded-p95"] > 0
+    increase = rtt.metrics["rtt-loaded-median"] - rtt.metrics["rtt-idle-median"]
+    assert rtt.metrics["rtt-increase"] == pytest.approx(increase, abs=1e-9)
 
 
 def promise_serial_sweep(document: Any) -> None:

@@ -57,6 +57,9 @@ def jobs_of(text):
         ("p90(http-time) < 1 s", "http-time", "p90"),
         ("max(retransmits) < 1", "retransmits-max", TOTAL),
         ("p95(retransmits) < 1", "retransmits", "p95"),
+        ("rtt-increase < 20 ms", "rtt-increase", TOTAL),
+        ("p95(latency-loaded) < 20 ms", "latency-loaded-p95", TOTAL),
+        ("max(rtt-increase) < 20 ms", "rtt-increase", "max"),
     ],
 )
 def test_a_statistic_is_of_samples_where_there_are_any(text, metric, statistic):
@@ -288,6 +291,7 @@ def test_the_job_is_named_once(job, words):
         ("throughput > -5 %", "throughput", -0.05),
         ("rtt*: p95(rtt) < 10%", "rtt-p95", 0.1),
         ("retransmits <= 0", "retransmits", 0),
+        ("rtt-loaded-p95 < 20 %", "rtt-loaded-p95", 0.2),
     ],
 )
 def test_a_change_is_expected_in_per_cent(text, metric, limit):

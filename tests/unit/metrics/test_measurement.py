@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from statistics import median, quantiles
 
 import pytest
 
-from pscheduler_batch.metrics.measurement import Pool, measure
+from pscheduler_batch.metrics.measurement import Pool, measure, with_load
 from pscheduler_batch.metrics.samples import READERS
 from pscheduler_batch.metrics.table import METRICS
 from tests.support.nesting_depth import DEEP
@@ -314,6 +315,56 @@ def test_counts_of_some_runs_are_not_those_of_all():
     assert found["loss"] == 0.5
 
 
+@pytest.mark.parametrize(("test", "base"), [("rtt", "rtt"), ("latency", "latency"), ("latencybg", "latency")])
+def test_statistics_under_load(test, base):
+    """Beside those of all packets; the increase is the difference of the medians, without errors in the last digit."""
+    idle, loaded = [0.00003, 0.00003, 0.00004, 0.00009], [0.0121, 0.0122, 0.0125, 0.03]
+    found = with_load(test, measure(test, {}, {}), dict.fromkeys(loaded, 1), {0.00003: 2, 0.00004: 1, 0.00009: 1})
+
+    assert found.metrics == {
+        f"{base}-idle-median": pytest.approx(median(idle)),
+        f"{base}-idle-p95": pytest.approx(quantiles(idle, n=20, method="inclusive")[-1]),
+        f"{base}-loaded-median": pytest.approx(median(loaded)),
+        f"{base}-loaded-p95": pytest.approx(quantiles(loaded, n=20, method="inclusive")[-1]),
+        f"{base}-increase": 0.012315,
+    }
+    assert (found.samples.loaded, found.samples.idle) == (
+        dict.fromkeys(loaded, 1),
+        {0.00003: 2, 0.00004: 1, 0.00009: 1},
+    )
+
+
+def test_a_latency_that_falls_under_load():
+    """As where a processor sleeps when it is idle; the increase is negative."""
+    assert with_load("rtt", measure("rtt", {}, {}), {0.00003: 1}, {0.00004: 1}).metrics["rtt-increase"] == -0.00001
+
+
+def test_packets_under_load_without_idle_ones():
+    """There is nothing to compare with; idle ones alone say nothing that the other metrics do not say."""
+    nothing = measure("rtt", {}, {})
+
+    assert with_load("rtt", nothing, {0.1: 2}, {}).metrics == {"rtt-loaded-median": 0.1, "rtt-loaded-p95": 0.1}
+    assert with_load("rtt", nothing, {}, {0.1: 2}).metrics == {}
+
+
+def test_load_over_runs():
+    """The packets of all runs together, as some runs have only loaded and others only idle ones."""
+    pool = Pool("rtt")
+    for milliseconds, loaded in ((1, False), (9, True), (3, False), (7, True)):
+        measured = measure("rtt", {}, {"succeeded": True, "roundtrips": trips(milliseconds)})
+        pool.add(measured)
+        delays = measured.samples.delays
+        pool.add_load(with_load("rtt", measured, delays if loaded else {}, {} if loaded else delays).samples)
+
+    assert (pool.loaded, pool.idle, pool.packets) == (2, 2, 4)
+    assert {name: pool.metrics[name] for name in ("rtt-idle-median", "rtt-loaded-median", "rtt-increase")} == {
+        "rtt-idle-median": 0.002,
+        "rtt-loaded-median": 0.008,
+        "rtt-increase": 0.006,
+    }
+    assert list(pool.metrics) == [name for name in METRICS if name in pool.metrics]
+
+
 def test_throughput_over_runs():
     """The intervals of all runs together, the mean of the rates, and the sum of retransmits."""
 
@@ -361,7 +412,11 @@ def test_every_metric_is_one_of_its_test(test):
         "paths": [[{"ip": "a"}], [{"ip": "b"}]],
     }
 
-    assert set(metrics(test, everything)) == {name for name, metric in METRICS.items() if test in metric.tests}
+    measured = measure(test, {}, {"succeeded": True, **everything})
+    if measured.samples.delays:
+        measured = with_load(test, measured, loaded={0.002: 1}, idle={0.001: 1})
+
+    assert set(measured.metrics) == {name for name, metric in METRICS.items() if test in metric.tests}
 
 
 @pytest.mark.parametrize("test", READERS)

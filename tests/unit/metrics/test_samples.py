@@ -123,6 +123,42 @@ def test_nonsense_in_intervals(strange):
     assert Interval(3.0, 1.0, None).length is None
 
 
+def test_how_long_a_throughput_test_lasted():
+    """With what it omits; without intervals, as the summary says."""
+    summary = {"summary": measured(0, 3.5, 1e9)}
+    omitted = {"summary": measured(0, 2, 1e8, omitted=True)}
+
+    assert samples("throughput", summary=summary).lasted == 3.5
+    assert samples("throughput", intervals=[omitted, {"summary": measured(0, 3, 1e9)}], summary=summary).lasted == 5.0
+    assert samples("throughput").lasted is None
+
+
+def test_when_iperf3_began():
+    """Its output says it, in the form of recording t-thr3-waitmerged, for both participants; the first one counts."""
+    stamps = [f'"timestamp": {{\n "time": "Sun, 22 Nov 2026 08:10:12 GMT", \n "timesecs": {n}\n}}' for n in (12, 13)]
+
+    assert samples("throughput", diags="Participant 0:\n".join(stamps)).began == 12
+    assert samples("throughput", diags="timesecs: 12").began is None
+    assert samples("throughput", diags=None).began is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "lasted"),
+    [
+        ({}, 60),
+        ({"packet-count": 10}, 1),
+        ({"packet-count": 20, "packet-interval": 0.5}, 10),
+        ({"reporting-interval": "PT7S"}, 7),
+        ({"packet-count": "many"}, None),
+        ({"packet-interval": -1}, None),
+        ({"reporting-interval": 5}, None),
+    ],
+)
+def test_how_long_the_packets_of_a_latency_test_were_sent(spec, lasted):
+    """As the specification says, or by the defaults."""
+    assert samples("latencybg", spec, **{"histogram-latency": {"1": 1}}).lasted == lasted
+
+
 def test_results_that_failed_have_no_samples():
     """Whatever they contain."""
     assert read_samples("rtt", {}, {"succeeded": False, "roundtrips": [trip(1, 1)]}) == Samples()

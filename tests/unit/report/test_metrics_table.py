@@ -31,9 +31,9 @@ def test_every_metric_is_described(width):
         assert line.split("  ")[-1].strip() == metric.meaning
         assert metric.unit in line
     assert text.startswith(
-        "  metric                unit   better  meaning\n"
+        "  metric                 unit   better  meaning\n"
         "rtt:\n"
-        "  rtt-min               s      lower   shortest round-trip time\n"
+        "  rtt-min                s      lower   shortest round-trip time\n"
     )
 
 
@@ -72,7 +72,7 @@ def test_the_metrics_of_jobs():
         "  loss        25 %  share of packets that did not arrive\n"
         "two (trace, 1 run):\n"
         "  hops           1  hops of the longest path\n"
-        "  paths          1  different paths; a silent hop matches any\n"
+        "  paths          1  different paths; silent hops match any\n"
         "two (rtt, 1 run):\n"
         "  rtt-min   0.3 ms  shortest round-trip time\n"
         "  rtt-mean  0.4 ms  mean round-trip time\n"

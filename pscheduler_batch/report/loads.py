@@ -1,0 +1,295 @@
+"""
+Which packets were sent while a throughput test loaded the path, and which were not (ADR 59).
+
+Tools start late and slow down, but they are never early. So what is sent in a run, some seconds after its first packet
+and some seconds before its last one, was sent at least that long after the start of the run and at least that long
+before its end. What may have been sent on either side of the start or the end of a load counts for neither.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import accumulate
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+
+from pscheduler_batch.http.urls import host_of
+from pscheduler_batch.metrics.measurement import Measurement, with_load
+from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.report.rows import Row
+from pscheduler_batch.scheduler.api import MISSED, NONSTART
+
+LOAD = "throughput"
+# The tests that measure the delays of packets.
+DELAYS = ("rtt", "latency", "latencybg")
+_IN_BACKGROUND = "latencybg"
+# A run that was never started loaded nothing.
+_NEVER_RAN = frozenset({NONSTART, MISSED})
+# The names of hosts in the specifications of these tests.
+_HOSTS = ("source", "source-node", "dest", "dest-node")
+_MOST_HOSTS = 10
+_LONGEST_HOST = 255
+_WITH_PORT = re.compile(r"\[([^]]*)\](?::[0-9]+)?|([^:]*):[0-9]+")
+# The keys of loads of which no host is known, and of all loads.
+_UNKNOWN, _ALL = "?", "*"
+
+
+class Span(NamedTuple):
+    """A span of time, as Unix times."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """
+    A run of a throughput test.
+
+    Attributes:
+        job: The number of its job.
+        label: The name of its iteration.
+        hosts: The hosts that took part in it.
+        possible: When it may have been sending.
+        certain: When it was certainly sending; None where that is not known, as for a run that failed.
+        rate: The rate that it reached in bits per second, where known.
+    """
+
+    job: int
+    label: str
+    hosts: Tuple[str, ...]
+    possible: Span
+    certain: Optional[Span]
+    rate: Optional[float]
+
+
+class Loads:
+    """All runs of throughput tests in a batch, small enough to be kept in memory."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._loads: List[Load] = []
+        self._starts: List[float] = []
+        self._latest_ends: List[float] = []
+        self._possible: Dict[str, _Spans] = {}
+        self._certain: Dict[str, _Spans] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self._loads)
+
+    def add(self, row: Row) -> None:
+        """Add a run, if it is one of a throughput test whose times are known."""
+        load = load_of(row)
+        if load is not None:
+            self._loads.append(load)
+            self._possible = {}
+
+    def near(self, span: Span, hosts: Tuple[str, ...]) -> List[Load]:
+        """
+        List the loads that may have been there in a span of time, in order of time.
+
+        Args:
+            span: The span of time.
+            hosts: The hosts of a path.
+        """
+        keys = {*_keys_of_path(hosts)}
+        self._index()
+        # No load before the first of these ended late enough, and none after the last of them started early enough.
+        first, last = bisect_left(self._latest_ends, span.start), bisect_right(self._starts, span.end)
+        return [
+            load
+            for load in self._loads[first:last]
+            if load.possible.end >= span.start and keys & {*_keys_of_load(load)}
+        ]
+
+    def split(self, row: Row) -> Row:
+        """
+        Return a row with the metrics of its packets that were sent under load and of those that were not.
+
+        Args:
+            row: Any row; it is returned as it is unless it has delays of packets and a throughput test shared a host.
+        """
+        if row.test not in DELAYS or not row.samples.delays:
+            return row
+        self._index()
+        keys = [key for key in _keys_of_path(row.hosts) if key in self._possible]
+        if not keys:
+            return row
+        loaded: Dict[float, int] = {}
+        idle: Dict[float, int] = {}
+        for span, delays in placed_delays(row):
+            if any(key in self._certain and self._certain[key].cover(span) for key in keys):
+                counts = loaded
+            elif not any(self._possible[key].touch(span) for key in keys):
+                counts = idle
+            else:
+                continue
+            for delay, number in delays:
+                counts[delay] = counts.get(delay, 0) + number
+        if not loaded and not idle:
+            return row
+        measured = with_load(row.test, Measurement(row.metrics, row.samples), loaded, idle)
+        return replace(row, metrics=measured.metrics, samples=measured.samples)
+
+    def _index(self) -> None:
+        if self._possible or not self._loads:
+            return
+        self._loads.sort(key=lambda load: load.possible)
+        self._starts = [load.possible.start for load in self._loads]
+        self._latest_ends = list(accumulate((load.possible.end for load in self._loads), max))
+        possible: Dict[str, List[Span]] = {}
+        certain: Dict[str, List[Span]] = {}
+        for load in self._loads:
+            for key in _keys_of_load(load):
+                possible.setdefault(key, []).append(load.possible)
+                if load.certain is not None:
+                    certain.setdefault(key, []).append(load.certain)
+        self._possible = {key: _Spans(spans) for key, spans in possible.items()}
+        self._certain = {key: _Spans(spans) for key, spans in certain.items()}
+
+
+def hosts_of(about: JSONObject, spec: JSON) -> Tuple[str, ...]:
+    """
+    List the hosts that took part in a run.
+
+    Loopback addresses are left out where there are others, as they are not the same host everywhere.
+
+    >>> hosts_of({"participants": ["PS1.example.net"]}, {"source": "ps1.example.net", "dest": "[2001:db8::2]:861"})
+    ('2001:db8::2', 'ps1.example.net')
+    >>> hosts_of({"href": "https://ps1.example.net/pscheduler", "participants": None}, {"dest": "127.0.0.1"})
+    ('ps1.example.net',)
+
+    Args:
+        about: What is known of the run.
+        spec: The specification of the test; any JSON.
+    """
+    participants = about.get("participants")
+    given: List[object] = [*participants[:_MOST_HOSTS]] if isinstance(participants, list) else []
+    given += [spec.get(name) for name in _HOSTS] if isinstance(spec, Mapping) else []
+    href = about.get("href")
+    if isinstance(href, str):
+        with suppress(ValueError):
+            given.append(host_of(href))
+    hosts = {_host_name(host) for host in given if isinstance(host, str) and len(host) <= _LONGEST_HOST} - {""}
+    return tuple(sorted({host for host in hosts if not _is_loopback(host)} or hosts))
+
+
+def _host_name(host: str) -> str:
+    """Return a host without its port, in one spelling."""
+    name = host.strip().lower().rstrip(".")
+    with_port = _WITH_PORT.fullmatch(name)
+    return with_port[1] or with_port[2] if with_port else name
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def load_of(row: Row) -> Optional[Load]:
+    """
+    Return the load of a run.
+
+    Args:
+        row: Any row.
+
+    Returns:
+        None unless it is a run of a throughput test that may have been started, with known times.
+    """
+    run = _span_of(row.start, row.end)
+    if row.test != LOAD or row.run is None or row.state in _NEVER_RAN or run is None:
+        return None
+    certain = None
+    lasted, began = row.samples.lasted, row.samples.began
+    if lasted and lasted <= run.end - run.start:
+        if began is not None and run.start - 1 <= began <= run.end:
+            # It began to send within this second.
+            run = Span(began, began + 1 + lasted)
+        if 2 * lasted > run.end - run.start:
+            certain = Span(run.end - lasted, run.start + lasted)
+    return Load(row.job, row.label, row.hosts, run, certain, row.metrics.get("throughput"))
+
+
+def placed_delays(row: Row) -> Iterator[Tuple[Span, Tuple[Tuple[float, int], ...]]]:
+    """
+    Place the packets of a run in time.
+
+    Args:
+        row: A run that measured the delays of packets.
+
+    Yields:
+        When packets may have been sent, with the number of those that had each delay: one after the other where their
+        times are known, else all together. Nothing where the times of the run are not known.
+    """
+    samples = row.samples
+    lasted = samples.lasted
+    run = _span_of(row.start, row.end) if row.test != _IN_BACKGROUND else _span_of_result(row)
+    if run is None:
+        return
+    times = [packet.time for packet in samples.packets if packet.time is not None]
+    if times and len(times) == len(samples.packets):
+        last = max(times) if lasted is None else lasted
+        for time, packet in zip(times, samples.packets):
+            early, late = run.start + time, run.end - (last - time)
+            yield Span(min(early, late), max(early, late)), ((packet.delay, 1),)
+    elif not samples.packets:
+        yield run, tuple(samples.delays.items())
+
+
+def _span_of_result(row: Row) -> Optional[Span]:
+    """Return the time that one of several results is about, which is made as soon as its last packet is received."""
+    made, lasted = row.result_time or row.end, row.samples.lasted
+    if made is None or lasted is None:
+        return None
+    return Span(made.timestamp() - _resolution(made) - lasted, _latest(made))
+
+
+def _span_of(start: Optional[datetime], end: Optional[datetime]) -> Optional[Span]:
+    """Return the time between two moments; None where they are unknown or in the wrong order."""
+    if start is None or end is None or end < start:
+        return None
+    return Span(start.timestamp(), _latest(end))
+
+
+def _latest(moment: datetime) -> float:
+    return moment.timestamp() + _resolution(moment)
+
+
+def _resolution(moment: datetime) -> float:
+    """Return how exact a moment is in seconds: pScheduler writes the ends of runs in whole seconds."""
+    return 0.0 if moment.microsecond else 1.0
+
+
+def _keys_of_load(load: Load) -> Tuple[str, ...]:
+    return (_ALL, *(load.hosts or (_UNKNOWN,)))
+
+
+def _keys_of_path(hosts: Tuple[str, ...]) -> Tuple[str, ...]:
+    return (_UNKNOWN, *hosts) if hosts else (_ALL,)
+
+
+class _Spans:
+    """Spans of time, merged where they overlap."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        merged: List[Span] = []
+        for span in sorted(spans):
+            if merged and span.start <= merged[-1].end:
+                merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+            else:
+                merged.append(span)
+        self._starts = [span.start for span in merged]
+        self._ends = [span.end for span in merged]
+
+    def cover(self, span: Span) -> bool:
+        """Return whether one of them contains a span."""
+        place = bisect_right(self._starts, span.start) - 1
+        return place >= 0 and span.end <= self._ends[place]
+
+    def touch(self, span: Span) -> bool:
+        """Return whether one of them has a moment in common with a span."""
+        place = bisect_left(self._ends, span.start)
+        return place < len(self._starts) and self._starts[place] <= span.end
