@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Optional, Sequence
 
@@ -50,7 +51,8 @@ def write_report(
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
         with _destination(output) as destination:
             report = _read_report(output_file, expectations)
-            destination.write_bytes(render_report(chosen, report, file=destination.name))
+            named = replace(report, name="" if output_file == "-" else output_file)
+            destination.write_bytes(render_report(chosen, named, file=destination.name))
         return NOT_MET if expectations and report.unmet else SUCCEEDED
 
     return report_errors(write, program=PROGRAM)

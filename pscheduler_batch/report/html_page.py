@@ -1,27 +1,46 @@
 """
 What the page of the HTML report shows, gathered job by job for its template.
 
-Texts are escaped by the template; the numbers for plots become JSON without any character that HTML interprets.
+Texts are escaped by the template. The first rows of each job stand in the page as they are. The other rows, the details
+of most runs and the numbers for plots are packed (ADR 58), so that of a job nothing remains in memory but its part of
+the page.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass, replace
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import tzinfo
 from itertools import groupby
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from pathlib import PurePath
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+
+from jinja2 import Environment
 
 from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.model import JSON
+from pscheduler_batch.report.csv_report import CsvReport
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
+from pscheduler_batch.report.jsonl_report import JsonlReport
+from pscheduler_batch.report.packing import Pack
 from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.report.run_table import judged_words
 from pscheduler_batch.text import short_duration
 
-# The most rows of one table, as browsers take seconds to lay out more; the page shows the others on request.
+# The most rows of one table that are shown at once, as browsers take seconds to lay out more.
 ROWS_AT_ONCE = 500
+# The most rows that stand in the page as they are, and the fewest of each job.
+_MOST_ROWS, _FEWEST_ROWS = 1000, 5
+# The most characters of details that stand in the page as they are.
+_MOST_PLAIN = 1_000_000
+# The most characters of packed details; a fifth of them is reserved for runs that failed.
+MOST_PACKED = 11_000_000
+_FOR_SUCCEEDED = 0.8
+# The characters of details that are packed together: many compress well, few are quickly unpacked.
+_BLOCK = 400_000
 
 # The most characters of a label, a reason and a state.
 LABEL, REASON, STATE = 120, 2000, 40
@@ -31,36 +50,48 @@ _FEWEST_TO_DRAW = 2
 _REASONS, _SHORT_REASON, _RUNS = 20, 300, 12
 # How many expectations are listed.
 _JUDGMENTS = 100
+# The most characters of the names of files that a browser saves.
+_FILE_NAME = 80
 
 
-@dataclass(frozen=True)
-class Entry:
+class Details(NamedTuple):
+    """
+    The long parts of a run; the page has all of them or none.
+
+    Attributes:
+        text: Its result as text, ready to be shown.
+        page: Its result as HTML, written as JSON.
+        result: Its result as JSON.
+        participants: The results of its participants as JSON.
+        task: Its task as JSON.
+    """
+
+    text: str
+    page: str
+    result: str
+    participants: str
+    task: str
+
+
+class Entry(NamedTuple):
     """
     One run in the page.
 
     Attributes:
-        row: The run.
+        row: The run, without its long parts.
         key: The target of links to it.
         name: Its name within its job.
         cells: Its cells in the table.
-        text: Its result as text, ready to be shown.
-        result: Its result as JSON.
-        participants: The results of its participants as JSON.
-        task: Its task as JSON.
-        page: The index of its HTML among the pages of servers; None where it has none.
-        left_out: Whether text, HTML and JSON are left out because of their size.
+        details: What is shown when it is opened, as HTML; empty where it is packed.
+        block: The number of the pack with its details; None where they are in the page as they are.
     """
 
     row: Row
     key: str
     name: str
     cells: Tuple[HtmlCell, ...]
-    text: str
-    result: str
-    participants: str
-    task: str
-    page: Optional[int]
-    left_out: bool
+    details: str
+    block: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -73,7 +104,7 @@ class Section:
         label: Its label.
         facts: What its runs have in common, as names and values.
         columns: The columns of its table.
-        entries: Its runs.
+        count: How many runs it has.
         failed: How many of them failed.
         skew: How far their starts were from the planned start, in words.
         time_line: The index of its time line among the drawings; None where there is none.
@@ -84,14 +115,14 @@ class Section:
     label: str
     facts: Tuple[Tuple[str, str], ...]
     columns: Tuple[HtmlColumn, ...]
-    entries: Tuple[Entry, ...]
+    count: int
     failed: int
     skew: Optional[str]
     time_line: Optional[int]
     plots: Tuple[Tuple[Optional[int], Plot], ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Failed:
     """
     Runs that failed for the same reason.
@@ -105,8 +136,8 @@ class Failed:
 
     state: str
     reason: str
-    runs: Tuple[Tuple[Section, Entry], ...]
-    more: int
+    runs: List[Tuple[Section, Entry]]
+    more: int = 0
 
 
 class PageContents:
@@ -117,38 +148,63 @@ class PageContents:
         values: The variables of the template.
     """
 
-    def __init__(self, report: BatchReport, most_characters: int) -> None:
+    def __init__(self, report: BatchReport, environment: Environment, most_packed: int = MOST_PACKED) -> None:
         """
-        Gather everything.
+        Gather everything, in one pass over the rows.
 
         Args:
             report: The results of the batch.
-            most_characters: The most characters of texts, HTML and JSON in the page.
+            environment: The template engine, for the parts of the page that are made job by job.
+            most_packed: The most characters of packed details.
         """
-        report = _localized(report)
-        self._kept = _kept(report.rows, most_characters)
-        self._pages: List[str] = []
-        self._drawings: List[Dict[str, Any]] = []
-        jobs = [tuple(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
+        self._template = environment.get_template("_job.html.j2")
+        self._macros: Any = environment.get_template("_run.html.j2").module
+        self._details = _DetailsOfRuns(self._macros, most_packed)
+        self._zone = _zone_of(report)
+        self._room = _MOST_ROWS
+        self._table = Pack("[")
+        self._drawings = Pack("[")
+        self._drawn = 0
+        self._failures: Dict[Tuple[str, str], Failed] = {}
+        self._states: Set[str] = set()
+        metrics = {job: list(found) for job, found in groupby(report.jobs, key=lambda found: found.job)}
+        sections: List[Section] = []
+        parts: List[str] = []
+        jobs: List[Sequence[Row]] = []
+        for job, rows in groupby(report.rows, key=lambda row: row.job):
+            if sections:
+                self._table.add(",")
+            section, part, slim = self._section(rows, metrics.get(job, []))
+            sections.append(section)
+            parts.append(part)
+            jobs.append([replace(row, metrics={}, varied={}) for row in slim])
+        self._table.add("]")
         overview = self._draw(overview_of(jobs)) if len(jobs) > 1 else None
-        sections = tuple(self._section(rows, [job for job in report.jobs if job.job == rows[0].job]) for rows in jobs)
-        entries = [entry for section in sections for entry in section.entries]
-        failures = _failures(sections)
+        self._drawings.add("]")
+        failures = list(self._failures.values())
+        stem = _file_name(report.name)
         self.values: Dict[str, Any] = {
-            "report": report,
+            "report": replace(report, end=in_zone(report.end, self._zone)),
+            "name": PurePath(report.name).name,
             "verdict": verdict_of(report),
+            "count": sum(section.count for section in sections),
+            "failed": sum(section.failed for section in sections),
             "overview": overview,
             "sections": sections,
-            "states": sorted({one_line(row.state, STATE) for row in report.rows}),
+            "parts": parts,
+            "states": sorted(self._states),
             "judgments": sorted(report.judgments, key=lambda judgment: judgment.met)[:_JUDGMENTS],
             "more_judgments": max(0, len(report.judgments) - _JUDGMENTS),
             "failures": failures[:_REASONS],
             "more_reasons": max(0, len(failures) - _REASONS),
-            "left_out": sum(entry.left_out for entry in entries),
-            "most_megabytes": round(most_characters / 1_000_000),
-            "drawings": _data(self._drawings),
-            "pages": _data(self._pages),
-            "at_once": ROWS_AT_ONCE,
+            "left_out": self._details.left_out,
+            "drawings": self._drawings.close(),
+            "blocks": self._details.close(),
+            "table": self._table.close(),
+            "downloads": (
+                (f"{stem}-runs.csv", "CSV", "text/csv", _packed(CsvReport().render(report))),
+                (f"{stem}-runs.json", "JSON", "application/json", _packed(_array(JsonlReport().render(report)))),
+            ),
         }
 
     def _draw(self, drawing: Union[TimeLine, Plot, None]) -> Optional[int]:
@@ -156,52 +212,107 @@ class PageContents:
         if drawing is None:
             return None
         kind = "time-line" if isinstance(drawing, TimeLine) else "plot"
-        self._drawings.append({"kind": kind, **asdict(drawing)})
-        return len(self._drawings) - 1
+        text = json.dumps({"kind": kind, **asdict(drawing)}, allow_nan=False)
+        self._drawings.add(f",{text}" if self._drawn else text)
+        self._drawn += 1
+        return self._drawn - 1
 
-    def _section(self, rows: Tuple[Row, ...], metrics: Sequence[JobMetrics]) -> Section:
-        columns = columns_of(rows)
-        return Section(
+    def _section(self, found: Iterable[Row], metrics: Sequence[JobMetrics]) -> Tuple[Section, str, Sequence[Row]]:
+        """Make the part of the page for a job; return it with the rows, without their long parts."""
+        plain = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, self._room))
+        rows: List[Row] = []
+        places: List[Tuple[str, Optional[int]]] = []
+        for given in found:
+            row = _localized(given, self._zone)
+            places.append(self._details.add(row, f"run-{_key(row)}", plain=len(rows) < plain))
+            rows.append(replace(row, task={}, text=None, html=None, result=None, participants=None))
+        self._room -= min(plain, len(rows))
+        section = Section(
             key=f"job-{rows[0].job}",
             label=one_line(rows[0].job_label, LABEL),
             facts=(*_facts(rows), *_pooled(metrics)),
-            columns=columns,
-            entries=tuple(self._entry(row, name, columns) for row, name in zip(rows, run_names(rows))),
+            columns=columns_of(rows),
+            count=len(rows),
             failed=sum(not row.succeeded for row in rows),
             skew=skew_words(rows),
             time_line=self._draw(time_line_of(rows)) if len(rows) >= _FEWEST_TO_DRAW else None,
             plots=tuple((self._draw(plot), plot) for plot in plots_of(rows)),
         )
+        shown: List[str] = []
+        for number, (row, name, (details, pack)) in enumerate(zip(rows, run_names(rows), places)):
+            cells = tuple(column.cell(row) for column in section.columns)
+            entry = Entry(row, f"run-{_key(row)}", name, cells, details, pack)
+            html = self._macros.run(section, entry)
+            if number < plain:
+                shown.append(html)
+                html = ""
+            self._table.add(("," if number else "[") + _table_row(section, entry, number, html))
+            self._note(section, entry)
+        self._table.add("]")
+        return section, self._template.render(section=section, runs=shown, at_once=ROWS_AT_ONCE), rows
 
-    def _entry(self, row: Row, name: str, columns: Sequence[HtmlColumn]) -> Entry:
-        kept = self._kept.get(_key(row))
-        page = None
-        if kept is not None and kept.html:
-            page = len(self._pages)
-            self._pages.append(kept.html)
-        return Entry(
-            row=row,
-            key=f"run-{_key(row)}",
-            name=name,
-            cells=tuple(column.cell(row) for column in columns),
-            text="" if kept is None else kept.text,
-            result="" if kept is None else kept.result,
-            participants="" if kept is None else kept.participants,
-            task="" if kept is None else kept.task,
-            page=page,
-            left_out=kept is None,
-        )
+    def _note(self, section: Section, entry: Entry) -> None:
+        """Note the state of a run, and why it failed: one cause often makes hundreds of runs fail."""
+        state = one_line(entry.row.state, STATE)
+        self._states.add(state)
+        if entry.row.succeeded:
+            return
+        why = (state, one_line(entry.row.reason or "", _SHORT_REASON))
+        same = self._failures.setdefault(why, Failed(*why, runs=[]))
+        if len(same.runs) < _RUNS:
+            same.runs.append((section, entry._replace(details="")))
+        else:
+            same.more += 1
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """The long parts of a run; the page has all of them or none."""
+class _DetailsOfRuns:
+    """
+    The details of all runs, as HTML: the first ones stand in the page as they are, the others in packs.
 
-    text: str
-    html: str
-    result: str
-    participants: str
-    task: str
+    Attributes:
+        left_out: How many runs have none, because the page would be too large.
+    """
+
+    def __init__(self, macros: Any, most_packed: int) -> None:
+        self.left_out = 0
+        self._macros = macros
+        self._most_packed = most_packed
+        self._plain_room = _MOST_PLAIN
+        self._packs: List[str] = []
+        self._block: List[str] = []
+
+    def add(self, row: Row, key: str, *, plain: bool) -> Tuple[str, Optional[int]]:
+        """
+        Write the details of a run.
+
+        Returns:
+            Either HTML, where it may stand in the page as it is and there is room, or the number of its pack.
+        """
+        room = self._most_packed * (_FOR_SUCCEEDED if row.succeeded else 1) - sum(map(len, self._packs))
+        html = self._macros.details(row, _details(row)) if row.whole and room > 0 else ""
+        if html and plain and len(html) <= self._plain_room:
+            self._plain_room -= len(html)
+            return html, None
+        if len(html) > _BLOCK and len(Pack(html).close()) > room:
+            html = ""
+        if not html:
+            self.left_out += 1
+            html = self._macros.details(row, None)
+        self._block.append(f"{_json_text(key)}:{_json_text(html)}")
+        number = len(self._packs)
+        if sum(map(len, self._block)) >= _BLOCK:
+            self._pack()
+        return "", number
+
+    def close(self) -> Sequence[str]:
+        """Return the packs, each an object with the HTML of some runs."""
+        if self._block:
+            self._pack()
+        return self._packs
+
+    def _pack(self) -> None:
+        self._packs.append(Pack(f"{{{','.join(self._block)}}}").close())
+        self._block = []
 
 
 @dataclass(frozen=True)
@@ -242,61 +353,68 @@ def _outcome_of(report: BatchReport) -> str:
     return "The run succeeded" if count == 1 else f"All {count:,} runs succeeded"
 
 
-def _failures(sections: Sequence[Section]) -> List[Failed]:
-    """Group failures by reason, as one cause often makes hundreds of runs fail."""
-    found: Dict[Tuple[str, str], List[Tuple[Section, Entry]]] = {}
-    for section in sections:
-        for entry in section.entries:
-            if not entry.row.succeeded:
-                why = (one_line(entry.row.state, STATE), one_line(entry.row.reason or "", _SHORT_REASON))
-                found.setdefault(why, []).append((section, entry))
-    return [
-        Failed(state, reason, tuple(runs[:_RUNS]), max(0, len(runs) - _RUNS)) for (state, reason), runs in found.items()
-    ]
-
-
-def _data(value: JSON) -> str:
-    r"""
-    Write JSON without any character that HTML interprets.
-
-    >>> _data(["</script>"])
-    '["\\u003c/script\\u003e"]'
-    """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _localized(report: BatchReport) -> BatchReport:
-    """Convert all times to the zone in which the batch was run."""
+def _zone_of(report: BatchReport) -> Optional[tzinfo]:
+    """Return the zone in which the batch was run, for all times of the page."""
     first = report.start or next((row.start for row in report.rows if row.start is not None), None)
-    zone = None if first is None else first.tzinfo
+    return None if first is None else first.tzinfo
 
-    def localized(row: Row) -> Row:
-        planned, start, end, made = (in_zone(each, zone) for each in (row.planned, row.start, row.end, row.result_time))
-        return replace(row, planned=planned, start=start, end=end, result_time=made)
 
-    return replace(report, rows=tuple(map(localized, report.rows)), end=in_zone(report.end, zone))
+def _localized(row: Row, zone: Optional[tzinfo]) -> Row:
+    planned, start, end, made = (in_zone(each, zone) for each in (row.planned, row.start, row.end, row.result_time))
+    return replace(row, planned=planned, start=start, end=end, result_time=made)
+
+
+def _file_name(name: str) -> str:
+    """
+    Return how the names of files begin that are saved from the page.
+
+    >>> _file_name("/tmp/my batch.json"), _file_name("")
+    ('my-batch', 'batch')
+    """
+    return re.sub(r"[^\w.-]+", "-", PurePath(name).stem).strip(".-")[:_FILE_NAME] or "batch"
+
+
+def _packed(pieces: Iterable[str]) -> str:
+    pack = Pack()
+    for piece in pieces:
+        pack.add(piece)
+    return pack.close()
+
+
+def _array(lines: Iterable[str]) -> Iterator[str]:
+    """Write lines of JSON as an array."""
+    before = "[\n"
+    for line in lines:
+        yield before + line.rstrip("\n")
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
 
 
 def _key(row: Row) -> str:
     return f"{row.job}-{row.iteration}" + ("" if row.run is None else f"-{row.run}")
 
 
-def _kept(rows: Sequence[Row], most_characters: int) -> Dict[str, _Kept]:
-    """Choose the runs whose texts, HTML and JSON fit into the page, failed runs first."""
-    kept: Dict[str, _Kept] = {}
-    room = most_characters
-    for row in sorted(rows, key=lambda row: row.succeeded):
-        # JSON is not even written once there is no room, as that takes the most time.
-        if not row.whole or room <= 0 or len(row.text or "") + len(row.html or "") > room:
-            continue
-        json_texts = (_json(value) for value in (row.result, row.participants, row.task))
-        found = _Kept(block(row.text or ""), row.html or "", *json_texts)
-        size = sum(map(len, astuple(found)))
-        if size <= room:
-            kept[_key(row)] = found
-            room -= size
-    return kept
+def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:
+    """
+    Write what the script of the page knows of a run: its key, whether it failed, its state, the text that the filter
+    looks at, the keys by which its columns are sorted, and its HTML where that is not in the page.
+    """
+    row, state = entry.row, one_line(entry.row.state, STATE)
+    hosts = (one_line(text, 80) for text in (row.test, row.lead, row.destination))
+    shown = (f"{cell.text} {cell.unit}" for cell in entry.cells)
+    found = " ".join((section.label, *hosts, entry.name, state, *shown, one_line(row.reason or "", REASON))).lower()
+    orders = [str(number), state, *(cell.order for cell in entry.cells)]
+    return _json_text([entry.key, not row.succeeded, state, found, orders, html])
+
+
+def _json_text(value: JSON) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _details(row: Row) -> Details:
+    # A page without any character that HTML or a terminal interprets, as it becomes an attribute.
+    page = json.dumps(row.html) if row.html else ""
+    return Details(block(row.text or ""), page, _json(row.result), _json(row.participants), _json(row.task))
 
 
 def _json(value: JSON) -> str:

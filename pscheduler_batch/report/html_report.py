@@ -12,14 +12,14 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
-from typing import Sequence
+from typing import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.report.formatting import duration_words, moment, one_line
-from pscheduler_batch.report.html_page import LABEL, REASON, STATE, PageContents
-from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport
+from pscheduler_batch.report.html_page import LABEL, MOST_PACKED, REASON, STATE, PageContents
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.text import short_duration
 
 _FOLDER = files("pscheduler_batch.report")
@@ -33,30 +33,27 @@ class HtmlReport:
     The same results give the same page, to the byte.
     """
 
-    def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
+    def __init__(self, most_packed: int = MOST_PACKED) -> None:
         """
         Set the limit.
 
         Args:
-            most_characters: The most characters of texts, HTML and JSON in the page.
+            most_packed: The most characters of the packed texts, HTML and JSON of results in the page.
         """
-        self._most_characters = most_characters
+        self._most_packed = most_packed
 
-    def render(self, report: BatchReport) -> str:
+    def render(self, report: BatchReport) -> Iterator[str]:
         """Write the page."""
-        scripts = (_library("chart.umd.min.js"), page_file("plots.js"), page_file("tables.js"))
+        scripts = (_library("chart.umd.min.js"), *map(page_file, ("unpack.js", "plots.js", "tables.js")))
         styles = {"page": page_file("report.css"), "frame": page_file("frame.css")}
-        return (
-            page_environment()
-            .get_template("report.html.j2")
-            .render(
-                PageContents(report, self._most_characters).values,
-                scripts=scripts,
-                styles=styles,
-                policy=policy_of(scripts, tuple(styles.values())),
-                frame_policy=policy_of((), (styles["frame"],)),
-                version=__version__,
-            )
+        environment = page_environment()
+        return environment.get_template("report.html.j2").generate(
+            PageContents(report, environment, self._most_packed).values,
+            scripts=scripts,
+            styles=styles,
+            policy=policy_of(scripts, tuple(styles.values())),
+            frame_policy=policy_of((), (styles["frame"],)),
+            version=__version__,
         )
 
 

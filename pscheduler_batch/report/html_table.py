@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Callable, Optional, Sequence, Tuple
 
@@ -40,6 +40,7 @@ class HtmlColumn:
 
     Attributes:
         title: Its heading.
+        short: What stands before its value on a narrow screen.
         hint: Its tooltip; may be empty.
         numeric: Whether it is sorted as numbers and aligned right.
         cell: Makes the cell of a run.
@@ -49,6 +50,7 @@ class HtmlColumn:
     hint: str
     numeric: bool
     cell: Callable[[Row], HtmlCell]
+    short: str = ""
 
 
 def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
@@ -73,7 +75,22 @@ def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
     if any(row.result_time is not None for row in rows):
         hint = "When this one of several results was made"
         chosen.append(HtmlColumn("Result at", hint, numeric=True, cell=lambda row: _time(row.result_time)))
-    return tuple(chosen)
+    return tuple(replace(column, short=_short(column.title, [each.title for each in chosen])) for column in chosen)
+
+
+def _short(title: str, titles: Sequence[str]) -> str:
+    """
+    Cut a title by the words that others end with, too.
+
+    >>> _short("Mean round trip", ["Mean round trip", "Longest round trip"])
+    'Mean'
+    """
+    words = title.split()
+    for place in range(1, len(words)):
+        ending = f" {' '.join(words[place:])}"
+        if sum(other.endswith(ending) for other in titles) > 1:
+            return " ".join(words[:place])
+    return title
 
 
 def same_of(rows: Sequence[Row], attribute: str) -> Optional[str]:

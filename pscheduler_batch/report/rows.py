@@ -176,6 +176,7 @@ class BatchReport:
         jobs: The metrics of jobs, in their order, where any run measured something.
         file: The name of the file that the report is written to; empty for the standard output.
         judgments: The expectations, those that were judged when the batch was run first (ADR 55).
+        name: The file name of the batch, or of its output where that is all that is known; empty for standard input.
     """
 
     rows: Tuple[Row, ...]
@@ -186,6 +187,7 @@ class BatchReport:
     jobs: Tuple[JobMetrics, ...] = ()
     file: str = ""
     judgments: Tuple[Judgment, ...] = ()
+    name: str = ""
 
     @property
     def unmet(self) -> Tuple[Judgment, ...]:

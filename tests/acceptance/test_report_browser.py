@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import json
+import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from pscheduler_batch.report.csv_report import CsvReport
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_report import HtmlReport
+from pscheduler_batch.report.jsonl_report import JsonlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task
 from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
 
 RUNS = 'tbody th[scope="row"]'
+ENTER = "\ue007"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +42,7 @@ def page_of(tmp_path):
 
     def write(document):
         page = tmp_path / "report.html"
-        page.write_text(HtmlReport().render(report_of(document)), encoding="utf-8")
+        page.write_text("".join(HtmlReport().render(report_of(document))), encoding="utf-8")
         return page
 
     return write
@@ -47,7 +53,20 @@ def measured(milliseconds, **spec):
     return result(run({**RTT, "mean": f"PT{milliseconds / 1000}S"}), **spec)
 
 
+def shown(browser, *names):
+    """Return whether these runs, and no others, come to be seen in this order."""
+    return browser.wait_for(
+        "const seen = [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility());"
+        "return JSON.stringify(seen.map(e => e.innerText)) === JSON.stringify(arguments[1])",
+        RUNS,
+        list(names),
+    )
+
+
 SWEEP = output(job(measured(0.6, length=512), measured(0.4, length=64), result(failed_run("no route"), length=128)))
+
+
+FAILING = output(job(result(run()), result(failed_run("no <route>")), label="one"), job(result(run()), label="two"))
 
 
 def started(second):
@@ -154,12 +173,12 @@ def test_sorting(browser, page_of):
     """A heading sorts by its column, again the other way round; what has no value comes last."""
     browser.show(page_of(SWEEP))
     mean = next(each for each in browser.driver.find_elements("css selector", "thead th") if "Mean" in each.text)
-    orders = []
-    for _ in range(2):
-        mean.find_element("css selector", "button").click()
-        orders.append((mean.get_attribute("aria-sort"), browser.texts(RUNS)))
+    mean.find_element("css selector", "button").click()
+    ascending = (shown(browser, "1", "0", "2"), mean.get_attribute("aria-sort"))
+    mean.find_element("css selector", "button").click()
+    descending = (shown(browser, "0", "1", "2"), mean.get_attribute("aria-sort"))
 
-    assert orders == [("ascending", ["1", "0", "2"]), ("descending", ["0", "1", "2"])]
+    assert (ascending, descending) == ((True, "ascending"), (True, "descending"))
 
 
 def test_filtering(browser, page_of):
@@ -167,15 +186,17 @@ def test_filtering(browser, page_of):
     browser.show(page_of(SWEEP))
     words, state = browser.find("#filter-text"), browser.find("#filter-state")
     words.send_keys("NO route")
-    by_words = (browser.texts(RUNS), browser.find("#filter-count").text)
+    by_words = shown(browser, "2")
+    count = browser.find("#filter-count").text
     words.clear()
     words.send_keys(" ")
     state.send_keys("succeeded")
-    by_state = browser.texts(RUNS)
+    by_state = shown(browser, "0", "1")
     words.send_keys("nowhere")
 
-    assert by_words == (["2"], "1 of 3 runs")
-    assert by_state == ["0", "1"]
+    assert (by_words, by_state) == (True, True)
+    assert count == "1 of 3 runs"
+    assert shown(browser)
     assert browser.texts(".nothing") == ["No run of this job matches the filter."]
 
 
@@ -197,20 +218,153 @@ def test_of_a_job_without_the_runs_that_are_looked_for_only_its_name_stays(brows
 
 
 def test_a_run_opens_by_keyboard(browser, page_of):
-    """Its text is seen, and its HTML as the server made it, in a frame made when it is opened."""
+    """Its HTML is seen as the server made it, in a frame made when it is opened; its text is one key away."""
     browser.show(page_of(SWEEP))
     before = browser.texts("pre, iframe")
     button = browser.find(f"{RUNS} button")
-    button.send_keys("\ue007")  # the enter key
+    button.send_keys(ENTER)
     browser.driver.switch_to.frame(browser.find("iframe"))
-    shown = browser.find("p").text
+    html = browser.find("p").text
     browser.driver.switch_to.default_content()
+    beside = browser.texts("#run-0-0-0 pre")
+    browser.find("#run-0-0-0 .form:not([open]) summary").send_keys(ENTER)
 
-    assert before == []
+    assert (before, beside) == ([], [])
     assert button.get_attribute("aria-expanded") == "true"
+    assert html == "html"
     assert browser.texts("#run-0-0-0 pre") == ["plain"]
-    assert shown == "html"
     assert browser.complaints() == []
+
+
+def test_text_is_open_where_a_server_made_no_html(browser, page_of):
+    """There is nothing else to see first."""
+    plain = run()
+    del plain["text/html"]
+    browser.show(page_of(output(job(result(plain)))), "#run-0-0-0")
+
+    assert browser.wait_for("return document.querySelector('pre')?.checkVisibility()")
+    assert browser.texts("#run-0-0-0 pre") == ["plain"]
+
+
+def large(**about):
+    """Make a run whose details have no room in the page as they are."""
+    return {**run(**about), "text/plain": "y" * 1_100_000}
+
+
+def test_packed_details_are_unpacked_when_a_run_is_opened(browser, page_of):
+    """They are like those of others, and closed again by the same button."""
+    browser.show(page_of(output(job(result(large()), result(large(), count=2)))))
+    before = browser.run("return document.querySelectorAll('.more').length")
+    button = browser.find("#run-0-1-0 th button")
+    button.click()
+    opened = browser.wait_for("return document.querySelector('#run-0-1-0 iframe')?.checkVisibility()")
+    text = browser.run("return document.querySelector('#run-0-1-0 pre').textContent.length")
+    button.click()
+
+    assert (before, opened, text) == (0, True, 1_100_000)
+    assert browser.texts("#run-0-1-0 .more") == []
+    assert browser.complaints() == []
+
+
+def test_a_browser_that_cannot_unpack_says_so(browser, page_of):
+    """Instead of doing nothing."""
+    browser.show(page_of(output(job(result(large())))))
+    browser.run("delete window.DecompressionStream")
+    browser.find("#run-0-0-0 th button").click()
+
+    assert browser.wait_for("return document.querySelector('#not-unpacked').checkVisibility()")
+
+
+def test_folding(browser, page_of):
+    """Of a folded job only the heading is seen; on paper, everything."""
+    browser.show(page_of(FAILING))
+    (first, _) = browser.driver.find_elements("css selector", ".job h2 button")
+    first.send_keys(ENTER)
+    by_key = (first.get_attribute("aria-expanded"), browser.texts("h2 bdi"), browser.texts(RUNS))
+    browser.find("#unfold-all").click()
+    unfolded = browser.texts(RUNS)
+    browser.find("#fold-all").click()
+    folded = browser.texts(f"{RUNS}, .drawing")
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    browser.run("document.documentElement.dataset.printing = ''")
+    printed = browser.texts(RUNS)
+    browser.command("Emulation.setEmulatedMedia", media="")
+
+    assert by_key == ("false", ["one", "two"], ["0"])
+    assert (unfolded, folded, printed) == (["0", "1", "0"], ["Timeline of all runs"], ["0", "1", "0"])
+
+
+def test_a_link_unfolds_its_job(browser, page_of):
+    """One to a run, and one to the job itself."""
+    page = page_of(FAILING)
+    browser.show(page)
+    browser.find("#fold-all").click()
+    browser.find('a[href="#run-0-1-0"]').click()
+    run_seen = browser.wait_for("return document.querySelector('#run-0-1-0 iframe')?.checkVisibility()")
+    browser.find('a[href="#job-1"]').click()
+
+    assert run_seen
+    assert browser.wait_for("return document.querySelector('#run-1-0-0').checkVisibility()")
+
+
+@pytest.mark.parametrize(("width", "jobs", "folded"), [(1280, 11, 0), (390, 11, 11), (390, 10, 0), (1280, 51, 51)])
+def test_many_jobs_begin_folded(browser, page_of, width, jobs, folded):
+    """On a narrow screen earlier than on a wide one, as they would be many screens long."""
+    browser.show(page_of(output(*(job(result(run())) for _ in range(jobs)))), width=width)
+
+    assert browser.run("return document.querySelectorAll('h2 [aria-expanded=false]').length") == folded
+
+
+def test_what_a_filter_finds_is_unfolded(browser, page_of):
+    """As it would be hidden otherwise; without a filter, jobs are folded as before."""
+    browser.show(page_of(FAILING))
+    browser.find(".job h2 button").click()
+    words = browser.find("#filter-text")
+    words.send_keys("no <route>")
+    found = shown(browser, "1")
+    words.clear()
+    words.send_keys(" ")
+
+    assert found
+    assert shown(browser, "0")
+
+
+def test_a_phone_shows_a_run_in_three_lines(browser, page_of):
+    """As long as it is closed and succeeded; its buttons are large enough."""
+    browser.show(page_of(output(job(measured(0.6, length=512), measured(0.4, length=64)))), width=390)
+    line, height = browser.run(
+        "const row = document.querySelector('tbody .run');"
+        "return [parseFloat(getComputedStyle(row).lineHeight), row.offsetHeight]"
+    )
+
+    assert height < 3.5 * line
+
+
+@pytest.mark.parametrize(("form", "name"), [("CSV", "results-runs.csv"), ("JSON", "results-runs.json")])
+def test_downloads(browser, tmp_path, form, name):
+    """From a page that is a file and may fetch nothing; what is saved is the same as a report in this format."""
+    report = replace(report_of(FAILING), name="results.json")
+    page = tmp_path / "report.html"
+    page.write_text("".join(HtmlReport().render(report)), encoding="utf-8")
+    browser.command("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.show(page)
+    browser.find(f"[data-download=download-{form}]").click()
+    saved = wait_for_file(tmp_path / name)
+
+    if form == "CSV":
+        assert saved.decode() == "".join(CsvReport().render(report))
+    else:
+        assert json.loads(saved) == [json.loads(line) for line in JsonlReport().render(report)]
+    assert browser.complaints() == []
+
+
+def wait_for_file(path):
+    """Return what is in a file as soon as it is there; a browser writes it under another name."""
+    for _ in range(1000):
+        if path.exists():
+            return path.read_bytes()
+        time.sleep(0.02)
+    return pytest.fail(f"{path.name} was not saved")
 
 
 def test_a_link_opens_a_failed_run(browser, page_of):
@@ -221,7 +375,7 @@ def test_a_link_opens_a_failed_run(browser, page_of):
     browser.show(page_of(SWEEP), "#run-0-1-0")
 
     assert clicked
-    assert browser.run("return document.querySelector('#run-0-1-0 details').checkVisibility()")
+    assert browser.wait_for("return document.querySelector('#run-0-1-0 details').checkVisibility()")
 
 
 def hostile_html(address):
@@ -390,16 +544,55 @@ def test_without_scripts_everything_can_be_read(browser, page_of):
     assert not browser.find("#tools").is_displayed()
 
 
+LONG = output(job(*(measured(1, count=n) for n in range(1, 602))))
+
+
 def test_a_long_table_is_shown_in_parts(browser, page_of):
     """The first rows in the order that was chosen; more when asked for, and all of them are searched."""
-    browser.show(page_of(output(job(*(measured(1, count=n) for n in range(1, 602))))))
+    browser.show(page_of(LONG))
+    rest = browser.find(".rest button").text
     first = len(browser.texts(RUNS))
-    browser.run("document.querySelector('.rest button').click()")
-    second = len(browser.texts(RUNS))
+    browser.find(".rest button").click()
+    second = browser.wait_for("return document.querySelectorAll(arguments[0]).length > 500", RUNS)
     browser.run("document.querySelector('thead th button').click()")
-    backwards = browser.texts(RUNS)
+    backwards = browser.wait_for("return document.querySelector(arguments[0]).textContent === '600'", RUNS)
+    number = len(browser.texts(RUNS))
     browser.find("#filter-text").send_keys("601")
 
-    assert (first, second, len(backwards), backwards[0]) == (500, 601, 500, "600")
-    assert browser.texts(RUNS) == ["600"]
+    assert (rest, first, second, backwards, number) == ("Show 101 more of 101", 500, True, True, 500)
+    assert shown(browser, "600")
+    assert browser.complaints() == []
+
+
+def test_a_link_leads_to_a_row_that_is_not_in_the_page(browser, page_of):
+    """It is shown after the first ones, open; also where the filter hides it."""
+    browser.show(page_of(LONG), "#run-0-600-0")
+    opened = browser.wait_for("return document.querySelector('#run-0-600-0 iframe')?.checkVisibility()")
+    names = browser.texts(RUNS)
+    browser.find("#filter-text").send_keys("nowhere")
+    hidden = shown(browser)
+    browser.run("location.hash = '#run-0-599-0'")
+
+    assert opened
+    assert (len(names), names[-1]) == (501, "600")
+    assert hidden
+    assert browser.wait_for("return document.querySelector('#run-0-599-0')?.checkVisibility()")
+    assert browser.find("#filter-text").get_attribute("value") == ""
+    assert browser.complaints() == []
+
+
+def test_hostile_words_in_packed_rows_are_harmless(browser, page_of):
+    """They are unpacked as HTML, in which they are text."""
+    words = HOSTILE.replace("\ud800", "") + '"><img src=x onerror="document.title = 1">'
+    evil = {**run({"succeeded": False, "error": words}, state=words), "text/plain": words}
+    runs = [*(result(run()) for _ in range(500)), result(evil, dest=words), result(large(), dest=words)]
+    browser.show(page_of(output(job(*runs, label=words))), "#run-0-500-0", width=390)
+    opened = browser.wait_for("return document.querySelector('#run-0-500-0 .more')?.checkVisibility()")
+    browser.run("location.hash = '#run-0-501-0'")
+
+    assert opened
+    assert browser.wait_for("return document.querySelector('#run-0-501-0 iframe')?.checkVisibility()")
+    assert browser.driver.title.startswith("1 of 502 runs failed")
+    assert browser.run("return document.querySelectorAll('img, b').length") == 0
+    assert browser.run("return document.documentElement.scrollWidth") <= 390
     assert browser.complaints() == []

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Callable, Iterable, Iterator, Sequence
 
@@ -165,6 +166,7 @@ def _report(
             results.texts(),
             results.select_within(room),
         )
+        report = replace(report, name="" if options.input_file == "-" else options.input_file)
     except BatchError as error:
         yield error
         return

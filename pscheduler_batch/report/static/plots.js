@@ -1,12 +1,12 @@
 // Draws the plots of a page.
 "use strict";
-(() => {
+(async () => {
   const root = document.documentElement;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const byId = (id) => document.getElementById(id);
   root.classList.add("js");
 
-  const drawings = JSON.parse(byId("drawings").textContent);
+  const drawings = await (await unpack(byId("drawings"))).json();
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
   // For counts, for values that were requested, and for the ticks of axes, no two of which may look the same.
   const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 });

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
+from random import Random
 
 import pytest
 
+from pscheduler_batch.report.csv_report import CsvReport
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_page import verdict_of
 from pscheduler_batch.report.html_report import HtmlReport
+from pscheduler_batch.report.jsonl_report import JsonlReport
 from tests.support.nesting_depth import DEEP
 from tests.support.output_documents import (
     HOSTILE,
@@ -64,9 +69,22 @@ class Page(HTMLParser):
             self.text += data
 
     def data(self, name):
-        """Return the JSON of one element."""
+        """Return the JSON in one pack."""
+        return json.loads(self.unpacked(name))
+
+    def unpacked(self, name):
+        """Return the text of one pack, as a browser unpacks it."""
         (found,) = (text for _, attributes, text in self.contents if attributes.get("id") == name)
-        return json.loads(found)
+        return zlib.decompress(base64.b64decode(found, validate=True)).decode()
+
+    def packed_details(self, block=None):
+        """Return the details in one pack, or in all of them, as pairs of key and HTML."""
+        blocks = (
+            [f"block-{block}"]
+            if block
+            else [found["id"] for _, found, _ in self.contents if found.get("id", "").startswith("block-")]
+        )
+        return [pair for name in blocks for pair in self.data(name).items()]
 
     def attributes(self, tag, **wanted):
         """Return the attributes of all such tags."""
@@ -79,9 +97,14 @@ class Page(HTMLParser):
         return dict(rule.strip().split(" ", 1) for rule in meta["content"].split(";"))
 
 
+def html_of(report, **options):
+    """Write the page of a report."""
+    return "".join(HtmlReport(**options).render(report))
+
+
 def page_of(document, **options):
     """Write the page of a document, and read it."""
-    return Page(HtmlReport(**options).render(report_of(document)))
+    return Page(html_of(report_of(document), **options))
 
 
 @pytest.mark.parametrize(
@@ -163,12 +186,13 @@ def test_a_run_has_its_text_json_and_task():
 
 
 def test_html_of_servers_is_data():
-    """Nothing of it stands in the page itself."""
+    """Nothing of it stands in the page as HTML."""
     evil = run()
     evil["text/html"] = "</script><script>alert(1)</script><!--\u2028&amp;"
     page = page_of(output(job(result(evil))))
+    (place,) = page.attributes("div", **{"class": "page"})
 
-    assert page.data("pages") == [evil["text/html"]]
+    assert json.loads(place["data-page"]) == evil["text/html"]
     assert "alert(1)</script>" not in page.source
     assert "\u2028" not in page.source
 
@@ -219,11 +243,11 @@ def test_nothing_has_a_style_or_a_handler_of_its_own():
 def test_hostile_words_stay_words(where):
     """Whatever a server or a label says adds no tag to the page, and no character that is obeyed."""
     account = report_of(output(job(result(failed_run(), count=1), result(run(), count=2))))
-    tame = Page(HtmlReport().render(account))
+    tame = Page(html_of(account))
     changed = {"label": "job_label", "result": "result", "task": "task"}.get(where, where)
     value = {"task": {"x": [HOSTILE]}, "result": {HOSTILE: HOSTILE}}.get(where, HOSTILE)
     rows = account.rows if where == "error" else tuple(replace(row, **{changed: value}) for row in account.rows)
-    page = Page(HtmlReport().render(replace(account, rows=rows, error=HOSTILE if where == "error" else None)))
+    page = Page(html_of(replace(account, rows=rows, error=HOSTILE if where == "error" else None)))
 
     assert not page.attributes("b")
     assert len(page.attributes("script")) == len(tame.attributes("script"))
@@ -242,7 +266,7 @@ def test_long_labels_are_cut():
 def test_the_same_account_gives_the_same_page():
     """To the byte: no clock, no chance."""
 
-    assert HtmlReport().render(report_of(FAILING)) == HtmlReport().render(report_of(FAILING))
+    assert html_of(report_of(FAILING)) == html_of(report_of(FAILING))
 
 
 def test_what_rows_leave_out_is_reported():
@@ -252,20 +276,130 @@ def test_what_rows_leave_out_is_reported():
         account.rows[0],
         replace(account.rows[1], whole=False, task={}, text=None, html=None, result=None, participants=None),
     )
-    source = HtmlReport().render(replace(account, rows=rows))
+    page = Page(html_of(replace(account, rows=rows)))
 
-    assert "of 1 run are left out" in source
-    assert source.count("of this run are left out") == 1
+    assert "of 1 run are left out" in page.text
+    assert [key for key, html in page.packed_details() if "of this run are left out" in html] == ["run-0-1-0"]
 
 
-def test_what_does_not_fit_is_left_out_with_a_notice():
-    """The rows stay, and failed runs keep their texts first."""
-    page = page_of(output(job(*(result(run()) for _ in range(9)), result(failed_run()))), most_characters=300)
+def random_runs(number, of=run):
+    """Make runs whose texts cannot be compressed much, of 20 kB each."""
+    random = Random(0)  # noqa: S311 - not a secret
+    return [result({**of(), "text/plain": random.randbytes(10_000).hex()}) for _ in range(number)]
 
-    assert len(page.attributes("tbody")) == 10
-    assert "of 9 runs are left out" in page.text
-    assert page.text.count("of this run are left out") == 9
-    assert "of this run are left out" not in page.text.split("Details of run 9")[1]
+
+def test_details_that_do_not_fit_in_the_page_are_packed():
+    """Those of the first runs stand in the page as they are, for readers without scripts."""
+    page = page_of(output(job(*random_runs(60))))
+    plain = page.source.count("Details of run")
+    details = dict(page.packed_details())
+
+    assert 40 < plain < 60
+    assert list(details) == [f"run-0-{number}-0" for number in range(plain, 60)]
+    assert all("Result as text" in html for html in details.values())
+    assert all(
+        found["id"] in dict(page.packed_details(found["data-block"]))
+        for found in page.attributes("tbody")
+        if "data-block" in found
+    )
+
+
+def test_what_does_not_fit_packed_is_left_out_with_a_notice():
+    """The rows stay, and there is room left for failed runs."""
+    runs = [*random_runs(100), *random_runs(1, failed_run)]
+    page = page_of(output(job(*runs)), most_packed=600_000)
+    left_out = [key for key, html in page.packed_details() if "of this run are left out" in html]
+
+    assert len(page.attributes("tbody")) == 101
+    assert f"of {len(left_out)} runs are left out" in page.text
+    assert left_out == [f"run-0-{number}-0" for number in range(100 - len(left_out), 100)]
+    assert 0 < len(left_out) < 40
+
+
+def test_a_result_that_is_too_large_by_itself_is_left_out():
+    """It does not take the room of others."""
+    large = result({**run(), "text/plain": Random(0).randbytes(1_000_000).hex()})  # noqa: S311 - not a secret
+    page = page_of(output(job(large, *random_runs(60))), most_packed=1_000_000)
+
+    assert [key for key, html in page.packed_details() if "of this run are left out" in html] == ["run-0-0-0"]
+
+
+def test_rows_that_are_not_in_the_page_are_packed():
+    """The page has the first of each job, and how many more there are; the pack has all, each once."""
+    many = output(
+        job(*(result(run(), count=number) for number in range(800))), job(*(result(run()) for _ in range(600)))
+    )
+    page = page_of(many)
+    shown = [found["id"] for found in page.attributes("tbody")]
+    first, second = page.data("table")
+
+    assert shown == [f"run-{job}-{number}-0" for job in (0, 1) for number in range(500)]
+    assert [len(first), len(second)] == [800, 600]
+    assert [row[0] for row in first if row[5]] == [f"run-0-{number}-0" for number in range(500, 800)]
+    assert all(row[5].startswith(f'<tbody id="{row[0]}"') for row in [*first, *second] if row[5])
+    assert "300 more runs; JavaScript is needed" in page.text
+
+
+def test_each_of_very_many_jobs_has_some_rows_in_the_page():
+    """Though a page with all of them would be slow."""
+    page = page_of(output(*(job(*(result(run()) for _ in range(20))) for _ in range(100))))
+    shown = [found["id"].split("-")[1] for found in page.attributes("tbody")]
+
+    assert {shown.count(str(number)) for number in range(50)} == {20}
+    assert {shown.count(str(number)) for number in range(50, 100)} == {5}
+
+
+def test_what_the_filter_and_sorting_need_of_a_run():
+    """Its hosts, labels and numbers in lower case, and what each column is sorted by."""
+    page = page_of(output(job(result(run(), length=9), result(failed_run("No Route")), label="Paths")))
+    (key, failed, state, found, orders, html), (_, *other) = page.data("table")[0]
+
+    assert (key, failed, state, html) == ("run-0-0-0", False, "finished", "")
+    assert found.startswith("paths rtt ps.example.net 192.0.2.1 0 finished 9 ")
+    assert "0.4 ms" in found
+    assert orders[:5] == ["0", "finished", "9", "0.0003", "0.0004"]
+    assert other[:2] == [True, "failed"]
+    assert other[2].endswith(" no route")
+
+
+@pytest.mark.parametrize("document", [SWEEP, FAILING, output(job(result(run(), label="=1+1\u00e9\ud800")))])
+def test_csv_and_json_are_in_the_page(document):
+    """The same as in files of these formats; all runs are one array of JSON."""
+    report = report_of(document)
+    page = page_of(document)
+    lines = "".join(JsonlReport().render(report)).splitlines()
+
+    assert page.unpacked("download-CSV") == "".join(CsvReport().render(report)).encode("utf-8", "replace").decode()
+    assert page.data("download-JSON") == [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "file"),
+    [
+        ("", None, "batch-runs.csv"),
+        ("/home/a/results.json", "results.json", "results-runs.csv"),
+        ("weekly mesh: J\u00fcrgen.v2.json", "weekly mesh: J\u00fcrgen.v2.json", "weekly-mesh-J\u00fcrgen.v2-runs.csv"),
+        ('\x1b[2J\u202e<b>".json', '\\u001b[2J\\u202e<b>".json', "2J-b-runs.csv"),
+        ("..", "..", "batch-runs.csv"),
+        ("x" * 300, "x" * 119 + "\u2026", "x" * 80 + "-runs.csv"),
+    ],
+)
+def test_the_name_of_the_batch_is_in_header_and_title(name, shown, file):
+    """As a file is named, without its directory; and what is saved from the page begins with it."""
+    page = Page(html_of(replace(report_of(SWEEP), name=name)))
+    title = page.source.partition("<title>")[2].partition("</title>")[0]
+
+    assert next(found["data-file"] for found in page.attributes("button") if "data-file" in found) == file
+    assert len(page.attributes("bdi", **{"class": "file"})) == (shown is not None)
+    if shown is not None:
+        assert shown in page.text.split("All 4 runs succeeded")[1]
+        assert unescape(title).startswith(f"All 4 runs succeeded \u2013 {shown}, 2026")
+
+
+def test_nothing_to_download_without_runs():
+    """A table without rows helps nobody."""
+
+    assert not [found for found in page_of(output()).attributes("button") if "data-file" in found]
 
 
 def test_the_results_of_the_participants_of_a_failed_run_are_shown():
@@ -295,7 +429,7 @@ def test_a_run_that_measured_nothing_is_a_gap():
     account = report_of(SWEEP)
     rows = list(account.rows)
     rows[1] = replace(rows[1], metrics={})
-    drawings = Page(HtmlReport().render(replace(account, rows=tuple(rows)))).data("drawings")
+    drawings = Page(html_of(replace(account, rows=tuple(rows)))).data("drawings")
     (mean,) = [
         line for line in next(each for each in drawings if each["kind"] == "plot")["lines"] if line["title"] == "Mean"
     ]
@@ -334,7 +468,7 @@ def test_very_deep_results_are_no_bug():
     for _ in range(DEEP):
         deep = [deep]
     account = report_of(SWEEP)
-    page = Page(HtmlReport().render(replace(account, rows=(replace(account.rows[0], result=deep),))))
+    page = Page(html_of(replace(account, rows=(replace(account.rows[0], result=deep),))))
 
     assert "nested too deeply" in page.text
 

@@ -1,0 +1,8 @@
+// Unpacks the data of a page: base64 of what was deflated. Returns a Response, which has text(), json() and blob().
+"use strict";
+async function unpack(element) {
+  const packed = atob(element.textContent);
+  const bytes = new Uint8Array(packed.length);
+  for (let n = 0; n < packed.length; n += 1) bytes[n] = packed.charCodeAt(n);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")));
+}
