@@ -313,7 +313,7 @@ def add_paths(known: List[Path], paths: Iterable[Path]) -> None:
         paths: Any paths.
     """
     for path in dict.fromkeys(paths):
-        alike = next((number for number, other in enumerate(known) if _are_alike(other, path)), None)
+        alike = next((number for number, other in enumerate(known) if are_alike(other, path)), None)
         if alike is not None:
             # The other path may know hops that one of them lacks.
             known[alike] = tuple(a or b for a, b in zip(known[alike], path))
@@ -321,7 +321,8 @@ def add_paths(known: List[Path], paths: Iterable[Path]) -> None:
             known.append(path)
 
 
-def _are_alike(one: Path, other: Path) -> bool:
+def are_alike(one: Path, other: Path) -> bool:
+    """Return whether two paths are the same, as far as their hops answered."""
     return one == other or (len(one) == len(other) and all(a == b or not a or not b for a, b in zip(one, other)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, Iterator, Mapping, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.units import BITS, BYTES, COUNT, RATIO, SECONDS
 
@@ -53,6 +53,11 @@ class Metric:
     better: str = ""
     over_runs: str = UNKNOWN
     of_job: bool = False
+
+    @property
+    def noun(self) -> str:
+        """Its title within a sentence: "median round trip", but "DNS response time"."""
+        return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
 
 
 def _delays(base: str, noun: str, meant: str, tests: Tuple[str, ...]) -> Iterator[Metric]:
@@ -135,3 +140,28 @@ _MAIN = {
 def main_metrics(metrics: Mapping[str, float]) -> Dict[str, float]:
     """Select the metrics that are shown where there is no room for all."""
     return {name: value for name, value in metrics.items() if name in _MAIN}
+
+
+# The most telling one of each test, the best first.
+_KEYS = (
+    *("rtt-median", "rtt-mean", "latency-median", "throughput", "receiver-throughput", "hops"),
+    *(name for name in METRICS if name in _MAIN and len(METRICS[name].tests) == 1),
+)
+
+
+def key_metric(measured: Sequence[Mapping[str, float]]) -> Optional[Metric]:
+    """
+    Choose the metric that says most about the results of a test.
+
+    >>> key_metric([{"rtt-mean": 0.4, "rtt-median": 0.3, "loss": 0}, {"rtt-mean": 0.5, "loss": 0}]).name
+    'rtt-mean'
+
+    Args:
+        measured: The metrics of each result.
+
+    Returns:
+        One that all results have, if possible; None where nothing was measured.
+    """
+    known = [name for name in _KEYS if any(name in metrics for metrics in measured)]
+    in_all = [name for name in known if all(name in metrics for metrics in measured)]
+    return next((METRICS[name] for name in (*in_all, *known)), None)

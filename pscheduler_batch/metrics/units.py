@@ -52,26 +52,35 @@ def rate_words(bits: float) -> str:
     Args:
         bits: Bits per second.
     """
+    prefix = _prefix(bits)
+    return f"{number_words(bits / _KILO**prefix)} {_PREFIXES[prefix]}b/s"
+
+
+def _prefix(bits: float) -> int:
+    """Return the index of the prefix that suits a rate."""
     prefix = 0
     while prefix < len(_PREFIXES) - 1 and abs(float(f"{bits:.3g}")) >= _KILO:
         bits, prefix = bits / _KILO, prefix + 1
-    return f"{number_words(bits)} {_PREFIXES[prefix]}b/s"
+    return prefix
 
 
 def scale_of(unit: str, values: Iterable[float]) -> Tuple[float, str]:
     """
     Choose the unit for numbers that are shown together, such as those of a plot.
 
-    >>> scale_of("s", [0.3, 0.002]), scale_of("s", [2.5, 0.002]), scale_of("ratio", [0.1])
-    ((1000.0, 'ms'), (1.0, 's'), (100.0, '%'))
+    >>> scale_of("s", [0.3, 0.002]), scale_of("bit/s", [2e9, 5e8]), scale_of("ratio", [0.1])
+    ((1000.0, 'ms'), (1e-09, 'Gb/s'), (100.0, '%'))
 
     Args:
         unit: The base unit.
         values: The numbers.
 
     Returns:
-        What to multiply them by, and the unit that they have then. Rates stay in bits per second.
+        What to multiply them by, and the unit that they have then.
     """
+    if unit == BITS:
+        prefix = _prefix(max(map(abs, values), default=0.0))
+        return 1 / _KILO**prefix, f"{_PREFIXES[prefix]}b/s"
     if unit == SECONDS:
         return (1000.0, "ms") if all(abs(value) < 1 for value in values) else (1.0, "s")
     return (100.0, "%") if unit == RATIO else (1.0, "bytes" if unit == BYTES else unit)

@@ -14,20 +14,24 @@ from dataclasses import asdict, dataclass, replace
 from datetime import tzinfo
 from itertools import groupby
 from pathlib import PurePath
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from jinja2 import Environment
 
-from pscheduler_batch.metrics.headlines import load_words, pooled_words
+from pscheduler_batch.metrics.headlines import load_words
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.csv_report import CsvReport
+from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of
+from pscheduler_batch.report.drawings.time_line import JobSpans, job_spans_of, overview_of
+from pscheduler_batch.report.findings import findings_of
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
+from pscheduler_batch.report.job_runs import job_runs_of, run_key
 from pscheduler_batch.report.jsonl_report import JsonlReport
 from pscheduler_batch.report.packing import Pack
-from pscheduler_batch.report.plots import Plot, TimeLine, overview_of, plots_of, run_names, skew_words, time_line_of
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.report.run_table import judged_words
+from pscheduler_batch.report.starts import skew_words
 from pscheduler_batch.text import short_duration
 
 # The most rows of one table that are shown at once, as browsers take seconds to lay out more.
@@ -45,7 +49,8 @@ _BLOCK = 400_000
 # The most characters of a label, a reason and a state.
 LABEL, REASON, STATE = 120, 2000, 40
 
-_FEWEST_TO_DRAW = 2
+# Of how many jobs the first card says what came out.
+_FINDINGS = 10
 # How many reasons for failures are listed, the most characters of each, and how many runs are named with each.
 _REASONS, _SHORT_REASON, _RUNS = 20, 300, 12
 # How many expectations are listed.
@@ -106,9 +111,11 @@ class Section:
         columns: The columns of its table.
         count: How many runs it has.
         failed: How many of them failed.
+        findings: What came out, in sentences.
         skew: How far their starts were from the planned start, in words.
-        time_line: The index of its time line among the drawings; None where there is none.
-        plots: Its plots, each with its index among the drawings.
+        drawings: What is drawn.
+        figures: Its time line and plots, each with its index among all figures of the page.
+        spans: Its runs in the time line of all jobs.
     """
 
     key: str
@@ -117,9 +124,11 @@ class Section:
     columns: Tuple[HtmlColumn, ...]
     count: int
     failed: int
+    findings: Tuple[str, ...]
     skew: Optional[str]
-    time_line: Optional[int]
-    plots: Tuple[Tuple[Optional[int], Plot], ...]
+    drawings: Drawings
+    figures: Tuple[Tuple[int, Figure], ...]
+    spans: JobSpans
 
 
 @dataclass
@@ -170,16 +179,16 @@ class PageContents:
         metrics = {job: list(found) for job, found in groupby(report.jobs, key=lambda found: found.job)}
         sections: List[Section] = []
         parts: List[str] = []
-        jobs: List[Sequence[Row]] = []
         for job, rows in groupby(report.rows, key=lambda row: row.job):
             if sections:
                 self._table.add(",")
-            section, part, slim = self._section(rows, metrics.get(job, []))
+            section, part = self._section(rows, metrics.get(job, []))
             sections.append(section)
             parts.append(part)
-            jobs.append([replace(row, metrics={}, varied={}) for row in slim])
         self._table.add("]")
-        overview = self._draw(overview_of(jobs)) if len(jobs) > 1 else None
+        overview = overview_of([section.spans for section in sections]) if len(sections) > 1 else None
+        drawn = None if overview is None else (self._draw(overview), overview)
+        found = sorted((each for each in sections if each.findings), key=lambda section: not section.failed)
         self._drawings.add("]")
         failures = list(self._failures.values())
         stem = _file_name(report.name)
@@ -189,7 +198,9 @@ class PageContents:
             "verdict": verdict_of(report),
             "count": sum(section.count for section in sections),
             "failed": sum(section.failed for section in sections),
-            "overview": overview,
+            "overview": drawn,
+            "found": found[:_FINDINGS],
+            "more_found": max(0, len(found) - _FINDINGS),
             "sections": sections,
             "parts": parts,
             "states": sorted(self._states),
@@ -207,41 +218,42 @@ class PageContents:
             ),
         }
 
-    def _draw(self, drawing: Union[TimeLine, Plot, None]) -> Optional[int]:
-        """Append a drawing, and return its index."""
-        if drawing is None:
-            return None
-        kind = "time-line" if isinstance(drawing, TimeLine) else "plot"
-        text = json.dumps({"kind": kind, **asdict(drawing)}, allow_nan=False)
+    def _draw(self, figure: Figure) -> int:
+        """Append a figure, and return its index."""
+        text = json.dumps(asdict(figure), allow_nan=False)
         self._drawings.add(f",{text}" if self._drawn else text)
         self._drawn += 1
         return self._drawn - 1
 
-    def _section(self, found: Iterable[Row], metrics: Sequence[JobMetrics]) -> Tuple[Section, str, Sequence[Row]]:
-        """Make the part of the page for a job; return it with the rows, without their long parts."""
+    def _section(self, found: Iterable[Row], metrics: Sequence[JobMetrics]) -> Tuple[Section, str]:
+        """Make the part of the page for a job."""
         plain = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, self._room))
         rows: List[Row] = []
         places: List[Tuple[str, Optional[int]]] = []
         for given in found:
             row = _localized(given, self._zone)
-            places.append(self._details.add(row, f"run-{_key(row)}", plain=len(rows) < plain))
+            places.append(self._details.add(row, f"run-{run_key(row)}", plain=len(rows) < plain))
             rows.append(replace(row, task={}, text=None, html=None, result=None, participants=None))
         self._room -= min(plain, len(rows))
+        job = job_runs_of(rows)
+        drawings = drawings_of(job)
         section = Section(
             key=f"job-{rows[0].job}",
             label=one_line(rows[0].job_label, LABEL),
-            facts=(*_facts(rows), *_pooled(metrics)),
+            facts=(*_facts(rows), *_loaded(metrics)),
             columns=columns_of(rows),
             count=len(rows),
             failed=sum(not row.succeeded for row in rows),
+            findings=findings_of(job, metrics),
             skew=skew_words(rows),
-            time_line=self._draw(time_line_of(rows)) if len(rows) >= _FEWEST_TO_DRAW else None,
-            plots=tuple((self._draw(plot), plot) for plot in plots_of(rows)),
+            drawings=drawings,
+            figures=tuple((self._draw(figure), figure) for figure in drawings.figures),
+            spans=job_spans_of(job),
         )
         shown: List[str] = []
-        for number, (row, name, (details, pack)) in enumerate(zip(rows, run_names(rows), places)):
+        for number, (row, name, (details, pack)) in enumerate(zip(rows, job.names, places)):
             cells = tuple(column.cell(row) for column in section.columns)
-            entry = Entry(row, f"run-{_key(row)}", name, cells, details, pack)
+            entry = Entry(row, f"run-{run_key(row)}", name, cells, details, pack)
             html = self._macros.run(section, entry)
             if number < plain:
                 shown.append(html)
@@ -249,7 +261,7 @@ class PageContents:
             self._table.add(("," if number else "[") + _table_row(section, entry, number, html))
             self._note(section, entry)
         self._table.add("]")
-        return section, self._template.render(section=section, runs=shown, at_once=ROWS_AT_ONCE), rows
+        return section, self._template.render(section=section, runs=shown, at_once=ROWS_AT_ONCE)
 
     def _note(self, section: Section, entry: Entry) -> None:
         """Note the state of a run, and why it failed: one cause often makes hundreds of runs fail."""
@@ -390,10 +402,6 @@ def _array(lines: Iterable[str]) -> Iterator[str]:
     yield "[]\n" if before == "[\n" else "\n]\n"
 
 
-def _key(row: Row) -> str:
-    return f"{row.job}-{row.iteration}" + ("" if row.run is None else f"-{row.run}")
-
-
 def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:
     """
     Write what the script of the page knows of a run: its key, whether it failed, its state, the text that the filter
@@ -443,12 +451,9 @@ def _facts(rows: Sequence[Row]) -> Iterator[Tuple[str, str]]:
         yield "Duration", short_duration((max(ends) - min(starts)).total_seconds())
 
 
-def _pooled(metrics: Sequence[JobMetrics]) -> Iterator[Tuple[str, str]]:
-    """Write the statistics of all runs of a job, where the delays of packets are known."""
+def _loaded(metrics: Sequence[JobMetrics]) -> Iterator[Tuple[str, str]]:
+    """Write the latency under load, where it is known."""
     for job in metrics:
-        words = pooled_words(job.metrics)
-        if job.runs > 1 and words:
-            yield f"All {job.runs:,} runs" if len(metrics) == 1 else f"All runs of {job.test}", words
-        loaded = load_words(job.metrics)
-        if loaded:
-            yield "Under load", loaded
+        words = load_words(job.metrics)
+        if words:
+            yield "Under load", words

@@ -9,8 +9,8 @@ from typing import Callable, Optional, Sequence, Tuple
 from pscheduler_batch.metrics.table import METRICS, Metric, main_metrics
 from pscheduler_batch.metrics.units import is_number, value_words
 from pscheduler_batch.report.formatting import duration_words, one_line, time_of_day
-from pscheduler_batch.report.plots import delay_of
 from pscheduler_batch.report.rows import Row
+from pscheduler_batch.report.starts import delay_of
 from pscheduler_batch.text import short_duration, show
 
 _MOST_VARIED = 3

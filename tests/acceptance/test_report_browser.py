@@ -17,6 +17,7 @@ from pscheduler_batch.report.jsonl_report import JsonlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task
+from tests.support.measured_jobs import buckets_of, mean_of, path_of, rates_of, trips_of
 from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
 
 RUNS = 'tbody th[scope="row"]'
@@ -88,9 +89,7 @@ def test_the_report_of_a_real_batch(browser, page_of, pscheduler, there):
     document = run_batch(*there, batch={"jobs": [sweep]}).document
     browser.show(page_of(document))
     mean = [round(row.metrics["rtt-mean"] * 1000, 9) for row in report_of(document).rows]
-    (over_length,) = (
-        plot for plot in map(browser.chart, range(3)) if isinstance(plot[0]["data"][0], dict) and len(plot) == 4
-    )
+    over_length = browser.chart(0)
 
     assert browser.find("h1").text.endswith("All 3 runs succeeded")
     assert over_length[1] == {"label": "Mean", "data": [{"x": 100 * n, "y": y} for n, y in enumerate(mean, 1)]}
@@ -98,12 +97,102 @@ def test_the_report_of_a_real_batch(browser, page_of, pscheduler, there):
 
 
 def test_plots_have_their_points(browser, page_of):
-    """Over the iterations, where a failed run is a gap, and over the length that varied, in its order."""
+    """Over the length that varied, in its order, where a failed run is a gap."""
     browser.show(page_of(SWEEP))
-    over_iterations, over_length = browser.chart(1), browser.chart(2)
+    over_length = browser.chart(0)
 
-    assert over_iterations[1] == {"label": "Mean", "data": [0.6, 0.4, None]}
+    assert over_length[1]["label"] == "Mean"
     assert over_length[1]["data"] == [{"x": 64, "y": 0.4}, {"x": 128, "y": None}, {"x": 512, "y": 0.6}]
+    assert browser.complaints() == []
+
+
+SCALES = (
+    "const scales = Chart.getChart(document.querySelectorAll('canvas')[arguments[0]]).scales;"
+    "return ['x', 'y'].map(name => scales[name].ticks.map(tick => tick.label))"
+)
+
+
+def test_rates_begin_at_zero_and_counts_are_whole(browser, page_of):
+    """15.2 beside 16.2 Gb/s is no doubling, and there is no half a retransmit."""
+    runs = [rates_of(rate, rate, retransmits=(n, 0)) for n, rate in enumerate((15_200, 16_200))]
+    browser.show(page_of(output(job(*runs))))
+    for number in range(3):
+        browser.chart(number)
+    (_, rates), (_, counts) = browser.run(SCALES, 1), browser.run(SCALES, 2)
+
+    assert (rates[0], rates[-1].endswith(" Gb/s")) == ("0 Gb/s", True)
+    assert counts in (["0", "1", "2"], ["0", "1"])
+
+
+def test_boxes_are_where_their_percentiles_are(browser, page_of):
+    """An outlier far away is a triangle at the edge."""
+    browser.show(page_of(output(job(*(trips_of(*range(1, 42)) for _ in range(5)), trips_of(*[1] * 40, 990)))))
+    median, low, high, box, whisker = browser.chart(0)
+    style = (
+        "return Chart.getChart(document.querySelector('canvas')).getDatasetMeta(2).data.map(p => p.options.pointStyle)"
+    )
+
+    assert [each["data"][0] for each in (median, low, high, box, whisker)] == [21, 1, 41, [11, 31], [3, 39]]
+    assert browser.run(style) == [*["circle"] * 5, "triangle"]
+    assert browser.complaints() == []
+
+
+def test_latency_over_time_is_drawn_in_rows(browser, page_of):
+    """Each cell where its bucket is, the stronger the more packets it has."""
+    browser.show(page_of(output(job(buckets_of({"1": 3, "2": 1}), buckets_of({"2": 2})))))
+    (cells,) = browser.chart(0)
+    drawn = "Chart.getChart(document.querySelector('canvas')).getDatasetMeta(0)"
+    shades = f"return {drawn}.data.map(cell => cell.options.backgroundColor)"
+
+    assert [(cell["x"], cell["y"]) for cell in cells["data"]] == [(0, [0.5, 1.5]), (0, [1.5, 2.5]), (1, [1.5, 2.5])]
+    assert browser.run(shades) == [f"rgb(37 99 235 / {share})" for share in (0.775, 0.325, 1)]
+    assert browser.complaints() == []
+
+
+def test_failed_runs_are_told_without_color(browser, page_of):
+    """They have a cross, also those that did not run."""
+    document = output(job(started(0.5), result(failed_run(), length=1), result(error="no route")))
+    browser.show(page_of(document))
+    charts = {each["label"]: each["data"] for each in browser.chart(0)}
+
+    assert [(point["y"], point["note"]) for point in charts["failed"]] == [
+        (1, "run 1 (failed): 12:00:00 to 12:03:05, 3 min 5 s"),
+        (2, "run 2 (failed): did not run"),
+    ]
+
+
+def test_a_cell_of_a_matrix_opens_its_run(browser, page_of):
+    """The headings of the matrix do not sort, and the filter does not take it for runs."""
+    mesh = [mean_of(n, source=a, dest=b) for n, (a, b) in enumerate(("ab", "ba"), 1)]
+    browser.show(page_of(output(job(*mesh))))
+    browser.find('.matrix a[href="#run-0-1-0"]').click()
+    opened = browser.wait_for("return document.querySelector('#run-0-1-0 details').checkVisibility()")
+    browser.find("#filter-text").send_keys("nowhere")
+
+    assert opened
+    assert browser.run("return document.querySelectorAll('.matrix button').length") == 0
+    assert browser.texts(".nothing") == ["No run of this job matches the filter."]
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_hostile_names_are_harmless_in_drawings(browser, page_of, width):
+    """As host, value, name of a value, hop, test and reason; the page stays as it is, and as wide."""
+    words = '</script><img src=x onerror="document.title = 1">' + HOSTILE.replace("\ud800", "")
+    document = output(
+        job(*(mean_of(n, source=a, dest=b) for n, (a, b) in enumerate(((words, "b"), ("b", words)), 1)), label=words),
+        job(*(mean_of(n, **{words: f"{n}{words}"}) for n in (1, 2)), label=words),
+        job(*(mean_of(a * b, **{words: f"{a}{words}", "b": f"{b}{words}"}) for a in (1, 2) for b in (1, 2))),
+        job(path_of((words, "b")), path_of((words, words)), result(failed_run(words), kind=words)),
+        job(*(trips_of(*range(1, 9), **{words: f"{n}{words}"}) for n in (1, 2))),
+    )
+    browser.show(page_of(document), width=width)
+    for number in range(browser.run("return document.querySelectorAll('canvas').length")):
+        browser.chart(number)
+
+    assert browser.driver.title.startswith("1 of 13 runs failed")
+    assert browser.run("return document.querySelectorAll('img, b').length") == 0
+    assert browser.run("return document.documentElement.scrollWidth") <= width
     assert browser.complaints() == []
 
 
@@ -158,11 +247,8 @@ def test_no_two_marks_of_a_scale_look_the_same(browser, page_of):
     rates = [{"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9 + 1e5 * n}}} for n in range(3)]
     runs = [result(run(rate), kind="throughput", **{"window-size": 1_234_500 + n}) for n, rate in enumerate(rates)]
     browser.show(page_of(output(job(*runs))))
-    browser.chart(2)
-    marks = browser.run(
-        "const {x, y} = Chart.getChart(document.querySelectorAll('canvas')[2]).scales;"
-        "return [x, y].map(scale => scale.ticks.map(tick => tick.label))"
-    )
+    browser.chart(0)
+    marks = browser.run(SCALES, 0)
 
     assert [len(set(each)) for each in marks] == [len(each) for each in marks]
     assert "1,234,502" in marks[0]

@@ -51,7 +51,7 @@
       responsive: true,
       maintainAspectRatio: false,
       ...more,
-      plugins: { legend: { align: "start", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7 } }, ...more.plugins },
+      plugins: { legend: { align: "start", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, filter: ({ text }) => text } }, ...more.plugins },
     };
   }
 
@@ -71,11 +71,12 @@
   }
 
   function timeLine(drawing) {
-    const bars = (succeeded, name, label) => ({
+    // Failed runs are hollow and have a cross, so that they can be told without their colour.
+    const bars = (succeeded, label, style) => ({
       type: "bar",
       label,
       data: drawing.bars.filter((bar) => bar.succeeded === succeeded).map((bar) => ({ x: [bar.start, bar.end], y: bar.lane, note: bar.note })),
-      backgroundColor: colour(name),
+      ...style,
       pointStyle: "rectRounded",
       grouped: false,
       minBarLength: 3,
@@ -112,7 +113,28 @@
       clip: false,
       order: 0,
     };
-    const datasets = [bars(true, "series-1", "succeeded"), bars(false, "series-5", "failed"), planned, results];
+    const failed = {
+      type: "scatter",
+      label: "failed",
+      data: [
+        ...drawing.bars.filter((bar) => !bar.succeeded).map((bar) => ({ x: (bar.start + bar.end) / 2, y: bar.lane, note: bar.note })),
+        ...drawing.unrun.map(([lane, at, note]) => ({ x: at, y: lane, note })),
+      ],
+      pointStyle: "crossRot",
+      radius: drawing.lanes.length > 60 ? 3 : 5,
+      hoverRadius: 7,
+      borderWidth: 2,
+      borderColor: colour("series-5"),
+      clip: false,
+      order: 0,
+    };
+    const datasets = [
+      bars(true, "succeeded", { backgroundColor: colour("series-1") }),
+      bars(false, "", { backgroundColor: colour("bad-back"), borderColor: colour("series-5"), borderWidth: 1.5 }),
+      failed,
+      planned,
+      results,
+    ];
     return {
       type: "bar",
       data: { labels: drawing.lanes.map((_, lane) => lane), datasets: datasets.filter((dataset) => dataset.data.length) },
@@ -128,16 +150,27 @@
     };
   }
 
+  // Labels may be the names of hosts, which have room when they are turned.
+  function categories(title, labels) {
+    const words = labels.some((label) => !/^[\d.,: to]*$/.test(label));
+    return axis(title, { type: "category", ticks: { autoSkip: !words || labels.length > 20, maxRotation: words ? 40 : 0, callback(place) { return shortened(this.getLabelForValue(place), this.chart); } } });
+  }
+
+  function values(drawing, more) {
+    // Half a run does not exist.
+    const precision = drawing.unit ? undefined : 0;
+    return axis("", { ...more, ticks: { ...more.ticks, precision, callback: (value) => quantity(value, drawing.unit, exact) } });
+  }
+
   function plot(drawing) {
-    const points = (line) => drawing.linear ? line.values.map((y, place) => ({ x: drawing.places[place], y })) : line.values;
-    const numbers = drawing.lines.flatMap((line) => line.values.filter((value) => value !== null));
-    const [lowest, highest] = numbers.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    // From zero, unless the lines would be pressed together; a constant must look constant.
-    const range = lowest >= 0 && (lowest <= highest / 2 || lowest === highest) ? { min: 0, suggestedMax: highest * 1.1 || 1 } : { grace: "5%" };
-    // A line only joins points at different places.
-    const joined = !drawing.linear || new Set(drawing.places).size === drawing.places.length;
+    const points = (line) => drawing.linear ? line.values.map((y, n) => ({ x: (line.places.length ? line.places : drawing.places)[n], y })) : line.values;
+    const highest = drawing.lines.reduce((most, line) => line.values.reduce((high, value) => Math.max(high, value ?? 0), most), 0);
+    const percents = drawing.unit === "%" && highest === 100;
+    const range = drawing.from_zero ? { beginAtZero: true, [percents ? "max" : "suggestedMax"]: percents ? 100 : highest * 1.05 || 1 } : { grace: "5%" };
+    const faint = drawing.lines.filter((line) => line.faint).length;
+    const radius = drawing.dots && drawing.places.length <= 150 ? 3 : 0;
     return {
-      type: "line",
+      type: drawing.bars ? "bar" : "line",
       data: {
         labels: drawing.linear ? undefined : drawing.places,
         datasets: drawing.lines.map((line, n) => ({
@@ -145,21 +178,24 @@
           data: points(line),
           borderColor: colour(`series-${(n % 6) + 1}`),
           backgroundColor: colour(`series-${(n % 6) + 1}`),
-          pointStyle: ["circle", "triangle", "rect", "rectRot", "star", "cross"][n % 6],
-          pointRadius: drawing.places.length > 150 ? 0 : 3,
-          borderWidth: 2,
+          borderDash: [[], [7, 4], [2, 3]][Math.floor(n / 6) % 3],
+          pointStyle: drawing.dots ? ["circle", "triangle", "rect", "rectRot", "star", "cross"][n % 6] : "circle",
+          pointRadius: line.marked.length ? line.values.map((_, place) => line.marked.includes(place) ? 3.5 : radius) : radius,
+          borderWidth: drawing.bars ? 0 : line.faint ? 1 : faint ? 3 : 2,
+          order: line.faint ? 2 : 1,
+          maxBarThickness: 40,
           clip: 6,
-          showLine: joined,
         })),
       },
       options: options({
-        interaction: { mode: drawing.linear ? "nearest" : "index", intersect: false },
+        interaction: { mode: drawing.linear ? "nearest" : "index", axis: "x", intersect: false },
         scales: {
-          x: axis(drawing.axis, drawing.linear ? { type: "linear", ticks: { callback: (value) => exact.format(value) } } : { type: "category" }),
-          y: axis("", { ...range, ticks: { callback: (value) => quantity(value, drawing.unit, exact) } }),
+          x: drawing.linear ? axis(drawing.axis, { type: "linear", ticks: { callback: (value) => exact.format(value) } }) : categories(drawing.axis, drawing.places),
+          y: values(drawing, range),
         },
         plugins: {
-          legend: { ...options({}).plugins.legend, display: drawing.lines.length > 1 },
+          // A line for each point would be more than the plot.
+          legend: { labels: { ...options({}).plugins.legend.labels, ...(drawing.dots ? {} : { pointStyle: "line" }), filter: ({ datasetIndex }) => faint <= 8 || !drawing.lines[datasetIndex].faint }, align: "start", display: drawing.lines.length > 1 },
           tooltip: {
             callbacks: {
               title: ([item]) => item && `${drawing.axis} ${drawing.linear ? exact.format(item.parsed.x) : item.label}`,
@@ -171,17 +207,91 @@
     };
   }
 
+  function boxes(drawing) {
+    const bar = (from, to, more) => ({ type: "bar", data: drawing.boxes.map((box) => box && [box[from], box[to]]), grouped: false, minBarLength: 2, ...more });
+    const dots = (part) => drawing.boxes.map((box) => box && Math.min(box[part], drawing.end));
+    const wide = ({ chart }) => Math.max(3, Math.min(13, (chart.chartArea?.width ?? 0) / drawing.places.length / 2.6));
+    const extreme = {
+      type: "line",
+      showLine: false,
+      pointStyle: ({ parsed }) => parsed?.y === drawing.end && drawing.boxes.some((box) => box?.[6] > drawing.end) ? "triangle" : "circle",
+      radius: 2.5,
+      borderWidth: 1.5,
+      borderColor: colour("series-1"),
+      backgroundColor: colour("card"),
+      clip: 6,
+      order: 1,
+    };
+    return {
+      type: "bar",
+      data: {
+        labels: drawing.places,
+        datasets: [
+          { type: "line", data: drawing.boxes.map((box) => box && box[3]), showLine: false, pointStyle: "line", radius: wide, hoverRadius: wide, borderWidth: 2.5, borderColor: colour("ink"), order: 0 },
+          { ...extreme, data: dots(0) },
+          { ...extreme, data: dots(6) },
+          bar(2, 4, { backgroundColor: colour("box"), borderColor: colour("series-1"), borderWidth: 1.5, borderSkipped: false, maxBarThickness: 28, order: 2 }),
+          bar(1, 5, { backgroundColor: colour("series-1"), barThickness: 2, order: 3 }),
+        ],
+      },
+      options: options({
+        interaction: { mode: "index", intersect: false },
+        scales: { x: categories(drawing.axis, drawing.places), y: values(drawing, { beginAtZero: true, suggestedMax: drawing.end * 1.05 }) },
+        plugins: {
+          legend: { display: false },
+          tooltip: {
+            filter: ({ datasetIndex }) => datasetIndex === 0,
+            displayColors: false,
+            callbacks: {
+              title: ([item]) => item && `${drawing.axis} ${item.label}`,
+              label: ({ dataIndex }) => ["smallest", "5 %", "25 %", "median", "75 %", "95 %", "largest"].map((name, part) => `${name}: ${quantity(drawing.boxes[dataIndex][part], drawing.unit)}`),
+            },
+          },
+        },
+      }),
+    };
+  }
+
+  function shares(drawing) {
+    const most = Math.max(...drawing.cells.map(([, , share]) => share));
+    const span = (row) => drawing.edges.slice(row, row + 2).map((edge) => quantity(Math.max(edge, 0), drawing.unit)).join(" to ");
+    return {
+      type: "bar",
+      data: {
+        labels: drawing.places.map((_, place) => place),
+        datasets: [{
+          data: drawing.cells.map(([column, row, share]) => ({ x: column, y: [drawing.edges[row], drawing.edges[row + 1]], row, share })),
+          backgroundColor: drawing.cells.map(([, , share]) => `rgb(${colour("shade")} / ${0.1 + 0.9 * share / most})`),
+          grouped: false,
+          barPercentage: 1,
+          categoryPercentage: 1,
+        }],
+      },
+      options: options({
+        interaction: { mode: "nearest", axis: "xy", intersect: true },
+        scales: {
+          x: axis(drawing.axis, { type: "category", grid: { display: false }, ticks: { callback: (place) => drawing.places[place] } }),
+          y: values(drawing, { min: drawing.edges[0], max: drawing.edges.at(-1), ticks: { includeBounds: false } }),
+        },
+        plugins: {
+          legend: { display: false },
+          tooltip: { displayColors: false, callbacks: { title: ([item]) => item && drawing.places[item.raw.x], label: ({ raw }) => `${span(raw.row)}: ${number.format(100 * raw.share)} % of the packets` } },
+        },
+      }),
+    };
+  }
+
   function draw(canvas) {
     const drawing = drawings[canvas.dataset.drawing];
     Chart.getChart(canvas)?.destroy();
-    new Chart(canvas, drawing.kind === "time-line" ? timeLine(drawing) : plot(drawing));
+    new Chart(canvas, { "time-line": timeLine, plot, boxes, shares }[drawing.kind](drawing));
   }
 
   const canvases = all("canvas[data-drawing]");
   // Before anything is drawn, so that the page does not move while it is read.
   for (const canvas of canvases) {
     const { kind, lanes } = drawings[canvas.dataset.drawing];
-    if (kind === "time-line") canvas.parentElement.style.height = `${Math.min(90 + 24 * Math.max(lanes.length, 3), 620)}px`;
+    if (kind === "time-line") canvas.parentElement.style.height = `${Math.min(90 + 18 * Math.max(lanes.length, 3), 460)}px`;
   }
   const redraw = () => canvases.filter((canvas) => Chart.getChart(canvas)).forEach(draw);
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;

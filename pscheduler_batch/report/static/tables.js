@@ -54,7 +54,7 @@
   // Each run of the table is [key, failed, state, text to search, what each column is sorted by, HTML if it is not in the page].
   const [ORDERS, HTML] = [4, 5];
   const jobs = all(".job").map((section) => {
-    const table = section.querySelector("table");
+    const table = section.querySelector("table.runs");
     const bodies = new Map([...table.tBodies].map((body, n) => [n, body]));
     const count = Number(section.dataset.count);
     return { section, table, bodies, count, step: Number(section.querySelector(".rest").dataset.step), most: 0, runs: null, order: null, matches: null, linked: null };

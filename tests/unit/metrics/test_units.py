@@ -43,7 +43,7 @@ def test_words_have_the_unit_that_reads_best(value, unit, words):
         ("s", [0.1, -1.5], (1, "s")),
         ("ratio", [5], (100, "%")),
         ("B", [5], (1, "bytes")),
-        ("bit/s", [1e9], (1, "bit/s")),
+        ("bit/s", [1e9], (1e-9, "Gb/s")),
         ("", [5], (1, "")),
     ],
 )

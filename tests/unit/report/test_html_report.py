@@ -18,6 +18,7 @@ from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.html_page import verdict_of
 from pscheduler_batch.report.html_report import HtmlReport
 from pscheduler_batch.report.jsonl_report import JsonlReport
+from tests.support.measured_jobs import mean_of, path_of
 from tests.support.nesting_depth import DEEP
 from tests.support.output_documents import (
     HOSTILE,
@@ -419,22 +420,30 @@ def test_the_statistics_of_all_runs_are_shown():
     other = [result(run({"succeeded": True, "histogram-latency": {"1": 1}}), kind="latency") for _ in range(2)]
     alone, both = page_of(output(job(*measured))), page_of(output(job(*measured, *other)))
 
-    assert "All 2 runsmin/mean/max 1/2.57/5 ms, p95 4.7 ms, loss 30 %" in alone.text
-    assert "All runs of rttmin/mean/max 1/2.57/5 ms, p95 4.7 ms, loss 30 %" in both.text
-    assert "All runs of latencymin/mean/max 1/1/1 ms, p95 1 ms" in both.text
+    assert "Round trips took 1/2.57/5 ms (min/mean/max) over 2 runs. 30 % of packets lost, in 1 of 2 runs" in alone.text
+    assert "Rtt: Round trips took 1/2.57/5 ms (min/mean/max) over 2 runs" in both.text
+    assert "Latency: One-way latency was 1/1/1 ms (min/mean/max) over 2 runs" in both.text
 
 
-def test_a_run_that_measured_nothing_is_a_gap():
-    """It has no point in the plots."""
-    account = report_of(SWEEP)
-    rows = list(account.rows)
-    rows[1] = replace(rows[1], metrics={})
-    drawings = Page(html_of(replace(account, rows=tuple(rows)))).data("drawings")
-    (mean,) = [
-        line for line in next(each for each in drawings if each["kind"] == "plot")["lines"] if line["title"] == "Mean"
-    ]
+def test_what_came_out_comes_first():
+    """In sentences, those of jobs with failures before others; of many jobs, some."""
+    failed, good = job(result(failed_run("no route")), label="bad"), job(result(run()), label="good")
+    page = page_of(output(*(good for _ in range(11)), failed))
+    listed = " ".join(page.text.split("Results")[1].split("Failures")[0].split())
 
-    assert mean["values"] == [0.4, None, 0.4, 0.4]
+    assert listed.startswith("✗ bad: The run failed: no route. ✓ good: Round trips took 0.3/0.4/0.5 ms (min/mean/max)")
+    assert listed.endswith("And 2 more jobs, each described below.")
+
+
+def test_matrices_and_paths_are_tables():
+    """The cells of a matrix are links to its runs."""
+    mesh = [mean_of(n, source=a, dest=b) for n, (a, b) in enumerate(("ab", "ba"), 1)]
+    page = page_of(output(job(*mesh), job(path_of("abc"), path_of("abd"))))
+
+    assert page.attributes("a", href="#run-0-0-0")
+    assert "◆ 2" in page.text
+    assert "Seen in this order: A (run 0), B (run 1)" in page.text
+    assert "3 ≠cd" in page.text
 
 
 def test_times_are_in_the_zone_of_the_batch():
@@ -454,9 +463,10 @@ def test_the_times_of_several_results_are_in_the_zone_of_the_batch():
 
 def test_an_output_of_an_older_version_has_a_page():
     """Without times there is no time line, and everything else is there."""
-    old = run()
-    del old["run"]
-    page = page_of(output(job(result(old), result(old))))
+    old = [run({**RTT, "mean": mean}) for mean in ("PT0.0004S", "PT0.00045S")]
+    for each in old:
+        del each["run"]
+    page = page_of(output(job(*map(result, old))))
 
     assert {each["kind"] for each in page.data("drawings")} == {"plot"}
     assert "All 2 runs succeeded" in page.text

@@ -1,0 +1,53 @@
+"""Tests of what is drawn for a job."""
+
+from __future__ import annotations
+
+import pytest
+
+from pscheduler_batch.report.drawings.choice import drawings_of
+from tests.support.measured_jobs import at, buckets_of, mean_of, path_of, rates_of, runs_of, trips_of
+from tests.support.output_documents import several
+
+PACKETS = tuple(range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("results", "titles"),
+    [
+        ([trips_of(*PACKETS)], ["Round trip"]),
+        ([trips_of(*PACKETS, lost=n) for n in range(6)], ["Round trip", "Loss", "Timeline of runs"]),
+        ([mean_of(n, length=n) for n in (1, 2)], ["Round trip", "Timeline of runs"]),
+        ([rates_of(1, 2, 3)], ["Throughput over time"]),
+        (
+            [rates_of(*PACKETS, parallel=n, retransmits=[n] * 29) for n in (1, 2)],
+            ["Throughput over time", "Throughput of intervals", "Retransmits", "Timeline of runs"],
+        ),
+        ([buckets_of({"1": n}) for n in (1, 2)], ["One-way latency", "Timeline of runs"]),
+        ([path_of("abc"), path_of("ab")], ["Timeline of runs"]),
+        ([at(0), at(20)], ["Timeline of runs"]),
+        ([at(0)], []),
+        ([several(10, 20)], []),
+    ],
+)
+def test_each_test_has_the_figures_that_suit_it(results, titles):
+    """And no more: what never changes is not drawn, nor a time line of one run."""
+
+    assert [figure.title for figure in drawings_of(runs_of(*results)).figures] == titles
+
+
+def test_a_mesh_has_matrices_and_no_curves():
+    """A line from one pair to the next would mean nothing."""
+    drawings = drawings_of(
+        runs_of(*(trips_of(n, n, n, n, n, source=a, dest=b) for n, (a, b) in enumerate(("ab", "ba"), 1)))
+    )
+
+    assert [matrix.title for matrix in drawings.matrices] == ["Median round trip"]
+    assert [figure.title for figure in drawings.figures] == ["Timeline of runs"]
+
+
+def test_each_test_of_a_job_is_drawn():
+    """Where its tasks have several."""
+    drawings = drawings_of(runs_of(path_of("ab"), path_of("ac"), trips_of(*PACKETS), rates_of(1, 2)))
+
+    assert [figure.title for figure in drawings.figures] == ["Round trip", "Throughput over time", "Timeline of runs"]
+    assert [len(table.paths) for table in drawings.paths] == [2]
