@@ -20,10 +20,11 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from functools import cached_property
 from html import escape
 from math import isfinite
-from typing import Any, FrozenSet, Iterable, Iterator, List, Mapping, Set, Tuple
+from typing import Any, FrozenSet, Iterable, Iterator, List, Set, Tuple
 from urllib.parse import quote_plus
 
 from pscheduler_batch.model import JSON

@@ -9,6 +9,7 @@ from benchmarks.cases.limits import measure_limits
 from benchmarks.cases.memory import measure_memory
 from benchmarks.cases.parallel import measure_parallel
 from benchmarks.cases.plans import measure_plans
+from benchmarks.cases.reports import measure_reports
 from benchmarks.cases.serial import measure_serial
 from benchmarks.cases.starts import measure_starts
 from benchmarks.cases.startup import measure_startup
@@ -22,4 +23,5 @@ CASES: Dict[str, Callable[[Extent], List[Row]]] = {
     "e": measure_memory,
     "f": measure_starts,
     "g": measure_limits,
+    "h": measure_reports,
 }

@@ -10,7 +10,7 @@ from typing import Collection, Dict, Iterable, Iterator, Optional, Sequence
 
 from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.output.console import read_input
+from pscheduler_batch.output.console import open_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.comparison import compare, judge_changes
@@ -70,5 +70,7 @@ def _rows(files: Iterable[str]) -> Dict[str, Iterator[Row]]:
 
 
 def _rows_of(file: str) -> Iterator[Row]:
-    data = read_input(file, what="the output of a batch", program=PROGRAM)
-    yield from rows_of(read_output(data, source=STANDARD_INPUT if file == "-" else file))
+    source = STANDARD_INPUT if file == "-" else file
+    opened = open_input(file, what="the output of a batch", program=PROGRAM)
+    with opened as stream, read_output(stream, source=source) as given:
+        yield from rows_of(given)

@@ -11,7 +11,7 @@ from typing import Optional, Sequence
 from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.metrics.expectations import Expectation
-from pscheduler_batch.output.console import read_input
+from pscheduler_batch.output.console import open_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
@@ -87,5 +87,6 @@ def _destination(output: Optional[str]) -> Destination:
 
 def _read_report(output_file: str, expectations: Sequence[Expectation] = ()) -> BatchReport:
     source = STANDARD_INPUT if output_file == "-" else output_file
-    data = read_input(output_file, what="the output of a batch", program=PROGRAM)
-    return report_of(read_output(data, source=source), expectations)
+    opened = open_input(output_file, what="the output of a batch", program=PROGRAM)
+    with opened as file, read_output(file, source=source) as given:
+        return report_of(given, expectations)

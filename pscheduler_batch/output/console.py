@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import Iterable, Optional, TextIO
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Iterable, Iterator, Optional, TextIO
 
 from pscheduler_batch.errors import BatchError, InputError, Problem
 from pscheduler_batch.input.excerpts import render_problems
@@ -73,7 +73,18 @@ def forget_what_is_left(stream: TextIO) -> None:
 
 def read_input(input_file: str, *, what: str = "the batch", program: str = PROGRAM) -> bytes:
     """
-    Read a file, or the standard input.
+    Read all of a file, or of the standard input.
+
+    The arguments and errors are those of :func:`open_input`.
+    """
+    with open_input(input_file, what=what, program=program) as stream:
+        return stream.read()
+
+
+@contextmanager
+def open_input(input_file: str, *, what: str = "the batch", program: str = PROGRAM) -> Iterator[BinaryIO]:
+    """
+    Open a file, or the standard input, to read it.
 
     Args:
         input_file: The file; "-" is the standard input.
@@ -81,17 +92,18 @@ def read_input(input_file: str, *, what: str = "the batch", program: str = PROGR
         program: The name of the command in the note.
 
     Raises:
-        CommandError: The input cannot be read.
+        CommandError: The input cannot be opened, or not be read while it is open.
     """
     try:
         if input_file != "-":
             with open(input_file, "rb") as stream:
-                return stream.read()
+                yield stream
+            return
         if sys.stdin is None:
             raise CommandError("cannot read the standard input: it is closed")
         if sys.stdin.isatty():
             print_error(f"reading {what} from the terminal; end with Control-D", program=program, severity="note")
-        return sys.stdin.buffer.read()
+        yield sys.stdin.buffer
     except OSError as error:
         shown = printable(input_file) or "a file with an empty name"
         raise CommandError(f"cannot read {shown}: {error.strerror}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Collection, Dict, Iterator, List, Mapping, Set, Tuple
+from collections.abc import Mapping
+from typing import Collection, Dict, Iterable, Iterator, List, Set, Tuple
 
 from pscheduler_batch.model import JSON
 from pscheduler_batch.pointers import Path
@@ -10,6 +11,40 @@ from pscheduler_batch.scheduler.tasks import MARK
 
 # They differ in every iteration, and say nothing about the measurement.
 _IGNORED = frozenset({("schedule", "start"), ("reference", MARK)})
+
+
+class Variation:
+    """
+    What differs between tasks that are seen one after another: simple values that others lack or have differently.
+
+    >>> variation = Variation()
+    >>> for count in (1, 2):
+    ...     variation.add({"test": {"spec": {"count": count, "dest": "x"}}})
+    >>> variation.paths
+    (('test', 'spec', 'count'),)
+    """
+
+    def __init__(self) -> None:
+        """Start without tasks."""
+        self._first: Dict[Path, JSON] = {}
+        self._counts: Dict[Path, int] = {}
+        self._differing: Set[Path] = set()
+        self._tasks = 0
+
+    def add(self, task: JSON) -> None:
+        """Compare a task with those before."""
+        self._tasks += 1
+        for path, value in _leaves(task):
+            known = self._first.setdefault(path, value)
+            self._counts[path] = self._counts.get(path, 0) + 1
+            if known != value or isinstance(known, bool) != isinstance(value, bool):
+                self._differing.add(path)
+
+    @property
+    def paths(self) -> Tuple[Path, ...]:
+        """The paths of the texts, numbers, truth values and nulls that differ, in order of appearance."""
+        counts = self._counts.items()
+        return tuple(path for path, count in counts if path in self._differing or count != self._tasks)
 
 
 def varied_values(tasks: Collection[JSON]) -> List[Dict[Path, JSON]]:
@@ -26,19 +61,27 @@ def varied_values(tasks: Collection[JSON]) -> List[Dict[Path, JSON]]:
         For each task, by path, the texts, numbers, truth values and nulls in it that other tasks lack or have with
         another value. Secrets are among them.
     """
-    first: Dict[Path, JSON] = {}
-    counts: Dict[Path, int] = {}
-    differing: Set[Path] = set()
+    variation = Variation()
     for task in tasks:
-        for path, value in _leaves(task):
-            known = first.setdefault(path, value)
-            counts[path] = counts.get(path, 0) + 1
-            if known != value or isinstance(known, bool) != isinstance(value, bool):
-                differing.add(path)
-    differing |= {path for path, count in counts.items() if count != len(tasks)}
-    if not differing:
-        return [{} for _ in tasks]
-    return [{path: value for path, value in _leaves(task) if path in differing} for task in tasks]
+        variation.add(task)
+    paths = variation.paths
+    return [dict(values_at(task, paths)) for task in tasks]
+
+
+def values_at(task: JSON, paths: Iterable[Path]) -> Iterator[Tuple[Path, JSON]]:
+    """Yield the simple values that a task has at some paths."""
+    for path in paths:
+        part = task
+        for step in path:
+            if isinstance(part, Mapping) and step in part:
+                part = part[step]
+                continue
+            if not (isinstance(part, (list, tuple)) and isinstance(step, int) and step < len(part)):
+                break
+            part = part[step]
+        else:
+            if not isinstance(part, (Mapping, list, tuple)):
+                yield path, part
 
 
 def _leaves(task: JSON) -> Iterator[Tuple[Path, JSON]]:

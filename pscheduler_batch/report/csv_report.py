@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime, timedelta
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Set
 
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import column_name
@@ -48,11 +48,16 @@ class CsvReport:
 
     def render(self, report: BatchReport) -> Iterator[str]:
         """Write the names of the columns and the lines."""
-        several = [RESULT_TIME] if any(row.result_time is not None for row in report.rows) else []
-        found = {name for row in report.rows for name in row.metrics}
-        metrics = [name for name in METRICS if name in found]
+        several: List[str] = []
+        found: Set[str] = set()
         # A dictionary, as it keeps the order of first appearance.
-        varied = dict.fromkeys(where for row in report.rows for where in row.varied)
+        varied: Dict[str, None] = {}
+        for row in report.rows:
+            found.update(row.metrics)
+            varied.update(dict.fromkeys(row.varied))
+            if row.result_time is not None:
+                several = [RESULT_TIME]
+        metrics = [name for name in METRICS if name in found]
         writer = csv.writer(_Line(), lineterminator="\r\n")
         named = [column_name(name, METRICS[name].unit) for name in metrics]
         yield writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])

@@ -22,8 +22,10 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
+    Set,
     Tuple,
     TypeVar,
+    Union,
 )
 
 from pscheduler_batch.errors import BatchError
@@ -42,12 +44,13 @@ from pscheduler_batch.metrics.measurement import Measurement, Pool, measure
 from pscheduler_batch.metrics.samples import Samples
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.document import PARTICIPANTS
-from pscheduler_batch.planning.sweep import varied_values
-from pscheduler_batch.pointers import is_secret, pointer
+from pscheduler_batch.planning.sweep import Variation
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.judging import judge, unreadable
-from pscheduler_batch.report.loads import LOAD, Loads, hosts_of
+from pscheduler_batch.report.loads import Loads, hosts_of
+from pscheduler_batch.report.output_reader import Output
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
+from pscheduler_batch.report.stored_rows import StoredRows
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
 
@@ -59,7 +62,6 @@ _LONGEST_TEXT = 64
 _LONGEST_LABEL = 200
 
 Value = TypeVar("Value", datetime, timedelta)
-Key = Tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,11 @@ class _Job:
     synchronized: bool
     secrets: AbstractSet[str]
     pools: Dict[str, Pool] = field(default_factory=dict)
+    tests: Set[str] = field(default_factory=set)
 
     def measure(self, test: str, spec: JSON, result: JSON) -> Measurement:
         """Measure a run, and add it to those of the job."""
+        self.tests.add(test)
         measurement = measure(test, spec, result)
         if measurement.metrics:
             self.pools.setdefault(test, Pool(test)).add(measurement)
@@ -117,46 +121,50 @@ class _Iteration:
         return error if isinstance(error, str) and error.strip() else None
 
 
-def report_of(document: JSONObject, expectations: Sequence[Expectation] = ()) -> BatchReport:
+def report_of(output: Union[Output, JSONObject], expectations: Sequence[Expectation] = ()) -> BatchReport:
     """
-    Convert the output document of a batch to its report.
+    Convert the output of a batch to its report.
 
     Args:
-        document: As :func:`~pscheduler_batch.output.document.render_document` makes it; it is not changed.
+        output: The output, or its document as :func:`~pscheduler_batch.output.document.render_document` makes it; it is
+            not changed.
         expectations: What its jobs are to be judged by, in addition to what they were judged by already.
 
     Raises:
         ExpectationError: An expectation is about no job.
     """
-    expected = resolve(expectations, _known_jobs(document)) if expectations else ()
-    return _report(document, _results_of(document), lambda _: True, expected)
+    given = output if isinstance(output, Output) else Output.of(output)
+
+    def expected(jobs: Sequence[_Job]) -> Sequence[Expected]:
+        return resolve(expectations, _known_jobs(given.document, jobs)) if expectations else ()
+
+    return _report(given, expected)
 
 
-def rows_of(document: JSONObject) -> Iterator[Row]:
+def rows_of(output: Union[Output, JSONObject]) -> Iterator[Row]:
     """
-    Convert an output document to rows, job after job.
+    Convert an output to rows, job after job.
 
     Args:
-        document: As for :func:`report_of`.
+        output: As for :func:`report_of`.
     """
-    loads = Loads()
-    for _, rows in _jobs(document, _results_of(document, LOAD), lambda _: False):
-        for row in rows:
-            loads.add(row)
-    for _, rows in _jobs(document, _results_of(document), lambda _: True):
-        yield from map(loads.split, rows)
+    yield from report_of(output).rows
 
 
-def report_of_texts(document: JSONObject, texts: Mapping[int, Iterable[str]], whole: AbstractSet[Key]) -> BatchReport:
+def report_of_texts(
+    document: JSONObject, texts: Mapping[int, Iterable[str]], *, whole: bool = True, expected: Sequence[Expected] = ()
+) -> BatchReport:
     """
-    Make the report of a batch whose results do not fit into memory together.
+    Make the report of a batch that has just ended.
 
     Args:
         document: The output document, without results.
         texts: The results of each job as JSON, by its number; one at a time is in memory.
-        whole: The iterations whose task, text, HTML and JSON the rows contain, by the numbers of job and iteration.
+        whole: Whether rows have the task, text, HTML and JSON, and what varies; a summary needs none of them.
+        expected: The expectations of each job.
     """
-    return _report(document, {number: map(json.loads, each) for number, each in texts.items()}, whole.__contains__)
+    results = {number: map(json.loads, each) for number, each in texts.items()}
+    return _report(Output(document, results), lambda _: expected, whole=whole)
 
 
 def judgments_of(
@@ -173,138 +181,81 @@ def judgments_of(
     Returns:
         A judgment of each; nothing was measured where results cannot be read.
     """
-    concerned = {each.job for each in expected}
     try:
-        found = {number: map(json.loads, each) for number, each in texts.items() if number in concerned}
-        return _report(document, found, lambda _: False, expected).judgments
+        # Those of all jobs: one job may load the path of another.
+        return report_of_texts(document, texts, whole=False, expected=expected).judgments
     except BatchError as error:
-        labels = {job.number: job.label for job, _ in _jobs(document, {}, lambda _: False)}
+        labels = {job.number: job.label for job in _jobs(Output(document, {}), StoredRows(), Loads())}
         return unreadable(expected, labels, str(error))
 
 
 def _report(
-    document: JSONObject,
-    results: Mapping[int, Iterable[JSONObject]],
-    is_whole: Callable[[Key], bool],
-    expected: Sequence[Expected] = (),
+    output: Output, expected: Callable[[Sequence[_Job]], Sequence[Expected]], *, whole: bool = True
 ) -> BatchReport:
-    batch = _object(document.get("batch"))
-    rows: List[Row] = []
+    batch = _object(output.document.get("batch"))
+    rows = StoredRows()
     jobs: List[_Job] = []
     unrun: List[str] = []
     loads = Loads()
-    for job, found in _jobs(document, results, is_whole):
+    before = 0
+    for job in _jobs(output, rows, loads, whole=whole):
         jobs.append(job)
-        rows += found
-        for row in found:
-            loads.add(row)
-        if not found:
+        if len(rows) == before:
             unrun.append(job.label)
-    labels = {job.number: job.label for job in jobs}
+        before = len(rows)
     if loads:
+        rows.complete_with(loads.split)
         pools = {(job.number, test): pool for job in jobs for test, pool in job.pools.items()}
-        rows = [_with_load(row, loads, pools) for row in rows]
+        for row in rows:
+            if (row.job, row.test) in pools:
+                pools[row.job, row.test].add_load(row.samples)
     metrics = [each for job in jobs for each in job.metrics]
     error = batch.get("error")
-    common = Redactor(_common_secrets(document))
+    common = Redactor(_common_secrets(output.document))
     judged = read_judgments(batch.get("expectations"), common.text)
     known = {(each.expectation, each.job) for each in judged}
-    added = [each for each in judge(expected, rows, metrics, labels) if (each.expectation, each.job) not in known]
+    judgments = judge(expected(jobs), rows, metrics, {job.number: job.label for job in jobs})
     return BatchReport(
-        rows=tuple(rows),
+        rows=rows,
         start=_read(parse_timestamp, batch.get("start")),
         end=_read(parse_timestamp, batch.get("end")),
         error=common.text(error) if isinstance(error, str) else None,
         unrun=tuple(unrun),
         jobs=tuple(metrics),
-        judgments=(*judged, *added),
+        judgments=(*judged, *(each for each in judgments if (each.expectation, each.job) not in known)),
     )
 
 
-def _with_load(row: Row, loads: Loads, pools: Mapping[Tuple[int, str], Pool]) -> Row:
-    """Complete a row, and what it adds to the metrics of its job."""
-    split = loads.split(row)
-    if split is not row:
-        pools[row.job, row.test].add_load(split.samples)
-    return split
-
-
-def _known_jobs(document: JSONObject) -> List[KnownJob]:
+def _known_jobs(document: JSONObject, jobs: Sequence[_Job]) -> List[KnownJob]:
     """Describe the jobs of an output; tests are those of tasks that were submitted."""
     return [
-        KnownJob(
-            number,
-            _label(job, number),
-            job.get("enabled") is not False,
-            frozenset(filter(None, (_test_of(_object(result.get("task"))) for result in job.get("results", [])))),
-        )
-        for number, job in enumerate(document["jobs"])
+        KnownJob(job.number, _label(given, job.number), given.get("enabled") is not False, frozenset(job.tests - {""}))
+        for job, given in zip(jobs, document["jobs"])
     ]
 
 
-def _test_of(task: JSONObject) -> str:
-    return _text(_object(task.get("test")).get("type"))
-
-
-def _results_of(document: JSONObject, test: str = "") -> Dict[int, Iterable[JSONObject]]:
-    """Return the results of each job, or those of one test."""
-    return {
-        number: [each for each in job.get("results", []) if not test or _test_of(_object(each.get("task"))) == test]
-        for number, job in enumerate(document["jobs"])
-    }
-
-
-def _jobs(
-    document: JSONObject, results: Mapping[int, Iterable[JSONObject]], is_whole: Callable[[Key], bool]
-) -> Iterator[Tuple[_Job, List[Row]]]:
-    """Convert one job after another; its metrics are known when its rows are."""
-    common = _common_secrets(document)
+def _jobs(output: Output, rows: StoredRows, loads: Loads, *, whole: bool = True) -> Iterator[_Job]:
+    """Convert one job after another; its rows are stored when it is yielded."""
+    common = _common_secrets(output.document)
     hiders = _Hiders()
-    for number, given in enumerate(document["jobs"]):
+    for number, given in enumerate(output.document["jobs"]):
         secrets = common | find_secrets({name: value for name, value in given.items() if name != "results"})
         label = _cut(hiders.of(secrets).text(_label(given, number)))
         job = _Job(number, label, _is_synchronized(given), secrets)
-        yield job, _rows_of_job(job, results.get(number, ()), hiders, is_whole)
+        variation = Variation()
+        for iteration, result in enumerate(output.results.get(number, ())):
+            hider = hiders.of(job.secrets | find_secrets(result.get("task")))
+            shown = _object(hider.value(_object(result.get("task")))) if whole else {}
+            variation.add(shown)
+            for row in _rows(_Iteration(job, iteration, result, hider, shown, whole)):
+                rows.append(row)
+                loads.add(row)
+        rows.end_job(variation)
+        yield job
 
 
 def _common_secrets(document: JSONObject) -> AbstractSet[str]:
     return find_secrets({name: value for name, value in document.items() if name != "jobs"})
-
-
-def _rows_of_job(
-    job: _Job, results: Iterable[JSONObject], hiders: _Hiders, is_whole: Callable[[Key], bool]
-) -> List[Row]:
-    rows: List[Row] = []
-    tasks = _Tasks()
-    for number, result in enumerate(results):
-        hider = hiders.of(job.secrets | find_secrets(result.get("task")))
-        shown = _object(hider.value(_object(result.get("task"))))
-        tasks.append(shown)
-        rows += _rows(_Iteration(job, number, result, hider, shown, is_whole((job.number, number))))
-    varied = [
-        {pointer(path): value for path, value in values.items() if not is_secret(path)}
-        for values in varied_values(tasks)
-    ]
-    return [replace(row, varied=varied[row.iteration]) for row in rows] if any(varied) else rows
-
-
-class _Tasks:
-    """Many tasks, stored as JSON, which takes a tenth of the memory."""
-
-    def __init__(self) -> None:
-        self._texts: List[str] = []
-
-    def append(self, task: JSONObject) -> None:
-        self._texts.append(json.dumps(task))
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def __iter__(self) -> Iterator[JSON]:
-        return map(json.loads, self._texts)
-
-    def __contains__(self, task: object) -> bool:
-        return any(task == known for known in self)
 
 
 class _Hiders:
@@ -368,13 +319,13 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         start=_read(parse_timestamp, times.get("start-time")),
         end=_read(parse_timestamp, times.get("end-time")),
         late=_read(parse_duration, iteration.result.get("late")),
-        task=iteration.shown if whole else {},
+        task=iteration.shown,
         varied={},
         text=_rendered(run, "text/plain", hide) if whole else None,
         html=_rendered(run, "text/html", hide) if whole else None,
         result=hide.value(result) if whole else None,
         participants=hide.value(run.get(PARTICIPANTS)) if whole else None,
-        whole=whole,
+        runs=len(iteration.result["runs"]),
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
         hosts=tuple(map(hide.text, hosts_of(about, test.get("spec")))),

@@ -301,7 +301,7 @@ class _DetailsOfRuns:
             Either HTML, where it may stand in the page as it is and there is room, or the number of its pack.
         """
         room = self._most_packed * (_FOR_SUCCEEDED if row.succeeded else 1) - sum(map(len, self._packs))
-        html = self._macros.details(row, _details(row)) if row.whole and room > 0 else ""
+        html = self._macros.details(row, _details(row)) if room > 0 else ""
         if html and plain and len(html) <= self._plain_room:
             self._plain_room -= len(html)
             return html, None

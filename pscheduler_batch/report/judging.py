@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.expectations import EVERY_RUN, TOTAL, Expectation, Expected, Judgment
@@ -18,17 +20,21 @@ def judge(
 
     Args:
         expected: The expectations of each job.
-        rows: The rows of these jobs.
+        rows: The rows of these jobs; they are iterated over once, and only if something is expected.
         metrics: The metrics of these jobs.
         labels: The labels of these jobs, by number.
     """
-    rows_of: Dict[int, List[Row]] = {}
-    for row in rows:
-        rows_of.setdefault(row.job, []).append(row)
+    trials = [_Trial(each, job) for job, each in expected]
+    of_job: Dict[int, List[_Trial]] = {}
+    for trial in trials:
+        of_job.setdefault(trial.job, []).append(trial)
+    for row in rows if trials else ():
+        for trial in of_job.get(row.job, ()):
+            trial.add(row)
     metrics_of: Dict[int, List[JobMetrics]] = {}
     for each in metrics:
         metrics_of.setdefault(each.job, []).append(each)
-    return tuple(_judge(each, labels[job], rows_of.get(job, []), metrics_of.get(job, [])) for job, each in expected)
+    return tuple(trial.judge(labels[trial.job], metrics_of.get(trial.job, [])) for trial in trials)
 
 
 def unreadable(expected: Iterable[Expected], labels: Mapping[int, str], reason: str) -> Tuple[Judgment, ...]:
@@ -36,48 +42,73 @@ def unreadable(expected: Iterable[Expected], labels: Mapping[int, str], reason: 
     return tuple(_made(each, labels[job], None, f"no data: {reason}", met=False) for job, each in expected)
 
 
-def _judge(expectation: Expectation, label: str, rows: Sequence[Row], metrics: Sequence[JobMetrics]) -> Judgment:
-    # The tasks of a job can have several tests, and not all of them the metric.
-    concerned = [row for row in rows if not row.test or row.test in expectation.tests]
-    if not concerned:
-        return _made(expectation, label, None, "no data: the job was not run", met=False)
-    if expectation.statistic == EVERY_RUN:
-        return _judge_every_run(expectation, label, concerned)
-    if expectation.statistic == TOTAL:
-        return _judge_together(expectation, label, concerned, metrics)
-    values = [row.metrics[expectation.metric] for row in concerned if expectation.metric in row.metrics]
-    value = expectation.over_runs(values) if values else None
-    return _judgment(expectation, label, value, _in_runs(len(values) or len(concerned), len(concerned)))
+class _Trial:
+    """What one expectation needs of the runs of one job; of their values it keeps no more than the numbers."""
 
+    def __init__(self, expectation: Expectation, job: int) -> None:
+        self.job = job
+        self._expectation = expectation
+        self._runs: Counter[str] = Counter()
+        self._measured = 0
+        self._failing = 0
+        self._values = array("d")
+        self._worst: Optional[Tuple[float, str]] = None
+        self._lacking: Optional[str] = None
 
-def _judge_every_run(expectation: Expectation, label: str, rows: Sequence[Row]) -> Judgment:
-    measured = [row for row in rows if expectation.metric in row.metrics]
-    lacking = [row for row in rows if expectation.metric not in row.metrics]
-    if not measured:
-        return _judgment(expectation, label, None, _in_runs(len(rows), len(rows)))
-    values = [row.metrics[expectation.metric] for row in measured]
-    worst = expectation.worst_of(values)
-    failing = sum(not expectation.is_met_by(value) for value in values)
-    found = f"{expectation.value_words(values[worst])} in {_run_name(measured[worst])}"
-    if len(rows) > 1:
-        number = failing or len(measured)
-        runs = f"{'all' if number == len(rows) else f'{number:,} of'} {len(rows):,} runs"
-        found = f"worst {found}; {'not met' if failing else 'met'} in {runs}"
-    if lacking:
-        found = f"{found}; no data in {_run_name(lacking[0])}"
-        found += f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
-    return _made(expectation, label, values[worst], found, met=not failing and not lacking)
+    def add(self, row: Row) -> None:
+        """Take a run into account."""
+        expectation = self._expectation
+        # The tasks of a job can have several tests, and not all of them the metric.
+        if row.test and row.test not in expectation.tests:
+            return
+        self._runs[row.test] += 1
+        value = row.metrics.get(expectation.metric)
+        if value is None:
+            self._lacking = self._lacking or _run_name(row)
+            return
+        self._measured += 1
+        if expectation.statistic not in (EVERY_RUN, TOTAL):
+            self._values.append(value)
+        self._failing += not expectation.is_met_by(value)
+        if self._worst is None or expectation.worst_of((self._worst[0], value)):
+            self._worst = value, _run_name(row)
 
+    def judge(self, label: str, metrics: Sequence[JobMetrics]) -> Judgment:
+        """Judge the expectation when all runs have been added."""
+        expectation, runs = self._expectation, sum(self._runs.values())
+        if not runs:
+            return _made(expectation, label, None, "no data: the job was not run", met=False)
+        if expectation.statistic == EVERY_RUN:
+            return self._judge_every_run(label, runs)
+        if expectation.statistic == TOTAL:
+            return self._judge_together(label, metrics, runs)
+        value = expectation.over_runs(self._values) if self._values else None
+        return _judgment(expectation, label, value, _in_runs(self._measured or runs, runs))
 
-def _judge_together(
-    expectation: Expectation, label: str, rows: Sequence[Row], metrics: Sequence[JobMetrics]
-) -> Judgment:
-    found = [each for each in metrics if expectation.metric in each.metrics]
-    if not found:
-        return _judgment(expectation, label, None, _in_runs(len(rows), len(rows)))
-    worst = found[expectation.worst_of([each.metrics[expectation.metric] for each in found])]
-    where = _in_runs(worst.runs, sum(not row.test or row.test == worst.test for row in rows))
-    return _judgment(expectation, label, worst.metrics[expectation.metric], f"{_samples(expectation, worst)}{where}")
+    def _judge_every_run(self, label: str, runs: int) -> Judgment:
+        if self._worst is None:
+            return _judgment(self._expectation, label, None, _in_runs(runs, runs))
+        value, name = self._worst
+        found = f"{self._expectation.value_words(value)} in {name}"
+        if runs > 1:
+            number = self._failing or self._measured
+            of = f"{'all' if number == runs else f'{number:,} of'} {runs:,} runs"
+            found = f"worst {found}; {'not met' if self._failing else 'met'} in {of}"
+        if self._lacking is not None:
+            more = runs - self._measured - 1
+            found = f"{found}; no data in {self._lacking}" + (f" and {more:,} more" if more else "")
+        return _made(self._expectation, label, value, found, met=not self._failing and self._lacking is None)
+
+    def _judge_together(self, label: str, metrics: Sequence[JobMetrics], runs: int) -> Judgment:
+        expectation = self._expectation
+        found = [each for each in metrics if expectation.metric in each.metrics]
+        if not found:
+            return _judgment(expectation, label, None, _in_runs(runs, runs))
+        worst = found[expectation.worst_of([each.metrics[expectation.metric] for each in found])]
+        where = _in_runs(worst.runs, self._runs[""] + self._runs[worst.test])
+        return _judgment(
+            expectation, label, worst.metrics[expectation.metric], f"{_samples(expectation, worst)}{where}"
+        )
 
 
 def _judgment(expectation: Expectation, label: str, value: Optional[float], where: str) -> Judgment:

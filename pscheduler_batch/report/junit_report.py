@@ -9,10 +9,11 @@ cases, which only newer schemas have.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import groupby
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
 from pscheduler_batch.metrics.expectations import Judgment
@@ -24,71 +25,115 @@ from pscheduler_batch.report.rows import BatchReport, Row
 # CI systems show a message in one line, and hold the output of all cases in memory.
 _LONGEST_MESSAGE = 1000
 _LONGEST_OUTPUT = 100_000
-_LEFT_OUT = "(left out: the results of this batch are too large for a report)"
 _NAME = "pscheduler-batch"
 _EXPECTATIONS = "expectations"
+_COUNTED = ("tests", "failures", "errors", "skipped")
 
 
 class JunitReport:
     """One suite for every job, run or not, one for expectations, and one for the batch if it ended early."""
 
-    def render(self, report: BatchReport) -> str:
-        """Write the document."""
+    def render(self, report: BatchReport) -> Iterator[str]:
+        """Write the document; the totals stand first, so the rows are read twice."""
+        jobs = [_suite_of_job(rows) for _, rows in groupby(report.rows, key=_job_of)]
+        others = [(_suite_of_cases(name, cases, start), cases) for name, cases, start in _other_cases(report)]
+        suites = [*jobs, *(suite for suite, _ in others)]
         root = ET.Element("testsuites", name=_NAME)
-        for _, rows in groupby(report.rows, key=lambda row: row.job):
-            root.append(_suite_of_job(list(rows)))
-        for label in report.unrun:
-            case = _case(label, label)
-            _add(case, "skipped", message="the job was not run")
-            root.append(_suite(label, [case], None))
-        if report.judgments:
-            root.append(_suite(_EXPECTATIONS, [_case_of_judgment(each) for each in report.judgments], None))
-        if report.error is not None:
-            case = _case(_NAME, "completed")
-            _add(case, "error", report.error, message=report.error, type="ended")
-            root.append(_suite(_NAME, [case], report.start))
-        for name in ("tests", "failures", "errors", "skipped"):
-            root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
-        root.set("time", _seconds(float(suite.get("time", 0)) for suite in root))
-        ET.indent(root)
-        return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+        for name in _COUNTED:
+            root.set(name, str(sum(int(suite.get(name, 0)) for suite in suites)))
+        root.set("time", _seconds(float(suite.get("time", 0)) for suite in suites))
+        yield f'<?xml version="1.0" encoding="utf-8"?>\n{_opening(root, empty=not suites)}'
+        for suite, (_, rows) in zip(jobs, groupby(report.rows, key=_job_of)):
+            yield from _suite_pieces(suite, map(_case_of_row, rows))
+        for suite, cases in others:
+            yield from _suite_pieces(suite, cases)
+        if suites:
+            yield "</testsuites>\n"
 
 
-def _suite_of_job(rows: Sequence[Row]) -> ET.Element:
-    starts = [row.start for row in rows if row.start is not None]
-    runs: Dict[int, int] = {}
+def _other_cases(report: BatchReport) -> Iterator[Tuple[str, List[ET.Element], Optional[datetime]]]:
+    """Make the cases of suites that are not those of runs, with the name and the start of each suite."""
+    for label in report.unrun:
+        case = _case(label, label)
+        _add(case, "skipped", message="the job was not run")
+        yield label, [case], None
+    if report.judgments:
+        yield _EXPECTATIONS, [_case_of_judgment(each) for each in report.judgments], None
+    if report.error is not None:
+        case = _case(_NAME, "completed")
+        _add(case, "error", report.error, message=report.error, type="ended")
+        yield _NAME, [case], report.start
+
+
+def _suite_of_job(rows: Iterable[Row]) -> ET.Element:
+    counts: Counter[str] = Counter()
+    seconds = 0.0
+    name = ""
+    start: Optional[datetime] = None
     for row in rows:
-        runs[row.iteration] = runs.get(row.iteration, 0) + 1
-    cases = [_case_of_row(row, several=runs[row.iteration] > 1) for row in rows]
-    return _suite(rows[0].job_label, cases, min(starts, default=None))
+        name = row.job_label
+        counts["tests"] += 1
+        if not row.succeeded:
+            counts["errors" if row.run is None else "failures"] += 1
+        seconds += float(_case_seconds(row))
+        if row.start is not None:
+            start = row.start if start is None else min(start, row.start)
+    return _suite(name, counts, seconds, start)
 
 
-def _suite(name: str, cases: List[ET.Element], start: Optional[datetime]) -> ET.Element:
-    suite = ET.Element("testsuite", name=one_line(name))
-    suite.set("tests", str(len(cases)))
+def _suite_of_cases(name: str, cases: Sequence[ET.Element], start: Optional[datetime]) -> ET.Element:
+    counts = Counter({"tests": len(cases)})
     for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(attribute, str(sum(case.find(element) is not None for case in cases)))
-    suite.set("time", _seconds(float(case.get("time", 0)) for case in cases))
+        counts[attribute] = sum(case.find(element) is not None for case in cases)
+    return _suite(name, counts, 0.0, start)
+
+
+def _suite(name: str, counts: Mapping[str, int], seconds: float, start: Optional[datetime]) -> ET.Element:
+    suite = ET.Element("testsuite", name=one_line(name))
+    for counted in _COUNTED:
+        suite.set(counted, str(counts[counted]))
+    suite.set("time", _seconds([seconds]))
     if start is not None:
         suite.set("timestamp", _timestamp(start))
-    suite.extend(cases)
     return suite
 
 
-def _case_of_row(row: Row, *, several: bool) -> ET.Element:
-    case = _case(row.job_label, f"{row.label}, run {row.run}" if several else row.label)
-    # Several results share one lead run, and the times of all cases are added up.
-    duration = None if row.lead_state is not None and row.run else row.duration
-    case.set("time", _seconds([0.0 if duration is None else duration.total_seconds()]))
+def _suite_pieces(suite: ET.Element, cases: Iterable[ET.Element]) -> Iterator[str]:
+    yield f"  {_opening(suite)}"
+    for case in cases:
+        ET.indent(case, level=2)
+        yield f"    {ET.tostring(case, encoding='unicode')}\n"
+    yield f"  </{suite.tag}>\n"
+
+
+def _opening(element: ET.Element, *, empty: bool = False) -> str:
+    """Write the opening tag of an element, or all of an empty one."""
+    text = ET.tostring(element, encoding="unicode")
+    return f"{text}\n" if empty else f"{text[: -len(' />')]}>\n"
+
+
+def _job_of(row: Row) -> int:
+    return row.job
+
+
+def _case_of_row(row: Row) -> ET.Element:
+    case = _case(row.job_label, f"{row.label}, run {row.run}" if row.runs > 1 else row.label)
+    case.set("time", _case_seconds(row))
     properties = ET.SubElement(case, "properties")
     for name, value in _properties(row):
         ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))
     if not row.succeeded:
         reason = row.reason or row.state
         _add(case, "error" if row.run is None else "failure", reason, message=reason, type=row.state)
-    if row.text or not row.whole:
-        _add(case, "system-out", row.text or _LEFT_OUT)
+    if row.text:
+        _add(case, "system-out", row.text)
     return case
+
+
+def _case_seconds(row: Row) -> str:
+    # Several results share one lead run, and the times of all cases are added up.
+    duration = None if row.lead_state is not None and row.run else row.duration
+    return _seconds([0.0 if duration is None else duration.total_seconds()])
 
 
 def _case_of_judgment(judgment: Judgment) -> ET.Element:

@@ -16,7 +16,6 @@ from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.run_table import (
     LONGEST_REASON,
-    REASONS,
     failure_groups,
     judged_words,
     names_of,
@@ -87,11 +86,11 @@ def _loads(report: BatchReport) -> Iterator[str]:
 
 def _failures(report: BatchReport) -> Iterator[str]:
     yield "\n### Failures\n\n"
-    groups = failure_groups(report.failed)
-    for reason, labels in groups[:REASONS]:
-        yield f"- {names_of(labels, _code)}: {_code(reason, LONGEST_REASON)}\n"
-    if len(groups) > REASONS:
-        yield f"- and {len(groups) - REASONS:,} more reasons\n"
+    groups, more = failure_groups(report.failed)
+    for group in groups:
+        yield f"- {names_of(group.names, _code, group.count)}: {_code(group.reason, LONGEST_REASON)}\n"
+    if more:
+        yield f"- and {more:,} more reasons\n"
 
 
 def _expectations(report: BatchReport) -> Iterator[str]:

@@ -1,20 +1,27 @@
 """
 Read the output document of a batch from a file, or report what the file is instead.
 
-The file may be anything: the batch itself, its journal, the output of a dry run or of another program, or a file cut
-off by a full disk. The message tells which, so that the user knows what to do.
+An output of any size is read in a stream, one result after another (ADR 57). The file may be anything: the batch
+itself, its journal, the output of a dry run or of another program, or a file cut off by a full disk. Then it is read as
+a whole, and the message tells which, so that the user knows what to do.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from dataclasses import replace
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from shutil import copyfileobj
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import InputError, Problem
+from pscheduler_batch.errors import BatchError, InputError, Problem
+from pscheduler_batch.input.json_stream import JsonStream
 from pscheduler_batch.input.json_text import parse
 from pscheduler_batch.input.positions import line_and_column
 from pscheduler_batch.journal.history import BEGINNING
+from pscheduler_batch.model import JSONObject
+from pscheduler_batch.output.record_store import MOST_BYTES, open_unnamed
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import printable, show
 
@@ -54,16 +61,56 @@ class ReportError(InputError):
         self.args = ("\n".join(place + line for line in reason.split("\n")),)
 
 
-def read_output(data: bytes, *, source: str) -> Dict[str, Any]:
+@dataclass(frozen=True)
+class Output:
     """
-    Read the output of a batch.
+    The output of a batch.
+
+    Attributes:
+        document: The document; its jobs need not contain their results.
+        results: The results of each job by its number, read from the file when they are iterated over.
+    """
+
+    document: JSONObject
+    results: Mapping[int, Iterable[JSONObject]]
+
+    @classmethod
+    def of(cls, document: JSONObject) -> Output:
+        """Make an output of a document in memory."""
+        return cls(document, {number: job.get("results", ()) for number, job in enumerate(document["jobs"])})
+
+
+@contextmanager
+def read_output(file: BinaryIO, *, source: str) -> Iterator[Output]:
+    """
+    Read the output of a batch; no more than one result is in memory at a time.
 
     Args:
-        data: The file: UTF-8, with or without a byte-order mark.
+        file: The file: UTF-8, with or without a byte-order mark. What cannot be read twice, such as a pipe, is copied
+            to a temporary file without a name.
         source: Its name in messages.
 
-    Returns:
-        A document in which everything that a report relies on has the right type.
+    Yields:
+        An output in which everything that a report relies on has the right type; its results can be read in the
+        context.
+
+    Raises:
+        ReportError: The file is something else. Iterating over results raises it if the file has changed.
+    """
+    with ExitStack() as stack:
+        twice = file if file.seekable() else stack.enter_context(_copy(file))
+        try:
+            output = _read_in_pieces(twice, source)
+        except (ValueError, RecursionError):
+            # Not an output, or one with a name twice in an object.
+            twice.seek(0)
+            output = Output.of(read_whole(twice.read(), source=source))
+        yield output
+
+
+def read_whole(data: bytes, *, source: str) -> Dict[str, Any]:
+    """
+    Read the output of a batch as one document.
 
     Raises:
         ReportError: The file is something else.
@@ -102,6 +149,85 @@ def check_output(document: Any, *, source: Optional[str] = None) -> Dict[str, An
         raise ReportError(source, "\n".join([*named, *([f"and {more} more errors"] if more else [])]), problems)
     _require_results(document, source)
     return document
+
+
+def _copy(file: BinaryIO) -> BinaryIO:
+    """Copy a file that cannot be read twice; a short one stays in memory."""
+    start = io.BytesIO()
+    while start.tell() < MOST_BYTES:
+        data = file.read(MOST_BYTES)
+        if not data:
+            return start
+        start.write(data)
+    try:
+        with ExitStack() as stack:
+            copy = stack.enter_context(open_unnamed())
+            copy.write(start.getbuffer())
+            copyfileobj(file, copy)
+            stack.pop_all()
+    except OSError as error:
+        raise BatchError(
+            f"cannot copy the input to a temporary file: {error.strerror}; give the name of a file instead, or set "
+            "TMPDIR to a directory with more space"
+        ) from error
+    return copy
+
+
+def _read_in_pieces(file: BinaryIO, source: str) -> Output:
+    """
+    Check every result, and remember where those of each job are.
+
+    Raises:
+        ValueError: This is not an output, or has duplicate names.
+    """
+    stream = JsonStream(file)
+    document: Dict[str, Any] = {}
+    results: Dict[int, _Results] = {}
+    ran = False
+    for name in stream.members():
+        _require(not (name == "jobs" and name in document))
+        document[name] = [] if name == "jobs" else stream.value()
+        for number, _ in enumerate(stream.elements() if name == "jobs" else ()):
+            job: Dict[str, Any] = {}
+            for pair in stream.members():
+                if pair != "results":
+                    job[pair] = stream.value()
+                    continue
+                _require(number not in results)
+                results[number] = _Results(file, stream.tell(), source)
+                for result in _results_in(stream):
+                    ran = ran or bool(result["runs"] or "error" in result)
+            document[name].append(job)
+    stream.end()
+    _require("jobs" in document and ("batch" in document or (bool(results) and ran)))
+    return Output(document, results)
+
+
+def _require(condition: object) -> None:
+    if not condition:
+        raise ValueError
+
+
+class _Results:
+    """The results of one job in a file; can be iterated repeatedly."""
+
+    def __init__(self, file: BinaryIO, offset: int, source: str) -> None:
+        self._file = file
+        self._offset = offset
+        self._source = source
+
+    def __iter__(self) -> Iterator[JSONObject]:
+        try:
+            yield from _results_in(JsonStream(self._file, self._offset))
+        except (ValueError, RecursionError) as error:
+            raise ReportError(self._source, "this output changed while it was read") from error
+
+
+def _results_in(stream: JsonStream) -> Iterator[Dict[str, Any]]:
+    for _ in stream.elements():
+        result = stream.value()
+        _require(not any(_problems_of_result(result, ())))
+        yield result
 
 
 def _parse(data: bytes, source: str) -> Any:

@@ -11,11 +11,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import BITS, BYTES, COUNT, RATIO, SECONDS
+from pscheduler_batch.output.record_store import RecordStore
 from pscheduler_batch.report.formatting import one_line, plain_number
 from pscheduler_batch.report.rows import BatchReport, Row
 
@@ -29,6 +30,7 @@ _UNITS: Mapping[str, str] = {
 }
 # Prometheus keeps all labels of all series in memory.
 _LONGEST_LABEL = 200
+_LINES_AT_ONCE = 200
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 
 _Value = Optional[float]
@@ -58,15 +60,39 @@ class PrometheusReport:
             if value is not None:
                 yield _head(name, meaning, unit) + _sample(name, unit, _labels(batch), value)
         yield from _expectations(report.judgments, batch)
-        labels = list(_labels_of(report.rows, batch))
-        for gauge in _gauges(report.rows):
-            head = _head(gauge.name, gauge.meaning, gauge.unit)
-            for row, of_row in zip(report.rows, labels):
+        samples = _Samples()
+        for row, labels in _labeled(report.rows, batch):
+            for gauge in _GAUGES:
                 value = gauge.value(row)
                 if value is not None:
-                    yield head + _sample(gauge.name, gauge.unit, of_row, value)
-                    head = ""
+                    samples.add(gauge, _sample(gauge.name, gauge.unit, labels, value))
+        for gauge in _GAUGES:
+            yield from samples.of(gauge)
         yield "# EOF\n"
+
+
+class _Samples:
+    """The samples of runs: they come run by run, and are read gauge by gauge, perhaps from the disk."""
+
+    def __init__(self) -> None:
+        self._blocks = RecordStore()
+        self._numbers: Dict[str, List[int]] = {}
+        self._lines: Dict[str, List[str]] = {}
+
+    def add(self, gauge: _Gauge, line: str) -> None:
+        if gauge.name not in self._lines:
+            self._lines[gauge.name] = [_head(gauge.name, gauge.meaning, gauge.unit)]
+        lines = self._lines[gauge.name]
+        lines.append(line)
+        if len(lines) >= _LINES_AT_ONCE:
+            block = "".join(lines).encode("utf-8", "surrogatepass")
+            self._numbers.setdefault(gauge.name, []).append(self._blocks.append(block))
+            lines.clear()
+
+    def of(self, gauge: _Gauge) -> Iterator[str]:
+        for number in self._numbers.get(gauge.name, ()):
+            yield self._blocks[number].decode("utf-8", "surrogatepass")
+        yield "".join(self._lines.get(gauge.name, ()))
 
 
 def _about_batch(report: BatchReport) -> Iterator[Tuple[str, str, str, _Value]]:
@@ -91,20 +117,6 @@ def _expectations(judgments: Iterable[Judgment], batch: Mapping[str, str]) -> It
         head = ""
 
 
-def _gauges(rows: Iterable[Row]) -> Iterator[_Gauge]:
-    yield _Gauge("run_succeeded", "whether the run succeeded", COUNT, lambda row: row.succeeded)
-    yield _Gauge("run_end_timestamp", "when the run ended", SECONDS, lambda row: _timestamp(row.end))
-    yield _Gauge("run_duration", "duration of the run", SECONDS, _duration)
-    found = {name for row in rows for name in row.metrics}
-    for name, metric in METRICS.items():
-        if name in found:
-            yield _Gauge(name.replace("-", "_"), metric.meaning, metric.unit, _metric(name))
-
-
-def _metric(name: str) -> Callable[[Row], _Value]:
-    return lambda row: row.metrics.get(name)
-
-
 def _duration(row: Row) -> _Value:
     return None if row.duration is None else row.duration.total_seconds()
 
@@ -113,7 +125,19 @@ def _timestamp(moment: Optional[datetime]) -> _Value:
     return None if moment is None else moment.timestamp()
 
 
-def _labels_of(rows: Iterable[Row], batch: Mapping[str, str]) -> Iterator[str]:
+def _metric(name: str) -> Callable[[Row], _Value]:
+    return lambda row: row.metrics.get(name)
+
+
+_GAUGES = (
+    _Gauge("run_succeeded", "whether the run succeeded", COUNT, lambda row: row.succeeded),
+    _Gauge("run_end_timestamp", "when the run ended", SECONDS, lambda row: _timestamp(row.end)),
+    _Gauge("run_duration", "duration of the run", SECONDS, _duration),
+    *(_Gauge(name.replace("-", "_"), each.meaning, each.unit, _metric(name)) for name, each in METRICS.items()),
+)
+
+
+def _labeled(rows: Iterable[Row], batch: Mapping[str, str]) -> Iterator[Tuple[Row, str]]:
     """
     Write the labels of runs, which no two runs have in common.
 
@@ -122,20 +146,18 @@ def _labels_of(rows: Iterable[Row], batch: Mapping[str, str]) -> Iterator[str]:
     """
     jobs = {row.job: _escaped(row.job_label) for row in rows}
     uses = Counter(jobs.values())
-    runs = Counter((row.job, row.iteration) for row in rows)
     for row in rows:
-        yield _labels(
-            {
-                **batch,
-                "label": row.job_label,
-                "job_number": str(row.job) if uses[jobs[row.job]] > 1 else "",
-                "iteration": str(row.iteration),
-                "run": str(row.run) if runs[row.job, row.iteration] > 1 else "",
-                "test": row.test,
-                "lead": row.lead,
-                "destination": row.destination,
-            }
-        )
+        labels = {
+            **batch,
+            "label": row.job_label,
+            "job_number": str(row.job) if uses[jobs[row.job]] > 1 else "",
+            "iteration": str(row.iteration),
+            "run": str(row.run) if row.runs > 1 else "",
+            "test": row.test,
+            "lead": row.lead,
+            "destination": row.destination,
+        }
+        yield row, _labels(labels)
 
 
 def _labels(given: Mapping[str, str]) -> str:

@@ -25,6 +25,8 @@ class ReportWriter(Protocol):
 
         Args:
             report: The results of a batch, without secrets; its texts are still those of servers and can be hostile.
+                Its rows may be more than fit into memory: they can be iterated over as often as needed, and counted,
+                but not indexed, and should not be collected.
 
         Returns:
             The content of the file, or pieces of it, made one after the other where the whole would take much memory.

@@ -7,9 +7,10 @@ a year ago give the same report.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.samples import NO_SAMPLES, Samples
@@ -50,7 +51,7 @@ class Row:
         html: The result as HTML, rendered by the server: not to be trusted.
         result: The result as JSON, secrets hidden.
         participants: The results of the participants of a failed run, secrets hidden; None where they are not kept.
-        whole: Whether task, text, HTML and JSON are present; they are left out where a batch would be too large.
+        runs: How many runs its iteration has.
         lead_state: The state of the lead run if this is one of several results, else None.
         result_time: When the result was made if it is one of several, where known.
         source: The name of the file that the row is from, where several are read; else empty.
@@ -82,7 +83,7 @@ class Row:
     html: Optional[str]
     result: JSON
     participants: JSON = None
-    whole: bool = True
+    runs: int = 1
     lead_state: Optional[str] = None
     result_time: Optional[datetime] = None
     source: str = ""
@@ -162,13 +163,23 @@ class JobMetrics:
     idle: int = 0
 
 
+class Rows(Collection[Row]):
+    """Rows that need not be in memory; they can be iterated over as often as needed."""
+
+    @property
+    @abstractmethod
+    def failed(self) -> Collection[Row]:
+        """Those that did not succeed."""
+
+
 @dataclass(frozen=True)
 class BatchReport:
     """
     The results of a whole batch.
 
     Attributes:
-        rows: The rows, in the order of jobs, iterations and runs.
+        rows: The rows, in the order of jobs, iterations and runs. They can be iterated over as often as needed, and
+            counted. They may be more than fit into memory, so each is read when its turn comes (ADR 57).
         start: When the batch started; None in an output that does not say.
         end: When it ended.
         error: Why it ended early, if it did.
@@ -179,7 +190,7 @@ class BatchReport:
         name: The file name of the batch, or of its output where that is all that is known; empty for standard input.
     """
 
-    rows: Tuple[Row, ...]
+    rows: Union[Rows, Tuple[Row, ...]]
     start: Optional[datetime]
     end: Optional[datetime]
     error: Optional[str]
@@ -195,9 +206,9 @@ class BatchReport:
         return tuple(judgment for judgment in self.judgments if not judgment.met)
 
     @property
-    def failed(self) -> Tuple[Row, ...]:
+    def failed(self) -> Collection[Row]:
         """The rows that did not succeed."""
-        return tuple(row for row in self.rows if not row.succeeded)
+        return self.rows.failed if isinstance(self.rows, Rows) else tuple(row for row in self.rows if not row.succeeded)
 
     @property
     def succeeded(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from rich.text import Text
 
@@ -29,35 +31,80 @@ SUCCEEDED_STYLE = "green"
 FAILED_STYLE = "bold red"
 
 
-def row_columns(rows: Sequence[Row]) -> Tuple[Column, ...]:
-    """Make the columns of a table with a line for every run."""
-    several = {(row.job, row.iteration) for row in rows if row.run}
-    styles = [SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE for row in rows]
-    labels = [_label_cell(row, several=(row.job, row.iteration) in several) for row in rows]
+def row_columns(rows: Iterable[Row]) -> Tuple[Column, ...]:
+    """Make the columns of a table with a line for every run, of which there is at least one."""
+    labels, paths, states, results, durations = zip(*map(_row_cells, rows))
     return (
-        Column("iteration", tuple(labels), 5 + max(len(label.end) for label in labels), 11, 5, most=GREATEST_WIDTH),
-        Column("lead → destination", tuple(_path_cell(row) for row in rows), 14, 14, 2, most=GREATEST_WIDTH),
-        Column("state", tuple(Cell(one_line(r.state, WIDEST), style=s) for r, s in zip(rows, styles)), 8, 9, 4),
-        Column("result", tuple(Cell(_result_words(row)) for row in rows), 16, 30, 3, most=GREATEST_WIDTH),
-        Column("duration", tuple(Cell(duration_words(row)) for row in rows), 11, 11, 1, right=True),
+        Column("iteration", labels, 5 + max(len(label.end) for label in labels), 11, 5, most=GREATEST_WIDTH),
+        Column("lead → destination", paths, 14, 14, 2, most=GREATEST_WIDTH),
+        Column("state", states, 8, 9, 4),
+        Column("result", results, 16, 30, 3, most=GREATEST_WIDTH),
+        Column("duration", durations, 11, 11, 1, right=True),
     )
 
 
-def job_columns(jobs: Sequence[Sequence[Row]], metrics: Sequence[JobMetrics]) -> Tuple[Column, ...]:
+def _row_cells(row: Row) -> Tuple[Cell, ...]:
+    return (
+        _label_cell(row),
+        _path_cell(row),
+        Cell(one_line(row.state, WIDEST), style=SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE),
+        Cell(_result_words(row)),
+        Cell(duration_words(row)),
+    )
+
+
+class JobTally:
+    """
+    What a line about a job needs of its rows.
+
+    Attributes:
+        number: The number of the job.
+        label: Its label.
+        runs: How many rows it has.
+        failed: How many of them failed.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Go through the rows, of which there is at least one."""
+        self.runs = self.failed = 0
+        # The smallest and the largest value of each main metric, by type of test.
+        self._ranges: Dict[str, Dict[str, Tuple[float, float]]] = {}
+        for row in rows:
+            self.number, self.label = row.job, row.job_label
+            self.runs += 1
+            self.failed += not row.succeeded
+            ranges = self._ranges.setdefault(row.test, {})
+            for name, value in main_metrics(row.metrics).items():
+                least, most = ranges.get(name, (value, value))
+                ranges[name] = min(least, value), max(most, value)
+
+    def words(self, metrics: Iterable[JobMetrics]) -> str:
+        """Write the statistics of all runs of the job; for tests without samples, the range of each main metric."""
+        own = (each for each in metrics if each.job == self.number)
+        return ", ".join(pooled_words(each.metrics) or self._range_words(each.test) for each in own)
+
+    def _range_words(self, test: str) -> str:
+        said: List[str] = []
+        for name, values in self._ranges.get(test, {}).items():
+            ends = dict.fromkeys(value_words(value, METRICS[name].unit) for value in values)
+            said.append(f"{METRICS[name].title.lower()} {' to '.join(ends)}")
+        return ", ".join(said)
+
+
+def job_columns(jobs: Sequence[JobTally], metrics: Sequence[JobMetrics]) -> Tuple[Column, ...]:
     """
     Make the columns of a table with a line for every job.
 
     Args:
-        jobs: The rows of each job.
+        jobs: The jobs.
         metrics: The metrics of jobs, those of other jobs among them.
     """
-    words = [", ".join(_job_words(rows, [each for each in metrics if each.job == rows[0].job])) for rows in jobs]
-    failed = [sum(not row.succeeded for row in rows) for rows in jobs]
+    failed = tuple(Cell(f"{job.failed:,}", style=FAILED_STYLE if job.failed else "") for job in jobs)
     return (
-        Column("job", tuple(Cell(one_line(rows[0].job_label, WIDEST)) for rows in jobs), 8, 14, 5),
-        Column("runs", tuple(Cell(f"{len(rows):,}") for rows in jobs), 4, 6, 3, right=True),
-        Column("failed", tuple(Cell(f"{n:,}", style=FAILED_STYLE if n else "") for n in failed), 6, 6, 4, right=True),
-        Column("results", tuple(map(Cell, words)), 16, 30, 2, most=GREATEST_WIDTH),
+        Column("job", tuple(Cell(one_line(job.label, WIDEST)) for job in jobs), 8, 14, 5),
+        Column("runs", tuple(Cell(f"{job.runs:,}") for job in jobs), 4, 6, 3, right=True),
+        Column("failed", failed, 6, 6, 4, right=True),
+        Column("results", tuple(Cell(job.words(metrics)) for job in jobs), 16, 30, 2, most=GREATEST_WIDTH),
     )
 
 
@@ -82,7 +129,7 @@ def load_lines(jobs: Sequence[JobMetrics], write: Callable[[str], str] = str, mo
     return [*lines[:most], *([Text(f"and latency under load of {more:,} more jobs")] if more > 0 else [])]
 
 
-def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> List[Text]:
+def failure_lines(failed: Iterable[Row], write: Callable[[str], str] = str) -> List[Text]:
     """
     Write why runs failed; those that failed for the same reason share a line.
 
@@ -90,28 +137,65 @@ def failure_lines(failed: Sequence[Row], write: Callable[[str], str] = str) -> L
         failed: The rows of these runs.
         write: Makes any text fit for its reader.
     """
-    groups = failure_groups(failed)
+    groups, more = failure_groups(failed)
     lines = [
-        Text.assemble((write(f"{names_of(labels)}: "), FAILED_STYLE), write(reason))
-        for reason, labels in groups[:REASONS]
+        Text.assemble((write(f"{names_of(group.names, count=group.count)}: "), FAILED_STYLE), write(group.reason))
+        for group in groups
     ]
-    if len(groups) > REASONS:
-        lines.append(Text(f"and {len(groups) - REASONS:,} more reasons"))
-    return lines
+    return [*lines, Text(f"and {more:,} more reasons")] if more else lines
 
 
-def failure_groups(failed: Sequence[Row]) -> List[Tuple[str, List[str]]]:
-    """Return the reasons for failures, each with the names of the iterations that failed for it."""
-    by_reason: Dict[str, Dict[str, None]] = {}
+@dataclass
+class Failures:
+    """
+    Iterations that failed for the same reason.
+
+    Attributes:
+        reason: The reason.
+        names: The names of the first of them.
+        count: How many they are.
+        last: The numbers of job and iteration of the last one.
+    """
+
+    reason: str
+    names: List[str] = field(default_factory=list)
+    count: int = 0
+    last: Optional[Tuple[int, int]] = None
+
+    def add(self, row: Row) -> None:
+        """Add a failed run; those of one iteration count once."""
+        if self.last != (row.job, row.iteration):
+            self.last = row.job, row.iteration
+            self.count += 1
+            if len(self.names) < NAMED:
+                self.names.append(one_line(row.label, WIDEST))
+
+
+def failure_groups(failed: Iterable[Row]) -> Tuple[List[Failures], int]:
+    """Group failed runs by reason; return the first groups, and how many more reasons there are."""
+    groups: Dict[str, Failures] = {}
+    # Each run may have a reason of its own, so the others are only counted.
+    others: Set[bytes] = set()
     for row in failed:
-        by_reason.setdefault(one_line(row.reason or row.state, LONGEST_REASON), {})[one_line(row.label, WIDEST)] = None
-    return [(reason, list(labels)) for reason, labels in by_reason.items()]
+        reason = one_line(row.reason or row.state, LONGEST_REASON)
+        if reason in groups or len(groups) < REASONS:
+            groups.setdefault(reason, Failures(reason)).add(row)
+        else:
+            others.add(blake2b(reason.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return list(groups.values()), len(others)
 
 
-def names_of(labels: Sequence[str], write: Callable[[str], str] = str) -> str:
-    """Write the first few of many names, and how many more there are."""
-    more = len(labels) - NAMED
-    return ", ".join(map(write, labels[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
+def names_of(names: Sequence[str], write: Callable[[str], str] = str, count: Optional[int] = None) -> str:
+    """
+    Write the first few of many names, and how many more there are.
+
+    Args:
+        names: The names, or the first of them.
+        write: Makes any text fit for its reader.
+        count: How many names there are, if not all are given.
+    """
+    more = (len(names) if count is None else count) - NAMED
+    return ", ".join(map(write, names[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def judgment_lines(
@@ -168,8 +252,8 @@ def totals_line(report: BatchReport) -> str:
     return "; ".join(parts)
 
 
-def _label_cell(row: Row, *, several: bool) -> Cell:
-    run = f" run {row.run}" if several else ""
+def _label_cell(row: Row) -> Cell:
+    run = f" run {row.run}" if row.runs > 1 else ""
     return Cell(one_line(row.job_label, WIDEST), f"/{row.iteration}{run}")
 
 
@@ -190,22 +274,3 @@ def _result_words(row: Row) -> str:
         return ""
     late = "" if row.late is None else f", {short_duration(row.late.total_seconds())} late"
     return one_line(row.headline, WIDEST) + late
-
-
-def _job_words(rows: Sequence[Row], metrics: Sequence[JobMetrics]) -> Iterator[str]:
-    """Write the statistics of all runs of a job; for tests without samples, the range of each main metric."""
-    for of_test in metrics:
-        words = pooled_words(of_test.metrics)
-        yield words or _range_words([row for row in rows if row.test == of_test.test])
-
-
-def _range_words(rows: Sequence[Row]) -> str:
-    ranges: Dict[str, List[float]] = {}
-    for row in rows:
-        for name, value in main_metrics(row.metrics).items():
-            ranges.setdefault(name, []).append(value)
-    said: List[str] = []
-    for name, values in ranges.items():
-        ends = dict.fromkeys(value_words(value, METRICS[name].unit) for value in (min(values), max(values)))
-        said.append(f"{METRICS[name].title.lower()} {' to '.join(ends)}")
-    return ", ".join(said)

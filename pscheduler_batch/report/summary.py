@@ -15,8 +15,9 @@ from rich.text import Text
 
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.report.document_rows import report_of
-from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.run_table import (
+    JobTally,
     failure_lines,
     job_columns,
     judgment_lines,
@@ -115,14 +116,14 @@ def summary_columns(report: BatchReport) -> Tuple[Tuple[Column, ...], int]:
     """
     if len(report.rows) <= MANY:
         return row_columns(report.rows) if report.rows else (), 0
-    jobs = [list(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
+    jobs = [JobTally(rows) for _, rows in groupby(report.rows, key=lambda row: row.job)]
     shown = _most_telling(jobs)
     return job_columns(shown, report.jobs), len(jobs) - len(shown)
 
 
-def _most_telling(jobs: Sequence[List[Row]]) -> List[List[Row]]:
+def _most_telling(jobs: Sequence[JobTally]) -> List[JobTally]:
     """Choose the jobs to show, preferring those with failures, in their order."""
     if len(jobs) <= MANY:
         return list(jobs)
-    order = sorted(range(len(jobs)), key=lambda number: all(row.succeeded for row in jobs[number]))
+    order = sorted(range(len(jobs)), key=lambda number: not jobs[number].failed)
     return [jobs[number] for number in sorted(order[:MANY])]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import List
+from functools import partial
+from itertools import chain, islice
+from typing import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
 from pscheduler_batch.report.formatting import one_line
-from pscheduler_batch.report.rows import BatchReport
+from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import (
     failure_lines,
     judgment_lines,
@@ -16,9 +18,11 @@ from pscheduler_batch.report.run_table import (
     row_columns,
     totals_line,
 )
-from pscheduler_batch.terminal.table import render_lines, table_lines
+from pscheduler_batch.terminal.table import Column, line_pieces, long_table_lines
 
 WIDTH = 120
+
+_ROWS_AT_ONCE = 500
 
 
 class TextReport:
@@ -33,16 +37,28 @@ class TextReport:
         """
         self._width = width
 
-    def render(self, report: BatchReport) -> str:
+    def render(self, report: BatchReport) -> Iterator[str]:
         """Write the report, without colors."""
-        parts: List[Text] = []
+        return line_pieces(self._lines(report), self._width)
+
+    def _lines(self, report: BatchReport) -> Iterator[Text]:
         if report.rows:
-            parts += [*table_lines(row_columns(report.rows), self._width), Text()]
-        pooled = [*pooled_lines(report.jobs), *load_lines(report.jobs)]
-        parts += [*pooled, *([Text()] if pooled else [])]
-        parts += [*failure_lines(report.failed), *([Text()] if report.failed else [])]
-        judged = judgment_lines(report.judgments)
-        parts += [*judged, *([Text()] if judged else [])]
-        if report.error is not None:
-            parts += [Text(one_line(report.error)), Text()]
-        return render_lines([*parts, Text(totals_line(report))], self._width)
+            yield from long_table_lines(partial(_parts, report.rows), self._width)
+            yield Text()
+        error = [] if report.error is None else [Text(one_line(report.error))]
+        for lines in (
+            [*pooled_lines(report.jobs), *load_lines(report.jobs)],
+            failure_lines(report.failed),
+            judgment_lines(report.judgments),
+            error,
+        ):
+            yield from lines
+            yield from [Text()] if lines else []
+        yield Text(totals_line(report))
+
+
+def _parts(rows: Iterable[Row]) -> Iterator[Sequence[Column]]:
+    """Make the table in parts of some hundred rows."""
+    left = iter(rows)
+    for first in left:
+        yield row_columns(chain([first], islice(left, _ROWS_AT_ONCE)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from typing import Callable, Iterable, List, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -88,15 +88,47 @@ def table_lines(columns: Sequence[Column], width: int, *, more: str = ELLIPSIS, 
         more: What stands where something was cut.
         indent: What every line starts with.
     """
-    fitted = fit_columns(columns, width - len(indent))
+    return list(long_table_lines(lambda: (columns,), width, more=more, indent=indent))
+
+
+def long_table_lines(
+    parts: Callable[[], Iterable[Sequence[Column]]], width: int, *, more: str = ELLIPSIS, indent: str = ""
+) -> Iterator[Text]:
+    """
+    Make the lines of a table that need not fit into memory.
+
+    Args:
+        parts: Makes the parts of the table one after another, each with the same columns and some of the rows. It is
+            called twice: the widths are those that all parts need.
+        width: As for :func:`table_lines`, like the others.
+        more: The same.
+        indent: The same.
+    """
+    fitted = fit_columns(_widest_cells(parts()), width - len(indent))
+    sizes = {column.title: size for column, size in fitted}
     headings = [(cut_cell(Cell(column.title), size, more), size, column.right, "") for column, size in fitted]
-    lines = [_line(headings, indent, "bold")]
-    for number in range(len(columns[0].cells)):
-        row = [(column.cells[number], size, column.right) for column, size in fitted]
-        lines.append(
-            _line([(cut_cell(cell, size, more), size, right, cell.style) for cell, size, right in row], indent)
-        )
-    return lines
+    yield _line(headings, indent, "bold")
+    for columns in parts():
+        shown = [(column, sizes[column.title]) for column in columns if column.title in sizes]
+        for number in range(len(columns[0].cells)):
+            row = [(column.cells[number], size, column.right) for column, size in shown]
+            yield _line([(cut_cell(cell, size, more), size, right, cell.style) for cell, size, right in row], indent)
+
+
+def _widest_cells(parts: Iterable[Sequence[Column]]) -> List[Column]:
+    """Return the columns of a table with the widest cell of each."""
+    found: List[Column] = []
+    for columns in parts:
+        both = zip(found, columns) if found else ((column, column) for column in columns)
+        found = [
+            replace(
+                known,
+                cells=tuple(sorted((*known.cells, *column.cells), key=_cell_width)[-1:]),
+                least=max(known.least, column.least),
+            )
+            for known, column in both
+        ]
+    return found
 
 
 def fit_columns(columns: Sequence[Column], width: int) -> List[Tuple[Column, int]]:
@@ -158,7 +190,17 @@ def pad(text: str, size: int, *, right: bool = False) -> str:
 
 def render_lines(parts: Iterable[Text], width: int, *, color: bool = False) -> str:
     """
-    Write texts below each other, wrapped between words.
+    Write texts below each other; the arguments are those of :func:`line_pieces`.
+
+    Returns:
+        Lines without trailing blanks, each with a newline.
+    """
+    return "".join(line_pieces(parts, width, color=color))
+
+
+def line_pieces(parts: Iterable[Text], width: int, *, color: bool = False) -> Iterator[str]:
+    """
+    Write texts one after another, wrapped between words.
 
     Nothing is left to what rich finds out about its surroundings, so the result is the same everywhere.
 
@@ -167,8 +209,8 @@ def render_lines(parts: Iterable[Text], width: int, *, color: bool = False) -> s
         width: The most characters in a line.
         color: Whether to write colors, as terminals understand them.
 
-    Returns:
-        Lines without trailing blanks, each with a newline.
+    Yields:
+        The lines of each text, without trailing blanks, each with a newline.
     """
     stream = io.StringIO()
     console = Console(
@@ -189,7 +231,9 @@ def render_lines(parts: Iterable[Text], width: int, *, color: bool = False) -> s
     )
     for part in parts:
         console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+        yield "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+        stream.seek(0)
+        stream.truncate()
 
 
 def _line(cells: Sequence[Tuple[str, int, bool, str]], indent: str, style: str = "") -> Text:
@@ -204,8 +248,12 @@ def _fits(text: str, size: int) -> bool:
 
 
 def _widest(column: Column) -> int:
-    widest = max(cell_len(column.title), *(cell_len(cell.text + cell.end) for cell in column.cells), 1)
+    widest = max(cell_len(column.title), *map(_cell_width, column.cells), 1)
     return min(widest, column.most)
+
+
+def _cell_width(cell: Cell) -> int:
+    return cell_len(cell.text + cell.end)
 
 
 def _total(sizes: Sequence[int]) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.batches import runs_batch
+from benchmarks.cases.reports import FORMATS, report_command
 from benchmarks.cases.runs import run_batch
+from benchmarks.measuring import run_program
+from benchmarks.outputs import write_output
 from benchmarks.server import Setting
 from benchmarks.serving import serving
 
@@ -16,6 +19,9 @@ THREADS = 4
 CONNECTIONS = 8
 HOSTS = 40
 FILES = 100
+# Reading the JSON as a whole takes 75 MB.
+SAVED_RUNS = 5_000
+REPORT_MEGABYTES = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +51,12 @@ def test_the_number_of_hosts_does_not_decide_whether_results_come_out():
         done = run_batch(server, batch, 4 * HOSTS, files=FILES)
 
     assert done.counted.kinds["text/plain"] == 4 * HOSTS
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_the_size_of_an_output_does_not_decide_how_much_memory_a_report_takes(form, tmp_path):
+    """It is read in a stream (ADR 57)."""
+    output = tmp_path / "output.json"
+    write_output(output, SAVED_RUNS)
+
+    assert run_program(report_command(form, output), watch=True).megabytes < REPORT_MEGABYTES

@@ -13,7 +13,7 @@ NOON = "2026-03-01T12:00:00Z"
 
 def rows_of(*results: Dict[str, Any], **pairs: Any) -> Any:
     """Return the rows of a job with such iterations."""
-    return report_of(output(job(*results, **pairs))).rows
+    return list(report_of(output(job(*results, **pairs))).rows)
 
 
 def runs_of(*results: Dict[str, Any], **pairs: Any) -> JobRuns:

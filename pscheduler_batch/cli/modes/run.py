@@ -25,7 +25,7 @@ from pscheduler_batch.processor import AsyncBatchProcessor
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import report_of_texts
 from pscheduler_batch.report.rendering import format_of_file, render_report, require_format
-from pscheduler_batch.report.rows import MOST_CHARACTERS, BatchReport
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.summary import print_summary
 from pscheduler_batch.running.runner import BatchOutcome
 from pscheduler_batch.running.signals import SignalWatch
@@ -159,12 +159,11 @@ def _report(
     wants_summary = _wants_summary(options, outcome)
     if not (reports or wants_summary):
         return
-    results, room = outcome.results, MOST_CHARACTERS if reports else 0
     try:
         report = report_of_texts(
             {**processor.batch.document, "batch": processor.batch_pair(outcome)},
-            results.texts(),
-            results.select_within(room),
+            outcome.results.texts(),
+            whole=bool(reports),
         )
         report = replace(report, name="" if options.input_file == "-" else options.input_file)
     except BatchError as error:

@@ -14,7 +14,8 @@ import pytest
 
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.output.document import render_result
-from pscheduler_batch.output.result_store import KeepingError, ResultStore, open_unnamed
+from pscheduler_batch.output.record_store import KeepingError, open_unnamed
+from pscheduler_batch.output.result_store import ResultStore
 
 NO_SPACE = "/dev/full"
 needs_full_disk = pytest.mark.skipif(not os.path.exists(NO_SPACE), reason="there is no /dev/full here")
@@ -129,7 +130,7 @@ def test_the_file_is_where_the_user_wants_temporary_files(tmp_path, monkeypatch)
 def test_there_may_be_no_place_for_large_files(tmp_path, monkeypatch):
     """Then any other one will do."""
     monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr("pscheduler_batch.output.result_store.LARGE_FILES", str(tmp_path / "none"))
+    monkeypatch.setattr("pscheduler_batch.output.record_store.LARGE_FILES", str(tmp_path / "none"))
     with open_unnamed() as file:
         assert file.writable()
 
@@ -230,15 +231,3 @@ def test_all_succeeded_if_each_did():
     kept.keep(make_failure(1), succeeded=False)
 
     assert (alone, good, kept.succeeded) == (True, True, False)
-
-
-def test_failed_results_are_chosen_first():
-    """Where there is no room for all of them; a small one may fit where a large one does not."""
-    kept = ResultStore([].append)
-    keep_all(kept, [make_result(0), make_result(1, text=""), make_failure(2), make_result(3)])
-    lengths = [len(text) for text in kept.of_job(0)]
-
-    assert kept.select_within(10**6) == {(0, 0), (0, 1), (0, 2), (0, 3)}
-    assert kept.select_within(lengths[1] + lengths[2]) == {(0, 1), (0, 2)}
-    assert kept.select_within(lengths[2]) == {(0, 2)}
-    assert kept.select_within(0) == set()

@@ -13,7 +13,7 @@ FAST = {"succeeded": True, "summary": {"summary": {"throughput-bits": 9.41e9}}}
 
 def rows_of(*results, **pairs):
     """Return the rows of a job with such iterations."""
-    return report_of(output(job(*results, **pairs))).rows
+    return list(report_of(output(job(*results, **pairs))).rows)
 
 
 def cells_of(rows, title):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import threading
 
 import pytest
 
+from pscheduler_batch.report import output_reader
 from pscheduler_batch.report.output_reader import ReportError, read_output
 from tests.support.output_documents import job, output, result, run
 
@@ -15,20 +19,46 @@ NEWLINE = b"\n"
 COMPACT = json.dumps(DOCUMENT).encode()
 
 
+def read(data):
+    """Read an output, and put it together again."""
+    with read_output(io.BytesIO(data), source="out.json") as found:
+        return put_together(found)
+
+
+def put_together(found):
+    """Put the results of an output into its jobs."""
+    jobs = [
+        {**job, "results": list(found.results[number])} if number in found.results else job
+        for number, job in enumerate(found.document["jobs"])
+    ]
+    return {**found.document, "jobs": jobs}
+
+
 def refusal(data):
     """Return the message about a file that is not an output."""
     with pytest.raises(ReportError) as caught:
-        read_output(data, source="out.json")
+        read(data)
     return str(caught.value)
+
+
+@pytest.fixture
+def no_whole(monkeypatch):
+    """Fail if a file is read as a whole."""
+
+    def fail(*_, **__):
+        pytest.fail("the file was read as a whole")
+
+    monkeypatch.setattr(output_reader, "read_whole", fail)
 
 
 @pytest.mark.parametrize(
     "data", [WHOLE, b"\xef\xbb\xbf" + WHOLE, b"\n \t" + WHOLE + b"\r\n", json.dumps(DOCUMENT).encode()]
 )
+@pytest.mark.usefixtures("no_whole")
 def test_an_output_is_read(data):
     """With a byte-order mark and white space around it too."""
 
-    assert read_output(data, source="out.json") == DOCUMENT
+    assert read(data) == DOCUMENT
 
 
 @pytest.mark.parametrize("whole", [WHOLE, COMPACT], ids=["in lines", "in one line"])
@@ -126,4 +156,72 @@ def test_a_batch_without_jobs_that_was_run_is_an_output():
     """There is nothing to report, and nothing wrong."""
     document = {"jobs": [], "batch": {}}
 
-    assert read_output(json.dumps(document).encode(), source="out.json") == document
+    assert read(json.dumps(document).encode()) == document
+
+
+@pytest.mark.usefixtures("no_whole")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"batch": {}, "jobs": [{"results": [{"runs": []}], "label": "a"}, {"label": "b"}], "schema": 3}',
+        '{"jobs": [{"label": "a", "results": []}, {"results": [{"runs": [{}]}, {"runs": [{}]}]}], "_key": "x"}',
+        '{"a": 1, "a": [2], "jobs": [{"label": "a", "label": "b", "results": [{"runs": [], "error": "no"}]}]}',
+    ],
+)
+def test_the_order_of_pairs_does_not_matter(text):
+    """Of pairs with the same name, the last one counts."""
+
+    assert read(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"jobs": [], "jobs": [{"results": [{"runs": [{}]}]}]}',
+        '{"jobs": [{"results": [{"runs": [{}, {}]}], "results": [{"runs": [{}]}]}]}',
+    ],
+)
+def test_of_several_lists_of_jobs_or_results_the_last_one_counts(text):
+    """As with all pairs of the same name."""
+
+    assert read(text.encode()) == json.loads(text)
+
+
+@pytest.mark.usefixtures("no_whole")
+def test_results_can_be_read_repeatedly_and_by_turns():
+    """Several readers do not disturb each other, whatever a piece of the file ends in."""
+    texts = ("ä" * 300_000, "b", 1.5)
+    document = output(*(job(*(result(run(text)) for text in texts), label=label) for label in "ab"))
+    file = io.BytesIO(json.dumps(document, ensure_ascii=False).encode())
+    with read_output(file, source="out.json") as found:
+        both = [*zip(found.results[1], found.results[0], found.results[1])]
+
+        assert put_together(found) == put_together(found) == document
+    assert [[one["runs"][0]["application/json"] for one in each] for each in both] == [[text] * 3 for text in texts]
+
+
+@pytest.mark.usefixtures("no_whole")
+@pytest.mark.parametrize("most_bytes", [10, 10_000_000])
+def test_a_pipe_is_copied(monkeypatch, most_bytes):
+    """It can be read only once."""
+    monkeypatch.setattr(output_reader, "MOST_BYTES", most_bytes)
+    incoming, outgoing = os.pipe()
+    writer = threading.Thread(target=lambda: [os.write(outgoing, WHOLE), os.close(outgoing)])
+    writer.start()
+    with open(incoming, "rb") as pipe, read_output(pipe, source="out.json") as found:
+        writer.join()
+
+        assert put_together(found) == DOCUMENT
+
+
+@pytest.mark.parametrize("other", [b"[]", b"{}", b'{"jobs": [', b" " * 1000, json.dumps(output(job())).encode()])
+def test_an_output_that_changes_while_it_is_read(other):
+    """Its results are not taken for those of another one."""
+    file = io.BytesIO(WHOLE)
+    with read_output(file, source="out.json") as found:
+        file.seek(0)
+        file.write(other)
+        file.truncate()
+
+        with pytest.raises(ReportError, match=r"^out\.json: this output changed while it was read$"):
+            put_together(found)

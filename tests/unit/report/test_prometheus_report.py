@@ -95,7 +95,8 @@ def test_every_metric_has_a_name_that_prometheus_takes():
 def test_documents_name_only_what_is_written():
     """In queries and alerts; a name that does not exist would be no error there."""
     report = report_of(judged(kept()))
-    report = replace(report, rows=(replace(report.rows[0], metrics=dict.fromkeys(METRICS, 0.5)),))
+    (row,) = report.rows
+    report = replace(report, rows=(replace(row, metrics=dict.fromkeys(METRICS, 0.5)),))
     text = "".join(PrometheusReport().render(report))
     pages = [ROOT / "docs" / "integrations.md", ROOT / "man" / "pscheduler-batch-report.1"]
     named = {name for page in pages for name in re.findall(r"\bpscheduler_batch_[a-z0-9_]+", page.read_text("utf-8"))}

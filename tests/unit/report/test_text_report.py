@@ -15,7 +15,7 @@ from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job
 
 def text_of(document, width=120):
     """Write the report on a document."""
-    return TextReport(width).render(report_of(document))
+    return "".join(TextReport(width).render(report_of(document)))
 
 
 def test_the_report_as_text():
