@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import (
     AbstractSet,
     Any,
@@ -47,9 +48,9 @@ from pscheduler_batch.output.document import PARTICIPANTS
 from pscheduler_batch.planning.sweep import Variation
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.judging import judge, unreadable
-from pscheduler_batch.report.loads import Loads, hosts_of
+from pscheduler_batch.report.loads import DELAYS, Loads, hosts_of, load_of, span_of
 from pscheduler_batch.report.output_reader import Output
-from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row, Span
 from pscheduler_batch.report.stored_rows import StoredRows
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
@@ -58,6 +59,8 @@ _NO_REASON = "no reason given in the result"
 _NO_RUN = "there was no run"
 # No time or duration is longer.
 _LONGEST_TEXT = 64
+# How many throughput tests of other jobs a job knows that may have been a load.
+_MOST_LOADS = 100
 # A label is in every row of some reports: a longer one, times the number of runs, would take a gigabyte.
 _LONGEST_LABEL = 200
 
@@ -74,6 +77,7 @@ class _Job:
     secrets: AbstractSet[str]
     pools: Dict[str, Pool] = field(default_factory=dict)
     tests: Set[str] = field(default_factory=set)
+    runs: Dict[str, Dict[Tuple[str, ...], List[Span]]] = field(default_factory=dict)
 
     def measure(self, test: str, spec: JSON, result: JSON) -> Measurement:
         """Measure a run, and add it to those of the job."""
@@ -83,9 +87,17 @@ class _Job:
             self.pools.setdefault(test, Pool(test)).add(measurement)
         return measurement
 
-    @property
-    def metrics(self) -> Iterator[JobMetrics]:
-        """The metrics of all runs, for each type of test."""
+    def add_load(self, row: Row) -> None:
+        """Add the packets of a completed row that were sent under load and those that were not, and when it ran."""
+        if row.test not in DELAYS or row.test not in self.pools:
+            return
+        self.pools[row.test].add_load(row.samples)
+        run = span_of(row.start, row.end)
+        if run is not None:
+            self.runs.setdefault(row.test, {}).setdefault(row.hosts, []).append(run)
+
+    def metrics(self, loads: Loads) -> Iterator[JobMetrics]:
+        """Return the metrics of all runs, for each type of test."""
         for test, pool in self.pools.items():
             yield JobMetrics(
                 self.number,
@@ -97,6 +109,7 @@ class _Job:
                 pool.intervals,
                 pool.loaded,
                 pool.idle,
+                tuple(islice(loads.beside(self.runs.get(test, {}), but=self.number), _MOST_LOADS)),
             )
 
 
@@ -205,11 +218,10 @@ def _report(
         before = len(rows)
     if loads:
         rows.complete_with(loads.split)
-        pools = {(job.number, test): pool for job in jobs for test, pool in job.pools.items()}
+        by_number = {job.number: job for job in jobs}
         for row in rows:
-            if (row.job, row.test) in pools:
-                pools[row.job, row.test].add_load(row.samples)
-    metrics = [each for job in jobs for each in job.metrics]
+            by_number[row.job].add_load(row)
+    metrics = [each for job in jobs for each in job.metrics(loads)]
     error = batch.get("error")
     common = Redactor(_common_secrets(output.document))
     judged = read_judgments(batch.get("expectations"), common.text)
@@ -249,7 +261,7 @@ def _jobs(output: Output, rows: StoredRows, loads: Loads, *, whole: bool = True)
             variation.add(shown)
             for row in _rows(_Iteration(job, iteration, result, hider, shown, whole)):
                 rows.append(row)
-                loads.add(row)
+                loads.add(load_of(row))
         rows.end_job(variation)
         yield job
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import tzinfo
 from itertools import groupby
 from pathlib import PurePath
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from jinja2 import Environment
 
@@ -23,6 +23,7 @@ from pscheduler_batch.model import JSON
 from pscheduler_batch.report.csv_report import CsvReport
 from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of
 from pscheduler_batch.report.drawings.time_line import JobSpans, job_spans_of, overview_of
+from pscheduler_batch.report.drawings.under_load import UnderLoad, under_load_of
 from pscheduler_batch.report.findings import findings_of
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
@@ -116,6 +117,7 @@ class Section:
         drawings: What is drawn.
         figures: Its time line and plots, each with its index among all figures of the page.
         spans: Its runs in the time line of all jobs.
+        under_load: The drawings of latency under load, each with its index.
     """
 
     key: str
@@ -129,6 +131,7 @@ class Section:
     drawings: Drawings
     figures: Tuple[Tuple[int, Figure], ...]
     spans: JobSpans
+    under_load: Tuple[Tuple[int, UnderLoad], ...]
 
 
 @dataclass
@@ -218,7 +221,7 @@ class PageContents:
             ),
         }
 
-    def _draw(self, figure: Figure) -> int:
+    def _draw(self, figure: Union[Figure, UnderLoad]) -> int:
         """Append a figure, and return its index."""
         text = json.dumps(asdict(figure), allow_nan=False)
         self._drawings.add(f",{text}" if self._drawn else text)
@@ -249,6 +252,7 @@ class PageContents:
             drawings=drawings,
             figures=tuple((self._draw(figure), figure) for figure in drawings.figures),
             spans=job_spans_of(job),
+            under_load=tuple((self._draw(panel), panel) for panel in under_load_of(rows, metrics)),
         )
         shown: List[str] = []
         for number, (row, name, (details, pack)) in enumerate(zip(rows, job.names, places)):

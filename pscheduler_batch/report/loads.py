@@ -8,21 +8,24 @@ before its end. What may have been sent on either side of the start or the end o
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import accumulate
-from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.metrics.measurement import Measurement, with_load
 from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.report.rows import Row
+from pscheduler_batch.report.rows import Load, Row, Span
 from pscheduler_batch.scheduler.api import MISSED, NONSTART
 
 LOAD = "throughput"
+# When packets were sent.
+LOADED, IDLE, UNCERTAIN = "loaded", "idle", "uncertain"
 # The tests that measure the delays of packets.
 DELAYS = ("rtt", "latency", "latencybg")
 _IN_BACKGROUND = "latencybg"
@@ -37,37 +40,23 @@ _WITH_PORT = re.compile(r"\[([^]]*)\](?::[0-9]+)?|([^:]*):[0-9]+")
 _UNKNOWN, _ALL = "?", "*"
 
 
-class Span(NamedTuple):
-    """A span of time, as Unix times."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class Load:
+class Placed(NamedTuple):
     """
-    A run of a throughput test.
+    Packets that are placed in time.
 
     Attributes:
-        job: The number of its job.
-        label: The name of its iteration.
-        hosts: The hosts that took part in it.
-        possible: When it may have been sending.
-        certain: When it was certainly sending; None where that is not known, as for a run that failed.
-        rate: The rate that it reached in bits per second, where known.
+        span: When they may have been sent.
+        delays: How many of them had each delay, in seconds.
+        state: :data:`LOADED`, :data:`IDLE`, or :data:`UNCERTAIN`.
     """
 
-    job: int
-    label: str
-    hosts: Tuple[str, ...]
-    possible: Span
-    certain: Optional[Span]
-    rate: Optional[float]
+    span: Span
+    delays: Tuple[Tuple[float, int], ...]
+    state: str
 
 
 class Loads:
-    """All runs of throughput tests in a batch, small enough to be kept in memory."""
+    """Runs of throughput tests, all those of a batch or some of them, small enough to be kept in memory."""
 
     def __init__(self) -> None:
         """Start without any."""
@@ -81,30 +70,33 @@ class Loads:
         """Return whether there is any."""
         return bool(self._loads)
 
-    def add(self, row: Row) -> None:
-        """Add a run, if it is one of a throughput test whose times are known."""
-        load = load_of(row)
+    def add(self, load: Optional[Load]) -> None:
+        """Add a run; None, which stands for other runs, is not added."""
         if load is not None:
             self._loads.append(load)
             self._possible = {}
 
-    def near(self, span: Span, hosts: Tuple[str, ...]) -> List[Load]:
+    def beside(self, runs: Mapping[Tuple[str, ...], Sequence[Span]], *, but: int) -> Iterator[Load]:
         """
-        List the loads that may have been there in a span of time, in order of time.
+        List the loads of other jobs that may have been there during some runs, in order of time.
 
         Args:
-            span: The span of time.
-            hosts: The hosts of a path.
+            runs: The times of the runs, by their hosts.
+            but: The number of their job.
         """
-        keys = {*_keys_of_path(hosts)}
+        times: Dict[str, List[Span]] = {}
+        for hosts, spans in runs.items():
+            for key in _keys_of_path(hosts):
+                times.setdefault(key, []).extend(spans)
+        merged = {key: _Spans(spans) for key, spans in times.items()}
         self._index()
         # No load before the first of these ended late enough, and none after the last of them started early enough.
-        first, last = bisect_left(self._latest_ends, span.start), bisect_right(self._starts, span.end)
-        return [
-            load
-            for load in self._loads[first:last]
-            if load.possible.end >= span.start and keys & {*_keys_of_load(load)}
-        ]
+        first = bisect_left(self._latest_ends, min((spans.start for spans in merged.values()), default=math.inf))
+        last = bisect_right(self._starts, max((spans.end for spans in merged.values()), default=-math.inf))
+        for load in self._loads[first:last]:
+            keys = _keys_of_load(load)
+            if load.job != but and any(key in merged and merged[key].touch(load.possible) for key in keys):
+                yield load
 
     def split(self, row: Row) -> Row:
         """
@@ -113,27 +105,33 @@ class Loads:
         Args:
             row: Any row; it is returned as it is unless it has delays of packets and a throughput test shared a host.
         """
-        if row.test not in DELAYS or not row.samples.delays:
+        counts: Dict[str, Dict[float, int]] = {LOADED: {}, IDLE: {}, UNCERTAIN: {}}
+        for _, delays, state in self.placed(row):
+            for delay, number in delays:
+                counts[state][delay] = counts[state].get(delay, 0) + number
+        if not counts[LOADED] and not counts[IDLE]:
             return row
+        measured = with_load(row.test, Measurement(row.metrics, row.samples), counts[LOADED], counts[IDLE])
+        return replace(row, metrics=measured.metrics, samples=measured.samples)
+
+    def placed(self, row: Row) -> Iterator[Placed]:
+        """
+        Place the packets of a run in time; nothing unless it has their delays and a throughput test shared a host.
+
+        Args:
+            row: Any row.
+        """
+        if row.test not in DELAYS or not row.samples.delays:
+            return
         self._index()
         keys = [key for key in _keys_of_path(row.hosts) if key in self._possible]
-        if not keys:
-            return row
-        loaded: Dict[float, int] = {}
-        idle: Dict[float, int] = {}
-        for span, delays in placed_delays(row):
+        for span, delays in _placed_delays(row) if keys else ():
             if any(key in self._certain and self._certain[key].cover(span) for key in keys):
-                counts = loaded
-            elif not any(self._possible[key].touch(span) for key in keys):
-                counts = idle
+                yield Placed(span, delays, LOADED)
+            elif any(self._possible[key].touch(span) for key in keys):
+                yield Placed(span, delays, UNCERTAIN)
             else:
-                continue
-            for delay, number in delays:
-                counts[delay] = counts.get(delay, 0) + number
-        if not loaded and not idle:
-            return row
-        measured = with_load(row.test, Measurement(row.metrics, row.samples), loaded, idle)
-        return replace(row, metrics=measured.metrics, samples=measured.samples)
+                yield Placed(span, delays, IDLE)
 
     def _index(self) -> None:
         if self._possible or not self._loads:
@@ -199,7 +197,7 @@ def load_of(row: Row) -> Optional[Load]:
     Returns:
         None unless it is a run of a throughput test that may have been started, with known times.
     """
-    run = _span_of(row.start, row.end)
+    run = span_of(row.start, row.end)
     if row.test != LOAD or row.run is None or row.state in _NEVER_RAN or run is None:
         return None
     certain = None
@@ -213,7 +211,7 @@ def load_of(row: Row) -> Optional[Load]:
     return Load(row.job, row.label, row.hosts, run, certain, row.metrics.get("throughput"))
 
 
-def placed_delays(row: Row) -> Iterator[Tuple[Span, Tuple[Tuple[float, int], ...]]]:
+def _placed_delays(row: Row) -> Iterator[Tuple[Span, Tuple[Tuple[float, int], ...]]]:
     """
     Place the packets of a run in time.
 
@@ -226,7 +224,7 @@ def placed_delays(row: Row) -> Iterator[Tuple[Span, Tuple[Tuple[float, int], ...
     """
     samples = row.samples
     lasted = samples.lasted
-    run = _span_of(row.start, row.end) if row.test != _IN_BACKGROUND else _span_of_result(row)
+    run = span_of(row.start, row.end) if row.test != _IN_BACKGROUND else _span_of_result(row)
     if run is None:
         return
     times = [packet.time for packet in samples.packets if packet.time is not None]
@@ -247,7 +245,7 @@ def _span_of_result(row: Row) -> Optional[Span]:
     return Span(made.timestamp() - _resolution(made) - lasted, _latest(made))
 
 
-def _span_of(start: Optional[datetime], end: Optional[datetime]) -> Optional[Span]:
+def span_of(start: Optional[datetime], end: Optional[datetime]) -> Optional[Span]:
     """Return the time between two moments; None where they are unknown or in the wrong order."""
     if start is None or end is None or end < start:
         return None
@@ -272,7 +270,7 @@ def _keys_of_path(hosts: Tuple[str, ...]) -> Tuple[str, ...]:
 
 
 class _Spans:
-    """Spans of time, merged where they overlap."""
+    """Spans of time, at least one, merged where they overlap."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         merged: List[Span] = []
@@ -283,6 +281,16 @@ class _Spans:
                 merged.append(span)
         self._starts = [span.start for span in merged]
         self._ends = [span.end for span in merged]
+
+    @property
+    def start(self) -> float:
+        """The start of the first one."""
+        return self._starts[0]
+
+    @property
+    def end(self) -> float:
+        """The end of the last one."""
+        return self._ends[-1]
 
     def cover(self, span: Span) -> bool:
         """Return whether one of them contains a span."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Collection, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Collection, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.samples import NO_SAMPLES, Samples
@@ -135,6 +135,35 @@ class Row:
         }
 
 
+class Span(NamedTuple):
+    """A span of time, as Unix times."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """
+    A run of a throughput test, as a load for what other runs measured (ADR 59).
+
+    Attributes:
+        job: The number of its job.
+        label: The name of its iteration.
+        hosts: The hosts that took part in it.
+        possible: When it may have been sending.
+        certain: When it was certainly sending; None where that is not known, as for a run that failed.
+        rate: The rate that it reached in bits per second, where known.
+    """
+
+    job: int
+    label: str
+    hosts: Tuple[str, ...]
+    possible: Span
+    certain: Optional[Span]
+    rate: Optional[float]
+
+
 @dataclass(frozen=True)
 class JobMetrics:
     """
@@ -150,6 +179,7 @@ class JobMetrics:
         intervals: How many intervals the statistics of rates are of.
         loaded: How many packets were sent under load (ADR 59).
         idle: How many packets were sent while there was certainly none; 0 where no throughput test was near.
+        loads: The throughput tests of other jobs that may have been a load, in order of time; of many, the first ones.
     """
 
     job: int
@@ -161,6 +191,7 @@ class JobMetrics:
     intervals: int = 0
     loaded: int = 0
     idle: int = 0
+    loads: Tuple[Load, ...] = ()
 
 
 class Rows(Collection[Row]):

@@ -17,6 +17,7 @@ from pscheduler_batch.report.jsonl_report import JsonlReport
 from tests.support.browser import Trap, open_browser
 from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task
+from tests.support.load_documents import load, pings
 from tests.support.measured_jobs import buckets_of, mean_of, path_of, rates_of, trips_of
 from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
 
@@ -240,6 +241,35 @@ def test_runs_can_be_seen_in_a_time_line_of_many(browser, page_of):
     browser.chart(0)
 
     assert browser.run("return Chart.getChart(document.querySelector('canvas')).getDatasetMeta(0).data[0].height") >= 2
+
+
+def test_latency_under_load_is_above_the_rate(browser, page_of):
+    """On one time axis: packets by whether they were sent under load, their medians, and the throughput below."""
+    trips = [1.0] * 5 + [20.0] * 10 + [2.0] * 4 + [900.0]
+    path = ("a.example.net", "b.example.net")
+    browser.show(page_of(output(job(pings(0.3, 19.3, *path, milliseconds=trips), load(5.25, 15.35, *path)))))
+    named = {dataset["label"]: dataset["data"] for dataset in browser.chart(0) if dataset["label"]}
+
+    assert {name: len(points) for name, points in named.items()} == {
+        "idle, median 1 ms": 9,
+        "under load, median 20 ms": 9,
+        "near the start or end of the load": 2,
+        "throughput": 13,
+    }
+    assert {point["y"] for point in named["under load, median 20 ms"]} == {20}
+    assert max(point["y"] for point in named["throughput"]) == 5e9
+    above, aligned, below, starts, highest = browser.run(
+        "const {x, delay, rate} = Chart.getChart(document.querySelector('canvas')).scales;"
+        "return [delay.bottom <= rate.top + 1, delay.left === rate.left, x.top >= rate.bottom - 1,"
+        " [delay.min, rate.min], delay.max]"
+    )
+
+    assert above
+    assert aligned
+    assert below
+    assert starts == [0, 0]
+    assert max(point["y"] for point in named["idle, median 1 ms"]) == highest < 900
+    assert browser.complaints() == []
 
 
 def test_no_two_marks_of_a_scale_look_the_same(browser, page_of):

@@ -281,10 +281,75 @@
     };
   }
 
+  // Two plots above each other with one time axis: the delays of packets, and the rate of the throughput tests.
+  function underLoad(drawing) {
+    const styles = {
+      idle: { name: "series-1", pointStyle: "circle", radius: 2.5 },
+      loaded: { name: "series-2", pointStyle: "triangle", radius: 3.5 },
+      uncertain: { name: "series-6", pointStyle: "cross", radius: 3 },
+    };
+    const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+    const step = steps.find((each) => drawing.end / each <= 8) ?? Math.ceil(drawing.end / 8);
+    const end = step * Math.ceil(drawing.end / step);
+    const inside = (value) => Math.min(value, drawing.highest);
+    const groups = drawing.groups.flatMap(({ title, state, median, marks }) => {
+      const { name, pointStyle, radius } = styles[state];
+      const base = { yAxisID: "delay", state, borderColor: colour(name), backgroundColor: colour(name), clip: 6 };
+      const spread = marks.filter(([, low, , high]) => low < high).flatMap(([x, low, , high]) => [{ x, y: inside(low) }, { x, y: inside(high) }, { x, y: null }]);
+      return [
+        { ...base, type: "scatter", label: median === null ? title : `${title}, median ${quantity(median, drawing.unit)}`, data: marks.map(([x, low, y, high]) => ({ x, y: inside(y), values: [low, y, high] })), pointStyle, radius, hoverRadius: radius + 2, borderWidth: pointStyle === "cross" ? 1.5 : 0, order: 2 },
+        { ...base, type: "line", label: "", data: spread, pointRadius: 0, pointHitRadius: 0, borderWidth: 1, order: 3 },
+        { ...base, type: "line", label: "", data: median === null ? [] : [marks[0], marks.at(-1)].map(([x]) => ({ x, y: median })), pointRadius: 0, pointHitRadius: 0, borderWidth: 1.5, borderDash: [6, 4], order: 1 },
+      ];
+    });
+    const rate = {
+      type: "line",
+      label: "throughput",
+      yAxisID: "rate",
+      data: [...drawing.rates, [end, drawing.rates.at(-1)[1]]].map(([x, y]) => ({ x, y })),
+      stepped: true,
+      fill: "origin",
+      pointRadius: 0,
+      pointStyle: "rect",
+      borderWidth: 1.5,
+      borderColor: colour("series-3"),
+      backgroundColor: `${colour("series-3")}40`,
+      order: 4,
+    };
+    const delayTitle = drawing.title.replace(" under load", "");
+    return {
+      type: "scatter",
+      data: { datasets: [...groups, rate].filter((dataset) => dataset.data.length) },
+      options: options({
+        interaction: { mode: "nearest", axis: "xy", intersect: false },
+        scales: {
+          x: axis(`time since ${drawing.origin}`, { type: "linear", min: 0, max: end, ticks: { stepSize: step, callback: elapsed } }),
+          rate: axis("Throughput", { axis: "y", position: "left", stack: "all", stackWeight: 1, beginAtZero: true, grace: "5%", ticks: { callback(value) { return value === this.max ? "" : quantity(value, "bit/s", exact); } } }),
+          delay: axis(delayTitle, { axis: "y", position: "left", stack: "all", stackWeight: 2, beginAtZero: true, max: drawing.highest, ticks: { includeBounds: false, callback: (value) => quantity(value, drawing.unit, exact) } }),
+        },
+        plugins: {
+          legend: { align: "start", labels: { ...options({}).plugins.legend.labels, filter: ({ text }) => text } },
+          tooltip: {
+            displayColors: false,
+            callbacks: {
+              title: ([item]) => item && `${elapsed(item.parsed.x)} after ${drawing.origin}`,
+              label: ({ dataset, parsed, raw }) => {
+                if (dataset.yAxisID === "rate") return `throughput: ${quantity(parsed.y, "bit/s")}`;
+                if (!raw.values) return `median: ${quantity(parsed.y, drawing.unit)}`;
+                const [low, middle, high] = raw.values;
+                return low < high ? `${quantity(middle, drawing.unit)} (${quantity(low, drawing.unit)} to ${quantity(high, drawing.unit)})` : quantity(middle, drawing.unit);
+              },
+            },
+          },
+        },
+      }),
+    };
+  }
+
   function draw(canvas) {
     const drawing = drawings[canvas.dataset.drawing];
     Chart.getChart(canvas)?.destroy();
-    new Chart(canvas, { "time-line": timeLine, plot, boxes, shares }[drawing.kind](drawing));
+    new Chart(canvas, { "time-line": timeLine, plot, boxes, shares, "under-load": underLoad }[drawing.kind](drawing));
   }
 
   const canvases = all("canvas[data-drawing]");

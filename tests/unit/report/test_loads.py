@@ -8,7 +8,7 @@ import pytest
 
 from pscheduler_batch.metrics.expectations import read_expectations
 from pscheduler_batch.report.document_rows import report_of, rows_of
-from pscheduler_batch.report.loads import Loads, Span, hosts_of
+from pscheduler_batch.report.loads import hosts_of
 from pscheduler_batch.report.rendering import render_report
 from pscheduler_batch.report.summary import summary_of
 from tests.support.load_documents import about, latencies, load, pings
@@ -200,6 +200,12 @@ def test_only_loads_that_share_a_host_count(path, other, is_load):
     assert counts(report) == ((3, 0) if is_load else (0, 0))
 
 
+def counts_of_job(report, number):
+    """Return how many packets of a job were sent under load and how many were not."""
+    (found,) = [each for each in report.jobs if each.test == "rtt" and each.job == number]
+    return found.loaded, found.idle
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_jobs_that_overlap(order):
     """Whichever comes first in the batch."""
@@ -360,22 +366,49 @@ def test_programs_get_the_metrics_of_each_run():
     assert "pscheduler_batch_rtt_loaded_p95_seconds{" in made("prometheus", document)
 
 
-def test_loads_in_a_span_of_time():
-    """In order of time, those of a path only."""
-    rows = list(rows_of(output(job(load(30.5, 40.6, *PATH), load(0.5, 90.6, "x"), load(0.25, 50.6, *PATH)))))
-    loads = Loads()
-    for row in rows:
-        loads.add(row)
-    noon = rows[0].start.timestamp() - 30.5
+def test_the_loads_of_other_jobs():
+    """A job knows those of the same path that were beside its runs, in order of time."""
+    others = [load(30.5, 40.6, *PATH), load(0.5, 90.6, "x"), load(0.25, 50.6, *PATH)]
 
-    def found(start, end, hosts=PATH):
-        return [load.label for load in loads.near(Span(noon + start, noon + end), hosts)]
+    def found(*runs):
+        report = report_of(output(job(*others, label="load"), job(*runs)))
+        return [[other.label for other in each.loads] for each in report.jobs if each.test == "rtt"]
 
-    assert found(35, 36) == ["rtt/2", "rtt/0"]
-    assert found(45, 46) == ["rtt/2"]
-    assert found(60, 61) == []
-    assert found(60, 61, ()) == ["rtt/1"]
-    assert found(-9, -5, ()) == []
+    assert found(pings(35.5, 36.5, *PATH, milliseconds=[1])) == [["load/2", "load/0"]]
+    assert found(pings(45.5, 46.5, *PATH, milliseconds=[1])) == [["load/2"]]
+    assert found(pings(60.5, 61.5, *PATH, milliseconds=[1])) == [[]]
+    assert found(pings(60.5, 61.5, milliseconds=[1])) == [["load/1"]]
+    assert found(pings(60.5, 61.5, "x", milliseconds=[1]), pings(20.5, 25.6, *PATH, milliseconds=[1])) == [
+        ["load/2", "load/1"]
+    ]
+    assert found(pings(-9.5, -5.5, milliseconds=[1])) == [[]]
+    assert found(pings(None, None, milliseconds=[1])) == [[]]
+
+
+def test_very_many_loads_of_other_jobs():
+    """The first hundred will do."""
+    loads = [job(load(n + 0.5, n + 10.6, *PATH), label=f"l{n}") for n in range(150)]
+    report = report_of(output(*loads, job(pings(5.5, 200.6, *PATH, milliseconds=[1]), load(3.5, 9.5, *PATH))))
+    (found,) = [each for each in report.jobs if each.test == "rtt"]
+
+    assert [each.label for each in found.loads] == [f"l{n}/0" for n in range(100)]
+    assert found.loads[3].rate == 5e9
+
+
+def test_many_runs_at_once_are_no_trouble():
+    """Fifteen hundred of each test in one job and in another, all at the same time, take seconds."""
+    jobs = [
+        job(
+            *(pings(n / 1e4 + 0.5, n / 1e4 + 3.6, *PATH, milliseconds=[1, 2, 3]) for n in range(1500)),
+            *(load(n / 1e4 + 0.25, n / 1e4 + 10.4, *PATH) for n in range(1500)),
+        )
+        for _ in range(2)
+    ]
+    began = time.process_time()
+    report = report_of(output(*jobs))
+
+    assert time.process_time() - began < SECONDS
+    assert counts_of_job(report, 0) == counts_of_job(report, 1) == (4500, 0)
 
 
 def test_many_jobs_are_no_trouble():

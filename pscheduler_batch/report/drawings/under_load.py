@@ -1,0 +1,250 @@
+"""The drawing of latency under load (ADR 59): the rate of throughput tests, and delays of packets at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from pscheduler_batch.metrics.distribution import Distribution
+from pscheduler_batch.metrics.table import PERCENTILES
+from pscheduler_batch.metrics.units import SECONDS, scale_of, value_words
+from pscheduler_batch.report.formatting import time_of_day
+from pscheduler_batch.report.loads import DELAYS, IDLE, LOADED, UNCERTAIN, Loads, Placed, load_of
+from pscheduler_batch.report.rows import JobMetrics, Load, Row, Span
+from pscheduler_batch.text import number_words
+
+# The most marks of packets one by one, and the most points of the rate; where there are more, this many spans of equal
+# length have one each.
+_MOST = 400
+_SPANS = 200
+_NAMES = {"rtt": "Round trip", "latency": "Latency"}
+_TITLES = {IDLE: "idle", LOADED: "under load", UNCERTAIN: "near the start or end of the load"}
+# Above this many times the 95th percentile of all packets, a delay is drawn at the edge.
+_HIGHEST = 3
+# The space above the highest delay.
+_ROOM = 1.1
+_SPREAD = "medians, with lines from the smallest to the largest delay"
+# Packets whose time is known less exactly than this, in seconds, are not drawn.
+_LONGEST = 86_400
+# A start of traffic that is known less exactly than this, in seconds, is worth mentioning.
+_EXACT = 1.0
+
+
+class Mark(NamedTuple):
+    """Packets in the drawing: seconds from the origin, and the smallest, median and largest of their delays."""
+
+    time: float
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Marks:
+    """
+    The packets that were sent under load, or those that were not.
+
+    Attributes:
+        title: Its name in the legend.
+        state: "loaded", "idle" or "uncertain".
+        median: The median of the packets, where it is a metric of the job.
+        marks: The packets, one by one or together, in order of time.
+    """
+
+    title: str
+    state: str
+    median: Optional[float]
+    marks: Tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class UnderLoad:
+    """
+    Rate and delays over the same time.
+
+    Attributes:
+        title: What it shows.
+        caption: What a reader has to know about it, or nothing.
+        unit: The unit of delays, chosen for people.
+        origin: The time at which it starts, in words.
+        end: Its end, in seconds from the origin.
+        highest: The highest delay that is drawn; larger ones are drawn at the edge.
+        rates: Seconds from the origin, and the rate of all throughput tests from then on, in bits per second.
+        groups: The packets.
+        kind: The kind of drawing.
+    """
+
+    title: str
+    caption: str
+    unit: str
+    origin: str
+    end: float
+    highest: float
+    rates: Tuple[Tuple[float, float], ...]
+    groups: Tuple[Marks, ...]
+    kind: str = "under-load"
+
+
+class _Block(NamedTuple):
+    """A rate from one Unix time to another."""
+
+    start: float
+    end: float
+    rate: float
+
+
+def under_load_of(rows: Sequence[Row], metrics: Iterable[JobMetrics]) -> Tuple[UnderLoad, ...]:
+    """
+    Draw the latency under load of a job, for each test that measured delays of packets.
+
+    Args:
+        rows: The rows of the job.
+        metrics: Its metrics.
+
+    Returns:
+        Nothing for a test if no throughput test was there while it ran.
+    """
+    panels = (_panel([row for row in rows if row.test == job.test], rows, job) for job in metrics if job.test in DELAYS)
+    return tuple(panel for panel in panels if panel is not None)
+
+
+def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Optional[UnderLoad]:
+    own = [(load, row) for load, row in ((load_of(row), row) for row in rows) if load is not None]
+    loads = Loads()
+    for load in (*(load for load, _ in own), *job.loads):
+        loads.add(load)
+    placed = [each for row in measured for each in loads.placed(row) if each.span.end - each.span.start <= _LONGEST]
+    blocks = [
+        *(block for load, row in own for block in _blocks_of_run(load, row)),
+        *(block for load in job.loads for block in _blocks_of_load(load)),
+    ]
+    if not blocks or all(packets.state == IDLE for packets in placed):
+        return None
+    origin = min(*(packets.span.start for packets in placed), *(block.start for block in blocks))
+    end = max(*(packets.span.end for packets in placed), *(block.end for block in blocks))
+    delays = Distribution(_counted(placed))
+    factor, unit = scale_of(SECONDS, [delays.percentile(PERCENTILES["p95"])])
+    base = "rtt" if job.test == "rtt" else "latency"
+    groups = []
+    for state, title in _TITLES.items():
+        marks = tuple(_marks([packets for packets in placed if packets.state == state], Span(origin, end), factor))
+        median = job.metrics.get(f"{base}-{state}-median")
+        if marks:
+            groups.append(Marks(title, state, None if median is None else _rounded(median * factor), marks))
+    usual = delays.percentile(PERCENTILES["p95"])
+    is_cut = 0 < _HIGHEST * usual < delays.largest
+    highest = _HIGHEST * usual if is_cut else max(0.0, delays.largest * _ROOM)
+    largest = f"delays above {value_words(highest, SECONDS)}, up to {value_words(delays.largest, SECONDS)}, at the edge"
+    words = (
+        _start_words([load for load, _ in own]),
+        _SPREAD if any(mark.low < mark.high for group in groups for mark in group.marks) else "",
+        largest if is_cut else "",
+    )
+    zone = next(row.start.tzinfo for row in measured if row.start is not None)
+    return UnderLoad(
+        title=f"{_NAMES[base]} under load",
+        caption="; ".join(filter(None, words)),
+        unit=unit,
+        origin=_time_words(origin, zone),
+        end=round(end - origin, 3),
+        highest=_rounded(highest * factor),
+        rates=tuple(_steps(blocks, Span(origin, end))),
+        groups=tuple(groups),
+    )
+
+
+def _time_words(moment: float, zone: Optional[tzinfo]) -> str:
+    try:
+        return time_of_day(datetime.fromtimestamp(moment, zone))
+    except (OSError, OverflowError, ValueError):
+        # At the edge of the calendar.
+        return "the start"
+
+
+def _start_words(loads: Sequence[Load]) -> str:
+    spare = max((load.certain.start - load.possible.start for load in loads if load.certain is not None), default=0.0)
+    return f"the time of the load is uncertain by ±{number_words(spare / 2)} s" if spare > _EXACT else ""
+
+
+def _blocks_of_run(load: Load, row: Row) -> Iterator[_Block]:
+    """Return the rates of the intervals of a run, in the middle of the time in which it can have been sending."""
+    lasted = row.samples.lasted
+    if lasted is None:
+        return
+    start = load.possible.start + max(0.0, load.possible.end - load.possible.start - lasted) / 2
+    known = [each for each in row.samples.intervals if each.rate is not None and each.length]
+    for interval in known:
+        if interval.start is not None and interval.end is not None and interval.rate is not None:
+            yield _Block(start + interval.start, start + interval.end, interval.rate)
+    if not known and load.rate is not None:
+        yield _Block(start, start + lasted, load.rate)
+
+
+def _blocks_of_load(load: Load) -> Iterator[_Block]:
+    """Return the rate of a run of another job, of which only that is known."""
+    if load.rate is not None:
+        yield _Block(*(load.possible if load.certain is None else load.certain), load.rate)
+
+
+def _steps(blocks: Iterable[_Block], whole: Span) -> Iterator[Tuple[float, float]]:
+    """Add up rates, and return the sum from each time on at which it changes."""
+    changes: Dict[float, List[float]] = {}
+    for block in blocks:
+        start, end = (round(at - whole.start, 3) for at in (block.start, block.end))
+        if start < end:
+            changes.setdefault(start, []).append(block.rate)
+            changes.setdefault(end, []).append(-block.rate)
+    steps = [(0.0, 0.0)] if 0.0 not in changes else []
+    active, total = 0, 0.0
+    for at in sorted(changes):
+        active += sum(1 if change > 0 else -1 for change in changes[at] if change)
+        # Where nothing is sent the sum is zero, whatever was lost in rounding.
+        total = max(0.0, total + sum(changes[at])) if active else 0.0
+        steps.append((at, float(f"{total:.6g}")))
+    yield from steps if len(steps) <= _MOST else _fewer(steps, whole.end - whole.start)
+
+
+def _fewer(steps: Sequence[Tuple[float, float]], length: float) -> Iterator[Tuple[float, float]]:
+    """Return the mean rate of each of some spans of equal length."""
+    width = length / _SPANS
+    sums = [0.0] * (_SPANS + 1)
+    for (start, rate), (end, _) in zip(steps, [*steps[1:], (length, 0.0)]):
+        at = start
+        while at < end:
+            span = min(int(at / width + 1e-9), _SPANS - 1)
+            until = min(end, (span + 1) * width) if span < _SPANS - 1 else end
+            sums[span] += rate * (until - at)
+            at = until
+    yield from ((round(span * width, 3), float(f"{total / width:.6g}")) for span, total in enumerate(sums))
+
+
+def _marks(placed: Sequence[Placed], whole: Span, factor: float) -> Iterator[Mark]:
+    """Mark packets one by one; where there are too many, those of a span of time together."""
+    together: Dict[int, List[Placed]] = {}
+    width = (whole.end - whole.start) / _SPANS
+    for number, packets in enumerate(sorted(placed, key=lambda each: each.span)):
+        few = len(placed) <= _MOST or width <= 0
+        together.setdefault(number if few else int((_middle(packets) - whole.start) / width), []).append(packets)
+    for each in together.values():
+        delays = Distribution(_counted(each))
+        time = sum(map(_middle, each)) / len(each) - whole.start
+        values = (delays.smallest, delays.percentile(PERCENTILES["median"]), delays.largest)
+        yield Mark(round(time, 3), *(_rounded(value * factor) for value in values))
+
+
+def _counted(placed: Iterable[Placed]) -> Dict[float, int]:
+    counts: Dict[float, int] = {}
+    for packets in placed:
+        for delay, number in packets.delays:
+            counts[delay] = counts.get(delay, 0) + number
+    return counts
+
+
+def _middle(packets: Placed) -> float:
+    return (packets.span.start + packets.span.end) / 2
+
+
+def _rounded(value: float) -> float:
+    """Round a value for a drawing, which needs no more digits."""
+    return float(f"{value:.6g}")
