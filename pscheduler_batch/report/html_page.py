@@ -37,8 +37,8 @@ from pscheduler_batch.text import short_duration
 
 # The most rows of one table that are shown at once, as browsers take seconds to lay out more.
 ROWS_AT_ONCE = 500
-# The most rows that stand in the page as they are, and the fewest of each job.
-_MOST_ROWS, _FEWEST_ROWS = 1000, 5
+# The most rows of all jobs that stand in the page as they are; of each job, it is at least one.
+_MOST_ROWS = 1000
 # The most characters of details that stand in the page as they are.
 _MOST_PLAIN = 1_000_000
 # The most characters of packed details; a fifth of them is reserved for runs that failed.
@@ -46,6 +46,9 @@ MOST_PACKED = 11_000_000
 _FOR_SUCCEEDED = 0.8
 # The characters of details that are packed together: many compress well, few are quickly unpacked.
 _BLOCK = 400_000
+
+# More jobs than these are folded at first, as they would be hundreds of screens.
+_MOST_UNFOLDED = 50
 
 # The most characters of a label, a reason and a state.
 LABEL, REASON, STATE = 120, 2000, 40
@@ -58,6 +61,10 @@ _REASONS, _SHORT_REASON, _RUNS = 20, 300, 12
 _JUDGMENTS = 100
 # The most characters of the names of files that a browser saves.
 _FILE_NAME = 80
+# The most characters of an object or an array of JSON in one line.
+_LINE = 100
+
+_json_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Details(NamedTuple):
@@ -205,6 +212,7 @@ class PageContents:
             "found": found[:_FINDINGS],
             "more_found": max(0, len(found) - _FINDINGS),
             "sections": sections,
+            "folded": len(sections) > _MOST_UNFOLDED,
             "parts": parts,
             "states": sorted(self._states),
             "judgments": sorted(report.judgments, key=lambda judgment: judgment.met)[:_JUDGMENTS],
@@ -230,13 +238,13 @@ class PageContents:
 
     def _section(self, found: Iterable[Row], metrics: Sequence[JobMetrics]) -> Tuple[Section, str]:
         """Make the part of the page for a job."""
-        plain = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, self._room))
+        plain = max(1, min(ROWS_AT_ONCE, self._room))
         rows: List[Row] = []
         places: List[Tuple[str, Optional[int]]] = []
         for given in found:
-            row = _localized(given, self._zone)
-            places.append(self._details.add(row, f"run-{run_key(row)}", plain=len(rows) < plain))
-            rows.append(replace(row, task={}, text=None, html=None, result=None, participants=None))
+            row = _brief(given, self._zone)
+            places.append(self._details.add(given, row, plain=len(rows) < plain))
+            rows.append(row)
         self._room -= min(plain, len(rows))
         job = job_runs_of(rows)
         drawings = drawings_of(job)
@@ -297,15 +305,20 @@ class _DetailsOfRuns:
         self._packs: List[str] = []
         self._block: List[str] = []
 
-    def add(self, row: Row, key: str, *, plain: bool) -> Tuple[str, Optional[int]]:
+    def add(self, row: Row, brief: Row, *, plain: bool) -> Tuple[str, Optional[int]]:
         """
         Write the details of a run.
+
+        Args:
+            row: The run.
+            brief: The same without its long parts.
+            plain: Whether they may stand in the page as they are.
 
         Returns:
             Either HTML, where it may stand in the page as it is and there is room, or the number of its pack.
         """
         room = self._most_packed * (_FOR_SUCCEEDED if row.succeeded else 1) - sum(map(len, self._packs))
-        html = self._macros.details(row, _details(row)) if room > 0 else ""
+        html = self._macros.details(brief, _details(row)) if room > 0 else ""
         if html and plain and len(html) <= self._plain_room:
             self._plain_room -= len(html)
             return html, None
@@ -313,8 +326,8 @@ class _DetailsOfRuns:
             html = ""
         if not html:
             self.left_out += 1
-            html = self._macros.details(row, None)
-        self._block.append(f"{_json_text(key)}:{_json_text(html)}")
+            html = self._macros.details(brief, None)
+        self._block.append(f"{_json_text(f'run-{run_key(row)}')}:{_json_text(html)}")
         number = len(self._packs)
         if sum(map(len, self._block)) >= _BLOCK:
             self._pack()
@@ -375,9 +388,21 @@ def _zone_of(report: BatchReport) -> Optional[tzinfo]:
     return None if first is None else first.tzinfo
 
 
-def _localized(row: Row, zone: Optional[tzinfo]) -> Row:
+def _brief(row: Row, zone: Optional[tzinfo]) -> Row:
+    """Return a row without its long parts, and with its times in a zone."""
     planned, start, end, made = (in_zone(each, zone) for each in (row.planned, row.start, row.end, row.result_time))
-    return replace(row, planned=planned, start=start, end=end, result_time=made)
+    return replace(
+        row,
+        planned=planned,
+        start=start,
+        end=end,
+        result_time=made,
+        task={},
+        text=None,
+        html=None,
+        result=None,
+        participants=None,
+    )
 
 
 def _file_name(name: str) -> str:
@@ -419,10 +444,6 @@ def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:
     return _json_text([entry.key, not row.succeeded, state, found, orders, html])
 
 
-def _json_text(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _details(row: Row) -> Details:
     # A page without any character that HTML or a terminal interprets, as it becomes an attribute.
     page = json.dumps(row.html) if row.html else ""
@@ -433,9 +454,27 @@ def _json(value: JSON) -> str:
     if value is None:
         return ""
     try:
-        return block(json.dumps(value, indent=2, ensure_ascii=False))
+        return block(_indented(value, ""))
     except RecursionError:
         return "(nested too deeply to show)"
+
+
+def _indented(value: JSON, indent: str) -> str:
+    """
+    Write JSON with what is short in one line.
+
+    json.dumps would take three times as long, as it does not use its implementation in C for more than one line.
+    """
+    line = _json_text(value)
+    if len(line) <= _LINE or not isinstance(value, (dict, list)):
+        return line
+    deeper = f"{indent}  "
+    if isinstance(value, dict):
+        parts = [f"{_json_text(name)}: {_indented(part, deeper)}" for name, part in value.items()]
+    else:
+        parts = [_indented(part, deeper) for part in value]
+    inside = f",\n{deeper}".join(parts)
+    return f"{line[0]}\n{deeper}{inside}\n{indent}{line[-1]}"
 
 
 def _facts(rows: Sequence[Row]) -> Iterator[Tuple[str, str]]:

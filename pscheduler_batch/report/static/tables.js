@@ -57,7 +57,7 @@
     const table = section.querySelector("table.runs");
     const bodies = new Map([...table.tBodies].map((body, n) => [n, body]));
     const count = Number(section.dataset.count);
-    return { section, table, bodies, count, step: Number(section.querySelector(".rest").dataset.step), most: 0, runs: null, order: null, matches: null, linked: null };
+    return { section, table, bodies, count, step: Number(section.querySelector(".rest").dataset.step), most: 0, prepared: false, runs: null, order: null, matches: null, linked: null };
   });
   let loading;
   let fits = () => true;
@@ -82,23 +82,32 @@
     return made;
   }
 
-  function prepare(body) {
+  function prepareRun(body) {
     const name = body.querySelector("th");
     const toggle = button(name, `Run ${name.textContent}, details`, ...name.childNodes);
     toggle.setAttribute("aria-expanded", "false");
     toggle.addEventListener("click", () => open(body, toggle.getAttribute("aria-expanded") !== "true"));
   }
 
+  function prepare(job) {
+    if (job.prepared) return;
+    job.prepared = true;
+    all("thead th", job.table).forEach((head) => button(head, "", ...head.childNodes).addEventListener("click", () => sort(job, head)));
+    job.bodies.forEach(prepareRun);
+    job.section.querySelector(".rest button").addEventListener("click", () => more(job));
+  }
+
   // Shows the first of the runs that match, in their order, and one that a link leads to.
   function fill(job) {
     if (!job.runs) return;
+    prepare(job);
     const shown = job.matches.slice(0, job.most);
     if (job.linked !== null && !shown.includes(job.linked)) shown.push(job.linked);
     const missing = shown.filter((n) => !job.bodies.has(n));
     const made = document.createElement("template");
     made.innerHTML = `<table>${missing.map((n) => job.runs[n][HTML]).join("")}</table>`;
     all("tbody", made.content).forEach((body, place) => {
-      prepare(body);
+      prepareRun(body);
       job.bodies.set(missing[place], body);
     });
     job.table.replaceChildren(job.table.tHead, ...shown.map((n) => job.bodies.get(n)));
@@ -140,13 +149,13 @@
   // All jobs ----------------------------------------------------------------------------------------------------------
 
   // A table is filled shortly before it becomes visible, as a batch may have a thousand.
-  const seen = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) {
-        seen.unobserve(target);
-        const job = jobs.find(({ section }) => section === target);
-        load().then(() => fill(job));
-      }
+  const seen = new IntersectionObserver(async (entries) => {
+    for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
+      seen.unobserve(target);
+      const job = jobs.find(({ table }) => table === target);
+      prepare(job);
+      if (job.bodies.size < job.count && !job.runs) await load();
+      fill(job);
     }
   }, { rootMargin: "600px" });
 
@@ -171,8 +180,8 @@
       if (searching !== before) fold(job, !searching && job.folded);
       if (job.matches.length) job.section.classList.remove("none");
       else fill(job);
-      seen.unobserve(job.section);
-      seen.observe(job.section);
+      seen.unobserve(job.table);
+      seen.observe(job.table);
     }
     count();
   }
@@ -219,20 +228,21 @@
 
   const total = jobs.reduce((sum, job) => sum + job.count, 0);
   const narrow = matchMedia("(max-width: 44rem)").matches;
+  const many = document.querySelector("main").classList.contains("many");
   for (const job of jobs) {
     job.most = job.step;
-    all("thead th", job.table).forEach((head) => button(head, "", ...head.childNodes).addEventListener("click", () => sort(job, head)));
-    [...job.bodies.values()].forEach(prepare);
-    job.section.querySelector(".rest button").addEventListener("click", () => more(job));
     const heading = job.section.querySelector("h2");
     const toggle = button(heading, "", ...[...heading.childNodes].filter((node) => node.className !== "count"));
     toggle.addEventListener("click", () => fold(job, toggle.getAttribute("aria-expanded") === "true"));
-    fold(job, jobs.length > 50 || (narrow && jobs.length > 1 && (jobs.length > 10 || total > 100)));
-    if (job.bodies.size < job.count) seen.observe(job.section);
+    fold(job, many || (narrow && jobs.length > 1 && (jobs.length > 10 || total > 100)));
+    // Of many, those that are folded are prepared when they are unfolded.
+    if (!many) prepare(job);
+    seen.observe(job.table);
   }
   if (jobs.length) {
     byId("tools").hidden = false;
     byId("tools").addEventListener("submit", (event) => event.preventDefault());
+    byId("tools").addEventListener("focusin", load);
     byId("filter-text").addEventListener("input", filter);
     byId("filter-state").addEventListener("change", filter);
     byId("fold-all")?.addEventListener("click", () => jobs.forEach((job) => fold(job, true)));
