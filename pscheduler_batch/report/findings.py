@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import accumulate
 from statistics import median, quantiles
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 from pscheduler_batch.metrics.headlines import delay_words
 from pscheduler_batch.metrics.samples import loss_of
@@ -62,13 +63,8 @@ def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]
     """
     found = [_failures(runs)]
     for test, of_test in runs.by_test().items():
-        name = f"{one_line(test, _REASON)}: " if len(metrics) > 1 else ""
-        found += [
-            name + sentence
-            for pooled in metrics
-            if pooled.test == test
-            for sentence in filter(None, _of_test(_measured(of_test, pooled)))
-        ]
+        for pooled in metrics:
+            found += _of_test(_measured(of_test, pooled)) if pooled.test == test else []
     return tuple(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in found if sentence)
 
 
@@ -120,12 +116,10 @@ def _of_test(measured: _Measured) -> Iterator[str]:
 
 
 def _by_place(measured: _Measured, name: str) -> Dict[Place, float]:
-    """Return the median of a metric at each place, in the order of places."""
-    found: Dict[Place, List[float]] = {}
-    for row, place in zip(measured.rows, measured.places):
-        if place and name in row.metrics:
-            found.setdefault(place, []).append(row.metrics[name])
-    return {place: median(values) for place, values in sorted(found.items())}
+    """Return the value of a metric at each place, in the order of places."""
+    runs = measured.runs
+    found = ((place, runs.value(METRICS[name], numbers)) for place, numbers in runs.by_place().items() if place)
+    return {place: value for place, value in found if value is not None}
 
 
 def _compared(metric: Metric, values: Mapping[Place, float], runs: JobRuns) -> str:
@@ -192,7 +186,7 @@ def trend_words(
 
 def _never_falls(values: Sequence[float], tolerance: float) -> bool:
     """Return whether no value is below an earlier one, apart from a tolerance."""
-    return all(value >= max(values[: place + 1]) - tolerance for place, value in enumerate(values))
+    return all(value >= highest - tolerance for value, highest in zip(values, accumulate(values, max)))
 
 
 def _then(rest: Sequence[float]) -> str:

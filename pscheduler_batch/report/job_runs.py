@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from statistics import median
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from pscheduler_batch.metrics.units import is_number
+from pscheduler_batch.metrics.table import Metric
+from pscheduler_batch.metrics.units import COUNT, RATIO, is_number
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import Row
@@ -92,6 +94,14 @@ class JobRuns:
         if self.axes:
             return self.axes[0].name
         return "run" if any(row.run for row in self.rows) else "iteration"
+
+    def value(self, metric: Metric, numbers: Sequence[int]) -> Optional[float]:
+        """Return the median of some runs, or the mean of shares and counts, which are mostly 0; None without any."""
+        rows = (self.rows[number] for number in numbers)
+        known = [row.metrics[metric.name] for row in rows if metric.name in row.metrics]
+        if not known:
+            return None
+        return sum(known) / len(known) if metric.unit in {RATIO, COUNT} else median(known)
 
     def stops(self, most: int) -> Tuple[Stop, ...]:
         """

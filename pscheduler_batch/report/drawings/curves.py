@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import METRICS, main_metrics
 from pscheduler_batch.metrics.units import scale_of
-from pscheduler_batch.report.job_runs import JobRuns, Number, Stop
+from pscheduler_batch.report.job_runs import JobRuns, Number
 from pscheduler_batch.text import list_names
 
 # What has no natural zero: of the difference of two clocks, the changes matter.
@@ -51,6 +50,7 @@ class Plot:
         places: Labels, or numbers in ascending order; empty where lines have places of their own.
         linear: Whether the places are numbers.
         lines: The lines.
+        begin: Where the axis of places begins, if not at the first one.
         from_zero: Whether the axis of values begins at 0, or ends there.
         dots: Whether every point has a mark.
         bars: Whether there are bars instead of lines: the places have no order.
@@ -63,6 +63,7 @@ class Plot:
     places: Tuple[object, ...]
     linear: bool
     lines: Tuple[Line, ...]
+    begin: Optional[float] = None
     from_zero: bool = True
     dots: bool = True
     bars: bool = False
@@ -74,8 +75,7 @@ def curves_of(job: JobRuns, left_out: Sequence[str] = ()) -> Iterator[Plot]:
     Plot the main metrics of the runs of one test, those with the same unit together, and counts on their own.
 
     Metrics that never change have no plot: a sentence says it. Places are iterations, or the values of the one thing
-    that the iterations vary; the value at a place is the median of its runs. With two things that vary, there are
-    matrices instead.
+    that the iterations vary. With two things that vary, there are matrices instead.
 
     Args:
         job: The runs.
@@ -86,7 +86,7 @@ def curves_of(job: JobRuns, left_out: Sequence[str] = ()) -> Iterator[Plot]:
     stops = job.stops(MOST_PLACES)
     numbers = [stop.number for stop in stops]
     for titles in _groups(job, tuple(left_out)):
-        values = {name: [_median(job, name, stop) for stop in stops] for name in titles}
+        values = {name: [job.value(METRICS[name], stop.runs) for stop in stops] for name in titles}
         known = [[value for value in of_line if value is not None] for of_line in values.values()]
         if not any(len(of_line) >= _FEWEST_POINTS and len(set(of_line)) > 1 for of_line in known):
             continue
@@ -108,11 +108,6 @@ def curves_of(job: JobRuns, left_out: Sequence[str] = ()) -> Iterator[Plot]:
 def scaled(values: Sequence[Optional[float]], factor: float) -> Tuple[Optional[float], ...]:
     """Multiply values; rounded, so that 0.000042 s is 0.042 ms and not 0.041999999999999996."""
     return tuple(None if value is None else float(f"{value * factor:.6g}") for value in values)
-
-
-def _median(job: JobRuns, name: str, stop: Stop) -> Optional[float]:
-    known = [job.rows[number].metrics[name] for number in stop.runs if name in job.rows[number].metrics]
-    return median(known) if known else None
 
 
 def _groups(job: JobRuns, left_out: Tuple[str, ...]) -> List[Mapping[str, str]]:

@@ -188,7 +188,7 @@ def _cumulative(job: JobRuns, kind: _Kind, counts: Sequence[Counts]) -> Plot:
             )
     return Plot(
         title=kind.title,
-        caption=f"share of the {kind.noun} that took at most so long",
+        caption=f"share of the {kind.noun} that took at most this long",
         unit="%",
         axis=f"{kind.title} in {unit}",
         places=(),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from statistics import median
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterator, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import HIGHER, METRICS, Metric, key_metric
 from pscheduler_batch.metrics.units import scale_of, value_words
@@ -55,7 +54,7 @@ class Matrix:
         columns: The labels of columns.
         rows: The label and the cells of each row.
         marked: What a marked cell is: "worst pair" or "best combination"; empty where no cell is marked.
-        repeated: Whether numbers are medians of several runs.
+        repeated: Whether numbers are those of several runs together.
     """
 
     title: str
@@ -92,12 +91,8 @@ def _metrics(job: JobRuns) -> Iterator[Metric]:
 
 def _matrix(job: JobRuns, metric: Metric) -> Optional[Matrix]:
     by_place = job.by_place()
-    known: Dict[Place, List[float]] = {}
-    for place, numbers in by_place.items():
-        for number in numbers:
-            if metric.name in job.rows[number].metrics:
-                known.setdefault(place, []).append(job.rows[number].metrics[metric.name])
-    values = {place: median(found) for place, found in known.items()}
+    found = {place: job.value(metric, numbers) for place, numbers in by_place.items()}
+    values = {place: value for place, value in found.items() if value is not None}
     if not values:
         return None
     factor, unit = scale_of(metric.unit, values.values())
@@ -126,7 +121,7 @@ def _matrix(job: JobRuns, metric: Metric) -> Optional[Matrix]:
             for y, label in enumerate(rows.labels)
         ),
         marked="" if marked is None else ("worst pair" if job.mesh else "best combination"),
-        repeated=any(len(found) > 1 for found in known.values()),
+        repeated=any(len(numbers) > 1 for numbers in by_place.values()),
     )
 
 

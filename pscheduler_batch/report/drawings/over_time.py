@@ -62,6 +62,7 @@ def throughput_over_time(job: JobRuns) -> Optional[Plot]:
         places=(),
         linear=True,
         lines=tuple(lines),
+        begin=0.0,
         dots=False,
     )
 

@@ -59,14 +59,16 @@ def path_table_of(job: JobRuns) -> Optional[PathTable]:
     """Compare the paths of all runs; None where there are none. A silent hop equals any other."""
     traced = [(name, row) for name, row in zip(job.names, job.rows) if row.samples.paths]
     known: List[Path] = []
-    for _, row in traced:
-        add_paths(known, row.samples.paths)
+    add_paths(known, (path for _, row in traced for path in row.samples.paths))
     if not known:
         return None
     seen: List[List[Tuple[str, Row]]] = [[] for _ in known]
     order: List[Tuple[str, str]] = []
+    found = {
+        path: _number(known, path) for path in dict.fromkeys(path for _, row in traced for path in row.samples.paths)
+    }
     for name, row in traced:
-        numbers = sorted({number for path in row.samples.paths for number in _number(known, path)})
+        numbers = sorted({number for path in row.samples.paths for number in found[path]})
         for number in numbers:
             seen[number].append((name, row))
         order.append((" and ".join(_letter(number) for number in numbers), name))

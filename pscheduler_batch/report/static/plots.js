@@ -190,7 +190,7 @@
       options: options({
         interaction: { mode: drawing.linear ? "nearest" : "index", axis: "x", intersect: false },
         scales: {
-          x: drawing.linear ? axis(drawing.axis, { type: "linear", ticks: { callback: (value) => exact.format(value) } }) : categories(drawing.axis, drawing.places),
+          x: drawing.linear ? axis(drawing.axis, { type: "linear", min: drawing.begin ?? undefined, ticks: { callback: (value) => exact.format(value) } }) : categories(drawing.axis, drawing.places),
           y: values(drawing, range),
         },
         plugins: {

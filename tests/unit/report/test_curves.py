@@ -102,3 +102,11 @@ def test_many_runs_share_points():
 
     assert (len(plot.places), plot.places[0], plot.caption) == (334, "0 to 2", "by iteration, up to 3 runs together")
     assert plot.lines[1].values[:2] == (1, 2.5)
+
+
+def test_the_loss_of_many_runs_is_their_mean():
+    """The median of a few losses is nothing."""
+    (plot,) = curves(*(trips_of(1, 1, lost=2 * (n % 4 == 0)) for n in range(1200)), left_out=("rtt",))
+
+    assert (plot.title, len(plot.places)) == ("Loss", 400)
+    assert plot.lines[0].values[:2] == (16.6667, 16.6667)

@@ -219,12 +219,12 @@ def test_equal_pairs_of_a_mesh():
 
 
 def test_each_test_of_a_job_has_its_sentence():
-    """With its name before it."""
+    """In the order of the runs."""
 
     assert found(trips_of(1, 3), rates_of(5, 5), at(0)["runs"] and path_of("ab")) == (
-        "Rtt: Round trips took 1/2/3 ms (min/mean/max); no loss.",
-        "Throughput: Throughput was 5 Mb/s.",
-        "Trace: The path has 2 hops.",
+        "Round trips took 1/2/3 ms (min/mean/max); no loss.",
+        "Throughput was 5 Mb/s.",
+        "The path has 2 hops.",
     )
 
 

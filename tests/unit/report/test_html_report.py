@@ -408,8 +408,8 @@ def test_the_statistics_of_all_runs_are_shown():
     alone, both = page_of(output(job(*measured))), page_of(output(job(*measured, *other)))
 
     assert "Round trips took 1/2.57/5 ms (min/mean/max) over 2 runs. 30 % of packets lost, in 1 of 2 runs" in alone.text
-    assert "Rtt: Round trips took 1/2.57/5 ms (min/mean/max) over 2 runs" in both.text
-    assert "Latency: One-way latency was 1/1/1 ms (min/mean/max) over 2 runs" in both.text
+    assert "Round trips took 1/2.57/5 ms (min/mean/max) over 2 runs" in both.text
+    assert "One-way latency was 1/1/1 ms (min/mean/max) over 2 runs" in both.text
 
 
 def test_what_came_out_comes_first():
@@ -420,6 +420,12 @@ def test_what_came_out_comes_first():
 
     assert listed.startswith("✗ bad: The run failed: no route. ✓ good: Round trips took 0.3/0.4/0.5 ms (min/mean/max)")
     assert listed.endswith("And 2 more jobs, each described below.")
+
+
+def test_the_numbers_of_a_result_have_names():
+    """Three numbers alone say nothing."""
+
+    assert "Resultround trip min/mean/max 0.3/0.4/0.5 ms, loss 25 %" in page_of(output(job(result(run())))).text
 
 
 def test_matrices_and_paths_are_tables():
