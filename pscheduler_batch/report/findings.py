@@ -14,7 +14,7 @@ from itertools import accumulate
 from statistics import median, quantiles
 from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
-from pscheduler_batch.metrics.headlines import delay_words
+from pscheduler_batch.metrics.headlines import delay_words, load_words
 from pscheduler_batch.metrics.samples import loss_of
 from pscheduler_batch.metrics.table import HIGHER, METRICS, Metric, key_metric
 from pscheduler_batch.metrics.units import BITS, SECONDS, value_words
@@ -61,7 +61,7 @@ def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]
     Returns:
         Whole sentences, failures first; nothing for runs that succeeded and measured nothing.
     """
-    found = [_failures(runs)]
+    found = [_failures(runs), *(load_words(each.metrics) for each in metrics)]
     for test, of_test in runs.by_test().items():
         for pooled in metrics:
             found += _of_test(_measured(of_test, pooled)) if pooled.test == test else []

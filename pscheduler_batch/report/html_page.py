@@ -18,7 +18,6 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 from jinja2 import Environment
 
-from pscheduler_batch.metrics.headlines import load_words
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.csv_report import CsvReport
 from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of
@@ -251,7 +250,7 @@ class PageContents:
         section = Section(
             key=f"job-{rows[0].job}",
             label=one_line(rows[0].job_label, LABEL),
-            facts=(*_facts(rows), *_loaded(metrics)),
+            facts=tuple(_facts(rows)),
             columns=columns_of(rows),
             count=len(rows),
             failed=sum(not row.succeeded for row in rows),
@@ -492,11 +491,3 @@ def _facts(rows: Sequence[Row]) -> Iterator[Tuple[str, str]]:
     ends = [row.end for row in rows if row.end is not None]
     if ends and starts:
         yield "Duration", short_duration((max(ends) - min(starts)).total_seconds())
-
-
-def _loaded(metrics: Sequence[JobMetrics]) -> Iterator[Tuple[str, str]]:
-    """Write the latency under load, where it is known."""
-    for job in metrics:
-        words = load_words(job.metrics)
-        if words:
-            yield "Under load", words

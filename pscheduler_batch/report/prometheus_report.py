@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import BITS, BYTES, COUNT, RATIO, SECONDS
 from pscheduler_batch.output.record_store import RecordStore
 from pscheduler_batch.report.formatting import one_line, plain_number
-from pscheduler_batch.report.rows import BatchReport, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 
 _PREFIX = "pscheduler_batch"
 _UNITS: Mapping[str, str] = {
@@ -60,6 +60,7 @@ class PrometheusReport:
             if value is not None:
                 yield _head(name, meaning, unit) + _sample(name, unit, _labels(batch), value)
         yield from _expectations(report.judgments, batch)
+        yield from _of_jobs(report.jobs, batch)
         samples = _Samples()
         for row, labels in _labeled(report.rows, batch):
             for gauge in _GAUGES:
@@ -115,6 +116,22 @@ def _expectations(judgments: Iterable[Judgment], batch: Mapping[str, str]) -> It
     for labels, is_met in met.items():
         yield head + _sample("expectation_met", COUNT, labels, is_met)
         head = ""
+
+
+def _of_jobs(jobs: Sequence[JobMetrics], batch: Mapping[str, str]) -> Iterator[str]:
+    """Write the metrics that are mainly those of all runs of a job together."""
+    numbers: Dict[str, Set[int]] = {}
+    for job in jobs:
+        numbers.setdefault(_escaped(job.job_label), set()).add(job.job)
+    for metric in METRICS.values():
+        known = [job for job in jobs if metric.of_job and metric.name in job.metrics]
+        name = f"job_{metric.name.replace('-', '_')}"
+        head = _head(name, f"{metric.meaning}, over all runs of the job", metric.unit)
+        for job in known:
+            several = len(numbers[_escaped(job.job_label)]) > 1
+            labels = {"label": job.job_label, "job_number": str(job.job) if several else "", "test": job.test}
+            yield head + _sample(name, metric.unit, _labels({**batch, **labels}), job.metrics[metric.name])
+            head = ""
 
 
 def _duration(row: Row) -> _Value:

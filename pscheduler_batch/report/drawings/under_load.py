@@ -46,7 +46,7 @@ class Marks:
     The packets that were sent under load, or those that were not.
 
     Attributes:
-        title: Its name in the legend.
+        title: Its name in the legend, with the median.
         state: "loaded", "idle" or "uncertain".
         median: The median of the packets, where it is a metric of the job.
         marks: The packets, one by one or together, in order of time.
@@ -131,7 +131,8 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
         marks = tuple(_marks([packets for packets in placed if packets.state == state], Span(origin, end), factor))
         median = job.metrics.get(f"{base}-{state}-median")
         if marks:
-            groups.append(Marks(title, state, None if median is None else _rounded(median * factor), marks))
+            named = title if median is None else f"{title}, median {value_words(median, SECONDS)}"
+            groups.append(Marks(named, state, None if median is None else _rounded(median * factor), marks))
     usual = delays.percentile(PERCENTILES["p95"])
     is_cut = 0 < _HIGHEST * usual < delays.largest
     highest = _HIGHEST * usual if is_cut else max(0.0, delays.largest * _ROOM)

@@ -297,7 +297,7 @@
       const base = { yAxisID: "delay", state, borderColor: colour(name), backgroundColor: colour(name), clip: 6 };
       const spread = marks.filter(([, low, , high]) => low < high).flatMap(([x, low, , high]) => [{ x, y: inside(low) }, { x, y: inside(high) }, { x, y: null }]);
       return [
-        { ...base, type: "scatter", label: median === null ? title : `${title}, median ${quantity(median, drawing.unit)}`, data: marks.map(([x, low, y, high]) => ({ x, y: inside(y), values: [low, y, high] })), pointStyle, radius, hoverRadius: radius + 2, borderWidth: pointStyle === "cross" ? 1.5 : 0, order: 2 },
+        { ...base, type: "scatter", label: title, data: marks.map(([x, low, y, high]) => ({ x, y: inside(y), values: [low, y, high] })), pointStyle, radius, hoverRadius: radius + 2, borderWidth: pointStyle === "cross" ? 1.5 : 0, order: 2 },
         { ...base, type: "line", label: "", data: spread, pointRadius: 0, pointHitRadius: 0, borderWidth: 1, order: 3 },
         { ...base, type: "line", label: "", data: median === null ? [] : [marks[0], marks.at(-1)].map(([x]) => ({ x, y: median })), pointRadius: 0, pointHitRadius: 0, borderWidth: 1.5, borderDash: [6, 4], order: 1 },
       ];

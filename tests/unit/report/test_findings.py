@@ -9,6 +9,7 @@ import pytest
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.findings import findings_of, trend_words
 from pscheduler_batch.report.job_runs import job_runs_of
+from tests.support.load_documents import load, pings
 from tests.support.measured_jobs import at, buckets_of, mean_of, path_of, rates_of, trips_of
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
@@ -237,3 +238,12 @@ def test_hostile_words_are_short():
     ]
 
     assert all(len(sentence) < 500 and sentence.isprintable() for sentence in sentences)
+
+
+def test_latency_under_load_comes_first():
+    """It is what a throughput test beside pings is for; only failures are before it."""
+    path = ("a.example.net", "b.example.net")
+    beside = [pings(3.5, 5.6, *path, milliseconds=[7, 8, 9]), load(0.5, 10.6, *path)]
+
+    assert found(*beside)[0] == "Round trip median 8 ms under load, p95 8.9 ms under load."
+    assert found(*beside, *failing("no route"))[1] == "Round trip median 8 ms under load, p95 8.9 ms under load."

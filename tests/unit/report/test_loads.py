@@ -333,7 +333,7 @@ def test_an_expectation_without_a_load():
 
 
 def test_reports_for_people_have_it_in_words():
-    """For each job; the page has it among the facts of the job."""
+    """For each job; the page has it among its results."""
     trips = [0.4] * 6 + [12.1] * 10 + [0.4] * 4
     document = output(job(pings(0.25, 19.4, *PATH, milliseconds=trips), load(5.5, 15.7, *PATH), label="a|b"))
     words = (
@@ -343,7 +343,7 @@ def test_reports_for_people_have_it_in_words():
     assert f"\na|b: {words}\n" in summary_of(report_of(document), width=200)
     assert f"a|b: {words}" in " ".join(made("text", document).split())
     assert f"\n- `a¦b`: {words}\n" in made("markdown", document)
-    assert words in made("html", document)
+    assert f"R{words[1:]}." in made("html", document)
 
 
 def test_many_jobs_with_load_are_not_all_in_the_summary():

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.prometheus_report import PrometheusReport
+from tests.support.load_documents import load, pings
 from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
 
 ROOT = Path(__file__).parents[3]
@@ -96,7 +97,9 @@ def test_documents_name_only_what_is_written():
     """In queries and alerts; a name that does not exist would be no error there."""
     report = report_of(judged(kept()))
     (row,) = report.rows
-    report = replace(report, rows=(replace(row, metrics=dict.fromkeys(METRICS, 0.5)),))
+    (of_job,) = report.jobs
+    everything = dict.fromkeys(METRICS, 0.5)
+    report = replace(report, rows=(replace(row, metrics=everything),), jobs=(replace(of_job, metrics=everything),))
     text = "".join(PrometheusReport().render(report))
     pages = [ROOT / "docs" / "integrations.md", ROOT / "man" / "pscheduler-batch-report.1"]
     named = {name for page in pages for name in re.findall(r"\bpscheduler_batch_[a-z0-9_]+", page.read_text("utf-8"))}
@@ -181,6 +184,29 @@ def test_neither_locale_nor_time_zone_changes_a_number(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_latency_under_load_has_gauges_of_jobs():
+    """Beside those of runs, as a run may have only a part of the packets."""
+    path = ("a.example.net", "b.example.net")
+    jobs = [
+        job(
+            pings(0.5, 2.6, *path, milliseconds=[1, 1, 1]),
+            pings(13.5, 15.6, *path, milliseconds=[21, 21, 21]),
+            load(10.5, 20.6, *path),
+            label=label,
+        )
+        for label in ("a", "b", "b")
+    ]
+    found = samples_of(output(*jobs))
+
+    assert found["pscheduler_batch_job_rtt_increase_seconds"] == [
+        ({"label": "a", "test": "rtt"}, 0.02),
+        ({"label": "b", "test": "rtt", "job_number": "1"}, 0.02),
+        ({"label": "b", "test": "rtt", "job_number": "2"}, 0.02),
+    ]
+    assert "pscheduler_batch_rtt_increase_seconds" not in found
+    assert len(found["pscheduler_batch_rtt_loaded_median_seconds"]) == 3
 
 
 def test_expectations_have_a_gauge():

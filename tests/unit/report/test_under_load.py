@@ -41,8 +41,8 @@ def test_pings_and_a_load_on_one_time_axis():
     assert (panel.title, panel.caption, panel.unit) == ("Round trip under load", "", "ms")
     assert (panel.origin, panel.end) == ("12:00:00.3", 19)
     assert [(each.title, each.state, each.median, len(each.marks)) for each in panel.groups] == [
-        ("idle", "idle", 1, 9),
-        ("under load", "loaded", 20, 9),
+        ("idle, median 1 ms", "idle", 1, 9),
+        ("under load, median 20 ms", "loaded", 20, 9),
         ("near the start or end of the load", "uncertain", None, 2),
     ]
     assert marks_of(panel, "idle")[:2] == [(0, 1, 1, 1), (1, 1, 1, 1)]
