@@ -11,7 +11,58 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Mapping
+from typing import Dict, Mapping
+
+# With more different values, samples are rounded; these take some 10 MB.
+MOST_VALUES = 100_000
+_DIGITS = 6
+
+
+class SampleCounts:
+    """
+    Samples that are added up: how many there are of each value.
+
+    If there are more different values than a limit, all but the smallest and the largest are rounded to six significant
+    digits, or to fewer if that is not enough.
+
+    >>> samples = SampleCounts(most=4)
+    >>> samples.add({1.23456: 1, 1.2346: 2, 1.4: 1})
+    >>> samples.add({1.23456: 1, 1.12345678: 1, 2.12345678: 1})
+    >>> samples.counts, samples.size
+    ({1.2346: 4, 1.4: 1, 1.12345678: 1, 2.12345678: 1}, 7)
+    """
+
+    def __init__(self, most: int = MOST_VALUES) -> None:
+        """
+        Start without samples.
+
+        Args:
+            most: How many different values there may be.
+        """
+        self.counts: Dict[float, int] = {}
+        self._most = most
+        self._digits = _DIGITS
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return sum(self.counts.values())
+
+    def add(self, more: Mapping[float, int]) -> None:
+        """Add samples."""
+        for value, count in more.items():
+            self.counts[value] = self.counts.get(value, 0) + count
+        while len(self.counts) > self._most and self._digits:
+            self._round()
+            # So that it is not needed again soon.
+            self._digits -= len(self.counts) > self._most / 2
+
+    def _round(self) -> None:
+        ends = {min(self.counts), max(self.counts)}
+        exact, self.counts = self.counts, {}
+        for value, count in exact.items():
+            rounded = value if value in ends else float(f"{value:.{self._digits}g}")
+            self.counts[rounded] = self.counts.get(rounded, 0) + count
 
 
 class Distribution:

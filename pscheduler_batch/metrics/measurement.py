@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Dict, List, Mapping, Sequence
 
-from pscheduler_batch.metrics.distribution import Distribution
+from pscheduler_batch.metrics.distribution import Distribution, SampleCounts
 from pscheduler_batch.metrics.samples import Changes, Path, Samples, add_paths, loss_of, read_samples
 from pscheduler_batch.metrics.table import (
     LARGEST,
@@ -86,11 +86,9 @@ class Pool:
         self._values: Dict[str, _Values] = {}
         self._runs = 0
         self._last = Measurement()
-        self._delays: Dict[float, int] = {}
-        self._loaded: Dict[float, int] = {}
-        self._idle: Dict[float, int] = {}
+        self._delays = SampleCounts()
         self._changes = Changes()
-        self._rates: Dict[float, int] = {}
+        self._rates = SampleCounts()
         self._paths: List[Path] = []
         self._lacks_delays = False
 
@@ -103,17 +101,12 @@ class Pool:
         for name, value in measurement.metrics.items():
             self._values.setdefault(name, _Values()).add(value)
         samples = measurement.samples
-        _add_up(self._delays, samples.delays)
-        _add_up(self._rates, samples.rates)
+        self._delays.add(samples.delays)
+        self._rates.add(samples.rates)
         self._changes = self._changes.plus(samples.changes)
         add_paths(self._paths, samples.paths)
         base = _DELAYS.get(self._test)
         self._lacks_delays |= base is not None and not samples.delays and f"{base}-mean" in measurement.metrics
-
-    def add_load(self, samples: Samples) -> None:
-        """Add which packets of a run were sent under load and which were not, where that is found out later."""
-        _add_up(self._loaded, samples.loaded)
-        _add_up(self._idle, samples.idle)
 
     @property
     def runs(self) -> int:
@@ -123,29 +116,16 @@ class Pool:
     @property
     def packets(self) -> int:
         """How many packets have a known delay; 0 where a run gives statistics without samples."""
-        return 0 if self._lacks_delays else sum(self._delays.values())
-
-    @property
-    def loaded(self) -> int:
-        """How many packets were sent under load."""
-        return sum(self._loaded.values())
-
-    @property
-    def idle(self) -> int:
-        """How many packets were sent while it is known that there was no load; 0 where none was near."""
-        return sum(self._idle.values())
+        return 0 if self._lacks_delays else self._delays.size
 
     @property
     def intervals(self) -> int:
         """How many intervals have a known rate."""
-        return sum(self._rates.values())
+        return self._rates.size
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """The metrics of all runs together, in the order of the table."""
-        return _in_order({**self._combined(), **_under_load(self._test, self._loaded, self._idle)})
-
-    def _combined(self) -> Mapping[str, float]:
         if self._runs == 1:
             return self._last.metrics
         combined: Dict[str, float] = {}
@@ -158,12 +138,12 @@ class Pool:
             loss = loss_of(self._values["sent"].total, self._values["lost"].total)
             combined.update({} if loss is None else {"loss": loss})
         samples = Samples(
-            delays={} if self._lacks_delays else self._delays,
+            delays={} if self._lacks_delays else self._delays.counts,
             changes=self._changes,
-            rates=self._rates,
+            rates=self._rates.counts,
             paths=tuple(self._paths),
         )
-        return {**combined, **_computed(self._test, samples)}
+        return _in_order({**combined, **_computed(self._test, samples)})
 
 
 class _Values:
@@ -247,8 +227,3 @@ def _split(paths: Sequence[Path]) -> int:
 
 def _in_order(metrics: Mapping[str, float]) -> Dict[str, float]:
     return {name: metrics[name] for name in METRICS if name in metrics}
-
-
-def _add_up(counts: Dict[float, int], more: Mapping[float, int]) -> None:
-    for value, count in more.items():
-        counts[value] = counts.get(value, 0) + count

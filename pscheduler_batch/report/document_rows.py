@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import (
     AbstractSet,
     Any,
@@ -32,6 +32,7 @@ from typing import (
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
+from pscheduler_batch.metrics.distribution import SampleCounts
 from pscheduler_batch.metrics.expectations import (
     Expectation,
     Expected,
@@ -41,7 +42,7 @@ from pscheduler_batch.metrics.expectations import (
     resolve,
 )
 from pscheduler_batch.metrics.headlines import headline_of
-from pscheduler_batch.metrics.measurement import Measurement, Pool, measure
+from pscheduler_batch.metrics.measurement import Measurement, Pool, measure, with_load
 from pscheduler_batch.metrics.samples import Samples
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.document import PARTICIPANTS
@@ -77,7 +78,6 @@ class _Job:
     secrets: AbstractSet[str]
     pools: Dict[str, Pool] = field(default_factory=dict)
     tests: Set[str] = field(default_factory=set)
-    runs: Dict[str, Dict[Tuple[str, ...], List[Span]]] = field(default_factory=dict)
 
     def measure(self, test: str, spec: JSON, result: JSON) -> Measurement:
         """Measure a run, and add it to those of the job."""
@@ -87,30 +87,39 @@ class _Job:
             self.pools.setdefault(test, Pool(test)).add(measurement)
         return measurement
 
-    def add_load(self, row: Row) -> None:
-        """Add the packets of a completed row that were sent under load and those that were not, and when it ran."""
-        if row.test not in DELAYS or row.test not in self.pools:
-            return
-        self.pools[row.test].add_load(row.samples)
+    @property
+    def metrics(self) -> Iterator[JobMetrics]:
+        """The metrics of all runs, for each type of test, without those under load."""
+        for test, pool in self.pools.items():
+            yield JobMetrics(self.number, self.label, test, pool.runs, pool.metrics, pool.packets, pool.intervals)
+
+
+class _UnderLoad:
+    """Which packets of one test in a job were sent under load, which were not, and when it ran (ADR 59)."""
+
+    def __init__(self) -> None:
+        self._loaded = SampleCounts()
+        self._idle = SampleCounts()
+        self._runs: Dict[Tuple[str, ...], List[Span]] = {}
+
+    def add(self, row: Row) -> None:
+        """Add a completed row."""
+        self._loaded.add(row.samples.loaded)
+        self._idle.add(row.samples.idle)
         run = span_of(row.start, row.end)
         if run is not None:
-            self.runs.setdefault(row.test, {}).setdefault(row.hosts, []).append(run)
+            self._runs.setdefault(row.hosts, []).append(run)
 
-    def metrics(self, loads: Loads) -> Iterator[JobMetrics]:
-        """Return the metrics of all runs, for each type of test."""
-        for test, pool in self.pools.items():
-            yield JobMetrics(
-                self.number,
-                self.label,
-                test,
-                pool.runs,
-                pool.metrics,
-                pool.packets,
-                pool.intervals,
-                pool.loaded,
-                pool.idle,
-                tuple(islice(loads.beside(self.runs.get(test, {}), but=self.number), _MOST_LOADS)),
-            )
+    def complete(self, known: JobMetrics, loads: Loads) -> JobMetrics:
+        """Add what the packets add up to."""
+        counts = self._loaded.counts, self._idle.counts
+        return replace(
+            known,
+            metrics=with_load(known.test, Measurement(known.metrics), *counts).metrics,
+            loaded=self._loaded.size,
+            idle=self._idle.size,
+            loads=tuple(islice(loads.beside(self._runs, but=known.job), _MOST_LOADS)),
+        )
 
 
 @dataclass(frozen=True)
@@ -208,20 +217,21 @@ def _report(
     batch = _object(output.document.get("batch"))
     rows = StoredRows()
     jobs: List[_Job] = []
+    metrics: List[JobMetrics] = []
     unrun: List[str] = []
     loads = Loads()
     before = 0
     for job in _jobs(output, rows, loads, whole=whole):
         jobs.append(job)
+        metrics += job.metrics
+        # The samples of all jobs together may be too many for memory.
+        job.pools.clear()
         if len(rows) == before:
             unrun.append(job.label)
         before = len(rows)
     if loads:
         rows.complete_with(loads.split)
-        by_number = {job.number: job for job in jobs}
-        for row in rows:
-            by_number[row.job].add_load(row)
-    metrics = [each for job in jobs for each in job.metrics(loads)]
+        metrics = _with_load(metrics, rows, loads)
     error = batch.get("error")
     common = Redactor(_common_secrets(output.document))
     judged = read_judgments(batch.get("expectations"), common.text)
@@ -236,6 +246,19 @@ def _report(
         jobs=tuple(metrics),
         judgments=(*judged, *(each for each in judgments if (each.expectation, each.job) not in known)),
     )
+
+
+def _with_load(metrics: Iterable[JobMetrics], rows: Iterable[Row], loads: Loads) -> List[JobMetrics]:
+    """Add what was measured under load to the metrics of jobs, one job after another."""
+    completed = {(each.job, each.test): each for each in metrics}
+    for number, of_job in groupby(rows, key=lambda row: row.job):
+        found: Dict[str, _UnderLoad] = {}
+        for row in of_job:
+            if row.test in DELAYS and (number, row.test) in completed:
+                found.setdefault(row.test, _UnderLoad()).add(row)
+        for test, under_load in found.items():
+            completed[number, test] = under_load.complete(completed[number, test], loads)
+    return list(completed.values())
 
 
 def _known_jobs(document: JSONObject, jobs: Sequence[_Job]) -> List[KnownJob]:

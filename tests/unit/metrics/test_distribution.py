@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from pscheduler_batch.metrics.distribution import Distribution
+from pscheduler_batch.metrics.distribution import Distribution, SampleCounts
 
 RANDOM = random.Random(5)  # noqa: S311 - not for secrets
 SAMPLES = {
@@ -63,3 +63,30 @@ def test_a_histogram_may_count_more_samples_than_memory_holds():
     assert (found.size, found.percentile(0.5), found.percentile(0.95)) == (10**13, 0.001, 0.005)
     assert found.mean == pytest.approx(0.0014)
     assert found.deviation == pytest.approx(0.0012)
+
+
+@pytest.mark.parametrize("spread", [0.3, 3])
+def test_very_many_different_samples_are_rounded(spread):
+    """Few of them are in memory, and nobody notices in the statistics."""
+    samples = [RANDOM.lognormvariate(-5, spread) for _ in range(30_000)]
+    counts = SampleCounts(most=10_000)
+    for start in range(0, len(samples), 100):
+        counts.add(Counter(samples[start : start + 100]))
+    rounded, exact = Distribution(counts.counts), distribution(samples)
+
+    assert 100 < len(counts.counts) <= 10_000
+    assert (rounded.size, rounded.smallest, rounded.largest) == (exact.size, exact.smallest, exact.largest)
+    for share in (0.05, 0.5, 0.9, 0.99):
+        assert rounded.percentile(share) == pytest.approx(exact.percentile(share), rel=0.005)
+    assert rounded.mean == pytest.approx(exact.mean, rel=0.001)
+    assert rounded.deviation == pytest.approx(exact.deviation, rel=0.001)
+
+
+def test_few_different_samples_are_exact():
+    """However many they are."""
+    counts = SampleCounts(most=20)
+    for start in range(0, 5000, 50):
+        counts.add(Counter(SAMPLES["coarse"][start : start + 50]))
+
+    assert counts.counts == Counter(SAMPLES["coarse"])
+    assert counts.size == 5000

@@ -347,24 +347,6 @@ def test_packets_under_load_without_idle_ones():
     assert with_load("rtt", nothing, {}, {0.1: 2}).metrics == {}
 
 
-def test_load_over_runs():
-    """The packets of all runs together, as some runs have only loaded and others only idle ones."""
-    pool = Pool("rtt")
-    for milliseconds, loaded in ((1, False), (9, True), (3, False), (7, True)):
-        measured = measure("rtt", {}, {"succeeded": True, "roundtrips": trips(milliseconds)})
-        pool.add(measured)
-        delays = measured.samples.delays
-        pool.add_load(with_load("rtt", measured, delays if loaded else {}, {} if loaded else delays).samples)
-
-    assert (pool.loaded, pool.idle, pool.packets) == (2, 2, 4)
-    assert {name: pool.metrics[name] for name in ("rtt-idle-median", "rtt-loaded-median", "rtt-increase")} == {
-        "rtt-idle-median": 0.002,
-        "rtt-loaded-median": 0.008,
-        "rtt-increase": 0.006,
-    }
-    assert list(pool.metrics) == [name for name in METRICS if name in pool.metrics]
-
-
 def test_throughput_over_runs():
     """The intervals of all runs together, the mean of the rates, and the sum of retransmits."""
 
