@@ -104,7 +104,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Take the secrets out of a text, HTML included."""
-        return _hide(text, self._find(text))
+        return _hide(text, self._find(text)) if self._spellings else text
 
     def message(self, text: str) -> str:
         """Take the secrets out of a message, with what is left of those in a value that was cut short."""
@@ -136,7 +136,9 @@ class Redactor:
         """
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, (Mapping, list, tuple)) and value and depth == _DEEPEST:
+        if value is None or isinstance(value, (int, float)):
+            return self._number(value)
+        if depth == _DEEPEST and value and isinstance(value, (Mapping, list, tuple)):
             return "…"
         if isinstance(value, Mapping):
             return {self.text(str(name)): self._pair(str(name), inner, depth + 1) for name, inner in value.items()}

@@ -17,7 +17,9 @@ from benchmarks.outputs import write_output
 RUNS = 20_000
 SHORT_RUNS = 5_000
 # The formats with the largest peak memory in megabytes.
-FORMATS = {"csv": 120, "jsonl": 120, "prometheus": 120, "junit": 120, "text": 120, "markdown": 120}
+FORMATS = {"csv": 120, "jsonl": 120, "prometheus": 120, "junit": 120, "text": 120, "markdown": 120, "html": 250}
+# The largest page in megabytes.
+PAGE = 15
 # A report takes some ten times as long as reading the JSON.
 GUARD = 50.0
 
@@ -25,9 +27,9 @@ _FLOOR = "import json, sys; json.load(open(sys.argv[1]))"
 _REPORT = "from pscheduler_batch.cli.batch_report import main; main()"
 
 
-def report_command(form: str, output: Path) -> List[str]:
+def report_command(form: str, output: Path, report: Path) -> List[str]:
     """Return the command line that makes a report of an output."""
-    return [sys.executable, "-c", _REPORT, "--format", form, str(output)]
+    return [sys.executable, "-c", _REPORT, "--format", form, "--output", str(report), str(output)]
 
 
 def measure_reports(extent: Extent) -> List[Row]:
@@ -40,10 +42,12 @@ def measure_reports(extent: Extent) -> List[Row]:
 
 
 def _row(extent: Extent, form: str, runs: int, output: Path) -> Row:
+    report = output.with_suffix(f".{form}")
+
     def measure(row: Row) -> Row:
         floors, figures = by_turns(
             partial(run_program, [sys.executable, "-c", _FLOOR, str(output)], watch=True),
-            partial(run_program, report_command(form, output), watch=True),
+            partial(run_program, report_command(form, output, report), watch=True),
             extent.times(3),
         )
         return replace(
@@ -53,8 +57,10 @@ def _row(extent: Extent, form: str, runs: int, output: Path) -> Row:
             counts={
                 "MB": max(each.megabytes for each in figures),
                 "MB of the floor": max(each.megabytes for each in floors),
+                "MB written": report.stat().st_size / 1e6,
             },
         )
 
     what = f"report of {runs:,} runs in {form}"
-    return extent.row(Row("h", what, guard=GUARD, count_guards={"MB": FORMATS[form]}), measure)
+    guards = {"MB": FORMATS[form], **({"MB written": PAGE} if form == "html" else {})}
+    return extent.row(Row("h", what, guard=GUARD, count_guards=guards), measure)

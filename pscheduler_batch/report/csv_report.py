@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime, timedelta
-from typing import Dict, Iterator, List, Optional, Set
+from typing import Dict, Iterable, Iterator, List, Optional, Set
 
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import column_name
@@ -48,23 +48,39 @@ class CsvReport:
 
     def render(self, report: BatchReport) -> Iterator[str]:
         """Write the names of the columns and the lines."""
-        several: List[str] = []
-        found: Set[str] = set()
-        # A dictionary, as it keeps the order of first appearance.
-        varied: Dict[str, None] = {}
+        columns = CsvColumns()
         for row in report.rows:
-            found.update(row.metrics)
-            varied.update(dict.fromkeys(row.varied))
-            if row.result_time is not None:
-                several = [RESULT_TIME]
-        metrics = [name for name in METRICS if name in found]
+            columns.add(row)
+        return columns.lines(report.rows)
+
+
+class CsvColumns:
+    """The columns of a table, which depend on all its rows; for these, it is enough that each was seen once."""
+
+    def __init__(self) -> None:
+        """Start with those that are always present."""
+        self._several: List[str] = []
+        self._metrics: Set[str] = set()
+        # A dictionary, as it keeps the order of first appearance.
+        self._varied: Dict[str, None] = {}
+
+    def add(self, row: Row) -> None:
+        """Add those that a row needs."""
+        self._metrics.update(row.metrics)
+        self._varied.update(dict.fromkeys(row.varied))
+        if row.result_time is not None:
+            self._several = [RESULT_TIME]
+
+    def lines(self, rows: Iterable[Row]) -> Iterator[str]:
+        """Write the names of the columns and a line for each row."""
+        metrics = [name for name in METRICS if name in self._metrics]
         writer = csv.writer(_Line(), lineterminator="\r\n")
         named = [column_name(name, METRICS[name].unit) for name in metrics]
-        yield writer.writerow([*COLUMNS, *several, *named, *(_cell(where) for where in varied)])
-        for row in report.rows:
+        yield writer.writerow([*COLUMNS, *self._several, *named, *(_cell(where) for where in self._varied)])
+        for row in rows:
             measured = [plain_number(row.metrics[name]) if name in row.metrics else "" for name in metrics]
-            given = [csv_value(row.varied[where]) if where in row.varied else "" for where in varied]
-            made = [_time(row.result_time) for _ in several]
+            given = [csv_value(row.varied[where]) if where in row.varied else "" for where in self._varied]
+            made = [_time(row.result_time) for _ in self._several]
             yield writer.writerow([*_fixed_cells(row), *made, *measured, *given])
 
 

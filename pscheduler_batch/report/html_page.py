@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 from jinja2 import Environment
 
 from pscheduler_batch.model import JSON
-from pscheduler_batch.report.csv_report import CsvReport
+from pscheduler_batch.report.csv_report import CsvColumns
 from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of
 from pscheduler_batch.report.drawings.time_line import JobSpans, job_spans_of, overview_of
 from pscheduler_batch.report.drawings.under_load import UnderLoad, under_load_of
@@ -27,7 +27,7 @@ from pscheduler_batch.report.findings import findings_of
 from pscheduler_batch.report.formatting import block, in_zone, moment, one_line
 from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of, same_of
 from pscheduler_batch.report.job_runs import job_runs_of, run_key
-from pscheduler_batch.report.jsonl_report import JsonlReport
+from pscheduler_batch.report.jsonl_report import json_line
 from pscheduler_batch.report.packing import Pack
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.report.run_table import judged_words
@@ -168,7 +168,7 @@ class PageContents:
 
     def __init__(self, report: BatchReport, environment: Environment, most_packed: int = MOST_PACKED) -> None:
         """
-        Gather everything, in one pass over the rows.
+        Gather everything in one pass over the rows, and CSV in a second one.
 
         Args:
             report: The results of the batch.
@@ -181,8 +181,10 @@ class PageContents:
         self._zone = _zone_of(report)
         self._room = _MOST_ROWS
         self._table = Pack("[")
+        self._json = Pack("[")
+        self._columns = CsvColumns()
         self._drawings = Pack("[")
-        self._drawn = 0
+        self._drawn = self._count = 0
         self._failures: Dict[Tuple[str, str], Failed] = {}
         self._states: Set[str] = set()
         metrics = {job: list(found) for job, found in groupby(report.jobs, key=lambda found: found.job)}
@@ -195,6 +197,7 @@ class PageContents:
             sections.append(section)
             parts.append(part)
         self._table.add("]")
+        self._json.add("\n]\n")
         overview = overview_of([section.spans for section in sections]) if len(sections) > 1 else None
         drawn = None if overview is None else (self._draw(overview), overview)
         found = sorted((each for each in sections if each.findings), key=lambda section: not section.failed)
@@ -205,7 +208,7 @@ class PageContents:
             "report": replace(report, end=in_zone(report.end, self._zone)),
             "name": PurePath(report.name).name,
             "verdict": verdict_of(report),
-            "count": sum(section.count for section in sections),
+            "count": self._count,
             "failed": sum(section.failed for section in sections),
             "overview": drawn,
             "found": found[:_FINDINGS],
@@ -223,8 +226,8 @@ class PageContents:
             "blocks": self._details.close(),
             "table": self._table.close(),
             "downloads": (
-                (f"{stem}-runs.csv", "CSV", "text/csv", _packed(CsvReport().render(report))),
-                (f"{stem}-runs.json", "JSON", "application/json", _packed(_array(JsonlReport().render(report)))),
+                (f"{stem}-runs.csv", "CSV", "text/csv", _packed(self._columns.lines(report.rows))),
+                (f"{stem}-runs.json", "JSON", "application/json", self._json.close()),
             ),
         }
 
@@ -244,6 +247,9 @@ class PageContents:
             row = _brief(given, self._zone)
             places.append(self._details.add(given, row, plain=len(rows) < plain))
             rows.append(row)
+            self._columns.add(given)
+            self._json.add(f"{',' if self._count else ''}\n{json_line(given)}")
+            self._count += 1
         self._room -= min(plain, len(rows))
         job = job_runs_of(rows)
         drawings = drawings_of(job)
@@ -419,15 +425,6 @@ def _packed(pieces: Iterable[str]) -> str:
     for piece in pieces:
         pack.add(piece)
     return pack.close()
-
-
-def _array(lines: Iterable[str]) -> Iterator[str]:
-    """Write lines of JSON as an array."""
-    before = "[\n"
-    for line in lines:
-        yield before + line.rstrip("\n")
-        before = ",\n"
-    yield "[]\n" if before == "[\n" else "\n]\n"
 
 
 def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Dict, Iterator
+from typing import Iterator
 
-from pscheduler_batch.report.rows import BatchReport
+from pscheduler_batch.report.rows import BatchReport, Row
 
 
 class JsonlReport:
@@ -20,12 +20,10 @@ class JsonlReport:
     def render(self, report: BatchReport) -> Iterator[str]:
         """Write the lines."""
         for row in report.rows:
-            yield _line(row.as_dict())
+            yield f"{json_line(row)}\n"
 
 
-def _line(values: Dict[str, Any]) -> str:
+def json_line(row: Row) -> str:
     """Write valid JSON without unpaired surrogates; numbers that JSON does not have are null already."""
-    text = json.dumps(values, default=datetime.isoformat, ensure_ascii=False)
-    if not text.isascii():
-        text = json.dumps(json.loads(text.encode("utf-8", "replace")))
-    return f"{text}\n"
+    text = json.dumps(row.as_dict(), default=datetime.isoformat, ensure_ascii=False)
+    return text if text.isascii() else json.dumps(json.loads(text.encode("utf-8", "replace")))
