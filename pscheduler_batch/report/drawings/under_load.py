@@ -14,10 +14,11 @@ from pscheduler_batch.report.loads import DELAYS, IDLE, LOADED, UNCERTAIN, Loads
 from pscheduler_batch.report.rows import JobMetrics, Load, Row, Span
 from pscheduler_batch.text import number_words
 
-# The most marks of packets one by one, and the most points of the rate; where there are more, this many spans of equal
-# length have one each.
+# The most marks of packets one by one, and the most points of the rate. Where there are more, those of a run are
+# together; if runs are too few for that or too many, this many spans of equal length have one each.
 _MOST = 400
 _SPANS = 200
+_FEWEST_RUNS = 20
 _NAMES = {"rtt": "Round trip", "latency": "Latency"}
 _TITLES = {IDLE: "idle", LOADED: "under load", UNCERTAIN: "near the start or end of the load"}
 # Above this many times the 95th percentile of all packets, a delay is drawn at the edge.
@@ -25,6 +26,8 @@ _HIGHEST = 3
 # The space above the highest delay.
 _ROOM = 1.1
 _SPREAD = "medians, with lines from the smallest to the largest delay"
+# No drawing is shorter, in seconds.
+_SHORTEST = 0.001
 # Packets whose time is known less exactly than this, in seconds, are not drawn.
 _LONGEST = 86_400
 # A start of traffic that is known less exactly than this, in seconds, is worth mentioning.
@@ -114,11 +117,10 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
     loads = Loads()
     for load in (*(load for load, _ in own), *job.loads):
         loads.add(load)
-    placed = [each for row in measured for each in loads.placed(row) if each.span.end - each.span.start <= _LONGEST]
-    blocks = [
-        *(block for load, row in own for block in _blocks_of_run(load, row)),
-        *(block for load in job.loads for block in _blocks_of_load(load)),
-    ]
+    of_runs = [[each for each in loads.placed(row) if each.span.end - each.span.start <= _LONGEST] for row in measured]
+    placed = [packets for of_run in of_runs for packets in of_run]
+    others = [block for load in job.loads for block in _blocks_of_load(load)]
+    blocks = [*others, *(block for load, row in own for block in _blocks_of_run(load, row))]
     if not blocks or all(packets.state == IDLE for packets in placed):
         return None
     origin = min(*(packets.span.start for packets in placed), *(block.start for block in blocks))
@@ -128,7 +130,8 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
     base = "rtt" if job.test == "rtt" else "latency"
     groups = []
     for state, title in _TITLES.items():
-        marks = tuple(_marks([packets for packets in placed if packets.state == state], Span(origin, end), factor))
+        in_state = [[packets for packets in of_run if packets.state == state] for of_run in of_runs]
+        marks = tuple(_marks(in_state, Span(origin, end), factor, single=len(placed) <= _MOST))
         median = job.metrics.get(f"{base}-{state}-median")
         if marks:
             named = title if median is None else f"{title}, median {value_words(median, SECONDS)}"
@@ -142,6 +145,11 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
         _SPREAD if any(mark.low < mark.high for group in groups for mark in group.marks) else "",
         largest if is_cut else "",
     )
+    steps = _steps(blocks, origin)
+    if len(steps) > _MOST and len(own) >= _FEWEST_RUNS:
+        steps = _steps([*others, *(block for load, row in own for block in _mean_of_run(load, row))], origin)
+    if len(steps) > _MOST:
+        steps = list(_fewer(steps, end - origin))
     zone = next(row.start.tzinfo for row in measured if row.start is not None)
     return UnderLoad(
         title=f"{_NAMES[base]} under load",
@@ -150,7 +158,7 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
         origin=_time_words(origin, zone),
         end=round(end - origin, 3),
         highest=_rounded(highest * factor),
-        rates=tuple(_steps(blocks, Span(origin, end))),
+        rates=tuple(steps),
         groups=tuple(groups),
     )
 
@@ -170,15 +178,20 @@ def _start_words(loads: Sequence[Load]) -> str:
 
 def _blocks_of_run(load: Load, row: Row) -> Iterator[_Block]:
     """Return the rates of the intervals of a run, in the middle of the time in which it can have been sending."""
-    lasted = row.samples.lasted
-    if lasted is None:
-        return
-    start = load.possible.start + max(0.0, load.possible.end - load.possible.start - lasted) / 2
     known = [each for each in row.samples.intervals if each.rate is not None and each.length]
-    for interval in known:
-        if interval.start is not None and interval.end is not None and interval.rate is not None:
-            yield _Block(start + interval.start, start + interval.end, interval.rate)
-    if not known and load.rate is not None:
+    for whole in _mean_of_run(load, row):
+        for interval in known:
+            if interval.start is not None and interval.end is not None and interval.rate is not None:
+                yield _Block(whole.start + interval.start, whole.start + interval.end, interval.rate)
+        if not known:
+            yield whole
+
+
+def _mean_of_run(load: Load, row: Row) -> Iterator[_Block]:
+    """Return the rate of a run, if it is known, as one block."""
+    lasted = row.samples.lasted
+    if lasted is not None and load.rate is not None:
+        start = load.possible.start + max(0.0, load.possible.end - load.possible.start - lasted) / 2
         yield _Block(start, start + lasted, load.rate)
 
 
@@ -188,22 +201,24 @@ def _blocks_of_load(load: Load) -> Iterator[_Block]:
         yield _Block(*(load.possible if load.certain is None else load.certain), load.rate)
 
 
-def _steps(blocks: Iterable[_Block], whole: Span) -> Iterator[Tuple[float, float]]:
+def _steps(blocks: Iterable[_Block], origin: float) -> List[Tuple[float, float]]:
     """Add up rates, and return the sum from each time on at which it changes."""
-    changes: Dict[float, List[float]] = {}
+    changes: Dict[float, List[float]] = {0.0: []}
     for block in blocks:
-        start, end = (round(at - whole.start, 3) for at in (block.start, block.end))
+        start, end = (round(at - origin, 3) for at in (block.start, block.end))
         if start < end:
             changes.setdefault(start, []).append(block.rate)
             changes.setdefault(end, []).append(-block.rate)
-    steps = [(0.0, 0.0)] if 0.0 not in changes else []
+    steps: List[Tuple[float, float]] = []
     active, total = 0, 0.0
     for at in sorted(changes):
         active += sum(1 if change > 0 else -1 for change in changes[at] if change)
         # Where nothing is sent the sum is zero, whatever was lost in rounding.
         total = max(0.0, total + sum(changes[at])) if active else 0.0
-        steps.append((at, float(f"{total:.6g}")))
-    yield from steps if len(steps) <= _MOST else _fewer(steps, whole.end - whole.start)
+        rate = float(f"{total:.6g}")
+        if not steps or rate != steps[-1][1]:
+            steps.append((at, rate))
+    return steps
 
 
 def _fewer(steps: Sequence[Tuple[float, float]], length: float) -> Iterator[Tuple[float, float]]:
@@ -220,18 +235,25 @@ def _fewer(steps: Sequence[Tuple[float, float]], length: float) -> Iterator[Tupl
     yield from ((round(span * width, 3), float(f"{total / width:.6g}")) for span, total in enumerate(sums))
 
 
-def _marks(placed: Sequence[Placed], whole: Span, factor: float) -> Iterator[Mark]:
-    """Mark packets one by one; where there are too many, those of a span of time together."""
-    together: Dict[int, List[Placed]] = {}
-    width = (whole.end - whole.start) / _SPANS
-    for number, packets in enumerate(sorted(placed, key=lambda each: each.span)):
-        few = len(placed) <= _MOST or width <= 0
-        together.setdefault(number if few else int((_middle(packets) - whole.start) / width), []).append(packets)
-    for each in together.values():
+def _marks(of_runs: Sequence[Sequence[Placed]], whole: Span, factor: float, *, single: bool) -> Iterator[Mark]:
+    """Mark the packets of runs, those of a run or of a span of time together unless they are marked one by one."""
+    together = [[packets] for of_run in of_runs for packets in of_run]
+    if not single:
+        runs = [list(of_run) for of_run in of_runs if of_run]
+        together = runs if _FEWEST_RUNS <= len(runs) <= _MOST else _by_time(together, whole)
+    for each in sorted(together, key=lambda some: some[0].span):
         delays = Distribution(_counted(each))
         time = sum(map(_middle, each)) / len(each) - whole.start
         values = (delays.smallest, delays.percentile(PERCENTILES["median"]), delays.largest)
         yield Mark(round(time, 3), *(_rounded(value * factor) for value in values))
+
+
+def _by_time(single: Iterable[Sequence[Placed]], whole: Span) -> List[List[Placed]]:
+    spans: Dict[int, List[Placed]] = {}
+    for packets, *_ in single:
+        span = int(_SPANS * (_middle(packets) - whole.start) / max(whole.end - whole.start, _SHORTEST))
+        spans.setdefault(span, []).append(packets)
+    return list(spans.values())
 
 
 def _counted(placed: Iterable[Placed]) -> Dict[float, int]:
