@@ -222,7 +222,7 @@ def test_what_the_metrics_mean():
     narrow = report("--metrics", COLUMNS="60")[1]
 
     assert (status, stderr) == (0, "")
-    assert "  retransmits                  lower   TCP segments sent again\n" in text
+    assert "  retransmits                   lower   TCP segments sent again\n" in text
     assert max(map(len, narrow.splitlines())) <= 60
 
 
