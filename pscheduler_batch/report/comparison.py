@@ -18,11 +18,11 @@ from pscheduler_batch.metrics.difference import Difference, difference_of
 from pscheduler_batch.metrics.expectations import Expectation, Judgment, KnownJob, resolve
 from pscheduler_batch.metrics.table import HIGHER, LOWER, METRICS, Metric, main_metrics
 from pscheduler_batch.metrics.units import value_words
-from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.pointers import steps_of
+from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import one_line
+from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, values_at
 from pscheduler_batch.report.rows import Row
-from pscheduler_batch.text import list_names, number_words, show
+from pscheduler_batch.text import list_names, number_words
 
 BETTER = "better"
 WORSE = "worse"
@@ -33,9 +33,8 @@ TOO_FEW = "too few runs"
 ONLY_BEFORE = "only before"
 ONLY_AFTER = "only after"
 
-# How many names a message lists, and the most characters of each.
+# How many names a message lists.
 _NAMED = 5
-_LONGEST = 60
 
 
 class ComparisonError(BatchError):
@@ -171,10 +170,7 @@ class ComparedRuns:
     @property
     def name(self) -> str:
         """The label with what varies, such as "rtt, length=512"."""
-        ends = [where.rsplit("/", 1)[-1] for where in self.varied]
-        names = (end if ends.count(end) == 1 else where for end, where in zip(ends, self.varied))
-        values = (f"{name}={one_line(_shown(value), _LONGEST)}" for name, value in zip(names, self.varied.values()))
-        return ", ".join([one_line(self.label, _LONGEST), *(one_line(value, 2 * _LONGEST) for value in values)])
+        return name_with_values(self.label, self.varied)
 
     def runs_words(self, side: int) -> str:
         """Write the number of runs of a side, such as "10 runs", or "8 of 10 runs" where some measured nothing."""
@@ -219,7 +215,7 @@ class BatchComparison:
 class _Run(NamedTuple):
     """What is kept of a run: the task as JSON, which takes a tenth of the memory."""
 
-    job: Tuple[str, int]
+    job: JobKey
     test: str
     task: str
     metrics: Mapping[str, float]
@@ -230,16 +226,13 @@ class _Side:
 
     def __init__(self) -> None:
         self.runs: List[_Run] = []
-        self.varied: Dict[Tuple[str, int], Dict[str, None]] = {}
+        self.varied: Dict[JobKey, Dict[str, None]] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add the rows of an output; of jobs with the same label, the first is the first in every output."""
-        numbers: Dict[str, List[int]] = {}
+        """Add the rows of an output."""
+        keys = JobKeys()
         for row in rows:
-            known = numbers.setdefault(row.job_label, [])
-            if row.job not in known:
-                known.append(row.job)
-            job = (row.job_label, known.index(row.job))
+            job = keys.of(row)
             self.runs.append(_Run(job, row.test, json.dumps(row.task), row.metrics))
             self.varied.setdefault(job, {}).update(dict.fromkeys(row.varied))
 
@@ -274,7 +267,7 @@ def compare(
     values: Dict[Any, Dict[str, JSON]] = {}
     for number, side in enumerate(sides):
         for run in side.runs:
-            found = dict(_values_at(json.loads(run.task), varied[run.job]))
+            found = dict(values_at(json.loads(run.task), varied[run.job]))
             key = (run.job, run.test, json.dumps(found, sort_keys=True))
             values.setdefault(key, found)
             groups.setdefault(key, ([], []))[number].append(run)
@@ -339,20 +332,6 @@ def _side_of(outputs: Mapping[str, Iterable[Row]]) -> _Side:
     return side
 
 
-def _values_at(task: JSONObject, pointers: Iterable[str]) -> Iterator[Tuple[str, JSON]]:
-    for where in pointers:
-        part: JSON = task
-        for step in steps_of(where):
-            if isinstance(part, Mapping) and step in part:
-                part = part[step]
-            elif isinstance(part, list) and step.isdecimal() and int(step) < len(part):
-                part = part[int(step)]
-            else:
-                break
-        else:
-            yield where, part
-
-
 def _comparisons(
     runs: Tuple[List[_Run], List[_Run]], metrics: Optional[Collection[str]], also: Collection[str]
 ) -> Iterator[Comparison]:
@@ -398,9 +377,5 @@ def _change(each: Comparison) -> Optional[float]:
 
 
 def _some(names: Iterable[str]) -> str:
-    every = [f'"{one_line(name, _LONGEST)}"' for name in dict.fromkeys(names)]
+    every = [f'"{one_line(name, LONGEST_NAME)}"' for name in dict.fromkeys(names)]
     return ", ".join(every[:_NAMED]) + (f" and {len(every) - _NAMED} more" if len(every) > _NAMED else "")
-
-
-def _shown(value: JSON) -> str:
-    return value if isinstance(value, str) else show(value)
