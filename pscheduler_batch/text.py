@@ -90,6 +90,16 @@ def list_names(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def count_words(number: int, noun: str) -> str:
+    """
+    Write a number of things.
+
+    >>> count_words(1, "run"), count_words(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _outline(value: Any, depth: int) -> Any:
     """Reduce a value to what is shown before it is written, so that a large one costs nothing."""
     if isinstance(value, str):

@@ -14,8 +14,9 @@ from pscheduler_batch.output.console import open_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.comparison import compare, judge_changes
-from pscheduler_batch.report.comparison_formats import comparison_format, render_comparison
+from pscheduler_batch.report.comparison_formats import render_comparison
 from pscheduler_batch.report.document_rows import rows_of
+from pscheduler_batch.report.exports import TEXT, format_of_ending
 from pscheduler_batch.report.output_reader import read_output
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.terminal.capabilities import known_width
@@ -51,7 +52,7 @@ def write_comparison(
     """
 
     def write() -> int:
-        chosen = form or comparison_format(output or "")
+        chosen = form or format_of_ending(output or "", default=TEXT, what="comparison")
         expectations = given_expectations(expect, expect_file, program=PROGRAM, of_changes=True)
         named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
         with Destination(named, holds="comparison") as destination:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
 from importlib import import_module
-from pathlib import PurePath
 from statistics import median
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
@@ -15,7 +11,6 @@ from rich.text import Text
 
 from pscheduler_batch.metrics.table import HIGHER, LOWER
 from pscheduler_batch.metrics.units import value_words
-from pscheduler_batch.report.added_formats import FormatError
 from pscheduler_batch.report.comparison import (
     BETTER,
     DIFFERENT,
@@ -29,15 +24,10 @@ from pscheduler_batch.report.comparison import (
     ComparedRuns,
     Comparison,
 )
-from pscheduler_batch.report.csv_report import csv_value
+from pscheduler_batch.report.exports import CSV, HTML, TEXT, csv_text, json_text
 from pscheduler_batch.report.metrics_table import grouped_lines
 from pscheduler_batch.report.run_table import judgment_lines
 from pscheduler_batch.terminal.table import Cell, Column, render_lines
-from pscheduler_batch.text import printable
-
-TEXT = "text"
-FORMATS = (TEXT, "csv", "json", "html")
-_ENDINGS = {"": TEXT, ".txt": TEXT, ".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
 
 _STYLES = {BETTER: "green", WORSE: "red"}
 # In the order in which they are counted.
@@ -45,41 +35,22 @@ _VERDICTS = (BETTER, WORSE, HIGHER, LOWER, DIFFERENT, SAME, UNCLEAR, ONLY_BEFORE
 _USUAL_WIDTH = 80
 
 
-def comparison_format(name: str) -> str:
-    """
-    Return the format that the ending of a file name stands for; text where there is no ending.
-
-    >>> [comparison_format(name) for name in ("a.txt", "a.CSV", "a")]
-    ['text', 'csv', 'text']
-
-    Raises:
-        FormatError: The ending stands for something else.
-    """
-    ending = PurePath(name).suffix.lower()
-    if ending not in _ENDINGS:
-        raise FormatError(
-            f"cannot tell the format of the comparison from the name {printable(name)}: "
-            "use the ending .txt, .csv, .json or .html, or choose a format with --format"
-        )
-    return _ENDINGS[ending]
-
-
 def render_comparison(form: str, compared: BatchComparison, width: Optional[int] = None) -> str:
     """
     Write a comparison.
 
     Args:
-        form: One of :data:`FORMATS`.
+        form: One of :data:`~pscheduler_batch.report.exports.FORMATS`.
         compared: The comparison.
         width: The most characters in a line of text; None for as many as it needs.
     """
     if form == TEXT:
         return _as_text(compared, width)
-    if form == "html":
+    if form == HTML:
         # Text, which is the usual format, does not need what pages need.
         page: str = import_module("pscheduler_batch.report.comparison_page").render_page(compared)
         return page
-    return _as_csv(compared) if form == "csv" else _as_json(compared)
+    return _as_csv(compared) if form == CSV else _as_json(compared)
 
 
 def _as_text(compared: BatchComparison, width: Optional[int]) -> str:
@@ -136,9 +107,7 @@ def _as_json(compared: BatchComparison) -> str:
         ],
         "expectations": [judgment.as_pairs() for judgment in compared.judgments],
     }
-    # Every reader of JSON takes it: no surrogate is unpaired.
-    text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return f"{json.dumps(json.loads(text), indent=2)}\n"
+    return json_text(document)
 
 
 def _as_csv(compared: BatchComparison) -> str:
@@ -149,12 +118,7 @@ def _as_csv(compared: BatchComparison) -> str:
         for group in compared.groups
         for each in group.comparisons
     ]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
-    if lines:
-        writer.writerow(map(csv_value, lines[0]))
-    writer.writerows(["" if value is None else csv_value(value) for value in line.values()] for line in lines)
-    return stream.getvalue()
+    return csv_text(lines)
 
 
 def _cells(group: ComparedRuns, varied: Mapping[str, None]) -> Dict[str, Any]:

@@ -44,7 +44,7 @@ class HtmlReport:
 
     def render(self, report: BatchReport) -> Iterator[str]:
         """Write the page."""
-        scripts = (_library("chart.umd.min.js"), *map(page_file, ("unpack.js", "plots.js", "tables.js")))
+        scripts = (page_library("chart.umd.min.js"), *map(page_file, ("unpack.js", "plots.js", "tables.js")))
         styles = {"page": page_file("report.css"), "frame": page_file("frame.css")}
         environment = page_environment()
         return environment.get_template("report.html.j2").generate(
@@ -99,6 +99,6 @@ def page_file(name: str) -> str:
     return _FOLDER.joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _library(name: str) -> str:
+def page_library(name: str) -> str:
     """Read a library without the name of its source map, which the tools of browsers would try to fetch."""
     return re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", page_file(name))

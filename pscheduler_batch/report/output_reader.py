@@ -61,6 +61,10 @@ class ReportError(InputError):
         self.args = ("\n".join(place + line for line in reason.split("\n")),)
 
 
+class IncompleteOutputError(ReportError):
+    """The output of a batch that was cut off, or that is being written."""
+
+
 @dataclass(frozen=True)
 class Output:
     """
@@ -239,7 +243,7 @@ def _parse(data: bytes, source: str) -> Any:
             text = data.decode("utf-8-sig", "replace").rstrip()
             line, column = line_and_column(text, len(text))
             reason = f"this output is incomplete: it ends at line {line}, column {column}"
-            raise ReportError(source, reason, [Problem("/", reason, line, column)]) from None
+            raise IncompleteOutputError(source, reason, [Problem("/", reason, line, column)]) from None
         # The rest of the reason describes a batch, not an output.
         reason = problem.reason.split("; expected a batch", maxsplit=1)[0]
         place = "" if problem.line is None else f"line {problem.line}, column {problem.column}: "

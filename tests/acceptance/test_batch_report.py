@@ -142,7 +142,7 @@ def test_what_is_no_output_is_said(tmp_path, given, said):
     ("arguments", "said"),
     [
         (("{folder}/none.json",), "cannot read {folder}/none.json: No such file or directory"),
-        (("{folder}",), "cannot read {folder}: Is a directory"),
+        (("{folder}",), "{folder} has no outputs of batches (*.json)"),
         (
             ("-o", "{folder}/none/report.html"),
             "cannot write {folder}/none/report.html: {folder}/none does not exist; create it first",

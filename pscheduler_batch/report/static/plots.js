@@ -207,6 +207,75 @@
     };
   }
 
+  // In a history, all drawings have the places of the first one.
+  const buckets = (more) => axis("", { type: "category", stacked: more.stacked, grid: { display: false } });
+
+  function history(drawing) {
+    const { places } = drawings[0];
+    const dashed = (at) => ({
+      type: "line",
+      data: places.map(() => drawing.usual?.[at] ?? null),
+      borderColor: colour("soft"),
+      borderDash: [4, 4],
+      borderWidth: 1,
+      pointRadius: 0,
+      pointHitRadius: 0,
+      order: 3,
+    });
+    const last = places.map(() => null);
+    last[drawing.last_place] = drawing.last;
+    return {
+      type: "bar",
+      data: {
+        labels: places,
+        datasets: [
+          { type: "line", data: last, showLine: false, pointStyle: "rectRot", radius: 6, hoverRadius: 7, borderColor: colour("card"), borderWidth: 1.5, backgroundColor: colour(drawing.mark), clip: 8, order: 0 },
+          { type: "line", data: drawing.middle, borderColor: colour("series-1"), backgroundColor: colour("series-1"), borderWidth: 2, pointRadius: places.length > 60 ? 1.5 : 3, clip: 6, order: 1 },
+          { data: drawing.low.map((low, place) => low === null ? null : [low, drawing.high[place]]), backgroundColor: `${colour("series-1")}38`, minBarLength: 2, categoryPercentage: 1, barPercentage: 0.86, grouped: false, order: 2 },
+          dashed(0),
+          dashed(1),
+        ],
+      },
+      options: options({
+        interaction: { mode: "index", intersect: false },
+        scales: {
+          x: buckets({}),
+          y: axis("", { ...(drawing.from_zero ? { beginAtZero: true } : {}), grace: "5%", ticks: { maxTicksLimit: 6, precision: drawing.unit ? undefined : 0, callback: (value) => quantity(value, drawing.unit) } }),
+        },
+        plugins: {
+          legend: { display: false },
+          tooltip: {
+            displayColors: false,
+            filter: ({ datasetIndex, raw }) => datasetIndex < 2 && raw !== null,
+            callbacks: {
+              label({ datasetIndex, dataIndex, raw }) {
+                if (datasetIndex === 0) return `last run ${quantity(raw, drawing.unit)}`;
+                const [low, high] = [drawing.low, drawing.high].map((of) => quantity(of[dataIndex], drawing.unit));
+                const runs = drawing.runs[dataIndex];
+                return [`median ${quantity(raw, drawing.unit)}, p10 to p90 ${low} to ${high}`, `${exact.format(runs)} run${runs === 1 ? "" : "s"}`];
+              },
+            },
+          },
+        },
+      }),
+    };
+  }
+
+  function counts(drawing) {
+    const bars = (label, data, name) => ({ label, data, backgroundColor: colour(name), pointStyle: "rect", minBarLength: label === "failed" ? 3 : 0, categoryPercentage: 1, barPercentage: 0.86 });
+    // A minimum length would show bars that are not there.
+    const some = (of) => of.map((count) => count || null);
+    return {
+      type: "bar",
+      data: { labels: drawing.places, datasets: [bars("failed", some(drawing.failed), "series-5"), bars("succeeded", some(drawing.succeeded), "series-1")] },
+      options: options({
+        interaction: { mode: "index", intersect: false },
+        scales: { x: buckets({ stacked: true }), y: axis("runs", { stacked: true, beginAtZero: true, ticks: { maxTicksLimit: 6, precision: 0, callback: (value) => exact.format(value) } }) },
+        plugins: { tooltip: { callbacks: { label: (item) => `${exact.format(item.raw)} ${item.dataset.label}` } } },
+      }),
+    };
+  }
+
   function boxes(drawing) {
     const bar = (from, to, more) => ({ type: "bar", data: drawing.boxes.map((box) => box && [box[from], box[to]]), grouped: false, minBarLength: 2, ...more });
     const dots = (part) => drawing.boxes.map((box) => box && Math.min(box[part], drawing.end));
@@ -349,7 +418,7 @@
   function draw(canvas) {
     const drawing = drawings[canvas.dataset.drawing];
     Chart.getChart(canvas)?.destroy();
-    new Chart(canvas, { "time-line": timeLine, plot, boxes, shares, "under-load": underLoad }[drawing.kind](drawing));
+    new Chart(canvas, { "time-line": timeLine, plot, boxes, shares, "under-load": underLoad, history, counts }[drawing.kind](drawing));
   }
 
   const canvases = all("canvas[data-drawing]");

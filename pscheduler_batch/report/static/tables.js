@@ -6,7 +6,6 @@
   const make = (name, text) => Object.assign(document.createElement(name), { textContent: text });
   const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 });
 
-  addEventListener("unhandledrejection", () => { byId("not-unpacked").hidden = false; });
 
   // The details of a run ----------------------------------------------------------------------------------------------
 

@@ -6,3 +6,4 @@ async function unpack(element) {
   for (let n = 0; n < packed.length; n += 1) bytes[n] = packed.charCodeAt(n);
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")));
 }
+addEventListener("unhandledrejection", () => { document.getElementById("not-unpacked").hidden = false; });

@@ -1,0 +1,120 @@
+"""Write the history of many saved outputs, for the ``batch-report`` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime, timezone
+from typing import Optional, Sequence
+
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
+from pscheduler_batch.cli.expectations import given_expectations
+from pscheduler_batch.metrics.expectations import Expectation
+from pscheduler_batch.output.console import CommandError, open_input, print_error
+from pscheduler_batch.output.destination import Destination
+from pscheduler_batch.output.file_names import name_file
+from pscheduler_batch.report.document_rows import numbers_of
+from pscheduler_batch.report.exports import HTML, format_of_ending
+from pscheduler_batch.report.history import History, Period
+from pscheduler_batch.report.history_collector import HistoryCollector
+from pscheduler_batch.report.history_formats import render_history
+from pscheduler_batch.report.output_files import STDIN, FileNotes, OutputFile, find_outputs, is_older
+from pscheduler_batch.report.output_reader import IncompleteOutputError, ReportError, read_output
+from pscheduler_batch.terminal.capabilities import known_width
+from pscheduler_batch.text import STANDARD_INPUT
+
+PROGRAM = "pscheduler batch-report"
+
+
+def write_history(
+    names: Sequence[str],
+    *,
+    output: Optional[str],
+    form: Optional[str],
+    period: Period,
+    expect: Sequence[str] = (),
+    expect_file: Optional[str] = None,
+) -> int:
+    """
+    Write a history.
+
+    Args:
+        names: Files and directories; "-" is the standard input.
+        output: The file to write, whose name may contain the time; None is the standard output.
+        form: The format; by default that of the name of the file.
+        period: The time in which the runs started.
+        expect: Expectations, judged over all these runs.
+        expect_file: The name of a file with more of them.
+
+    Returns:
+        The exit status: 4 if an expectation is not met.
+    """
+
+    def write() -> int:
+        chosen = form or format_of_ending(output or "", default=HTML, what="history")
+        expectations = given_expectations(expect, expect_file, program=PROGRAM)
+        named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
+        with Destination(named, holds="history") as destination:
+            history = read_history(names, period, expectations, without=named)
+            width = known_width(sys.stdout, os.environ) if output is None else None
+            destination.write_bytes([render_history(chosen, history, width).encode("utf-8", "replace")])
+        return SUCCEEDED if all(judgment.met for judgment in history.judgments) else NOT_MET
+
+    return report_errors(write, program=PROGRAM)
+
+
+def read_history(
+    names: Sequence[str], period: Period, expectations: Sequence[Expectation] = (), without: Optional[str] = None
+) -> History:
+    """
+    Read outputs one after the other; files that are left out are named in warnings.
+
+    Args:
+        names: Files and directories; "-" is the standard input.
+        period: The time in which the runs started.
+        expectations: What all these runs are judged by.
+        without: The file to write.
+
+    Raises:
+        BatchError: A directory has no outputs, or a file that was named cannot be read or is something else.
+    """
+    collector = HistoryCollector(period, expectations)
+    left_out, notes = FileNotes(), FileNotes()
+    for file in find_outputs(names, without):
+        if is_older(file.name, period.since):
+            notes.add("not read: last changed before the period", file.name)
+        else:
+            _add(file, collector, left_out, notes)
+    for note in left_out.notes:
+        print_error(note, program=PROGRAM, severity="warning")
+    return collector.history(notes=(*left_out.notes, *notes.notes))
+
+
+def _add(file: OutputFile, collector: HistoryCollector, left_out: FileNotes, notes: FileNotes) -> None:
+    source = STANDARD_INPUT if file.name == STDIN else file.name
+    if _is_empty(file.name):
+        # A shell has created it for the output of a batch that is running.
+        left_out.add("left out: empty", source)
+        return
+    opened = open_input(file.name, what="the output of a batch", program=PROGRAM)
+    try:
+        with opened as stream, read_output(stream, source=source) as given:
+            report = numbers_of(given)
+    except IncompleteOutputError:
+        left_out.add("left out: incomplete", source)
+    except ReportError:
+        if file.is_given:
+            raise
+        left_out.add("left out: not the output of a batch", source)
+    except CommandError as error:
+        if file.is_given:
+            raise
+        left_out.add(f"left out: {str(error).rpartition(': ')[2]}", source)
+    else:
+        if report.error is not None:
+            notes.add("of a batch that ended early", source)
+        collector.add(source, report.rows, report.start)
+
+
+def _is_empty(name: str) -> bool:
+    return name != STDIN and os.path.isfile(name) and not os.path.getsize(name)
