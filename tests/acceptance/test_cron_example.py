@@ -30,12 +30,14 @@ OUTPUT = re.compile(r"numbers-survive-\d{8}T\d{6}[+-]\d{4}\.json")
 
 @pytest.fixture
 def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the script with this `pscheduler-batch` on the embedded server."""
+    """Run the script with these commands on the embedded server."""
     bin_directory = tmp_path / "bin"
     bin_directory.mkdir()
-    program = bin_directory / "pscheduler-batch"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pscheduler_batch "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    for name, module in (("batch", "batch"), ("batch-report", "batch_report")):
+        program = bin_directory / f"pscheduler-{name}"
+        code = f"from pscheduler_batch.cli.{module} import main; main()"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
     environ = {**environment(BETA=""), "PATH": f"{bin_directory}:/usr/bin:/bin"}
     del environ["HOME"]  # A service has none.
 
@@ -67,8 +69,8 @@ def names_in(directory):
 
 
 def make_old(path, days):
-    """Create a file with a modification time some days ago."""
-    path.write_text("{}", encoding="utf-8")
+    """Create an output with a modification time some days ago."""
+    path.write_text('{"jobs": [], "batch": {}}', encoding="utf-8")
     then = datetime.now(timezone.utc).timestamp() - days * 24 * 3600
     os.utime(path, (then, then))
 
@@ -89,11 +91,40 @@ def test_the_script_keeps_outputs_for_a_week(cron, directory):
         ".numbers-survive.lock",
         "numbers-survive-notes.json",
         "numbers-survive-too-20200101T001700+0000.json",
+        "numbers-survive.html",
         "numbers-survive.log",
     ]
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\dT[\d:]{8}[+-]\d{4} status 0\n", (directory / "numbers-survive.log").read_text(encoding="utf-8")
     )
+
+
+def test_the_script_makes_a_page_of_the_week(cron, directory):
+    """The page has the runs of all outputs of this batch that are kept; a page that others may read stays so."""
+    page = directory / "numbers-survive.html"
+    page.touch(mode=0o644)
+    other = directory / "numbers-survive-too-20200101T001700+0000.json"
+    other.write_text("{}", encoding="utf-8")
+    done = [cron(str(GOOD), str(directory), "--embedded") for _ in range(2)]
+    shown = page.read_text(encoding="utf-8")
+
+    assert [(each.returncode, each.stdout, each.stderr) for each in done] == [(0, "", "")] * 2
+    assert len(outputs_in(directory)) == 2
+    assert "<dt>Outputs</dt><dd>2</dd>" in shown
+    assert page.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_script_says_that_the_page_was_not_written(cron, directory):
+    """The output is kept, and the message is in the log."""
+    (directory / "numbers-survive.html").mkdir()
+    done = cron(str(GOOD), str(directory), "--embedded")
+    log = (directory / "numbers-survive.log").read_text(encoding="utf-8")
+
+    assert done.returncode == 1
+    assert "numbers-survive.html: it is a directory" in done.stderr
+    assert "the page of the week could not be written" in done.stderr
+    assert log.endswith(done.stderr)
+    assert len(outputs_in(directory)) == 1
 
 
 def test_the_script_takes_names_as_they_are(cron, tmp_path):
@@ -107,7 +138,7 @@ def test_the_script_takes_names_as_they_are(cron, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert names[0] == f".{batch.stem}.lock"
     assert re.fullmatch(re.escape(batch.stem) + r"-\d{8}T\d{6}[+-]\d{4}\.json", names[1])
-    assert names[2:] == [f"{batch.stem}.log"]
+    assert names[2:] == [f"{batch.stem}.html", f"{batch.stem}.log"]
 
 
 def test_the_script_says_what_failed(cron, tmp_path):

@@ -6,7 +6,6 @@
   const make = (name, text) => Object.assign(document.createElement(name), { textContent: text });
   const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 });
 
-
   // The details of a run ----------------------------------------------------------------------------------------------
 
   const unpacked = new Map();
