@@ -46,8 +46,7 @@ class _Measured(NamedTuple):
 
     @property
     def number(self) -> str:
-        several = any(row.lead_state is not None for row in self.rows)
-        return _counted(len(self.rows), "result" if several else "run")
+        return _counted(len(self.rows), "run")
 
 
 def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]:

@@ -17,6 +17,8 @@ import pytest
 
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.drawings.matrix import matrices_of
+from pscheduler_batch.report.job_runs import job_runs_of
 from pscheduler_batch.scheduler.tasks import MARK
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +163,16 @@ def promise_serial_sweep(document: Any) -> None:
     assert [spec["length"] for spec in specs_of(job)] == sizes
     measured = [{trip["length"] for trip in result["roundtrips"]} for result in json_of(job)]
     assert measured == [{size + 8} for size in sizes]
+
+
+def promise_two_parameters(document: Any) -> None:
+    """Each number of streams with each size of blocks, as a matrix."""
+    data = document["global"]["data"]
+    pairs = [(streams, block) for streams in data["streams"] for block in data["blocks"]]
+    assert [(spec["parallel"], spec["buffer-length"]) for spec in specs_of(document["jobs"][0])] == pairs
+    (matrix,) = matrices_of(job_runs_of(report_of(document).rows))
+    assert (matrix.title, matrix.axes) == ("Throughput", ("parallel", "buffer-length"))
+    assert all(cell.shade is not None for _, cells in matrix.rows for cell in cells)
 
 
 def promise_parallel_backoff(document: Any) -> None:

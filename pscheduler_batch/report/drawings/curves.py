@@ -107,7 +107,7 @@ def curves_of(job: JobRuns, left_out: Sequence[str] = ()) -> Iterator[Plot]:
 
 def scaled(values: Sequence[Optional[float]], factor: float) -> Tuple[Optional[float], ...]:
     """Multiply values; rounded, so that 0.000042 s is 0.042 ms and not 0.041999999999999996."""
-    return tuple(None if value is None else float(f"{value * factor:.6g}") for value in values)
+    return tuple(None if value is None else float(f"{value * factor:.12g}") for value in values)
 
 
 def _groups(job: JobRuns, left_out: Tuple[str, ...]) -> List[Mapping[str, str]]:

@@ -151,7 +151,7 @@ def _boxes(job: JobRuns, kind: _Kind, counts: Sequence[Counts]) -> Optional[Boxe
         axis=job.axis,
         places=tuple(stop.label for stop in stops),
         boxes=tuple(None if box is None else tuple(v for v in scaled(box, factor) if v is not None) for box in boxes),
-        end=float(f"{(whisker * _BEYOND if far else largest) * factor:.6g}"),
+        end=float(f"{(whisker * _BEYOND if far else largest) * factor:.12g}"),
     )
 
 

@@ -229,6 +229,18 @@ def test_each_test_of_a_job_has_its_sentence():
     )
 
 
+def test_latency_under_load_is_a_sentence():
+    """With the difference."""
+    busy = rates_of(*[1000] * 10)
+    busy["runs"][0]["run"].update({"start-time": "2026-03-01T12:00:10Z", "end-time": "2026-03-01T12:00:21Z"})
+    pings = trips_of(*[1] * 10, *[5] * 10, *[1] * 10)
+    pings["runs"][0]["run"].update({"start-time": "2026-03-01T12:00:00Z", "end-time": "2026-03-01T12:00:30Z"})
+
+    assert any(
+        sentence.startswith("Round trip median 1 ms idle, 5 ms under load (+4 ms)") for sentence in found(pings, busy)
+    )
+
+
 def test_hostile_words_are_short():
     """Reasons, hosts and values come from elsewhere."""
     sentences = [
