@@ -67,15 +67,18 @@ def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
         chosen.append(HtmlColumn("Lead", "Host that ran the task", numeric=False, cell=lambda row: _words(row.lead)))
     if same_of(rows, "destination") is None and not _is_varied(rows, "destination"):
         chosen.append(HtmlColumn("Destination", "", numeric=False, cell=lambda row: _words(row.destination)))
-    chosen.append(HtmlColumn("Start", "", numeric=True, cell=lambda row: _time(row.start)))
+    chosen.append(HtmlColumn("Start", "", numeric=True, cell=lambda row: _time(row.start), short="at"))
     if any(row.planned is not None for row in rows):
         hint = "How long after its planned start the run started"
         chosen.append(HtmlColumn("After plan", hint, numeric=True, cell=_after_plan))
-    chosen.append(HtmlColumn("Duration", "", numeric=True, cell=_duration))
+    chosen.append(HtmlColumn("Duration", "", numeric=True, cell=_duration, short="for"))
     if any(row.result_time is not None for row in rows):
         hint = "When this one of several results was made"
         chosen.append(HtmlColumn("Result at", hint, numeric=True, cell=lambda row: _time(row.result_time)))
-    return tuple(replace(column, short=_short(column.title, [each.title for each in chosen])) for column in chosen)
+    return tuple(
+        replace(column, short=column.short or _short(column.title, [each.title for each in chosen]))
+        for column in chosen
+    )
 
 
 def _short(title: str, titles: Sequence[str]) -> str:

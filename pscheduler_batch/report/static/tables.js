@@ -108,7 +108,9 @@
       prepareRun(body);
       job.bodies.set(missing[place], body);
     });
-    job.table.replaceChildren(job.table.tHead, ...shown.map((n) => job.bodies.get(n)));
+    // The headings stay, as one may have the focus.
+    [...job.table.tBodies].forEach((body) => body.remove());
+    job.table.append(...shown.map((n) => job.bodies.get(n)));
     const left = job.matches.length - shown.length;
     const rest = job.section.querySelector(".rest");
     rest.hidden = left <= 0;
@@ -158,6 +160,7 @@
   }, { rootMargin: "600px" });
 
   function fold(job, wanted) {
+    if (!wanted) prepare(job);
     job.section.classList.toggle("folded", wanted);
     job.section.querySelector("h2 button").setAttribute("aria-expanded", !wanted);
   }
@@ -191,7 +194,7 @@
   }
 
   async function goTo() {
-    const key = decodeURIComponent(location.hash.slice(1));
+    const key = location.hash.slice(1);
     const job = jobs.find(({ section }) => section.id === key.replace(/^run-(\d+)-.*/, "job-$1"));
     if (!job) return;
     fold(job, false);
@@ -233,8 +236,6 @@
     const toggle = button(heading, "", ...[...heading.childNodes].filter((node) => node.className !== "count"));
     toggle.addEventListener("click", () => fold(job, toggle.getAttribute("aria-expanded") === "true"));
     fold(job, many || (narrow && jobs.length > 1 && (jobs.length > 10 || total > 100)));
-    // Of many, those that are folded are prepared when they are unfolded.
-    if (!many) prepare(job);
     seen.observe(job.table);
   }
   if (jobs.length) {
