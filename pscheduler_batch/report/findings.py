@@ -82,11 +82,11 @@ def _failures(runs: JobRuns) -> str:
     (reason, times), *others = reasons.most_common()
     if len(rows) == 1:
         return f"The run failed: {reason}"
-    share = f"All {len(rows):,} runs" if len(failed) == len(rows) else f"{len(failed):,} of {len(rows):,} runs"
+    share = _all(len(rows), "runs") if len(failed) == len(rows) else f"{len(failed):,} of {len(rows):,} runs"
     if len(failed) == 1:
         return f"{share} failed, run {failed[0][0]}: {reason}"
     if not others:
-        return f"{share} failed, all for the same reason: {reason}"
+        return f"{share} failed for the same reason: {reason}"
     often = "one of them" if times == 1 else f"the most frequent, {times:,} times"
     return f"{share} failed for {len(reasons):,} different reasons; {often}: {reason}"
 
@@ -127,12 +127,11 @@ def _compared(metric: Metric, values: Mapping[Place, float], runs: JobRuns) -> s
     low, high = min(numbers), max(numbers)
     axes = runs.axes
     if high - low <= _SAME * max(abs(low), abs(high)):
-        among = _among(values, runs)
+        among = _among(runs)
         if high == low:
-            return f"{metric.title} is {_words(metric, low)} for all {among}"
-        return (
-            f"{metric.title} differs by at most {_percent(high - low, high)} between {among}, {_span(metric, numbers)}"
-        )
+            return f"{metric.title} is {_words(metric, low)} for {_all(len(values), among)}"
+        differs = f"differs by at most {_percent(high - low, high)} between {len(values):,} {among}"
+        return f"{metric.title} {differs}, {_span(metric, numbers)}"
     if runs.mesh and metric.better:
         worst = min(values, key=lambda place: values[place] * (1 if metric.better == HIGHER else -1))
         return (
@@ -200,11 +199,15 @@ def _percent(difference: float, whole: float) -> str:
     return f"{max(1, math.ceil(round(100 * difference / abs(whole), 6)))} %" if whole else "100 %"
 
 
-def _among(values: Mapping[Place, float], runs: JobRuns) -> str:
+def _among(runs: JobRuns) -> str:
     if runs.mesh:
-        return f"{len(values):,} pairs"
+        return "pairs"
     names = " and ".join(axis.name for axis in runs.axes)
-    return f"{len(values):,} {'values' if len(runs.axes) == 1 else 'combinations'} of {names}"
+    return f"{'values' if len(runs.axes) == 1 else 'combinations'} of {names}"
+
+
+def _all(count: int, nouns: str) -> str:
+    return f"both {nouns}" if count == _TWO else f"all {count:,} {nouns}"
 
 
 def _at(place: Place, runs: JobRuns) -> str:
@@ -229,7 +232,7 @@ def _repeated(measured: _Measured, metric: Metric) -> str:
             return f"{verb} {delays} (min/mean/max){over}{most if measured.packets >= _FEWEST_PACKETS else ''}"
     values = [row.metrics[metric.name] for row in measured.rows if metric.name in row.metrics]
     if len({_words(metric, value) for value in values}) == 1:
-        same = f" in all {measured.number}" if len(values) > 1 else ""
+        same = f" in {_all(len(measured.rows), 'runs')}" if len(values) > 1 else ""
         return f"{metric.title} was {_words(metric, values[0])}{same}"
     middle = sum(values) / len(values)
     return f"{metric.title} was {_span(metric, values)}, mean {_words(metric, middle)},{over}"
@@ -243,7 +246,11 @@ def _paths(measured: _Measured) -> str:
     if not paths:
         return ""
     count = _counted(int(max(hops)), "hop")
-    return f"The path has {count}" if len(hops) == 1 else f"The path was the same in all {measured.number}, {count}"
+    return (
+        f"The path has {count}"
+        if len(hops) == 1
+        else f"The path was the same in {_all(len(measured.rows), 'runs')}, {count}"
+    )
 
 
 def _outliers(measured: _Measured, metric: Metric) -> str:

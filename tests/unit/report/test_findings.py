@@ -33,13 +33,13 @@ def failing(*reasons, succeeded=0):
     [
         (failing("no route"), "The run failed: no route."),
         (failing("no route.", succeeded=2), "1 of 3 runs failed, run 0: no route."),
-        (failing("no route", "no route", succeeded=1), "2 of 3 runs failed, all for the same reason: no route."),
-        (failing("no route", "no route"), "All 2 runs failed, all for the same reason: no route."),
+        (failing("no route", "no route", succeeded=1), "2 of 3 runs failed for the same reason: no route."),
+        (failing("no route", "no route"), "Both runs failed for the same reason: no route."),
         (
             failing("a", "b", "b", succeeded=1),
             "3 of 4 runs failed for 2 different reasons; the most frequent, 2 times: b.",
         ),
-        (failing("a", "b"), "All 2 runs failed for 2 different reasons; one of them: a."),
+        (failing("a", "b"), "Both runs failed for 2 different reasons; one of them: a."),
     ],
 )
 def test_failures_come_first(results, sentence):
@@ -76,7 +76,7 @@ def test_what_measures_nothing_says_nothing():
         ),
         ([rates_of(900, 900), rates_of(1100, 1100)], "Throughput was 900 Mb/s to 1.1 Gb/s, mean 1 Gb/s, over 2 runs."),
         ([path_of("abc")], "The path has 3 hops."),
-        ([path_of("abc"), path_of("abc")], "The path was the same in all 2 runs, 3 hops."),
+        ([path_of("abc"), path_of("abc")], "The path was the same in both runs, 3 hops."),
         ([path_of("abc"), path_of("abd"), path_of("abd")], "2 different paths; they differ from hop 3."),
         (
             [result(run({"succeeded": True, "mtu": 1500}), kind="mtu") for _ in range(3)],
@@ -182,7 +182,7 @@ def test_a_sweep_that_changes_nothing():
     assert sweep(9400, 9300, 9350) == (
         "Throughput differs by at most 2 % between 3 values of parallel, 9.3 to 9.4 Gb/s.",
     )
-    assert sweep(9400, 9400) == ("Throughput is 9.4 Gb/s for all 2 values of parallel.",)
+    assert sweep(9400, 9400) == ("Throughput is 9.4 Gb/s for both values of parallel.",)
 
 
 def test_names_are_compared_by_their_extremes():
@@ -216,7 +216,7 @@ def test_equal_pairs_of_a_mesh():
     """None of them is the slowest."""
     mesh = [mean_of(5, source=a, dest=b) for a, b in ("ab", "ba")]
 
-    assert found(*mesh)[0].startswith("Mean round trip is 5 ms for all 2 pairs")
+    assert found(*mesh)[0].startswith("Mean round trip is 5 ms for both pairs")
 
 
 def test_each_test_of_a_job_has_its_sentence():
