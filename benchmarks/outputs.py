@@ -24,25 +24,26 @@ _PAGE = """<table>
 </table>"""
 
 
-def write_output(path: Path, runs: int) -> None:
+def write_output(path: Path, runs: int, start: datetime = START) -> None:
     """
     Write the output of a batch of round-trip measurements, about 4 kB for each run.
 
     Args:
         path: The file.
         runs: How many runs, in a few jobs that vary the length of packets.
+        start: When the batch started.
     """
-    random = Random(runs)  # noqa: S311 - not a secret
+    random = Random(runs + int(start.timestamp()))  # noqa: S311 - not a secret
     with path.open("w", encoding="ascii") as file:
         file.write('{\n  "schema": 3,\n  "jobs": [')
         for number in range(JOBS):
             job = {"label": f"rtt-{number}", "iterations": runs // JOBS, "task": _task(0)}
             pairs = json.dumps(job, indent=2)[1:-2]
             file.write(f'{"," if number else ""}\n    {{{pairs},\n  "results": [')
-            for iteration, result in enumerate(_results(runs // JOBS, random)):
+            for iteration, result in enumerate(_results(runs // JOBS, random, start)):
                 file.write(f"{',' if iteration else ''}\n{json.dumps(result, indent=2)}")
             file.write("]\n    }")
-        batch = {"start": START.isoformat(), "end": (START + timedelta(seconds=3 * runs)).isoformat()}
+        batch = {"start": start.isoformat(), "end": (start + timedelta(seconds=3 * runs)).isoformat()}
         file.write(f'\n  ],\n  "batch": {json.dumps(batch)}\n}}\n')
 
 
@@ -51,11 +52,11 @@ def _task(iteration: int) -> Dict[str, Any]:
     return {"reference": {"mark": f"{iteration:032x}"}, "schedule": {}, "test": {"type": "rtt", "spec": spec}}
 
 
-def _results(number: int, random: Random) -> Iterator[Dict[str, Any]]:
+def _results(number: int, random: Random, start: datetime) -> Iterator[Dict[str, Any]]:
     for iteration in range(number):
         task = _task(iteration)
         if iteration % FAILING == FAILING - 1:
-            yield {"task": task, "runs": [_run(iteration, {"succeeded": False, "error": "Timed out"}, "")]}
+            yield {"task": task, "runs": [_run(start, iteration, {"succeeded": False, "error": "Timed out"}, "")]}
             continue
         times = [round(random.lognormvariate(-7, 0.3), 6) for _ in range(PACKETS)]
         trips = [
@@ -76,11 +77,11 @@ def _results(number: int, random: Random) -> Iterator[Dict[str, Any]]:
             "mean": f"PT{sum(times) / PACKETS:f}S",
         }
         lines = (f"{trip['seq']}\t192.0.2.1\t72 Bytes  TTL 58  RTT {trip['rtt']}" for trip in trips)
-        yield {"task": task, "runs": [_run(iteration, measured, "\n".join(lines))]}
+        yield {"task": task, "runs": [_run(start, iteration, measured, "\n".join(lines))]}
 
 
-def _run(iteration: int, result: Dict[str, Any], text: str) -> Dict[str, Any]:
-    start = START + timedelta(seconds=3 * iteration)
+def _run(begin: datetime, iteration: int, result: Dict[str, Any], text: str) -> Dict[str, Any]:
+    start = begin + timedelta(seconds=3 * iteration)
     cells = (f"<tr><td>{'</td><td>'.join(line.split())}</td></tr>" for line in text.split("\n"))
     return {
         "application/json": result,

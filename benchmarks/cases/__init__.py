@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List
 
 from benchmarks.cases.extent import Extent
+from benchmarks.cases.histories import measure_histories
 from benchmarks.cases.limits import measure_limits
 from benchmarks.cases.memory import measure_memory
 from benchmarks.cases.parallel import measure_parallel
@@ -24,4 +25,5 @@ CASES: Dict[str, Callable[[Extent], List[Row]]] = {
     "f": measure_starts,
     "g": measure_limits,
     "h": measure_reports,
+    "i": measure_histories,
 }

@@ -69,7 +69,7 @@ class _Contents:
     What the page shows of each series.
 
     Attributes:
-        drawings: The numbers of the plots; the first one has the runs of all series together.
+        drawings: The numbers of the plots; the first two are the runs and the failed runs of all series together.
         entries: The series that have their numbers in the page.
         others: The series that do not.
     """
@@ -77,7 +77,7 @@ class _Contents:
     def __init__(self, history: History, sentences: Sequence[Sentence], most_points: int) -> None:
         self._history = history
         self._points = most_points
-        self.drawings: List[Mapping[str, Any]] = [_counts(history)]
+        self.drawings: List[Mapping[str, Any]] = _counts(history)
         marked = dict.fromkeys(number for sentence in sentences for number in sentence.series)
         ranked = [*marked, *(number for number in range(len(history.series)) if number not in marked)]
         chosen = set(ranked[:MOST_SERIES])
@@ -154,16 +154,16 @@ def _row(each: MetricHistory) -> Dict[str, Any]:
     }
 
 
-def _counts(history: History) -> Dict[str, Any]:
+def _counts(history: History) -> List[Mapping[str, Any]]:
+    """Count the runs and the failed runs of all series; the first drawing has the places of all others."""
     numbers = range(len(history.buckets))
-    failed = [sum(each.failed.get(number, 0) for each in history.series) for number in numbers]
     runs = [sum(each.runs.get(number, 0) for each in history.series) for number in numbers]
-    return {
-        "kind": "counts",
-        "places": [bucket_words(history.size, start) for start in history.buckets],
-        "failed": failed,
-        "succeeded": [of - lost for of, lost in zip(runs, failed)],
-    }
+    failed = [sum(each.failed.get(number, 0) for each in history.series) for number in numbers]
+    places = [bucket_words(history.size, start) for start in history.buckets]
+    return [
+        {"kind": "counts", "places": places, "counts": runs, "colour": "series-1", "what": ""},
+        {"kind": "counts", "counts": failed, "colour": "series-5", "what": " failed"},
+    ]
 
 
 def _drawing(history: History, series: Series, each: MetricHistory) -> Dict[str, Any]:

@@ -208,7 +208,7 @@
   }
 
   // In a history, all drawings have the places of the first one.
-  const buckets = (more) => axis("", { type: "category", stacked: more.stacked, grid: { display: false } });
+  const buckets = () => axis("", { type: "category", grid: { display: false } });
 
   function history(drawing) {
     const { places } = drawings[0];
@@ -239,7 +239,7 @@
       options: options({
         interaction: { mode: "index", intersect: false },
         scales: {
-          x: buckets({}),
+          x: buckets(),
           y: axis("", { ...(drawing.from_zero ? { beginAtZero: true } : {}), grace: "5%", ticks: { maxTicksLimit: 6, precision: drawing.unit ? undefined : 0, callback: (value) => quantity(value, drawing.unit) } }),
         },
         plugins: {
@@ -262,16 +262,17 @@
   }
 
   function counts(drawing) {
-    const bars = (label, data, name) => ({ label, data, backgroundColor: colour(name), pointStyle: "rect", minBarLength: label === "failed" ? 3 : 0, categoryPercentage: 1, barPercentage: 0.86 });
-    // A minimum length would show bars that are not there.
-    const some = (of) => of.map((count) => count || null);
     return {
       type: "bar",
-      data: { labels: drawing.places, datasets: [bars("failed", some(drawing.failed), "series-5"), bars("succeeded", some(drawing.succeeded), "series-1")] },
+      data: {
+        labels: drawings[0].places,
+        // A minimum length would show bars that are not there.
+        datasets: [{ data: drawing.counts.map((count) => count || null), backgroundColor: colour(drawing.colour), minBarLength: 3, categoryPercentage: 1, barPercentage: 0.86 }],
+      },
       options: options({
         interaction: { mode: "index", intersect: false },
-        scales: { x: buckets({ stacked: true }), y: axis("runs", { stacked: true, beginAtZero: true, ticks: { maxTicksLimit: 6, precision: 0, callback: (value) => exact.format(value) } }) },
-        plugins: { tooltip: { callbacks: { label: (item) => `${exact.format(item.raw)} ${item.dataset.label}` } } },
+        scales: { x: buckets(), y: axis("", { beginAtZero: true, ticks: { maxTicksLimit: 6, precision: 0, callback: (value) => exact.format(value) } }) },
+        plugins: { legend: { display: false }, tooltip: { displayColors: false, callbacks: { label: (item) => `${exact.format(item.raw)} ${item.raw === 1 ? "run" : "runs"}${drawing.what}` } } },
       }),
     };
   }
