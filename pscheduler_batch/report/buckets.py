@@ -88,13 +88,13 @@ def bucket_words(size: BucketSize, start: datetime) -> str:
 
     >>> start = datetime(2026, 11, 23, 8, tzinfo=timezone.utc)
     >>> [bucket_words(size, start) for size in _SIZES]
-    ['Nov 23, 08:00', 'Nov 23', 'week of 2026-11-23', 'Nov 2026', '2026']
+    ['Nov 23, 08:00', 'Nov 23', '2026-11-23', 'Nov 2026', '2026']
     """
     day = f"{_MONTHS[start.month - 1]} {start.day}"
     return {
         HOUR: f"{day}, {start:%H:%M}",
         DAY: day,
-        WEEK: f"week of {start.date().isoformat()}",
+        WEEK: start.date().isoformat(),
         MONTH: f"{_MONTHS[start.month - 1]} {start.year}",
         YEAR: str(start.year),
     }[size.name]

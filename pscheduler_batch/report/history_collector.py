@@ -254,8 +254,10 @@ class HistoryCollector:
         name = name_with_values(label, varied)
         if number or _Key((label, 1), *key[1:]) in self._runs:
             name += f" #{number + 1}"
+        if not key.destination or key.destination in varied.values():
+            return name
         others = {other.destination for other in self._runs if other.job == key.job}
-        return f"{name} → {one_line(key.destination, LONGEST_NAME)}" if len(others) > 1 and key.destination else name
+        return f"{name} → {one_line(key.destination, LONGEST_NAME)}" if len(others) > 1 else name
 
     def _failures(self, zone: Optional[tzinfo]) -> Iterator[FailureReason]:
         counts: Counter[str] = Counter()

@@ -6,7 +6,6 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import main_metrics
 from pscheduler_batch.metrics.units import value_words
-from pscheduler_batch.report.buckets import bucket_words
 from pscheduler_batch.report.formatting import moment
 from pscheduler_batch.report.history import UNUSUALLY_HIGH, History, MetricHistory, Series, Spread
 from pscheduler_batch.text import list_names
@@ -132,7 +131,7 @@ def _sentence(history: History, series: Series, lead: MetricHistory, others: Seq
     value = "" if lead.last is None else value_words(lead.last, lead.metric.unit)
     when = "in the last run" if series.last.runs == 1 else f"in the last {series.last.runs:,} runs (median)"
     if max(series.runs) != len(history.buckets) - 1:
-        when += f", {bucket_words(history.size, history.buckets[max(series.runs)])}"
+        when += f" ({moment(series.last.start)})"
     words = f'{lead.metric.title} of "{series.name}" was {value} {when}; it is usually {usual_words(lead)}.'
     if not others:
         return words

@@ -101,4 +101,4 @@ def test_weeks_begin_on_monday():
     found = starts(timedelta(days=110), datetime(2026, 11, 1, 12, tzinfo=UTC), UTC)
 
     assert found[:2] == ["2026-10-26T00:00:00+00:00", "2026-11-02T00:00:00+00:00"]
-    assert bucket_words(bucket_size(timedelta(days=110)), datetime(2026, 11, 2, tzinfo=UTC)) == "week of 2026-11-02"
+    assert bucket_words(bucket_size(timedelta(days=110)), datetime(2026, 11, 2, tzinfo=UTC)) == "2026-11-02"

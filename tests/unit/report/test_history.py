@@ -195,6 +195,22 @@ def test_each_value_of_a_sweep_has_a_history():
     assert names_of(history_of(outputs)) == {"rtt, length=64": 3, "rtt, length=512": 2}
 
 
+def test_a_mesh_has_a_history_of_each_pair():
+    """A destination that the job varies is named once."""
+
+    def mesh(when):
+        pairs = (("a", "b"), ("b", "a"), ("a", "c"))
+        return output(
+            job(*(result(run_at(when, rtt(1)), source=source, dest=dest) for source, dest in pairs), label="mesh")
+        )
+
+    assert names_of(history_of({"1": mesh(FIRST), "2": mesh(FIRST + DAY)})) == {
+        "mesh, dest=b, source=a": 2,
+        "mesh, dest=a, source=b": 2,
+        "mesh, dest=c, source=a": 2,
+    }
+
+
 def test_what_is_not_measured_does_not_divide_runs():
     """Such as a reference with the time in it, or a schedule."""
 

@@ -97,7 +97,7 @@ def test_a_job_whose_last_run_is_long_ago():
     days = {str(number): jobs_at(number, ("old", [value])) for number, value in enumerate((*USUAL, 4.2))}
     ((words, _),) = said({**days, "later": jobs_at(9, ("new", [1]))})[1]
 
-    assert '"old" was 4.2 ms in the last run, Nov 7; it is usually' in words
+    assert '"old" was 4.2 ms in the last run (2026-11-07 12:00:00 +00:00); it is usually' in words
 
 
 def test_failures_come_first_and_good_news_last():
