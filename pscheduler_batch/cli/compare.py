@@ -74,4 +74,4 @@ def _rows_of(file: str) -> Iterator[Row]:
     source = STANDARD_INPUT if file == "-" else file
     opened = open_input(file, what="the output of a batch", program=PROGRAM)
     with opened as stream, read_output(stream, source=source) as given:
-        yield from rows_of(given)
+        yield from rows_of(given, results=False)

@@ -13,7 +13,7 @@ from pscheduler_batch.metrics.expectations import Expectation
 from pscheduler_batch.output.console import CommandError, open_input, print_error
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.file_names import name_file
-from pscheduler_batch.report.document_rows import numbers_of
+from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.exports import HTML, format_of_ending
 from pscheduler_batch.report.history import History, Period
 from pscheduler_batch.report.history_collector import HistoryCollector
@@ -99,7 +99,7 @@ def _add(file: OutputFile, collector: HistoryCollector, left_out: FileNotes, not
     opened = open_input(file.name, what="the output of a batch", program=PROGRAM)
     try:
         with opened as stream, read_output(stream, source=source) as given:
-            report = numbers_of(given)
+            report = report_of(given, results=False)
     except IncompleteOutputError:
         left_out.add("left out: incomplete", source)
     except ReportError:

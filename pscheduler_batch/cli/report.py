@@ -17,7 +17,7 @@ from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.metrics_table import describe_metrics, job_metrics
 from pscheduler_batch.report.output_reader import read_output
-from pscheduler_batch.report.rendering import format_of_file, render_report
+from pscheduler_batch.report.rendering import find_format, format_of_file, render_report
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.terminal.capabilities import known_width
 from pscheduler_batch.text import STANDARD_INPUT
@@ -50,7 +50,7 @@ def write_report(
         chosen = form or format_of_file(output or "")
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
         with _destination(output) as destination:
-            report = _read_report(output_file, expectations)
+            report = _read_report(output_file, expectations, results=find_format(chosen).results)
             named = replace(report, name="" if output_file == "-" else output_file)
             destination.write_bytes(render_report(chosen, named, file=destination.name))
         return NOT_MET if expectations and report.unmet else SUCCEEDED
@@ -85,8 +85,8 @@ def _destination(output: Optional[str]) -> Destination:
     return Destination(named, holds="report")
 
 
-def _read_report(output_file: str, expectations: Sequence[Expectation] = ()) -> BatchReport:
+def _read_report(output_file: str, expectations: Sequence[Expectation] = (), *, results: bool = False) -> BatchReport:
     source = STANDARD_INPUT if output_file == "-" else output_file
     opened = open_input(output_file, what="the output of a batch", program=PROGRAM)
     with opened as file, read_output(file, source=source) as given:
-        return report_of(given, expectations)
+        return report_of(given, expectations, results=results)

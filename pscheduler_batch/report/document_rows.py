@@ -131,7 +131,7 @@ class _Iteration:
     result: JSONObject
     hider: Redactor
     shown: JSONObject
-    whole: bool
+    results: bool
 
     @property
     def task(self) -> JSONObject:
@@ -143,7 +143,9 @@ class _Iteration:
         return error if isinstance(error, str) and error.strip() else None
 
 
-def report_of(output: Union[Output, JSONObject], expectations: Sequence[Expectation] = ()) -> BatchReport:
+def report_of(
+    output: Union[Output, JSONObject], expectations: Sequence[Expectation] = (), *, results: bool = True
+) -> BatchReport:
     """
     Convert the output of a batch to its report.
 
@@ -151,6 +153,7 @@ def report_of(output: Union[Output, JSONObject], expectations: Sequence[Expectat
         output: The output, or its document as :func:`~pscheduler_batch.output.document.render_document` makes it; it is
             not changed.
         expectations: What its jobs are to be judged by, in addition to what they were judged by already.
+        results: Whether rows contain the results: text, HTML and JSON.
 
     Raises:
         ExpectationError: An expectation is about no job.
@@ -160,30 +163,22 @@ def report_of(output: Union[Output, JSONObject], expectations: Sequence[Expectat
     def expected(jobs: Sequence[_Job]) -> Sequence[Expected]:
         return resolve(expectations, _known_jobs(given.document, jobs)) if expectations else ()
 
-    return _report(given, expected)
+    return _report(given, expected, results=results)
 
 
-def rows_of(output: Union[Output, JSONObject]) -> Iterator[Row]:
+def rows_of(output: Union[Output, JSONObject], *, results: bool = True) -> Iterator[Row]:
     """
     Convert an output to rows, job after job.
 
     Args:
         output: As for :func:`report_of`.
+        results: The same.
     """
-    yield from report_of(output).rows
-
-
-def numbers_of(output: Output) -> BatchReport:
-    """
-    Convert the output of a batch to a report whose rows have no text, HTML or JSON of results.
-
-    A third of the time of :func:`report_of` is spent on these, and a history of hundreds of outputs needs none of them.
-    """
-    return _report(output, lambda _: (), texts=False)
+    yield from report_of(output, results=results).rows
 
 
 def report_of_texts(
-    document: JSONObject, texts: Mapping[int, Iterable[str]], *, whole: bool = True, expected: Sequence[Expected] = ()
+    document: JSONObject, texts: Mapping[int, Iterable[str]], *, results: bool = True, expected: Sequence[Expected] = ()
 ) -> BatchReport:
     """
     Make the report of a batch that has just ended.
@@ -191,11 +186,11 @@ def report_of_texts(
     Args:
         document: The output document, without results.
         texts: The results of each job as JSON, by its number; one at a time is in memory.
-        whole: Whether rows have the task, text, HTML and JSON, and what varies; a summary needs none of them.
+        results: Whether rows contain the results: text, HTML and JSON.
         expected: The expectations of each job.
     """
-    results = {number: map(json.loads, each) for number, each in texts.items()}
-    return _report(Output(document, results), lambda _: expected, whole=whole)
+    parsed = {number: map(json.loads, each) for number, each in texts.items()}
+    return _report(Output(document, parsed), lambda _: expected, results=results)
 
 
 def judgments_of(
@@ -214,18 +209,14 @@ def judgments_of(
     """
     try:
         # Those of all jobs: one job may load the path of another.
-        return report_of_texts(document, texts, whole=False, expected=expected).judgments
+        return report_of_texts(document, texts, results=False, expected=expected).judgments
     except BatchError as error:
         labels = {job.number: job.label for job in _jobs(Output(document, {}), StoredRows(), Loads())}
         return unreadable(expected, labels, str(error))
 
 
 def _report(
-    output: Output,
-    expected: Callable[[Sequence[_Job]], Sequence[Expected]],
-    *,
-    whole: bool = True,
-    texts: bool = True,
+    output: Output, expected: Callable[[Sequence[_Job]], Sequence[Expected]], *, results: bool = True
 ) -> BatchReport:
     batch = _object(output.document.get("batch"))
     rows = StoredRows()
@@ -234,7 +225,7 @@ def _report(
     unrun: List[str] = []
     loads = Loads()
     before = 0
-    for job in _jobs(output, rows, loads, whole=whole, texts=texts):
+    for job in _jobs(output, rows, loads, results=results):
         jobs.append(job)
         metrics += job.metrics
         # The samples of all jobs together may be too many for memory.
@@ -282,7 +273,7 @@ def _known_jobs(document: JSONObject, jobs: Sequence[_Job]) -> List[KnownJob]:
     ]
 
 
-def _jobs(output: Output, rows: StoredRows, loads: Loads, *, whole: bool = True, texts: bool = True) -> Iterator[_Job]:
+def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = True) -> Iterator[_Job]:
     """Convert one job after another; its rows are stored when it is yielded."""
     common = _common_secrets(output.document)
     hiders = _Hiders()
@@ -293,9 +284,9 @@ def _jobs(output: Output, rows: StoredRows, loads: Loads, *, whole: bool = True,
         variation = Variation()
         for iteration, result in enumerate(output.results.get(number, ())):
             hider = hiders.of(job.secrets | find_secrets(result.get("task")))
-            shown = _object(hider.value(_object(result.get("task")))) if whole else {}
+            shown = _object(hider.value(_object(result.get("task"))))
             variation.add(shown)
-            for row in _rows(_Iteration(job, iteration, result, hider, shown, whole and texts)):
+            for row in _rows(_Iteration(job, iteration, result, hider, shown, results)):
                 rows.append(row)
                 loads.add(load_of(row))
         rows.end_job(variation)
@@ -346,7 +337,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     measured = iteration.job.measure(kind, test.get("spec"), result)
     state = hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
-    whole = iteration.whole
+    results = iteration.results
     lead_run = _object(iteration.result.get("lead-run"))
     is_led = number is not None and _read(parse_timestamp, lead_run.get("start-time")) is not None
     times = lead_run if is_led else about
@@ -369,10 +360,10 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         late=_read(parse_duration, iteration.result.get("late")),
         task=iteration.shown,
         varied={},
-        text=_rendered(run, "text/plain", hide) if whole else None,
-        html=_rendered(run, "text/html", hide) if whole else None,
-        result=hide.value(result) if whole else None,
-        participants=hide.value(run.get(PARTICIPANTS)) if whole else None,
+        text=_rendered(run, "text/plain", hide) if results else None,
+        html=_rendered(run, "text/html", hide) if results else None,
+        result=hide.value(result) if results else None,
+        participants=hide.value(run.get(PARTICIPANTS)) if results else None,
         runs=len(iteration.result["runs"]),
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,

@@ -24,36 +24,45 @@ class Format(NamedTuple):
         description: What it is, for the help.
         endings: The endings of file names that stand for it, in small letters, the usual one first.
         library: The library that it needs and that is not always installed.
+        results: Whether it needs the results themselves: the text, HTML and JSON of rows. Otherwise these may be
+            missing, which saves time and space on the disk.
     """
 
     path: str
     description: str
     endings: Tuple[str, ...]
     library: Optional[str] = None
+    results: bool = True
 
 
 HTML = Format(
     "pscheduler_batch.report.html_report:HtmlReport", "a web page with tables and plots", (".html", ".htm"), "jinja2"
 )
-TEXT = Format("pscheduler_batch.report.text_report:TextReport", "a table in plain text", (".txt",))
+TEXT = Format("pscheduler_batch.report.text_report:TextReport", "a table in plain text", (".txt",), results=False)
 MARKDOWN = Format(
     "pscheduler_batch.report.markdown_report:MarkdownReport",
     "a summary for merge requests and wikis",
     (".md", ".markdown"),
+    results=False,
 )
 CSV = Format(
-    "pscheduler_batch.report.csv_report:CsvReport", "a table with a row for each run for spreadsheets", (".csv",)
+    "pscheduler_batch.report.csv_report:CsvReport",
+    "a table with a row for each run for spreadsheets",
+    (".csv",),
+    results=False,
 )
 JSONL = Format(
     "pscheduler_batch.report.jsonl_report:JsonlReport",
     "a JSON object for each run for databases",
     (".jsonl", ".ndjson"),
+    results=False,
 )
 JUNIT = Format("pscheduler_batch.report.junit_report:JunitReport", "a test suite for CI systems", (".xml",))
 PROMETHEUS = Format(
     "pscheduler_batch.report.prometheus_report:PrometheusReport",
     "metrics for the textfile collector of node_exporter",
     (".prom",),
+    results=False,
 )
 
 # Those that come with the program. setup.cfg lists them as entry points as well.

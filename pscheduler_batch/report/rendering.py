@@ -63,9 +63,9 @@ def _added_format(ending: str, name: str) -> str:
     raise FormatError("\n".join([reason, *failures]))
 
 
-def require_format(name: str) -> None:
+def find_format(name: str) -> Format:
     """
-    Check that a format and its library are installed, without importing it, before a batch is run for the report.
+    Find a format, and check that it and its library are installed, without importing them.
 
     Args:
         name: One of :data:`FORMATS`, or of the formats that other packages add.
@@ -73,7 +73,11 @@ def require_format(name: str) -> None:
     Raises:
         FormatError: The format or its library is not installed.
     """
-    _find_format(name)
+    form = FORMATS[name] if name in FORMATS else load_format(name)
+    if form.library is not None and find_spec(form.library) is None:
+        hint = "; install it with: pip install 'pscheduler-batch[report]'" if name in FORMATS else ""
+        raise FormatError(f"a report in {name} needs a package that is not installed ({form.library}){hint}")
+    return form
 
 
 def render_report(name: str, report: BatchReport, *, file: str = "") -> Iterator[bytes]:
@@ -91,7 +95,7 @@ def render_report(name: str, report: BatchReport, *, file: str = "") -> Iterator
     Raises:
         FormatError: The format or its library is not installed, or the format of another package failed.
     """
-    form = _find_format(name)
+    form = find_format(name)
     try:
         module, class_name = form.path.split(":")
         writer: ReportWriter = getattr(import_module(module), class_name)()
@@ -104,11 +108,3 @@ def render_report(name: str, report: BatchReport, *, file: str = "") -> Iterator
         raise FormatError(
             f"cannot write a report in {name}, a format that another package adds: {type(error).__name__}: {error}"
         ) from error
-
-
-def _find_format(name: str) -> Format:
-    form = FORMATS[name] if name in FORMATS else load_format(name)
-    if form.library is not None and find_spec(form.library) is None:
-        hint = "; install it with: pip install 'pscheduler-batch[report]'" if name in FORMATS else ""
-        raise FormatError(f"a report in {name} needs a package that is not installed ({form.library}){hint}")
-    return form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zlib
 from array import array
 from bisect import bisect_right
 from dataclasses import replace
@@ -15,6 +16,10 @@ from pscheduler_batch.report.rows import Row, Rows
 
 # The latest format of pickle that all supported versions of Python have.
 _PROTOCOL = 5
+
+# Larger rows are compressed to about a tenth; for smaller ones, that takes more time than it is worth.
+_LARGE = 10_000
+_LEVEL = 1
 
 
 class _Selected(Collection[Row]):
@@ -51,7 +56,8 @@ class StoredRows(Rows):
 
     def append(self, row: Row) -> None:
         """Add a row to the current job."""
-        number = self._records.append(pickle.dumps(tuple(vars(row).values()), _PROTOCOL))
+        data = pickle.dumps(tuple(vars(row).values()), _PROTOCOL)
+        number = self._records.append(data if len(data) < _LARGE else zlib.compress(data, _LEVEL))
         if not row.succeeded:
             self._failed.append(number)
 
@@ -97,7 +103,9 @@ class StoredRows(Rows):
         return any(row == each for each in self)
 
     def _read(self, number: int) -> Row:
-        row = Row(*pickle.loads(self._records[number]))  # noqa: S301 - nobody else can write to the file
+        data = self._records[number]
+        whole = data if data[:1] == pickle.PROTO else zlib.decompress(data)
+        row = Row(*pickle.loads(whole))  # noqa: S301 - nobody else can write to the file
         pointers = self._varied[bisect_right(self._ends, number)]
         varied = {pointers[path]: value for path, value in values_at(row.task, pointers)}
         return self._complete(replace(row, varied=varied) if varied else row)

@@ -24,7 +24,7 @@ from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.processor import AsyncBatchProcessor
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import report_of_texts
-from pscheduler_batch.report.rendering import format_of_file, render_report, require_format
+from pscheduler_batch.report.rendering import find_format, format_of_file, render_report
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.report.summary import print_summary
 from pscheduler_batch.running.runner import BatchOutcome
@@ -90,7 +90,7 @@ class _Report:
 
     def __init__(self, options: Options, path: str, stack: ExitStack) -> None:
         self._form = options.format or format_of_file(path)
-        require_format(self._form)
+        self.needs_results = find_format(self._form).results
         self._destination = stack.enter_context(Destination(path, holds="report"))
 
     def write(self, report: BatchReport) -> None:
@@ -163,7 +163,7 @@ def _report(
         report = report_of_texts(
             {**processor.batch.document, "batch": processor.batch_pair(outcome)},
             outcome.results.texts(),
-            whole=bool(reports),
+            results=any(each.needs_results for each in reports),
         )
         report = replace(report, name="" if options.input_file == "-" else options.input_file)
     except BatchError as error:

@@ -18,7 +18,7 @@ from pscheduler_batch.report import formats
 from pscheduler_batch.report.added_formats import added_names, load_format
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.formats import ENTRY_POINT_GROUP, FORMATS, Format
-from pscheduler_batch.report.rendering import FormatError, format_of_file, render_report, require_format
+from pscheduler_batch.report.rendering import FormatError, find_format, format_of_file, render_report
 from tests.support import report_formats
 from tests.support.output_documents import job, output, result, run
 
@@ -48,7 +48,7 @@ def test_a_format_is_found_by_its_name():
 def test_a_format_is_found_by_an_ending():
     """In any case of letters; those of the program come first."""
     assert [format_of_file(name) for name in ("a.count", "a.Count", "a.csv")] == ["count", "count", "csv"]
-    require_format("count")
+    find_format("count")
 
 
 def test_a_report_is_written_in_it():
@@ -80,7 +80,7 @@ def test_a_format_that_cannot_be_loaded_says_why(installed, value, reason):
     installed(bad=value, count=f"{HERE}:COUNT")
     said = f"cannot load the report format bad, which another package adds: {reason}"
     with pytest.raises(FormatError) as by_name:
-        require_format("bad")
+        find_format("bad")
     with pytest.raises(FormatError) as by_ending:
         format_of_file("a.bad")
 
@@ -95,13 +95,13 @@ def test_a_library_that_is_missing_is_named():
     with pytest.raises(
         FormatError, match=r"^a report in needy needs a package that is not installed \(no_such_library"
     ):
-        require_format("needy")
+        find_format("needy")
 
 
 def test_an_unknown_format_is_an_error_that_lists_all():
     """Python programs may give any name."""
     with pytest.raises(FormatError, match=r"unknown report format pdf; choose one of html, .*, prometheus, count, bro"):
-        require_format("pdf")
+        find_format("pdf")
 
 
 def test_the_command_line_takes_the_name():

@@ -337,8 +337,8 @@ def test_results_that_are_texts_give_the_same_account(document):
 def test_what_a_summary_does_not_need_is_left_out():
     """The rest of the rows is there."""
     document = output(job(*(result(run(), count=count) for count in range(2))))
-    rows = list(report_of_texts(*in_texts(document), whole=False).rows)
-    nothing = {"task": {}, "text": None, "html": None, "result": None, "participants": None, "varied": {}}
+    rows = list(report_of_texts(*in_texts(document), results=False).rows)
+    nothing = {"text": None, "html": None, "result": None, "participants": None}
 
     assert rows == [replace(row, **nothing) for row in report_of(document).rows]
 

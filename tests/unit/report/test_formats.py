@@ -10,7 +10,7 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.formats import FORMATS
-from pscheduler_batch.report.rendering import FormatError, format_of_file, render_report, require_format
+from pscheduler_batch.report.rendering import FormatError, find_format, format_of_file, render_report
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 ACCOUNTS = {
@@ -84,7 +84,7 @@ def test_a_format_without_its_library_is_refused_with_what_to_do(monkeypatch):
     )
 
     with pytest.raises(FormatError, match=said):
-        require_format("html")
+        find_format("html")
     with pytest.raises(FormatError, match=said):
         list(render_report("html", ACCOUNTS["nothing"]))
 
@@ -107,7 +107,7 @@ def test_the_other_formats_need_no_more_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     forms = [form for form in FORMATS if form != "html"]
     for form in forms:
-        require_format(form)
+        find_format(form)
 
     assert [form for form in forms if not b"".join(render_report(form, ACCOUNTS["one run"]))] == []
 

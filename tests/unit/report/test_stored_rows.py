@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+from os import urandom
+
+import pytest
 
 from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.formats import FORMATS
+from pscheduler_batch.report.rendering import render_report
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
 DOCUMENT = output(
@@ -51,7 +56,7 @@ def test_many_rows_are_in_one_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
-    report = report_of(output(*(job(result(run({"succeeded": True, "x": "y" * 300_000}))) for _ in range(6))))
+    report = report_of(output(*(job(result(run({"succeeded": True, "x": urandom(200_000).hex()}))) for _ in range(6))))
     during = len(os.listdir("/proc/self/fd"))
     listed = os.listdir(tmp_path)
     assert len(list(report.rows)) == 6
@@ -59,3 +64,12 @@ def test_many_rows_are_in_one_file_without_a_name(tmp_path, monkeypatch):
     gc.collect()
 
     assert (during, len(os.listdir("/proc/self/fd")), listed) == (before + 1, before, [])
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_formats_say_whether_they_need_results(form):
+    """A report without results is the same in a format that does not need them."""
+    reports = [report_of(DOCUMENT, results=results) for results in (True, False)]
+    whole, brief = (b"".join(render_report(form, report)) for report in reports)
+
+    assert (whole == brief) == (not FORMATS[form].results)
