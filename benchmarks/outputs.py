@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Dict, Iterator
 
+from pscheduler_batch.scheduler.tasks import MARK
+
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 JOBS = 4
 PACKETS = 8
@@ -49,7 +51,7 @@ def write_output(path: Path, runs: int, start: datetime = START) -> None:
 
 def _task(iteration: int) -> Dict[str, Any]:
     spec = {"source": "ps.example.net", "dest": "192.0.2.1", "count": PACKETS, "length": LENGTHS[iteration % 4]}
-    return {"reference": {"mark": f"{iteration:032x}"}, "schedule": {}, "test": {"type": "rtt", "spec": spec}}
+    return {"reference": {MARK: f"{iteration:032x}"}, "schedule": {}, "test": {"type": "rtt", "spec": spec}}
 
 
 def _results(number: int, random: Random, start: datetime) -> Iterator[Dict[str, Any]]:

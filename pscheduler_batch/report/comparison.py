@@ -8,6 +8,7 @@ up in the tasks, so that an output with one iteration can be compared with a swe
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -18,7 +19,8 @@ from pscheduler_batch.metrics.difference import Difference, difference_of
 from pscheduler_batch.metrics.expectations import Expectation, Judgment, KnownJob, resolve
 from pscheduler_batch.metrics.table import HIGHER, LOWER, METRICS, Metric, main_metrics
 from pscheduler_batch.metrics.units import value_words
-from pscheduler_batch.model import JSON
+from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.output.record_store import RecordStore
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, values_at
 from pscheduler_batch.report.rows import Row
@@ -213,28 +215,58 @@ class BatchComparison:
 
 
 class _Run(NamedTuple):
-    """What is kept of a run: the task as JSON, which takes a tenth of the memory."""
+    """What is kept of a run; all of it is JSON."""
 
     job: JobKey
     test: str
-    task: str
+    task: JSONObject
     metrics: Mapping[str, float]
 
 
 class _Side:
-    """The runs of some outputs."""
+    """The runs of some outputs, kept on disk, as how they are grouped is known when all outputs have been read."""
 
-    def __init__(self) -> None:
-        self.runs: List[_Run] = []
+    def __init__(self, outputs: Mapping[str, Iterable[Row]], metrics: Collection[str]) -> None:
+        self._metrics = metrics
         self.varied: Dict[JobKey, Dict[str, None]] = {}
+        self._runs = RecordStore()
+        for rows in outputs.values():
+            self._add(rows)
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def _add(self, rows: Iterable[Row]) -> None:
         """Add the rows of an output."""
         keys = JobKeys()
         for row in rows:
             job = keys.of(row)
-            self.runs.append(_Run(job, row.test, json.dumps(row.task), row.metrics))
+            kept = {name: value for name, value in row.metrics.items() if name in self._metrics}
+            self._runs.append(json.dumps(_Run(job, row.test, row.task, kept)).encode())
             self.varied.setdefault(job, {}).update(dict.fromkeys(row.varied))
+
+    def __iter__(self) -> Iterator[_Run]:
+        for number in range(len(self._runs)):
+            (label, place), *others = json.loads(self._runs[number])
+            yield _Run((label, place), *others)
+
+
+class _Group:
+    """The values of metrics in the runs that are compared with each other, before and after."""
+
+    def __init__(self, varied: Mapping[str, JSON]) -> None:
+        self.varied = varied
+        self.runs = [0, 0]
+        self.values: Dict[str, Tuple[array[float], array[float]]] = {}
+
+    def add(self, side: int, metrics: Mapping[str, float]) -> None:
+        self.runs[side] += 1
+        for name, value in metrics.items():
+            self.values.setdefault(name, (array("d"), array("d")))[side].append(value)
+
+    @property
+    def comparisons(self) -> Iterator[Comparison]:
+        for name, metric in METRICS.items():
+            if name in self.values:
+                before, after = map(tuple, self.values[name])
+                yield Comparison(metric, before, after)
 
 
 def compare(
@@ -255,33 +287,32 @@ def compare(
     Raises:
         ComparisonError: They have no job in common, or no run has the metrics.
     """
-    sides = (_side_of(before), _side_of(after))
+    chosen = {*(main_metrics(dict.fromkeys(METRICS, 0.0)) if metrics is None else metrics), *also}
+    sides = (_Side(before, chosen), _Side(after, chosen))
     jobs = tuple(side.varied for side in sides)
     if jobs[0].keys().isdisjoint(jobs[1]):
         names = [_some(label for label, _ in each) for each in jobs]
         raise ComparisonError(
             f"the outputs have no job in common; the jobs before are {names[0]}, those after are {names[1]}"
         )
-    groups: Dict[Any, Tuple[List[_Run], List[_Run]]] = {}
+    groups: Dict[Tuple[JobKey, str, str], _Group] = {}
     varied = {job: dict.fromkeys([*jobs[0].get(job, ()), *jobs[1].get(job, ())]) for each in jobs for job in each}
-    values: Dict[Any, Dict[str, JSON]] = {}
     for number, side in enumerate(sides):
-        for run in side.runs:
-            found = dict(values_at(json.loads(run.task), varied[run.job]))
+        for run in side:
+            found = dict(values_at(run.task, varied[run.job]))
             key = (run.job, run.test, json.dumps(found, sort_keys=True))
-            values.setdefault(key, found)
-            groups.setdefault(key, ([], []))[number].append(run)
+            groups.setdefault(key, _Group(found)).add(number, run.metrics)
     order = {job: number for number, job in enumerate(varied)}
     made = tuple(
         ComparedRuns(
-            order[key[0]],
-            key[0][0],
-            key[1],
-            values[key],
-            (len(runs[0]), len(runs[1])),
-            tuple(_comparisons(runs, metrics, also)),
+            order[job],
+            job[0],
+            test,
+            group.varied,
+            (group.runs[0], group.runs[1]),
+            tuple(group.comparisons),
         )
-        for key, runs in sorted(groups.items(), key=lambda item: order[item[0][0]])
+        for (job, test, _), group in sorted(groups.items(), key=lambda item: order[item[0][0]])
     )
     if metrics and not any(group.comparisons for group in made):
         raise ComparisonError(f"no run has {list_names(metrics)}")
@@ -323,24 +354,6 @@ def percent(ratio: float) -> str:
 
 def _signed(value: float, words: str) -> str:
     return words if words == "0" or not value else f"{'+' if value > 0 else '-'}{words}"
-
-
-def _side_of(outputs: Mapping[str, Iterable[Row]]) -> _Side:
-    side = _Side()
-    for rows in outputs.values():
-        side.add(rows)
-    return side
-
-
-def _comparisons(
-    runs: Tuple[List[_Run], List[_Run]], metrics: Optional[Collection[str]], also: Collection[str]
-) -> Iterator[Comparison]:
-    found = {name for side in runs for run in side for name in run.metrics}
-    chosen = set(main_metrics(dict.fromkeys(found, 0.0)) if metrics is None else metrics).union(also)
-    for name, metric in METRICS.items():
-        if name in found and name in chosen:
-            before, after = (tuple(run.metrics[name] for run in side if name in run.metrics) for side in runs)
-            yield Comparison(metric, before, after)
 
 
 def _judge(expectation: Expectation, groups: Iterable[ComparedRuns]) -> Judgment:
