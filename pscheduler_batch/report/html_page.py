@@ -35,9 +35,9 @@ from pscheduler_batch.report.starts import skew_words
 from pscheduler_batch.text import short_duration
 
 # The most rows of one table that are shown at once, as browsers take seconds to lay out more.
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 250
 # The most rows of all jobs that stand in the page as they are; of each job, it is at least one.
-_MOST_ROWS = 1000
+_MOST_ROWS = 500
 # The most characters of details that stand in the page as they are.
 _MOST_PLAIN = 1_000_000
 # The most characters of packed details; a fifth of them is reserved for runs that failed.
