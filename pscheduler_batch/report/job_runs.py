@@ -127,9 +127,10 @@ class JobRuns:
         return f"by {self.axis}" if runs == 1 else f"by {self.axis}, up to {runs:,} runs together"
 
     def by_test(self) -> Dict[str, JobRuns]:
-        """Return the runs of each test; a job has several where its tasks have."""
-        tests = list(dict.fromkeys(row.test for row in self.rows))
+        """Return the runs of each test; a job has several where its tasks have, and none without any task."""
+        tests = list(dict.fromkeys(row.test for row in self.rows if row.test))
         if len(tests) == 1:
+            # An iteration that failed before it had a task is a gap in the drawings.
             return {tests[0]: self}
         chosen = {test: [number for number, row in enumerate(self.rows) if row.test == test] for test in tests}
         return {

@@ -44,13 +44,13 @@ def drawings_of(job: JobRuns) -> Drawings:
     figures: List[Figure] = []
     matrices: List[Matrix] = []
     paths: List[PathTable] = []
-    for of_test in job.by_test().values():
+    for test, of_test in job.by_test().items():
         found = matrices_of(of_test)
         matrices += found
         table = path_table_of(of_test) if not found else None
         paths += [table] if table is not None else []
         over_time = throughput_over_time(of_test) if not found else None
-        distribution, shown = distributions_of(of_test)
+        distribution, shown = distributions_of(of_test, test)
         figures += [figure for figure in (over_time, distribution) if figure is not None]
         figures += curves_of(of_test, (*shown, *(["hops"] if table is not None else [])))
     time_line = time_line_of(job)

@@ -82,17 +82,21 @@ class Shares:
 Drawn = Union[Boxes, Plot, Shares]
 
 
-def distributions_of(job: JobRuns) -> Tuple[Optional[Drawn], Tuple[str, ...]]:
+def distributions_of(job: JobRuns, test: str) -> Tuple[Optional[Drawn], Tuple[str, ...]]:
     """
     Draw how the samples of the runs of one test are distributed.
 
     Several results of ``latency`` or ``latencybg`` are shares over time, few runs of ``rtt`` cumulative curves, all
     others boxes; where something varies, there is a box for each value.
 
+    Args:
+        job: The runs.
+        test: The type of their test.
+
     Returns:
         The drawing, and the beginnings of the names of the metrics that it shows; None where there are too few samples.
     """
-    kind = _KINDS.get(job.rows[0].test)
+    kind = _KINDS.get(test)
     if kind is None or len(job.axes) > 1:
         return None, ()
     counts = [_of_kind(row, kind) for row in job.rows]

@@ -6,7 +6,7 @@ import pytest
 
 from pscheduler_batch.report.drawings.choice import drawings_of
 from tests.support.measured_jobs import at, buckets_of, mean_of, path_of, rates_of, runs_of, trips_of
-from tests.support.output_documents import several
+from tests.support.output_documents import result, several
 
 PACKETS = tuple(range(1, 30))
 
@@ -51,3 +51,11 @@ def test_each_test_of_a_job_is_drawn():
 
     assert [figure.title for figure in drawings.figures] == ["Round trip", "Throughput over time", "Timeline of runs"]
     assert [len(table.paths) for table in drawings.paths] == [2]
+
+
+def test_an_iteration_without_a_task_is_a_gap():
+    """Its test is not known."""
+    lost = {**result(error="the transform failed"), "task": {}}
+    (boxes, _) = drawings_of(runs_of(lost, *(trips_of(*range(1, 9)) for _ in range(5)))).figures
+
+    assert (boxes.title, boxes.boxes[0], boxes.places) == ("Round trip", None, tuple("012345"))

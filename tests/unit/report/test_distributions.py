@@ -14,7 +14,8 @@ from tests.support.output_documents import failed_run, result
 
 def drawn(*results):
     """Return the distribution that is drawn of a job with such iterations."""
-    return distributions_of(runs_of(*results))
+    ((test, runs),) = runs_of(*results).by_test().items()
+    return distributions_of(runs, test)
 
 
 def percentiles(values):

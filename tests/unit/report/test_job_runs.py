@@ -84,9 +84,10 @@ def test_what_cannot_be_drawn_is_no_axis(specs):
 def test_an_iteration_without_a_task_has_no_place():
     """It failed before it got its value."""
     lost = {**result(error="the transform failed"), "task": {}}
-    runs = runs_of(mean_of(1, length=1), lost, mean_of(1, length=2))
+    runs = runs_of(lost, mean_of(1, length=1), mean_of(1, length=2))
 
-    assert runs.places == ((0,), None, (1,))
+    assert runs.places == (None, (0,), (1,))
+    assert runs.by_test() == {"rtt": runs}
 
 
 def test_a_mesh_has_sources_and_destinations():
