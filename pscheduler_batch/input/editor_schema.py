@@ -82,7 +82,9 @@ def _later_pairs_of_jobs() -> Iterator[Dict[str, Any]]:
     jobs = {number: load_schema("batch", number)["$defs"]["enabled-job"]["properties"] for number in VERSIONS["batch"]}
     first, newest = jobs[VERSIONS["batch"][0]], jobs[VERSIONS["batch"][-1]]
     for name, pair in newest.items():
-        before = [number for number in jobs if jobs[number].get(name, {}).get("$ref") != pair["$ref"]]
+        before = [
+            number for number, known in jobs.items() if name not in known or known[name].get("$ref") != pair.get("$ref")
+        ]
         if before:
             rule = {name: _needs("batch", before, {"type": "object"} if name in first else {})}
             job = {"if": _disabled(), "else": {"properties": rule}}

@@ -1,5 +1,7 @@
 """
-Validate documents against the JSON Schema files in ``schemas/``.
+Validate documents against the JSON Schema files in ``schemas/``, one for each version.
+
+What is valid becomes a batch in :mod:`~pscheduler_batch.input.loader`.
 
 This module hides the differences between versions of the validator: some write the path to a rule with its ``$ref``
 steps, others with references followed. Values that a validator cannot take (numbers above 64 bits, great depth) are cut

@@ -1,4 +1,9 @@
-"""The headline of a result: its most important numbers in a few words."""
+"""
+The headline of a result: its most important numbers in a few words.
+
+The numbers have rows in :mod:`~pscheduler_batch.metrics.table`, and readers in
+:mod:`~pscheduler_batch.metrics.samples`.
+"""
 
 from __future__ import annotations
 

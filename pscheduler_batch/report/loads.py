@@ -21,7 +21,7 @@ from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.metrics.measurement import Measurement, with_load
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.report.rows import Load, Row, Span
-from pscheduler_batch.scheduler.api import MISSED, NONSTART
+from pscheduler_batch.scheduler.api import NEVER_RAN_STATES
 
 LOAD = "throughput"
 # When packets were sent.
@@ -29,8 +29,6 @@ LOADED, IDLE, UNCERTAIN = "loaded", "idle", "uncertain"
 # The tests that measure the delays of packets.
 DELAYS = ("rtt", "latency", "latencybg")
 _IN_BACKGROUND = "latencybg"
-# A run that was never started loaded nothing.
-_NEVER_RAN = frozenset({NONSTART, MISSED})
 # The names of hosts in the specifications of these tests.
 _HOSTS = ("source", "source-node", "dest", "dest-node")
 _MOST_HOSTS = 10
@@ -198,7 +196,7 @@ def load_of(row: Row) -> Optional[Load]:
         None unless it is a run of a throughput test that may have been started, with known times.
     """
     run = span_of(row.start, row.end)
-    if row.test != LOAD or row.run is None or row.state in _NEVER_RAN or run is None:
+    if row.test != LOAD or row.run is None or row.state in NEVER_RAN_STATES or run is None:
         return None
     certain = None
     lasted, began = row.samples.lasted, row.samples.began

@@ -32,6 +32,7 @@ NONSTART, PREEMPTED, CANCELED = "nonstart", "preempted", "canceled"
 UNSTARTED_STATES = frozenset({SCHEDULING, PENDING, ON_DECK})
 # A run does not leave these any more. An overdue one is not among them, as it can still become finished [k].
 FINAL_STATES = frozenset({FINISHED, FAILED, NONSTART, MISSED, PREEMPTED, CANCELED})
+NEVER_RAN_STATES = frozenset({NONSTART, MISSED})
 RUN_STATES = UNSTARTED_STATES | {RUNNING, CLEANUP, OVERDUE} | FINAL_STATES
 
 # A 500 with these words refuses a format that the test does not have [c13, g-m-thr-result-html].
