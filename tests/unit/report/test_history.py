@@ -15,7 +15,9 @@ from pscheduler_batch.metrics.expectations import read_expectations
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.report.history import MetricHistory, Period, Spread, spread_of
 from pscheduler_batch.report.history_collector import MOST_VALUES
+from pscheduler_batch.report.history_formats import render_history
 from tests.support.histories import DAY, FIRST, daily, failed_at, history_of, rtt, run_at
+from tests.support.load_documents import load, pings
 from tests.support.output_documents import job, output, result, several
 
 USUAL = (0.5, 0.52, 0.48, 0.55, 0.45, 0.51, 0.49, 0.53)
@@ -369,6 +371,22 @@ def test_packets_of_all_outputs_are_taken_together():
     assert judged(outputs, "median(rtt) = 3 ms") == [(True, "3 ms over 5 packets in 2 runs")]
 
 
+def test_packets_under_load_of_all_outputs_are_taken_together():
+    """The increase is that of the medians of all of them, not of those of single runs."""
+
+    def measured(loaded):
+        """Make an output with ten packets beside a load of ten seconds, and ten others."""
+        trips = [1.0] * 6 + loaded + [2.0] * 4
+        return output(job(pings(0.25, 19.4, "a", "b", milliseconds=trips), load(5.5, 15.7, "a", "b")))
+
+    outputs = {"a": measured([20.0] * 10), "b": measured([40.0] * 4 + [20.0] * 6), "c": measured([20.0] * 10)}
+
+    assert judged(outputs, "rtt-increase < 20 ms", "p95(rtt-loaded) < 25 ms") == [
+        (True, "19 ms over 30 packets under load and 30 packets while idle in 3 runs"),
+        (False, "40 ms over 30 packets under load in 3 runs"),
+    ]
+
+
 def test_no_data_in_the_period_is_not_met():
     """The job is known from other times."""
     assert judged(daily(1), "rtt-mean < 5 ms", period=Period(FIRST + DAY)) == [(False, "no data: the job was not run")]
@@ -378,6 +396,17 @@ def test_an_expectation_of_no_job_is_an_error():
     """As everywhere."""
     with pytest.raises(ExpectationError, match="rrt"):
         judged(daily(1), "rrt: rtt-mean < 5 ms")
+
+
+def test_secrets_do_not_get_in():
+    """Even if a server quotes them, and although they differ between the iterations of a job."""
+    results = [result(failed_at(FIRST, f"wrong key t0psecret{n}"), _key=f"t0psecret{n}", length=n) for n in (1, 2)]
+    history = history_of({"a": output(job(*results))})
+    written = [render_history(form, history) for form in ("text", "csv", "json", "html")]
+
+    assert names_of(history) == {"rtt, length=1": 1, "rtt, length=2": 1}
+    assert not any("t0psecret" in text for text in written)
+    assert all("wrong key (hidden)" in text for text in written if text != written[1])
 
 
 def test_hostile_text_does_not_get_in():
