@@ -104,6 +104,15 @@ def test_the_format_comes_before_the_ending(tmp_path):
     assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
 
 
+def test_a_page_names_the_file_that_it_is_about(tmp_path):
+    """Without its directory; the standard input has no name."""
+    saved = tmp_path / "weekly.json"
+    saved.write_text(json.dumps(DOCUMENT))
+
+    assert '<bdi class="file">weekly.json</bdi>' in report("--format", "html", str(saved))[1]
+    assert '<bdi class="file">' not in report("--format", "html")[1]
+
+
 def test_options_from_the_environment(tmp_path):
     """What was typed comes first; a misspelt variable is said."""
     path = tmp_path / "report"

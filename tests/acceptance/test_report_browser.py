@@ -449,6 +449,16 @@ def test_what_a_filter_finds_is_unfolded(browser, page_of):
     assert shown(browser, "0")
 
 
+def test_of_very_many_jobs_those_without_what_a_filter_finds_are_hidden(browser, page_of):
+    """Their names would be many screens."""
+    jobs = [job(result(run()), label=f"job {number}") for number in range(60)]
+    browser.show(page_of(output(*jobs, job(result(failed_run("no route")), label="last"))))
+    browser.find("#filter-text").send_keys("no route")
+
+    assert shown(browser, "0")
+    assert browser.texts(".job h2 bdi") == ["last"]
+
+
 def test_a_phone_shows_a_run_in_three_lines(browser, page_of):
     """As long as it is closed and succeeded; its buttons are large enough."""
     browser.show(page_of(output(job(measured(0.6, length=512), measured(0.4, length=64)))), width=390)

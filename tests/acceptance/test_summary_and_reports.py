@@ -105,6 +105,16 @@ def test_a_form_can_be_named(there, tmp_path):
     assert report.read_text(encoding="utf-8").startswith("job,iteration,run,label,test,")
 
 
+def test_a_page_names_the_batch(there, tmp_path):
+    """By the name of its file."""
+    batch, page = tmp_path / "mesh.json", tmp_path / "page.html"
+    batch.write_text(json.dumps(GOOD), encoding="utf-8")
+    ended = run_batch(*there, "--report", str(page), str(batch))
+
+    assert ended.status == 0
+    assert '<bdi class="file">mesh.json</bdi>' in page.read_text(encoding="utf-8")
+
+
 def test_a_report_that_cannot_be_written_is_known_at_once(pscheduler, there):
     """Before anything is submitted."""
     before = len(pscheduler.state.tasks)
