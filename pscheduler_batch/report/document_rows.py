@@ -368,6 +368,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         lead_state=hide.text(_state(lead_run, result)) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
         hosts=tuple(map(hide.text, hosts_of(about, test.get("spec")))),
+        href=hide.text(_text(about.get("href"))),
         samples=_hidden(measured.samples, hide),
     )
 

@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.metrics.expectations import Expectation
 from pscheduler_batch.metrics.table import METRICS
@@ -40,6 +40,8 @@ _NOT_MEASURED = frozenset({"schedule", "reference", "archives"})
 # A job with more different values varies something at random.
 MOST_VALUES = 500
 _LONGEST_REASON = 200
+# The identity of rows that nothing distinguishes from those of other outputs.
+_UNKNOWN = 0
 # Times in other years are those of clocks that were never set.
 _YEARS = range(1990, 2100)
 
@@ -146,10 +148,13 @@ class HistoryCollector:
         self._sources: List[str] = []
         self._outside = 0
         self._timeless: Counter[str] = Counter()
+        self._seen: Set[int] = set()
+        self._repeated: Counter[str] = Counter()
 
     def add(self, source: str, rows: Iterable[Row], start: Optional[datetime] = None) -> None:
         """
-        Add the runs of an output.
+        Add the runs of an output, except those that an earlier output has: a copy, or the output of the same batch from
+        before it was resumed.
 
         Args:
             source: Its name.
@@ -159,11 +164,16 @@ class HistoryCollector:
         output = len(self._sources)
         self._sources.append(source)
         keys = JobKeys()
+        identities: Set[int] = set()
         for row in rows:
             job = keys.of(row)
             self._judge.know(job, row)
             when = row.result_time or row.start or row.planned or start
-            if when is None or when.year not in _YEARS:
+            identity = _identity_of(row, start)
+            identities.add(identity)
+            if identity in self._seen:
+                self._repeated[source] += 1
+            elif when is None or when.year not in _YEARS:
                 self._timeless[source] += 1
             elif not self._period.includes(when):
                 self._outside += 1
@@ -172,6 +182,7 @@ class HistoryCollector:
                 runs = self._runs.setdefault(_Key(job, row.test, row.destination), _Runs())
                 runs.add(when, output, self._task_of(row), row)
                 self._judge.add(job, row, source)
+        self._seen |= identities - {_UNKNOWN}
 
     def history(self, zone: Optional[tzinfo] = None, notes: Sequence[str] = ()) -> History:
         """
@@ -275,8 +286,24 @@ class HistoryCollector:
         if self._timeless:
             number, files = sum(self._timeless.values()), len(self._timeless)
             yield f"{count_words(number, 'run')} in {count_words(files, 'file')} left out: no time known"
+        if self._repeated:
+            number, files = sum(self._repeated.values()), len(self._repeated)
+            yield f"{count_words(number, 'run')} in {count_words(files, 'file')} left out: already in another file"
 
 
 def _is_measured(where: str) -> bool:
     """Return whether a value in a task, given by its JSON pointer, says what is measured."""
     return where.split("/", maxsplit=2)[1] not in _NOT_MEASURED
+
+
+def _identity_of(row: Row, start: Optional[datetime]) -> int:
+    """
+    Identify a run by its URL and times, and an iteration without a run by its batch.
+
+    A number, as texts of all runs of hundreds of outputs would take more memory than their metrics.
+    """
+    if row.run is None:
+        return hash((start, row.job_label, row.job, row.iteration, row.reason)) if start else _UNKNOWN
+    if not row.href or row.start is None:
+        return _UNKNOWN
+    return hash((row.href, row.test, row.destination, row.start, row.end, row.result_time))

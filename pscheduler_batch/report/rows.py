@@ -57,6 +57,7 @@ class Row:
         source: The name of the file that the row is from, where several are read; else empty.
         hosts: The hosts that took part, in lower case and without ports: lead, participants, source and destination; no
             loopback address beside others, as it is not the same host everywhere.
+        href: The URL of the run on its server, where known.
         samples: What the metrics were computed from: single packets, intervals and paths, in order and with their
             times where these are known; empty without a result that succeeded.
     """
@@ -88,6 +89,7 @@ class Row:
     result_time: Optional[datetime] = None
     source: str = ""
     hosts: Tuple[str, ...] = ()
+    href: str = ""
     samples: Samples = NO_SAMPLES
 
     @property

@@ -86,6 +86,8 @@ def test_one_file_is_a_report_unless_a_period_is_given(results):
     assert report(first, "--format", "text", PSCHEDULER_BATCH_REPORT_SINCE="7d")[1].startswith("iteration ")
     assert report(first, "--format", "csv", "--since", "2026-11-01")[1].startswith("label,test,")
     assert report(results, "--format", "csv")[1].startswith("label,test,")
+    # Such as that of a variable of a script that is not set.
+    assert "Invalid value for '--since': \"\" is not a time" in report(first, "--since", "")[2].replace("\n", " ")
 
 
 def test_a_period(results):
@@ -168,7 +170,7 @@ def test_a_file_that_was_named_must_be_an_output(results):
 
 def test_a_batch_that_ended_early_is_named(results):
     """Its runs count."""
-    document = daily(1)["out000.json"]
+    (*_, document) = daily(*[1] * 8).values()
     document["batch"]["error"] = "interrupted"
     (results / "early.json").write_text(json.dumps(document))
     status, text, stderr = report(results, "--format", "text")
@@ -198,6 +200,7 @@ def test_expectations_over_the_period(results):
             ["--until", "11/12/2026"],
             "Invalid value for '--until': \"11/12/2026\" can be read in several ways; write the",
         ),
+        (["--since", "2026-11-20 - 2026-11-25"], "Invalid value for '--since': \"2026-11-20 - 2026-11-25\" is not a"),
         (["--since", "9999-01-01"], "--since is in the future"),
         (["--since", "1d", "--until", "2d"], "--since is not before --until"),
         (["--format", "junit"], "--format junit is not available for a history; choose html, text, csv or json"),

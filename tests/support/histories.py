@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import count
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 from pscheduler_batch import read_runs
@@ -13,6 +14,7 @@ from tests.support.output_documents import job, output, result, run
 # A Sunday at noon.
 FIRST = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
+_NUMBERS = count()
 
 
 def rtt(milliseconds: float, **pairs: Any) -> Dict[str, Any]:
@@ -22,8 +24,9 @@ def rtt(milliseconds: float, **pairs: Any) -> Dict[str, Any]:
 
 
 def run_at(when: datetime, made: Any, **about: Any) -> Dict[str, Any]:
-    """Make a run that started at a time, from its result."""
-    return run(made, start_time=when.isoformat(), end_time=(when + timedelta(seconds=5)).isoformat(), **about)
+    """Make a run that started at a time, from its result; no other one has its URL."""
+    times = {"start_time": when.isoformat(), "end_time": (when + timedelta(seconds=5)).isoformat()}
+    return run(made, **{**times, "href": f"https://ps.example.net/pscheduler/tasks/t/runs/{next(_NUMBERS)}", **about})
 
 
 def failed_at(when: datetime, reason: str = "Timeout") -> Dict[str, Any]:

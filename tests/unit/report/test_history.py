@@ -173,9 +173,13 @@ def test_jobs_belong_together_by_label_test_and_destination():
 
 def test_jobs_with_the_same_label_and_without_one():
     """They belong together by their order."""
-    pairs = [job(result(run_at(FIRST, rtt(value)))) for value in (1, 2)]
-    nameless = {"task": {}, "results": [result(run_at(FIRST, rtt(3)))]}
-    history = history_of({name: output(*pairs, nameless) for name in "ab"})
+
+
+    def jobs():
+        yield from (job(result(run_at(FIRST, rtt(value)))) for value in (1, 2))
+        yield {"task": {}, "results": [result(run_at(FIRST, rtt(3)))]}
+
+    history = history_of({name: output(*jobs()) for name in "ab"})
 
     assert names_of(history) == {"rtt #1": 2, "rtt #2": 2, "job-2": 2}
     assert [metric_of(history, series=number).extremes for number in range(3)] == [
@@ -259,6 +263,27 @@ def test_runs_without_a_time_are_counted_and_left_out():
 
     assert history.notes == ("4 runs in 2 files left out: no time known",)
     assert history.runs == 1
+
+
+def test_a_run_counts_once_whatever_files_it_is_in():
+    """A copy, and the output of the same batch from before it was resumed, have runs that another file has, too."""
+    first, later = (output(job(result(run_at(FIRST + n * DAY, rtt(1))))) for n in (0, 1))
+    both = output(job(*first["jobs"][0]["results"], *later["jobs"][0]["results"], result(error="No server")))
+    found = history_of({"interrupted.json": first, "out.json": both, "latest.json": both}, start=FIRST)
+
+    assert found.runs == 3
+    assert found.failed == 1
+    assert found.sources == ("interrupted.json", "out.json")
+    assert found.series[0].last.source == "out.json"
+    assert found.notes == ("4 runs in 2 files left out: already in another file",)
+
+
+def test_runs_of_one_output_are_never_taken_for_each_other():
+    """Old outputs do not say where their runs are."""
+    same = output(job(*(result(run_at(FIRST, rtt(value), href=None)) for value in (1, 2))))
+
+    assert history_of({"a.json": same, "b.json": same}).runs == 4
+    assert history_of({"a.json": output(job(*(result(run_at(FIRST, rtt(value))) for value in (1, 2))))}).runs == 2
 
 
 def test_an_iteration_without_a_run_failed_when_the_batch_started():
