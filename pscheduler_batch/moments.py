@@ -34,6 +34,8 @@ _SHORT = 3
 _AMBIGUOUS = re.compile(r"\b\d{1,2}([./-])\d{1,2}\1\d{2,4}\b")
 # dateutil takes it for 3 hours behind UTC.
 _SHIFTED_ZONE = re.compile(r"(?:UTC|GMT)\s*[+-]", re.IGNORECASE)
+# Seconds: the largest offset of a zone. The second date in "2026-11-20 - 2026-11-25" looks like a larger one.
+_LARGEST_OFFSET = 14 * 3600
 _ZONE_HINT = "has an unknown time zone; use UTC or an offset such as +01:00"
 # Fields that the text does not set are those of the default.
 _FIELDS = ("year", "month", "day", "hour")
@@ -138,6 +140,8 @@ def _placed(found: datetime, zone: Optional[tzinfo]) -> datetime:
 def _zone_named(name: Optional[str], offset: Optional[int]) -> Any:
     """Find a zone; dateutil ignores unknown names."""
     if offset is not None:
+        if abs(offset) > _LARGEST_OFFSET:
+            raise ValueError(offset)
         return tz.tzoffset(name, offset)
     if name is None:
         return None

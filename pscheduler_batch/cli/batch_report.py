@@ -146,7 +146,8 @@ def _parameter(context: click.Context, name: str) -> click.Parameter:
 
 def _is_typed(context: click.Context, given: Mapping[str, Any], *names: str) -> bool:
     """Return whether an option was set by more than the environment, which may be for other calls of the command."""
-    return any(given[name] and not is_from_environment(context, name) for name in names)
+    # An empty text is typed, too, such as that of a variable of a script that is not set.
+    return any(given[name] not in (None, ()) and not is_from_environment(context, name) for name in names)
 
 
 def _is_directory(file: str) -> bool:
