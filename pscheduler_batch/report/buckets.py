@@ -71,7 +71,9 @@ def start_of(size: BucketSize, when: datetime, zone: Optional[tzinfo]) -> dateti
         day = day.replace(day=1)
     elif size.name == YEAR:
         day = day.replace(month=1, day=1)
-    return _fixed(day.astimezone() if zone is None else day.replace(tzinfo=zone))
+    # Where clocks are set forward at midnight, the day starts at 1:00; the hour before is what the first of both is.
+    starts = (_placed(day.replace(fold=fold), zone) for fold in (0, 1))
+    return next(start for start in starts if start.date() == day.date())
 
 
 def starts_between(size: BucketSize, first: float, last: float, zone: Optional[tzinfo]) -> Iterator[datetime]:
@@ -98,6 +100,10 @@ def bucket_words(size: BucketSize, start: datetime) -> str:
         MONTH: f"{_MONTHS[start.month - 1]} {start.year}",
         YEAR: str(start.year),
     }[size.name]
+
+
+def _placed(day: datetime, zone: Optional[tzinfo]) -> datetime:
+    return _fixed(day.astimezone() if zone is None else day.replace(tzinfo=zone))
 
 
 def _fixed(when: datetime) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -102,3 +104,20 @@ def test_weeks_begin_on_monday():
 
     assert found[:2] == ["2026-10-26T00:00:00+00:00", "2026-11-02T00:00:00+00:00"]
     assert bucket_words(bucket_size(timedelta(days=110)), datetime(2026, 11, 2, tzinfo=UTC)) == "2026-11-02"
+
+
+@pytest.mark.parametrize("zone", [None, tz.gettz("America/Havana")])
+def test_a_day_that_has_no_midnight(monkeypatch, zone):
+    """In Havana, clocks are set forward at midnight; the day before ends there."""
+    monkeypatch.setitem(os.environ, "TZ", "America/Havana")
+    time.tzset()
+    try:
+        found = starts(timedelta(days=3), datetime(2024, 3, 8, 12, tzinfo=UTC), zone)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert [datetime.fromisoformat(each).astimezone(UTC).isoformat(" ", "hours") for each in found] == [
+        *("2024-03-08 05+00:00", "2024-03-09 05+00:00", "2024-03-10 05+00:00", "2024-03-11 04+00:00"),
+    ]
+    assert [each[:10] for each in found] == ["2024-03-08", "2024-03-09", "2024-03-10", "2024-03-11"]
