@@ -15,6 +15,7 @@ from typing import Iterable, Mapping, NamedTuple, Optional, Tuple
 from pscheduler_batch.metrics.distribution import Distribution
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.table import HIGHER, LOWER, PERCENTILES, Metric
+from pscheduler_batch.metrics.units import BITS, SECONDS
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.buckets import BucketSize
 
@@ -92,7 +93,8 @@ class MetricHistory:
         Whether the last value is usual.
 
         Outside the range from p10 to p90 it is "higher" or "lower"; if it is farther outside than the range is wide,
-        and by more than 5 % of the median, it is "unusually high" or "unusually low".
+        and by more than 5 % of the median, it is "unusually high" or "unusually low". A count, a size or a ratio that
+        hardly ever varied may differ by less.
         """
         if self.last is None:
             return NO_VALUE
@@ -102,7 +104,8 @@ class MetricHistory:
         if not distance:
             return USUAL
         width = self.usual.p90 - self.usual.p10
-        if abs(distance) > max(width, abs(self.usual.median) * _WORTH if width else 0.0):
+        is_continuous = width or self.metric.unit in {BITS, SECONDS}
+        if abs(distance) > max(width, abs(self.usual.median) * _WORTH if is_continuous else 0.0):
             return UNUSUALLY_HIGH if distance > 0 else UNUSUALLY_LOW
         return HIGHER if distance > 0 else LOWER
 

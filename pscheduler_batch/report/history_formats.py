@@ -12,7 +12,7 @@ from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.exports import CSV, HTML, TEXT, csv_text, json_text
 from pscheduler_batch.report.formatting import moment, one_line
 from pscheduler_batch.report.history import History, MetricHistory, Series, Spread
-from pscheduler_batch.report.history_words import BAD, sentences_of, span_words, usual_words
+from pscheduler_batch.report.history_words import BAD, MOST_SENTENCES, sentences_of, span_words, usual_words
 from pscheduler_batch.report.metrics_table import grouped_lines
 from pscheduler_batch.report.run_table import judgment_lines
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column, render_lines
@@ -71,7 +71,10 @@ def _as_text(history: History, width: Optional[int]) -> str:
         lines, needed = grouped_lines(columns, [(_heading(each), shown) for each, shown in tables], width)
     if width is None:
         needed = max(needed, _USUAL_WIDTH)
-    said = [Text(each.text, style="red" if each.kind == BAD else "") for each in sentences_of(history)]
+    sentences = sentences_of(history)
+    said = [Text(each.text, style="red" if each.kind == BAD else "") for each in sentences[:MOST_SENTENCES]]
+    if len(sentences) > MOST_SENTENCES:
+        said.append(Text(f"And {len(sentences) - MOST_SENTENCES:,} more, marked below."))
     lines = [*said, *([Text("")] if said and lines else []), *lines]
     lines += [
         Text(f"{count_words(each.runs, 'run')} failed, the last on {moment(each.last)}: {each.reason}")

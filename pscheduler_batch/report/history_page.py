@@ -12,6 +12,7 @@ from pscheduler_batch.report.history import NO_VALUE, TOO_FEW, USUAL, History, M
 from pscheduler_batch.report.history_formats import shown_metrics
 from pscheduler_batch.report.history_words import (
     BAD,
+    MOST_SENTENCES,
     Sentence,
     brief_words,
     sentences_of,
@@ -27,7 +28,6 @@ MOST_SERIES = 200
 MOST_POINTS = 100_000
 # Of more series, only those that are not usual are unfolded, and at most as many.
 _UNFOLDED = 6
-_SENTENCES = 12
 _REASONS = 20
 _STYLES = {True: "bad", False: "good", None: ""}
 
@@ -49,8 +49,8 @@ def render_page(history: History, most_points: int = MOST_POINTS) -> str:
         "title": title_of(history, sentences),
         "good": not any(each.kind == BAD for each in sentences) and all(each.met for each in history.judgments),
         "span": span_words(history),
-        "sentences": [(sentence, contents.key_of(sentence)) for sentence in sentences[:_SENTENCES]],
-        "more_sentences": max(len(sentences) - _SENTENCES, 0),
+        "sentences": [(sentence, contents.key_of(sentence)) for sentence in sentences[:MOST_SENTENCES]],
+        "more_sentences": max(len(sentences) - MOST_SENTENCES, 0),
         "failures": history.failures[:_REASONS],
         "more_failures": max(len(history.failures) - _REASONS, 0),
         "entries": contents.entries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import main_metrics
@@ -13,6 +14,8 @@ from pscheduler_batch.text import list_names
 GOOD = "good"
 BAD = "bad"
 UNCLEAR = ""
+# So many sentences are at the start of a page or a text.
+MOST_SENTENCES = 12
 # How many names a sentence lists.
 _NAMED = 3
 # Of metrics that are unusual together, a sentence is about the first with such an ending.
@@ -99,19 +102,20 @@ def range_words(spread: Spread, unit: str) -> str:
 
 
 def _failed(history: History) -> Iterator[Sentence]:
-    reasons: Dict[Tuple[str, bool], List[int]] = {}
+    reasons: Dict[Tuple[str, bool, int], List[int]] = {}
     for number, each in enumerate(history.series):
         if each.last.failed:
             is_partly = each.last.failed < each.last.runs
-            reasons.setdefault((each.last.reason or "", is_partly), []).append(number)
-    for (reason, is_partly), numbers in reasons.items():
+            reasons.setdefault((each.last.reason or "", is_partly, max(each.runs)), []).append(number)
+    for (reason, is_partly, bucket), numbers in reasons.items():
         names = _names(history.series[number].name for number in numbers)
         last = [history.series[number].last for number in numbers]
         failed, runs = sum(each.failed for each in last), sum(each.runs for each in last)
         of = f"{failed:,} of the last {runs:,} runs" if is_partly else "The last run"
         if runs > 1 and not is_partly:
             of = f"The last {runs:,} runs"
-        yield Sentence(f"{of} of {names} failed: {reason.rstrip('.')}.", BAD, tuple(numbers))
+        when = _if_long_ago(history, bucket, max(each.start for each in last))
+        yield Sentence(f"{of} of {names}{when} failed: {reason.rstrip('.')}.", BAD, tuple(numbers))
 
 
 def _unusual(history: History) -> Iterator[Sentence]:
@@ -130,13 +134,17 @@ def _unusual(history: History) -> Iterator[Sentence]:
 def _sentence(history: History, series: Series, lead: MetricHistory, others: Sequence[str]) -> str:
     value = "" if lead.last is None else value_words(lead.last, lead.metric.unit)
     when = "in the last run" if series.last.runs == 1 else f"in the last {series.last.runs:,} runs (median)"
-    if max(series.runs) != len(history.buckets) - 1:
-        when += f" ({moment(series.last.start)})"
+    when += _if_long_ago(history, max(series.runs), series.last.start)
     words = f'{lead.metric.title} of "{series.name}" was {value} {when}; it is usually {usual_words(lead)}.'
     if not others:
         return words
     how = "high" if lead.verdict == UNUSUALLY_HIGH else "low"
     return f"{words} Also unusually {how}: {list_names([f'{name[:1].lower()}{name[1:]}' for name in others])}."
+
+
+def _if_long_ago(history: History, bucket: int, start: datetime) -> str:
+    """Write when last runs started, if this is not in the last hour, day or week of the history."""
+    return "" if bucket == len(history.buckets) - 1 else f" ({moment(start)})"
 
 
 def _kind(metric: MetricHistory) -> str:

@@ -62,7 +62,7 @@ class ReportError(InputError):
 
 
 class IncompleteOutputError(ReportError):
-    """The output of a batch that was cut off, or that is being written."""
+    """The output of a batch that was cut off, or that is being written or replaced."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class _Results:
         try:
             yield from _results_in(JsonStream(self._file, self._offset))
         except (ValueError, RecursionError) as error:
-            raise ReportError(self._source, "this output changed while it was read") from error
+            raise IncompleteOutputError(self._source, "this output changed while it was read") from error
 
 
 def _results_in(stream: JsonStream) -> Iterator[Dict[str, Any]]:

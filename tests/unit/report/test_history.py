@@ -139,10 +139,13 @@ def test_the_verdict(last, verdict, is_worse):
         (made(13.0, 12.0, 12.0, name="hops"), "unusually high"),
         (made(8900.0, 9000.0, 9000.0, name="mtu"), "unusually low"),
         (made(0.1 + 0.2, 0.3, 0.3), "usual"),
+        (made(0.0045001, 0.0045, 0.0045), "higher"),
+        (made(0.0048, 0.0045, 0.0045), "unusually high"),
+        (made(0.99e9, 1e9, 1e9, name="throughput"), "lower"),
     ],
 )
 def test_small_differences_are_not_worth_a_sentence(found, verdict):
-    """Up to 5 % of the median, unless all values before were equal; errors of computing do not count."""
+    """Up to 5 % of the median, unless counts, sizes or ratios were equal before; errors of computing do not count."""
     assert found.verdict == verdict
 
 
@@ -173,7 +176,6 @@ def test_jobs_belong_together_by_label_test_and_destination():
 
 def test_jobs_with_the_same_label_and_without_one():
     """They belong together by their order."""
-
 
     def jobs():
         yield from (job(result(run_at(FIRST, rtt(value)))) for value in (1, 2))

@@ -61,6 +61,20 @@ def test_the_text_fits_a_terminal(width):
     assert "\u202e" not in text
 
 
+def test_the_text_begins_with_some_sentences():
+    """If everything is unusual, the table says so."""
+    every = {
+        str(day): output(
+            *(job(result(run_at(FIRST + day * DAY, rtt(50 if day == 8 else 1))), label=f"job {n}") for n in range(20))
+        )
+        for day in range(9)
+    }
+    text = render_history("text", history_of(every), 200)
+
+    assert text.count("in the last run; it is usually 1 ms.") == 12
+    assert "\nAnd 8 more, marked below.\n\n" in text
+
+
 def test_csv_has_a_line_for_each_metric_and_day():
     """Numbers are in base units; a day on which nothing was measured has a line of its own."""
     lines = lines_of(history_of(SLOW))

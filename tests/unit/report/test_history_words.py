@@ -100,6 +100,22 @@ def test_a_job_whose_last_run_is_long_ago():
     assert '"old" was 4.2 ms in the last run (2026-11-07 12:00:00 +00:00); it is usually' in words
 
 
+def test_a_failure_long_ago():
+    """Perhaps the job was removed from the batch since."""
+    old = {
+        str(number): output(job(result(failed_at(FIRST + number * DAY, "Down")), label="old")) for number in range(2)
+    }
+
+    assert said({**old, "later": jobs_at(9, ("new", [1]))})[1] == [
+        ('The last run of "old" (2026-11-02 12:00:00 +00:00) failed: Down.', "bad")
+    ]
+
+
+def test_a_difference_that_is_not_visible():
+    """It is not worth a sentence, even if all runs before were equal."""
+    assert said(daily(*[4.5] * 8, 4.5001)) == ("Nothing unusual in the last runs", [])
+
+
 def test_failures_come_first_and_good_news_last():
     """As the reader has to act on them."""
     days = {

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from pscheduler_batch.report import output_reader
-from pscheduler_batch.report.output_reader import ReportError, read_output
+from pscheduler_batch.report.output_reader import IncompleteOutputError, ReportError, read_output
 from tests.support.output_documents import job, output, result, run
 
 DOCUMENT = output(job(result(run({"succeeded": True, "x": [1.5e-7, -3, None, 'é\\"']}))), enabled=False)
@@ -223,5 +223,5 @@ def test_an_output_that_changes_while_it_is_read(other):
         file.write(other)
         file.truncate()
 
-        with pytest.raises(ReportError, match=r"^out\.json: this output changed while it was read$"):
+        with pytest.raises(IncompleteOutputError, match=r"^out\.json: this output changed while it was read$"):
             put_together(found)
