@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, tzinfo
-from typing import Optional
+from typing import Callable, Iterable, Optional
 
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import printable, short_duration
@@ -91,3 +91,10 @@ def moment(when: datetime) -> str:
 def time_of_day(when: datetime) -> str:
     """Write the time of day, with tenths of a second where it is not a whole second."""
     return f"{when:%H:%M:%S}" + (f".{when.microsecond // 100_000}" if when.microsecond else "")
+
+
+def times_of_day(among: Iterable[Optional[datetime]]) -> Callable[[datetime], str]:
+    """Return what writes the time of day, with the day before it unless all of some times are of the same day."""
+    if len({when.date() for when in among if when is not None}) <= 1:
+        return time_of_day
+    return lambda when: f"{when.date()} {time_of_day(when)}"

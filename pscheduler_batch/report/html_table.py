@@ -8,7 +8,7 @@ from typing import Callable, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import METRICS, Metric, main_metrics
 from pscheduler_batch.metrics.units import is_number, value_words
-from pscheduler_batch.report.formatting import duration_words, one_line, time_of_day
+from pscheduler_batch.report.formatting import duration_words, one_line, times_of_day
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.report.starts import delay_of
 from pscheduler_batch.text import short_duration, show
@@ -67,14 +67,15 @@ def columns_of(rows: Sequence[Row]) -> Tuple[HtmlColumn, ...]:
         chosen.append(HtmlColumn("Lead", "Host that ran the task", numeric=False, cell=lambda row: _words(row.lead)))
     if same_of(rows, "destination") is None and not _is_varied(rows, "destination"):
         chosen.append(HtmlColumn("Destination", "", numeric=False, cell=lambda row: _words(row.destination)))
-    chosen.append(HtmlColumn("Start", "", numeric=True, cell=lambda row: _time(row.start), short="at"))
+    chosen.append(HtmlColumn("Start", "", numeric=True, cell=_time_cell(rows, lambda row: row.start), short="at"))
     if any(row.planned is not None for row in rows):
         hint = "How long after its planned start the run started"
         chosen.append(HtmlColumn("After plan", hint, numeric=True, cell=_after_plan))
     chosen.append(HtmlColumn("Duration", "", numeric=True, cell=_duration, short="for"))
     if any(row.result_time is not None for row in rows):
         hint = "When this one of several results was made"
-        chosen.append(HtmlColumn("Result at", hint, numeric=True, cell=lambda row: _time(row.result_time)))
+        made_at = _time_cell(rows, lambda row: row.result_time)
+        chosen.append(HtmlColumn("Result at", hint, numeric=True, cell=made_at))
     return tuple(
         replace(column, short=column.short or _short(column.title, [each.title for each in chosen]))
         for column in chosen
@@ -162,8 +163,14 @@ def _words(text: str) -> HtmlCell:
     return HtmlCell(shown or _NOTHING, order=shown.lower())
 
 
-def _time(when: Optional[datetime]) -> HtmlCell:
-    return HtmlCell(_NOTHING) if when is None else HtmlCell(time_of_day(when), order=_seconds_since_epoch(when))
+def _time_cell(rows: Sequence[Row], moment: Callable[[Row], Optional[datetime]]) -> Callable[[Row], HtmlCell]:
+    write = times_of_day(map(moment, rows))
+
+    def cell(row: Row) -> HtmlCell:
+        when = moment(row)
+        return HtmlCell(_NOTHING) if when is None else HtmlCell(write(when), order=_seconds_since_epoch(when))
+
+    return cell
 
 
 def _seconds_since_epoch(when: datetime) -> str:

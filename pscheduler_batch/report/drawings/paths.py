@@ -8,7 +8,7 @@ from string import ascii_uppercase
 from typing import List, Optional, Tuple
 
 from pscheduler_batch.metrics.samples import Path, add_paths, are_alike
-from pscheduler_batch.report.formatting import one_line, time_of_day
+from pscheduler_batch.report.formatting import one_line, times_of_day
 from pscheduler_batch.report.job_runs import JobRuns
 from pscheduler_batch.report.rows import Row
 
@@ -93,7 +93,7 @@ def _letter(number: int) -> str:
 
 def _seen(number: int, runs: List[Tuple[str, Row]], of: int) -> SeenPath:
     times = [when for _, row in runs for when in (row.result_time or row.start,) if when is not None]
-    ends = list(dict.fromkeys(time_of_day(when) for when in (min(times), max(times)))) if times else []
+    ends = list(dict.fromkeys(map(times_of_day(times), (min(times), max(times))))) if times else []
     count = f"run {runs[0][0]}" if len(runs) == 1 else f"{len(runs):,} of {of:,} runs"
     return SeenPath(_letter(number), count, " to ".join(ends))
 

@@ -84,3 +84,12 @@ def test_several_results_have_a_column_with_their_times():
     assert [text for text, _, _ in cells_of(rows, "Start")] == ["12:00:00"] * 3
     assert [text for text, _, _ in cells_of(rows, "Duration")] == ["40 s", "40 s", "3 min 5 s"]
     assert [text for text, _, _ in cells_of(rows, "Result at")] == ["12:00:10", "12:00:20", "\u2013"]
+
+
+def test_times_of_several_days_have_the_day():
+    """A batch that runs past midnight would otherwise seem to go back in time."""
+    evening, night = result(run(start_time="2026-03-01T23:59:50Z")), result(run(start_time="2026-03-02T00:00:05Z"))
+    shown = [text for text, _, _ in cells_of(rows_of(evening, night, result(error="no lead")), "Start")]
+
+    assert shown == ["2026-03-01 23:59:50", "2026-03-02 00:00:05", "\u2013"]
+    assert [text for text, _, _ in cells_of(rows_of(night, night), "Start")] == ["00:00:05"] * 2

@@ -46,6 +46,15 @@ def test_a_run_may_find_several_paths():
     assert found.changes == "A and B (run 0), B (run 1)"
 
 
+def test_a_path_that_was_seen_for_days_has_the_days():
+    """Times of day alone would not say which came first."""
+    evening, morning = path_of(("a",)), path_of(("a",))
+    evening["runs"][0]["run"]["start-time"] = "2026-03-01T20:00:00Z"
+    morning["runs"][0]["run"]["start-time"] = "2026-03-02T08:00:00Z"
+
+    assert table(evening, morning).paths[0].seen == "2026-03-01 20:00:00 to 2026-03-02 08:00:00"
+
+
 def test_of_many_paths_some_are_shown():
     """The others are counted, and so are their changes."""
     found = table(*(path_of((f"hop-{n}",)) for n in range(40)))
