@@ -11,6 +11,7 @@ from pscheduler_batch.metrics.table import Metric
 from pscheduler_batch.metrics.units import COUNT, RATIO, is_number
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.formatting import one_line
+from pscheduler_batch.report.loads import host_name
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import show
 
@@ -175,7 +176,8 @@ def _arranged(rows: Tuple[Row, ...], names: Tuple[str, ...]) -> JobRuns:
 
 
 def _mesh(rows: Sequence[Row]) -> Optional[Arrangement]:
-    pairs = [(_source(row), row.destination) for row in rows]
+    ends = ([_source(row) for row in rows], [row.destination for row in rows])
+    pairs = list(zip(*map(_without_ports, ends)))
     known = {pair for pair in pairs if all(pair)}
     sources, destinations = ({pair[end] for pair in known} for end in (0, 1))
     fewest, most = sorted((len(sources), len(destinations)))
@@ -190,6 +192,12 @@ def _mesh(rows: Sequence[Row]) -> Optional[Arrangement]:
 def _source(row: Row) -> str:
     named = (row.varied.get(pointer) for pointer in _SOURCES)
     return next((name for name in named if isinstance(name, str) and name), row.lead)
+
+
+def _without_ports(hosts: Sequence[str]) -> Sequence[str]:
+    """Write hosts without ports, which the destinations of tests rarely have, unless these tell them apart."""
+    names = {host: host_name(host) for host in hosts}
+    return [names[host] for host in hosts] if len({*names.values()}) == len(names) else hosts
 
 
 def _natural(host: str) -> List[Tuple[int, int, str]]:

@@ -170,12 +170,17 @@ def hosts_of(about: JSONObject, spec: JSON) -> Tuple[str, ...]:
     if isinstance(href, str):
         with suppress(ValueError):
             given.append(host_of(href))
-    hosts = {_host_name(host) for host in given if isinstance(host, str) and len(host) <= _LONGEST_HOST} - {""}
+    hosts = {host_name(host) for host in given if isinstance(host, str) and len(host) <= _LONGEST_HOST} - {""}
     return tuple(sorted({host for host in hosts if not _is_loopback(host)} or hosts))
 
 
-def _host_name(host: str) -> str:
-    """Return a host without its port, in one spelling."""
+def host_name(host: str) -> str:
+    """
+    Return a host without its port, in one spelling.
+
+    >>> host_name("PS1.example.net:8443"), host_name("[2001:db8::1]:8443"), host_name("2001:db8::1")
+    ('ps1.example.net', '2001:db8::1', '2001:db8::1')
+    """
     name = host.strip().lower().rstrip(".")
     with_port = _WITH_PORT.fullmatch(name)
     return with_port[1] or with_port[2] if with_port else name

@@ -124,6 +124,22 @@ def test_what_is_no_mesh(pairs):
     assert not runs_of(*(pair(*hosts) for hosts in pairs)).mesh
 
 
+def test_ports_of_leads_do_not_hide_a_mesh():
+    """A lead on a port of its own is the same host as the destination without it."""
+    hosts = [("ps1.net:8443", "ps2.net"), ("PS2.net:8443", "ps1.net")]
+    runs = runs_of(*(mean_of(1, lead, dest=dest) for lead, dest in hosts))
+
+    assert (runs.mesh, runs.axes[0].labels, runs.places) == (True, ("ps1.net", "ps2.net"), ((0, 1), (1, 0)))
+
+
+def test_ports_that_tell_hosts_apart_are_kept():
+    """Several servers on one machine have the same address."""
+    names = [f"127.0.0.1:{port}" for port in (1, 2, 3)]
+    runs = runs_of(*(mean_of(1, one, dest=other) for one in names for other in names if one != other))
+
+    assert (runs.mesh, runs.axes[0].labels) == (True, tuple(names))
+
+
 def test_a_mesh_may_vary_more():
     """Several runs are at the place of a pair then."""
     runs = runs_of(*(pair(a, b, length=n) for a, b in (("a", "b"), ("b", "a")) for n in (1, 2)))
