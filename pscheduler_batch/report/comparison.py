@@ -290,6 +290,9 @@ def compare(
     chosen = {*(main_metrics(dict.fromkeys(METRICS, 0.0)) if metrics is None else metrics), *also}
     sides = (_Side(before, chosen), _Side(after, chosen))
     jobs = tuple(side.varied for side in sides)
+    empty = [side for side, found in zip(("before", "after"), jobs) if not found]
+    if empty:
+        raise ComparisonError(f"there are no runs to compare {' and '.join(empty)}")
     if jobs[0].keys().isdisjoint(jobs[1]):
         names = [_some(label for label, _ in each) for each in jobs]
         raise ComparisonError(

@@ -244,6 +244,22 @@ def test_outputs_of_different_batches_cannot_be_compared():
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        (output(), output(rtts(10)), "before"),
+        (output(rtts(10)), output(), "after"),
+        (output(), output(), "before and after"),
+    ],
+)
+def test_outputs_without_runs_cannot_be_compared(before, after, where):
+    """The message says which."""
+    with pytest.raises(ComparisonError) as caught:
+        compared(before, after)
+
+    assert str(caught.value) == f"there are no runs to compare {where}"
+
+
 def test_a_metric_that_no_run_has():
     """It is an error, not an empty table."""
     with pytest.raises(ComparisonError, match="no run has hops"):
