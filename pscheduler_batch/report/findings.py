@@ -294,6 +294,8 @@ def _losses(measured: _Measured, losses: Sequence[Tuple[str, float]], noun: str)
     share = loss_of(measured.pooled.get("sent"), measured.pooled.get("lost"))
     lost = f"{_loss_words(share)} of packets lost" if share else "Packets lost"
     name, most = max(lossy, key=lambda each: each[1])
+    if len(lossy) == 1:
+        return f"{lost}, all of them {name} ({_loss_words(most)})"
     where = f"in {len(lossy):,} of {_counted(len(losses), noun)}"
     return f"{lost}, {where}; the most {name} ({_loss_words(most)})"
 

@@ -111,6 +111,12 @@ def test_loss_that_differs_is_a_sentence():
     assert found(*runs)[1] == "18.8 % of packets lost, in 2 of 4 runs; the most in run 2 (50 %)."
 
 
+def test_loss_of_a_single_run_is_all_of_it():
+    """There is no "most" of one."""
+
+    assert found(trips_of(1, 2), trips_of(1, 2, 3, lost=3))[1] == "37.5 % of packets lost, all of them in run 1 (50 %)."
+
+
 @pytest.mark.parametrize(
     ("means", "sentence"),
     [
@@ -207,7 +213,7 @@ def test_the_worst_pair_of_a_mesh_is_named():
 
     assert found(*mesh) == (
         "Slowest pair: c → b, median round trip 9 ms; the median of 6 pairs is 2 ms.",
-        "14.3 % of packets lost, in 1 of 6 pairs; the most from c → a (50 %).",
+        "14.3 % of packets lost, all of them from c → a (50 %).",
     )
     assert found(*rates) == ("Slowest pair: b → a, throughput 800 Mb/s; the median of 2 pairs is 4.9 Gb/s.",)
 
