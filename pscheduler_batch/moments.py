@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta, tzinfo
 from typing import Any, Mapping, NamedTuple, Optional
 
 from dateutil import tz
@@ -108,6 +108,9 @@ def _day_or_time(given: str, now: datetime, zone: Optional[tzinfo]) -> Moment:
     text = _with_date(given, today)
     other = today.replace(year=today.year - 4, month=today.month % 12 + 1, day=today.day % 28 + 1, hour=1)
     found, shifted = (parse(text, default=default, tzinfos=_zone_named) for default in (today, other))
+    if not MINYEAR < found.year < MAXYEAR:
+        # In other zones, or a day later, this may be no year at all.
+        raise ValueError(text)
     is_set = {name: getattr(found, name) == getattr(shifted, name) for name in _FIELDS}
     is_alone = is_set["hour"] and not any(is_set[name] for name in ("year", "month", "day"))
     if not is_alone and not (is_set["month"] and is_set["day"]):
