@@ -198,6 +198,16 @@ def test_only_unusual_series_are_unfolded_where_there_are_many():
     assert page.count('<details class="card series" open>') == 1
 
 
+def test_a_job_that_does_not_run_any_more():
+    """Its summary says since when, also where it is folded."""
+    new = {f"new{name}": made for name, made in daily(*[1] * 9, label="new").items()}
+    page = render_page(history_of({**daily(1, 1, 1, label="old"), **new}))
+    summaries = dict(re.findall(r"<summary><h2><bdi>(old|new)</bdi>(.*?)</summary>", page))
+
+    assert '<span class="count">last run 2026-11-03 12:00:00 +00:00</span>' in summaries["old"]
+    assert "last run" not in summaries["new"]
+
+
 def test_a_thousand_jobs():
     """The page is limited, and says so; what is unusual is in it."""
 
