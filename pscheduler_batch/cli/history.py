@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
@@ -20,6 +20,7 @@ from pscheduler_batch.report.history_collector import HistoryCollector
 from pscheduler_batch.report.history_formats import render_history
 from pscheduler_batch.report.output_files import STDIN, FileNotes, OutputFile, find_outputs, is_older
 from pscheduler_batch.report.output_reader import IncompleteOutputError, ReportError, read_output
+from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.terminal.capabilities import known_width
 from pscheduler_batch.text import STANDARD_INPUT
 
@@ -80,26 +81,49 @@ def read_history(
     """
     collector = HistoryCollector(period, expectations)
     left_out, notes = FileNotes(), FileNotes()
+    early: List[Tuple[OutputFile, datetime]] = []
+    complete: Set[Optional[datetime]] = set()
     for file in find_outputs(names, without):
         if is_older(file.name, period.since):
             notes.add("not read: last changed before the period", file.name)
-        else:
-            _add(file, collector, left_out, notes)
+            continue
+        report = _read(file, left_out)
+        if report is not None and report.error is not None and report.start is not None and file.name != STDIN:
+            # Whether the batch was resumed is known when all files are.
+            early.append((file, report.start))
+        elif report is not None:
+            complete.add(report.start)
+            _add(file, report, collector, notes)
+    for file, start in early:
+        if start in complete:
+            notes.add("left out: interrupted, and the batch was resumed", file.name)
+            continue
+        report = _read(file, left_out)
+        if report is not None:
+            _add(file, report, collector, notes)
     for note in left_out.notes:
         print_error(note, program=PROGRAM, severity="warning")
     return collector.history(notes=(*left_out.notes, *notes.notes))
 
 
-def _add(file: OutputFile, collector: HistoryCollector, left_out: FileNotes, notes: FileNotes) -> None:
-    source = STANDARD_INPUT if file.name == STDIN else file.name
+def _add(file: OutputFile, report: BatchReport, collector: HistoryCollector, notes: FileNotes) -> None:
+    source = _name_of(file)
+    if report.error is not None:
+        notes.add("of a batch that ended early", source)
+    collector.add(source, report.rows, report.start)
+
+
+def _read(file: OutputFile, left_out: FileNotes) -> Optional[BatchReport]:
+    """Read an output; None if it is left out."""
+    source = _name_of(file)
     if _is_empty(file.name):
         # A shell has created it for the output of a batch that is running.
         left_out.add("left out: empty", source)
-        return
-    opened = open_input(file.name, what="the output of a batch", program=PROGRAM)
+        return None
     try:
+        opened = open_input(file.name, what="the output of a batch", program=PROGRAM)
         with opened as stream, read_output(stream, source=source) as given:
-            report = report_of(given, results=False)
+            return report_of(given, results=False)
     except IncompleteOutputError:
         left_out.add("left out: incomplete", source)
     except ReportError:
@@ -110,10 +134,11 @@ def _add(file: OutputFile, collector: HistoryCollector, left_out: FileNotes, not
         if file.is_given:
             raise
         left_out.add(f"left out: {str(error).rpartition(': ')[2]}", source)
-    else:
-        if report.error is not None:
-            notes.add("of a batch that ended early", source)
-        collector.add(source, report.rows, report.start)
+    return None
+
+
+def _name_of(file: OutputFile) -> str:
+    return STANDARD_INPUT if file.name == STDIN else file.name
 
 
 def _is_empty(name: str) -> bool:

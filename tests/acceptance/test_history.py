@@ -171,12 +171,27 @@ def test_a_file_that_was_named_must_be_an_output(results):
 def test_a_batch_that_ended_early_is_named(results):
     """Its runs count."""
     (*_, document) = daily(*[1] * 8).values()
-    document["batch"]["error"] = "interrupted"
+    document["batch"].update(error="interrupted", start="2026-11-08T12:00:00.5Z")
     (results / "early.json").write_text(json.dumps(document))
     status, text, stderr = report(results, "--format", "text")
 
     assert (status, stderr) == (0, "")
     assert "\n1 file of a batch that ended early (early.json)\n8 runs in 8 outputs" in text
+
+
+def test_what_was_interrupted_did_not_fail_if_the_batch_was_resumed(results):
+    """The output of the resumed batch, which started when the batch did, says what came out."""
+    (*_, document) = daily(*[1] * 8).values()
+    document["batch"]["start"] = "2026-11-08T12:00:00.5Z"
+    (results / "resumed.json").write_text(json.dumps(document))
+    document["batch"]["error"] = "interrupted by SIGINT"
+    document["jobs"][0]["results"] = [{"task": {}, "runs": [], "succeeded": False, "error": "interrupted by SIGINT"}]
+    (results / "a-interrupted.json").write_text(json.dumps(document))
+    status, text, stderr = report(results, "--format", "text")
+
+    assert (status, stderr) == (0, "")
+    assert "\n1 file left out: interrupted, and the batch was resumed (a-interrupted.json)\n8 runs in 8 outputs" in text
+    assert ", 0 failed" in text
 
 
 def test_expectations_over_the_period(results):
