@@ -18,9 +18,10 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 from jinja2 import Environment
 
+from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.model import JSON
 from pscheduler_batch.report.csv_report import CsvColumns
-from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of
+from pscheduler_batch.report.drawings.choice import Drawings, Figure, drawings_of, drawn_samples
 from pscheduler_batch.report.drawings.time_line import JobSpans, job_spans_of, overview_of
 from pscheduler_batch.report.drawings.under_load import UnderLoad, under_load_of
 from pscheduler_batch.report.findings import findings_of
@@ -244,7 +245,7 @@ class PageContents:
         rows: List[Row] = []
         places: List[Tuple[str, Optional[int]]] = []
         for given in found:
-            row = _brief(given, self._zone)
+            row = _brief(given, self._zone, metrics)
             places.append(self._details.add(given, row, plain=len(rows) < plain))
             rows.append(row)
             self._columns.add(given)
@@ -393,8 +394,15 @@ def _zone_of(report: BatchReport) -> Optional[tzinfo]:
     return None if first is None else first.tzinfo
 
 
-def _brief(row: Row, zone: Optional[tzinfo]) -> Row:
-    """Return a row without its long parts, and with its times in a zone."""
+def _brief(row: Row, zone: Optional[tzinfo], metrics: Sequence[JobMetrics]) -> Row:
+    """
+    Return a row without its long parts, and with its times in a zone.
+
+    Args:
+        row: The row.
+        zone: The zone.
+        metrics: The metrics of its job, which tell what of its samples is drawn.
+    """
     planned, start, end, made = (in_zone(each, zone) for each in (row.planned, row.start, row.end, row.result_time))
     return replace(
         row,
@@ -407,6 +415,9 @@ def _brief(row: Row, zone: Optional[tzinfo]) -> Row:
         html=None,
         result=None,
         participants=None,
+        # The names are those of the table: each row that is read has copies of its own.
+        metrics={name: row.metrics[name] for name in METRICS if name in row.metrics},
+        samples=drawn_samples(row.samples, metrics),
     )
 
 

@@ -11,7 +11,7 @@ from pscheduler_batch.report.drawings.curves import Line, Plot, scaled
 from pscheduler_batch.report.job_runs import JobRuns
 
 # Of more runs, only the slowest, the middle and the fastest one are drawn; of more streams, the first ones.
-_MOST_RUNS, _MOST_STREAMS = 12, 32
+MOST_LINES, _MOST_STREAMS = 12, 32
 _FEWEST_INTERVALS = 2
 # The most points of all lines together, and the fewest of one.
 _MOST_POINTS, _FEWEST_POINTS = 3000, 60
@@ -38,7 +38,7 @@ def throughput_over_time(job: JobRuns) -> Optional[Plot]:
     if not found:
         return None
     caption = "a line for each run" if len(found) > 1 else ""
-    if len(found) > _MOST_RUNS:
+    if len(found) > MOST_LINES:
         order = sorted(found, key=lambda each: job.rows[each[0]].metrics.get("throughput", 0.0))
         caption = f"the slowest, the middle and the fastest of {len(found):,} runs"
         found = [order[0], order[len(order) // 2], order[-1]]

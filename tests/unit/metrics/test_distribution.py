@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import statistics
+import tracemalloc
 from collections import Counter
 
 import pytest
 
-from pscheduler_batch.metrics.distribution import Distribution, SampleCounts
+from pscheduler_batch.metrics.distribution import CompactCounts, Distribution, SampleCounts
 
 RANDOM = random.Random(5)  # noqa: S311 - not for secrets
 SAMPLES = {
@@ -90,3 +91,28 @@ def test_few_different_samples_are_exact():
 
     assert counts.counts == Counter(SAMPLES["coarse"])
     assert counts.size == 5000
+
+
+@pytest.mark.parametrize("samples", [*SAMPLES.values(), []])
+def test_compact_counts_are_the_same_counts(samples):
+    """Of every value, and of no other."""
+    counts = Counter(samples)
+    compact = CompactCounts(counts)
+
+    assert (dict(compact), len(compact)) == (dict(counts), len(counts))
+    assert list(compact) == sorted(counts)
+    assert compact.get(-17.25) is None
+
+
+def test_compact_counts_take_little_memory():
+    """A quarter of that of a dictionary."""
+    values = [RANDOM.random() for _ in range(1000)]
+
+    def size_of(make):
+        tracemalloc.start()
+        made = make()
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return len(made) and size
+
+    assert 3 * size_of(lambda: CompactCounts(Counter(values))) < size_of(lambda: {value * 2: 1 for value in values})

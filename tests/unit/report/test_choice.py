@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pscheduler_batch.report.drawings.choice import drawings_of
+from pscheduler_batch.report.document_rows import report_of
+from pscheduler_batch.report.drawings.choice import drawings_of, drawn_samples
+from pscheduler_batch.report.drawings.under_load import under_load_of
+from pscheduler_batch.report.job_runs import job_runs_of
+from tests.support.load_documents import load, pings
 from tests.support.measured_jobs import at, buckets_of, mean_of, path_of, rates_of, runs_of, trips_of
-from tests.support.output_documents import result, several
+from tests.support.output_documents import job, output, result, several
 
 PACKETS = tuple(range(1, 30))
 
@@ -59,3 +65,30 @@ def test_an_iteration_without_a_task_is_a_gap():
     (boxes, _) = drawings_of(runs_of(lost, *(trips_of(*range(1, 9)) for _ in range(5)))).figures
 
     assert (boxes.title, boxes.boxes[0], boxes.places) == ("Round trip", None, tuple("012345"))
+
+
+LOADED = [pings(0, 60, milliseconds=[1] * 20 + [9] * 10 + [1] * 30), load(20, 31)]
+STREAMS = {"streams": (0.5, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("results", "packets", "streams"),
+    [
+        ([trips_of(*PACKETS)] * 2, False, False),
+        (LOADED, True, False),
+        ([buckets_of({"1": 2, "2.5": 3}, second=n) for n in (1, 2)], False, False),
+        ([rates_of(1, 2, 3, **STREAMS)], False, True),
+        ([rates_of(n, n + 1, 3, **STREAMS) for n in range(13)], False, False),
+        ([path_of("abc"), path_of("ab")], False, False),
+    ],
+)
+def test_what_is_not_drawn_need_not_be_in_memory(results, packets, streams):
+    """The drawings are the same without it."""
+    report = report_of(output(job(*results)))
+    rows = list(report.rows)
+    brief = [replace(row, samples=drawn_samples(row.samples, report.jobs)) for row in rows]
+
+    assert drawings_of(job_runs_of(brief)) == drawings_of(job_runs_of(rows))
+    assert under_load_of(brief, report.jobs) == under_load_of(rows, report.jobs)
+    assert any(row.samples.packets for row in brief) == packets
+    assert any(interval.streams for row in brief for interval in row.samples.intervals) == streams
