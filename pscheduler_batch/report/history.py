@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Iterable, Mapping, NamedTuple, Optional, Tuple
 
 from pscheduler_batch.metrics.distribution import Distribution
@@ -240,6 +241,12 @@ class History:
     def failed(self) -> int:
         """The number of runs that failed."""
         return sum(sum(each.failed.values()) for each in self.series)
+
+    @cached_property
+    def last_source(self) -> str:
+        """The name of the output with the last run; empty without runs."""
+        last = max((each.last for each in self.series), key=lambda last: last.start, default=None)
+        return "" if last is None else last.source
 
 
 def spread_of(values: Iterable[float]) -> Spread:

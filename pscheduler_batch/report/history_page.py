@@ -15,6 +15,7 @@ from pscheduler_batch.report.history_words import (
     MOST_SENTENCES,
     Sentence,
     brief_words,
+    ran_before,
     sentences_of,
     span_words,
     title_of,
@@ -99,7 +100,7 @@ class _Contents:
                 "open": number in unfolded,
                 "parts": [_part(_chosen(each, is_main=is_main), plots[number, is_main]) for is_main in (True, False)],
                 "brief": brief_words(shown_metrics(each)),
-                "ended": max(each.runs) != len(history.buckets) - 1,
+                "ran_before": ran_before(history, each),
                 "unusual": sum(metric.is_unusual for metric in _chosen(each, is_main=True)),
                 "is_worse": any(metric.is_unusual and metric.is_worse for metric in _chosen(each, is_main=True)),
             }

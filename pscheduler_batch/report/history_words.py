@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import main_metrics
 from pscheduler_batch.metrics.units import value_words
@@ -65,6 +64,11 @@ def span_words(history: History) -> str:
     return "" if history.span is None else f"{moment(history.span[0])} to {moment(history.span[1])}"
 
 
+def ran_before(history: History, series: Series) -> bool:
+    """Return whether last runs are neither in the last output nor in the last hour, day or week of the history."""
+    return series.last.source != history.last_source and max(series.runs) != len(history.buckets) - 1
+
+
 def leading(metrics: Sequence[MetricHistory]) -> MetricHistory:
     """Choose the metric to be named where there is room for one; there is at least one."""
     return next((found for found in metrics if found.metric.name.endswith(_PREFERRED)), metrics[0])
@@ -102,11 +106,12 @@ def range_words(spread: Spread, unit: str) -> str:
 
 
 def _failed(history: History) -> Iterator[Sentence]:
-    reasons: Dict[Tuple[str, bool, int], List[int]] = {}
+    reasons: Dict[Tuple[str, bool, Optional[int]], List[int]] = {}
     for number, each in enumerate(history.series):
         if each.last.failed:
             is_partly = each.last.failed < each.last.runs
-            reasons.setdefault((each.last.reason or "", is_partly, max(each.runs)), []).append(number)
+            bucket = max(each.runs) if ran_before(history, each) else None
+            reasons.setdefault((each.last.reason or "", is_partly, bucket), []).append(number)
     for (reason, is_partly, bucket), numbers in reasons.items():
         names = _names(history.series[number].name for number in numbers)
         last = [history.series[number].last for number in numbers]
@@ -114,7 +119,7 @@ def _failed(history: History) -> Iterator[Sentence]:
         of = f"{failed:,} of the last {runs:,} runs" if is_partly else "The last run"
         if runs > 1 and not is_partly:
             of = f"The last {runs:,} runs"
-        when = _if_long_ago(history, bucket, max(each.start for each in last))
+        when = "" if bucket is None else f" ({moment(max(each.start for each in last))})"
         yield Sentence(f"{of} of {names}{when} failed: {reason.rstrip('.')}.", BAD, tuple(numbers))
 
 
@@ -134,17 +139,13 @@ def _unusual(history: History) -> Iterator[Sentence]:
 def _sentence(history: History, series: Series, lead: MetricHistory, others: Sequence[str]) -> str:
     value = "" if lead.last is None else value_words(lead.last, lead.metric.unit)
     when = "in the last run" if series.last.runs == 1 else f"in the last {series.last.runs:,} runs (median)"
-    when += _if_long_ago(history, max(series.runs), series.last.start)
+    if ran_before(history, series):
+        when += f" ({moment(series.last.start)})"
     words = f'{lead.metric.title} of "{series.name}" was {value} {when}; it is usually {usual_words(lead)}.'
     if not others:
         return words
     how = "high" if lead.verdict == UNUSUALLY_HIGH else "low"
     return f"{words} Also unusually {how}: {list_names([f'{name[:1].lower()}{name[1:]}' for name in others])}."
-
-
-def _if_long_ago(history: History, bucket: int, start: datetime) -> str:
-    """Write when last runs started, if this is not in the last hour, day or week of the history."""
-    return "" if bucket == len(history.buckets) - 1 else f" ({moment(start)})"
 
 
 def _kind(metric: MetricHistory) -> str:

@@ -111,6 +111,14 @@ def test_a_failure_long_ago():
     ]
 
 
+def test_failures_of_an_output_that_took_hours():
+    """They are those of one night."""
+    found = [result(failed_at(FIRST + hour * DAY / 24, "Down")) for hour in range(3)]
+    outputs = {"out.json": output(*(job(each, label=label) for each, label in zip(found, "abc")))}
+
+    assert said(outputs)[1] == [('The last 3 runs of "a", "b" and "c" failed: Down.', "bad")]
+
+
 def test_a_difference_that_is_not_visible():
     """It is not worth a sentence, even if all runs before were equal."""
     assert said(daily(*[4.5] * 8, 4.5001)) == ("Nothing unusual in the last runs", [])
