@@ -27,6 +27,8 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", _MINUTE), ("s", 1))
 _NEEDS_EXPONENT = 1e15
 _THREE_DIGITS = 100
 
+_BOTH = 2
+
 
 def show(value: Any, path: Path = ()) -> str:
     """
@@ -98,6 +100,16 @@ def count_words(number: int, noun: str) -> str:
     ('1 run', '1,200 runs')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def all_words(number: int, nouns: str) -> str:
+    """
+    Write all of several things.
+
+    >>> all_words(2, "runs"), all_words(1200, "runs")
+    ('both runs', 'all 1,200 runs')
+    """
+    return f"both {nouns}" if number == _BOTH else f"all {number:,} {nouns}"
 
 
 def _outline(value: Any, depth: int) -> Any:

@@ -21,7 +21,7 @@ from pscheduler_batch.metrics.units import BITS, SECONDS, value_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.job_runs import JobRuns, Place
 from pscheduler_batch.report.rows import JobMetrics, Row
-from pscheduler_batch.text import list_names, number_words
+from pscheduler_batch.text import all_words, list_names, number_words
 
 # Values that differ by less than this share of the largest one are the same in words.
 _SAME = 0.05
@@ -82,7 +82,7 @@ def _failures(runs: JobRuns) -> str:
     (reason, times), *others = reasons.most_common()
     if len(rows) == 1:
         return f"The run failed: {reason}"
-    share = _all(len(rows), "runs") if len(failed) == len(rows) else f"{len(failed):,} of {len(rows):,} runs"
+    share = all_words(len(rows), "runs") if len(failed) == len(rows) else f"{len(failed):,} of {len(rows):,} runs"
     if len(failed) == 1:
         return f"{share} failed, run {failed[0][0]}: {reason}"
     if not others:
@@ -129,7 +129,7 @@ def _compared(metric: Metric, values: Mapping[Place, float], runs: JobRuns) -> s
     if high - low <= _SAME * max(abs(low), abs(high)):
         among = _among(runs)
         if high == low:
-            return f"{metric.title} is {_words(metric, low)} for {_all(len(values), among)}"
+            return f"{metric.title} is {_words(metric, low)} for {all_words(len(values), among)}"
         differs = f"differs by at most {_percent(high - low, high)} between {len(values):,} {among}"
         return f"{metric.title} {differs}, {_span(metric, numbers)}"
     if runs.mesh and metric.better:
@@ -206,10 +206,6 @@ def _among(runs: JobRuns) -> str:
     return f"{'values' if len(runs.axes) == 1 else 'combinations'} of {names}"
 
 
-def _all(count: int, nouns: str) -> str:
-    return f"both {nouns}" if count == _TWO else f"all {count:,} {nouns}"
-
-
 def _at(place: Place, runs: JobRuns) -> str:
     if runs.mesh:
         return _pair(place, runs)
@@ -232,7 +228,7 @@ def _repeated(measured: _Measured, metric: Metric) -> str:
             return f"{verb} {delays} (min/mean/max){over}{most if measured.packets >= _FEWEST_PACKETS else ''}"
     values = [row.metrics[metric.name] for row in measured.rows if metric.name in row.metrics]
     if len({_words(metric, value) for value in values}) == 1:
-        same = f" in {_all(len(measured.rows), 'runs')}" if len(values) > 1 else ""
+        same = f" in {all_words(len(measured.rows), 'runs')}" if len(values) > 1 else ""
         return f"{metric.title} was {_words(metric, values[0])}{same}"
     middle = sum(values) / len(values)
     return f"{metric.title} was {_span(metric, values)}, mean {_words(metric, middle)},{over}"
@@ -249,7 +245,7 @@ def _paths(measured: _Measured) -> str:
     return (
         f"The path has {count}"
         if len(hops) == 1
-        else f"The path was the same in {_all(len(measured.rows), 'runs')}, {count}"
+        else f"The path was the same in {all_words(len(measured.rows), 'runs')}, {count}"
     )
 
 

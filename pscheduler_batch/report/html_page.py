@@ -33,7 +33,7 @@ from pscheduler_batch.report.packing import Pack
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.report.run_table import judged_words
 from pscheduler_batch.report.starts import skew_words
-from pscheduler_batch.text import short_duration
+from pscheduler_batch.text import all_words, short_duration
 
 # The most rows of one table that are shown at once, as browsers take seconds to lay out more.
 ROWS_AT_ONCE = 250
@@ -382,10 +382,10 @@ def _outcome_of(report: BatchReport) -> str:
     if not count:
         return "Nothing was run"
     if failed == count:
-        return "The only run failed" if count == 1 else f"All {count:,} runs failed"
+        return "The only run failed" if count == 1 else f"{all_words(count, 'runs').capitalize()} failed"
     if failed:
         return f"{failed:,} of {count:,} runs failed"
-    return "The run succeeded" if count == 1 else f"All {count:,} runs succeeded"
+    return "The run succeeded" if count == 1 else f"{all_words(count, 'runs').capitalize()} succeeded"
 
 
 def _zone_of(report: BatchReport) -> Optional[tzinfo]:

@@ -10,6 +10,7 @@ from pscheduler_batch.metrics.expectations import EVERY_RUN, TOTAL, Expectation,
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import SECONDS
 from pscheduler_batch.report.rows import JobMetrics, Row
+from pscheduler_batch.text import all_words
 
 
 def judge(
@@ -92,8 +93,9 @@ class _Trial:
         found = f"{self._expectation.value_words(value)} in {name}"
         if runs > 1:
             number = self._failing or self._measured
-            of = f"{'all' if number == runs else f'{number:,} of'} {runs:,} runs"
-            found = f"worst {found}; {'not met' if self._failing else 'met'} in {of}"
+            of = all_words(runs, "runs") if number == runs else f"{number:,} of {runs:,} runs"
+            share = f"met in none of {runs:,} runs" if self._failing == runs else f"not met in {of}"
+            found = f"worst {found}; {share if self._failing else f'met in {of}'}"
         if self._lacking is not None:
             more = runs - self._measured - 1
             found = f"{found}; no data in {self._lacking}" + (f" and {more:,} more" if more else "")

@@ -115,7 +115,7 @@ def page_of(document, **options):
         (output(job(result(run()))), "The run succeeded"),
         (FAILING, "1 of 3 runs failed"),
         (output(job(result(failed_run()))), "The only run failed"),
-        (output(job(result(failed_run()), result(failed_run()))), "All 2 runs failed"),
+        (output(job(result(failed_run()), result(failed_run()))), "Both runs failed"),
         (output(), "Nothing was run"),
         (output(job(result(run())), batch={"error": "the assist is gone"}), "The batch was not completed"),
     ],
@@ -462,7 +462,7 @@ def test_an_output_of_an_older_version_has_a_page():
     page = page_of(output(job(*map(result, old))))
 
     assert {each["kind"] for each in page.data("drawings")} == {"plot"}
-    assert "All 2 runs succeeded" in page.text
+    assert "Both runs succeeded" in page.text
 
 
 def test_very_deep_results_are_no_bug():

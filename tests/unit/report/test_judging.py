@@ -51,8 +51,8 @@ def judged(*texts, document=DOCUMENT):
         ("rtt: mean(loss) < 10 %", False, "10 % in 2 runs"),
         ("rtt: mean(loss) <= 10 %", True, "10 % in 2 runs"),
         ("rtt: loss < 15 %", False, "worst 20 % in rtt/1; not met in 1 of 2 runs"),
-        ("rtt: loss < 25 %", True, "worst 20 % in rtt/1; met in all 2 runs"),
-        ("rtt: rtt-max < 1 ms", False, "worst 108 ms in rtt/1; not met in all 2 runs"),
+        ("rtt: loss < 25 %", True, "worst 20 % in rtt/1; met in both runs"),
+        ("rtt: rtt-max < 1 ms", False, "worst 108 ms in rtt/1; met in none of 2 runs"),
         ("rtt: total(lost) = 1", True, "1 in 2 runs"),
         ("rtt: max(rtt-median) < 1 s", True, "6.5 ms in 2 runs"),
         ("iperf: throughput > 9 Gb/s", False, "worst 8.5 Gb/s in iperf/1; not met in 1 of 2 runs"),
@@ -104,7 +104,7 @@ def test_a_job_of_several_tests_is_judged_by_those_that_have_the_metric():
     )
 
     assert judged("rtt-max < 1 s", "mean(throughput) > 10 Gb/s", document=document) == [
-        (True, "worst 3 ms in mixed/2; met in all 2 runs"),
+        (True, "worst 3 ms in mixed/2; met in both runs"),
         (False, "9 Gb/s in 1 run"),
     ]
 
