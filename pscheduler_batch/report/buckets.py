@@ -71,8 +71,8 @@ def start_of(size: BucketSize, when: datetime, zone: Optional[tzinfo]) -> dateti
         day = day.replace(day=1)
     elif size.name == YEAR:
         day = day.replace(month=1, day=1)
-    # Where clocks are set forward at midnight, the day starts at 1:00; the hour before is what the first of both is.
-    starts = (_placed(day.replace(fold=fold), zone) for fold in (0, 1))
+    # Where clocks are set forward at midnight, the day starts at 1:00; its midnight may count as the day before.
+    starts = (_placed(day + timedelta(hours=hour), zone) for hour in (0, 1))
     return next(start for start in starts if start.date() == day.date())
 
 
@@ -103,7 +103,8 @@ def bucket_words(size: BucketSize, start: datetime) -> str:
 
 
 def _placed(day: datetime, zone: Optional[tzinfo]) -> datetime:
-    return _fixed(day.astimezone() if zone is None else day.replace(tzinfo=zone))
+    # A time that clocks skip becomes one that there is.
+    return local_time(day.replace(tzinfo=zone).timestamp(), zone)
 
 
 def _fixed(when: datetime) -> datetime:
