@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict
 
 from pscheduler_batch.embedded.faults.actions import delaying, hanging
@@ -50,10 +50,12 @@ class InterruptionPoint:
     jobs: Dict[str, Any] = field(default_factory=job)
 
 
-def at_gate(where, action=HANG, **which):
-    """Return what stops a batch at a request."""
+def at_gate(where, action=HANG, cleanup=None, **which):
+    """Return what stops a batch at a request; runs may take longer to clean up, so that they are not over by then."""
 
     def prepare(server):
+        if cleanup is not None:
+            server.state.pace = replace(server.state.pace, cleanup=cleanup)
         made = gate(server, where, action, **which)
         return lambda _running: made.wait()
 
@@ -77,6 +79,6 @@ INTERRUPTION_POINTS = {
         at_line("posted as"), CANCELED, jobs=job(task=task("idle", duration="PT50S"))
     ),
     "waiting for the result": InterruptionPoint(
-        at_gate(re.compile("wait-merged")), CANCELED, jobs=job(task=task("idle", duration="PT0.3S"))
+        at_gate(re.compile("wait-merged"), cleanup=1.5), CANCELED, jobs=job(task=task("idle", duration="PT0.3S"))
     ),
 }
