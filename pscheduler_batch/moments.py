@@ -134,7 +134,7 @@ def _with_date(given: str, today: datetime) -> str:
 
 
 def _placed(found: datetime, zone: Optional[tzinfo]) -> datetime:
-    """Give a time without a zone the local one, with the offset at that time."""
+    """Add the local zone to a time that has none, with the offset at that time."""
     if found.tzinfo is not None:
         return found
     return found.astimezone() if zone is None else found.replace(tzinfo=zone)

@@ -37,7 +37,7 @@ class Sentence(NamedTuple):
 
 
 def sentences_of(history: History) -> List[Sentence]:
-    """Say what is unusual: runs that failed first, then what has become worse, different, and better."""
+    """List what is unusual in sentences: runs that failed first, then what has become worse, different, and better."""
     found = [*_failed(history), *_unusual(history)]
     order = (BAD, UNCLEAR, GOOD)
     return sorted(found, key=lambda sentence: order.index(sentence.kind))
