@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Callable, Dict, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
-from pscheduler_batch.http.request import Outcome, Request
+from pscheduler_batch.http.request import Outcome, Purpose, Request
 from pscheduler_batch.http.response import GATEWAY, INTERNAL, TOO_MANY, Reply
 from pscheduler_batch.text import two_units
 
@@ -219,8 +219,8 @@ class Attempts:
         if isinstance(outcome, ReplyError):
             return False
         if outcome.status == TOO_MANY:
-            # Nothing was done, so a POST may be repeated as well.
-            return asked_for is not None
+            # Nothing was done, so a POST may be repeated as well. A task that is not canceled would go on running.
+            return asked_for is not None or self._request.purpose is Purpose.CANCEL
         if not repeatable:
             return False
         words = self._request.final_words

@@ -110,6 +110,14 @@ def test_an_answer_that_is_meant_so_is_not_asked_for_again(status):
     assert len(world.times) == 1
 
 
+def test_a_cancellation_is_repeated_if_the_server_has_too_many_requests():
+    """The task would go on running."""
+    world = World(Reply(429, {}, b""), Reply(429, {}, b""), OK)
+
+    assert world.ask("DELETE", purpose=Purpose.CANCEL) is OK
+    assert world.times == [0, 1, 3]
+
+
 def test_what_cannot_pass_by_itself_is_not_tried_again():
     """Such as a certificate that is refused."""
     error = lost("certificate has expired", sent=False, transient=False)
