@@ -26,6 +26,9 @@ DESCRIPTION = (*LEAD_DESCRIPTION, "participants")
 # The texts of the results of each job that was run, by its number.
 Results = Mapping[int, Iterable[str]]
 
+# Characters after which a piece of the document is written.
+PIECE_SIZE = 65_536
+
 _ENCODER = json.JSONEncoder(indent=2)
 
 
@@ -116,7 +119,7 @@ def result_text(result: IterationResult) -> str:
 
 def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:
     """
-    Yield the text of the output document in pieces, so that only one result is in memory.
+    Return the text of the output document in pieces, so that only one large result is in memory.
 
     Args:
         batch: The batch; its document is written as a whole.
@@ -124,15 +127,36 @@ def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iter
         account: What :func:`render_batch_pair` gives.
 
     Returns:
-        Pieces of ASCII: the input, without its comments, with ``results`` in every job and ``batch`` at the end.
+        Pieces of ASCII of some 64 kB or more: the input, without its comments, with ``results`` in every job and
+        ``batch`` at the end.
     """
-    document = {**batch.document, "batch": account}
+    return _joined(_pieces({**batch.document, "batch": account}, results))
+
+
+def _pieces(document: JSONObject, results: Results) -> Iterator[str]:
     opening = "{"
     for name, value in document.items():
-        yield f"{opening}\n  {json.dumps(name)}: "
-        yield from _job_pieces(value, results) if name == "jobs" else (_text(value, 1),)
+        start = f"{opening}\n  {json.dumps(name)}: "
+        if name == "jobs":
+            yield start
+            yield from _job_pieces(value, results)
+        else:
+            yield start + _text(value, 1)
         opening = ","
     yield "\n}\n"
+
+
+def _joined(pieces: Iterable[str]) -> Iterator[str]:
+    """Join small pieces: each is encoded and written for itself."""
+    joined: List[str] = []
+    size = 0
+    for piece in pieces:
+        joined.append(piece)
+        size += len(piece)
+        if size >= PIECE_SIZE:
+            yield "".join(joined)
+            joined, size = [], 0
+    yield "".join(joined)
 
 
 def pieces_of(document: JSONObject) -> Iterator[str]:
@@ -144,10 +168,8 @@ def pieces_of(document: JSONObject) -> Iterator[str]:
 def _job_pieces(jobs: Sequence[JSONObject], results: Results) -> Iterator[str]:
     opening = "["
     for number, job in enumerate(jobs):
-        yield f"{opening}\n    {{"
-        for name, value in job.items():
-            yield f"\n      {json.dumps(name)}: {_text(value, 3)},"
-        yield '\n      "results": ['
+        pairs = "".join(f"\n      {json.dumps(name)}: {_text(value, 3)}," for name, value in job.items())
+        yield f'{opening}\n    {{{pairs}\n      "results": ['
         separator = ""
         for text in results.get(number, ()):
             yield f"{separator}\n        {_moved_in(text, 4)}"

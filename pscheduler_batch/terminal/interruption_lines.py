@@ -11,6 +11,9 @@ from typing import Iterator, Optional
 from pscheduler_batch.events import BatchEnded, Event, Interrupted, Stopping, TaskLeft
 from pscheduler_batch.terminal.event_words import PREFIX, STOP_AT_ONCE, describe_event
 
+# The events that may have lines.
+INTERRUPTION_EVENTS = (BatchEnded, Interrupted, Stopping, TaskLeft)
+
 # The maximum number of tasks that have a line of their own; the output names all that may still run.
 MOST_LEFT = 20
 

@@ -14,7 +14,7 @@ from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
 from pscheduler_batch.events import BatchEnded, Event, Interrupted, IterationEnded, RequestHeldUp, TaskLeft
 from pscheduler_batch.terminal.capabilities import DUMB, encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX, describe_event
-from pscheduler_batch.terminal.interruption_lines import InterruptionLines
+from pscheduler_batch.terminal.interruption_lines import INTERRUPTION_EVENTS, InterruptionLines
 from pscheduler_batch.text import encodable, printable, time_words
 
 # Values of CI that mean that this is not a CI system.
@@ -56,8 +56,9 @@ class Silent:
 
     def watch(self, event: Event) -> None:
         """Write what an interrupted batch waits for, if that takes long, and each task that may still run."""
-        for line in self._lines.of(event, quiet=self._quiet):
-            self.print_line(line)
+        if isinstance(event, INTERRUPTION_EVENTS):
+            for line in self._lines.of(event, quiet=self._quiet):
+                self.print_line(line)
 
     def print_line(self, line: str) -> None:
         """Write a line with control characters escaped."""
