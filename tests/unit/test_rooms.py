@@ -17,7 +17,7 @@ PACKAGE = "pscheduler_batch"
 ROOMS = (
     {"__main__"},
     {"cli"},
-    {"embedded"},
+    {"embedded", "plugins"},
     {"processor"},
     {"report"},
     {"terminal", "running"},
