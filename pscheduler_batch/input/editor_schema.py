@@ -1,8 +1,8 @@
 """
 One JSON Schema of a batch, for editors (ADR 40).
 
-It is generated from the rules in ``schemas/``, so it cannot contradict the checks. Unlike them it covers all versions
-of the format and the tasks inside, because an editor knows one schema for one kind of file.
+It is generated from the rules in ``json_schemas/``, so it cannot contradict the checks. Unlike them it covers all
+versions of the format and the tasks inside, because an editor knows one schema for one kind of file.
 
 A task may be anything before it is transformed. Where a transform applies, an editor explains and completes the pairs
 of the task without validating them; elsewhere it validates them.

@@ -1,5 +1,5 @@
 """
-Validate documents against the JSON Schema files in ``schemas/``, one for each version.
+Validate documents against the JSON Schema files in ``json_schemas/``, one for each version.
 
 What is valid becomes a batch in :mod:`~pscheduler_batch.input.loader`.
 
@@ -53,9 +53,9 @@ class Violation:
 
 @cache
 def load_schema(kind: str, version: int) -> Schema:
-    """Read ``schemas/KIND-VERSION.json``."""
+    """Read ``json_schemas/KIND-VERSION.json``."""
     # importlib.resources would take 10 ms to import.
-    schema: Schema = json.loads(get_data("pscheduler_batch", f"schemas/{kind}-{version}.json") or b"")
+    schema: Schema = json.loads(get_data("pscheduler_batch", f"input/json_schemas/{kind}-{version}.json") or b"")
     return schema
 
 

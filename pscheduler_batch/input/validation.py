@@ -1,9 +1,9 @@
 """
 Check batches and tasks against their specifications, with messages that a newcomer can act on.
 
-The rules are the JSON Schema files in ``schemas/``; each part of them has a description that completes the sentence
-"expected ...". This module turns violations into sentences: what was found, what was expected, what may have been
-meant.
+The rules are the JSON Schema files in ``json_schemas/``; each part of them has a description that completes the
+sentence "expected ...". This module turns violations into sentences: what was found, what was expected, what may have
+been meant.
 """
 
 from __future__ import annotations

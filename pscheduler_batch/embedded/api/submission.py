@@ -131,8 +131,8 @@ def _is_valid(version: int, task: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=HIGHEST_VERSION)
 def _validator(version: int) -> Any:
-    text = files("pscheduler_batch").joinpath("schemas", f"task-{version}.json").read_text(encoding="utf-8")
-    return validator_for(json.loads(text))
+    schema = files("pscheduler_batch").joinpath("input", "json_schemas", f"task-{version}.json")
+    return validator_for(json.loads(schema.read_text(encoding="utf-8")))
 
 
 async def _check_lead_bind(address: Optional[str]) -> None:

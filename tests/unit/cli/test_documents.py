@@ -367,7 +367,8 @@ def test_man_page_has_every_pair_of_the_input():
     text = section_of(read_page("pscheduler-batch"), "INPUT")
     pairs: Set[str] = set()
     for kind in ("batch-3", "task-5"):
-        schema = json.loads((ROOT / "pscheduler_batch" / "schemas" / f"{kind}.json").read_text(encoding="utf-8"))
+        path = ROOT / "pscheduler_batch" / "input" / "json_schemas" / f"{kind}.json"
+        schema = json.loads(path.read_text(encoding="utf-8"))
         for node in (schema, *schema["$defs"].values()):
             pairs |= set(node.get("properties", {}))
 
