@@ -17,7 +17,13 @@ from tests.support.clock import NOON
 PACKAGE = Path(pscheduler_batch.__file__).parent
 
 # Only these write to the standard streams.
-WRITERS = {"output/console.py", "output/destination.py", "terminal/live_view.py", "terminal/progress.py"}
+WRITERS = {
+    "output/console.py",
+    "output/destination.py",
+    "plugins/methods.py",
+    "terminal/live_view.py",
+    "terminal/progress.py",
+}
 
 
 def make_session(**callbacks: Any) -> Session:

@@ -1,0 +1,140 @@
+"""
+The methods of the plug-ins, as pScheduler's class folder has them: one entry for all of their files (ADR 62).
+
+A method is a process, and pScheduler starts seven of them for each task that is posted, so a method imports only what
+it needs. It reads JSON from the standard input, writes JSON to the standard output and messages for people to the
+standard error, and exits with 0 if it worked.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any, BinaryIO, Dict, Optional, Sequence, Tuple
+
+# The name of the test, and of the tool that runs it.
+TEST = "batch"
+TOOL = "batch-processor"
+
+# The module and the function for each method, by the directories that it is in below the class folder.
+METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
+    ("test", TEST): {
+        "enumerate": "descriptions:describe_test",
+    },
+    ("tool", TOOL): {
+        "enumerate": "descriptions:describe_tool",
+    },
+}
+
+# The content of a method's file; which method it is, is in its path.
+_FILE = """\
+#!{interpreter} -I
+# A method of pscheduler-batch for pScheduler.
+from pscheduler_batch.plugins.methods import main
+
+main(__file__)
+"""
+
+# The files of the repository have no interpreter that is known to be right.
+ANY_INTERPRETER = "/usr/bin/env -S python3"
+
+
+def method_file(interpreter: str) -> str:
+    """
+    Return the content of the file of a method, the same for all of them.
+
+    Nothing of the environment changes what it imports: pScheduler's own ``PYTHONPATH`` is for another interpreter.
+
+    Args:
+        interpreter: The path of a Python that has this package.
+    """
+    return _FILE.format(interpreter=interpreter)
+
+
+class MethodError(Exception):
+    """A method cannot do what it was asked for; the text is its message."""
+
+
+class Call:
+    """
+    What a method is called with.
+
+    Attributes:
+        arguments: The arguments of the command line.
+    """
+
+    def __init__(self, arguments: Sequence[str], stream: BinaryIO) -> None:
+        """
+        Prepare to read the input.
+
+        Args:
+            arguments: The arguments of the command line.
+            stream: The standard input.
+        """
+        self.arguments = tuple(arguments)
+        self._stream = stream
+
+    def json(self) -> Any:
+        """
+        Read the input.
+
+        Raises:
+            MethodError: It is not JSON.
+        """
+        try:
+            return json.loads(self._stream.read())
+        except (RecursionError, UnicodeDecodeError, ValueError) as error:
+            raise MethodError(f"the standard input is not JSON: {error}") from error
+
+    def object(self) -> Dict[str, Any]:
+        """
+        Read the input, an object.
+
+        Raises:
+            MethodError: It is something else.
+        """
+        value = self.json()
+        if not isinstance(value, dict):
+            raise MethodError("the standard input is not a JSON object")
+        return value
+
+
+def main(path: str) -> None:
+    """
+    Run a method as a process of its own, and exit.
+
+    Args:
+        path: The path of its file, which ends in the kind of plug-in, its name and the method, such as
+            ``test/batch/participants``.
+    """
+    kind, name, method = ["", "", *path.split("/")][-3:]
+    home = _home(kind, name, method)
+    if home is None:
+        sys.exit(f"{path}: error: not the path of a method, such as test/{TEST}/enumerate")
+    try:
+        text = run_method(home, Call(sys.argv[1:], sys.stdin.buffer))
+    except MethodError as error:
+        sys.exit(f"{name} {method}: error: {error}")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _home(kind: str, name: str, method: str) -> Optional[str]:
+    return METHODS.get((kind, name), {}).get(method)
+
+
+def run_method(home: str, call: Call) -> str:
+    """
+    Run a method and return what it prints.
+
+    Args:
+        home: Its module and function, as in :data:`METHODS`.
+        call: What it is called with.
+
+    Raises:
+        MethodError: It failed.
+    """
+    module, _, function = home.partition(":")
+    text: str = getattr(import_module(f"pscheduler_batch.plugins.{module}"), function)(call)
+    return text

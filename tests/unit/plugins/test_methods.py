@@ -1,0 +1,88 @@
+"""The entry of all methods: which there are, what their files contain, and what they say when they fail."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pscheduler_batch.plugins.methods import ANY_INTERPRETER, METHODS, Call, MethodError, method_file, run_method
+
+CLASSES = Path(__file__).parents[3] / "plugins" / "pscheduler-classes"
+ALL = [(kind, name, method) for (kind, name), methods in METHODS.items() for method in methods]
+
+
+def called(method: str, value=None, *arguments: str, kind="test", name="batch"):
+    """Call a method in this process and return what it prints."""
+    text = b"" if value is None else json.dumps(value).encode()
+    return run_method(METHODS[kind, name][method], Call(arguments, io.BytesIO(text)))
+
+
+def test_the_class_folder_has_a_file_for_each_method():
+    """No method of the table is without its file, and there is no other file; each can be executed."""
+    found = {path.relative_to(CLASSES).parts: path for path in CLASSES.rglob("*") if path.is_file()}
+
+    assert set(found) == set(ALL)
+    assert {path.read_text() for path in found.values()} == {method_file(ANY_INTERPRETER)}
+    assert all(os.access(path, os.X_OK) for path in found.values())
+
+
+@pytest.mark.parametrize(("kind", "name", "method"), ALL)
+def test_each_method_is_where_the_table_has_it(kind, name, method):
+    """The modules are imported by their names, so nothing but this finds a wrong one."""
+    module, _, function = METHODS[kind, name][method].partition(":")
+
+    assert callable(getattr(import_module(f"pscheduler_batch.plugins.{module}"), function))
+
+
+def run_file(path: Path, text: str = "") -> subprocess.CompletedProcess:
+    """Run a file with an interpreter that has the package, in an environment without anything."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(method_file(sys.executable))
+    path.chmod(0o755)
+    return subprocess.run([path], input=text, capture_output=True, text=True, env={}, check=False, timeout=60)
+
+
+def test_a_file_finds_out_by_its_path_which_method_it_is(tmp_path):
+    """All files are the same, and need neither a PATH nor a HOME."""
+    ended = run_file(tmp_path / "tool" / "batch-processor" / "enumerate")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["tests"] == ["batch"]
+
+
+def test_a_file_in_the_wrong_place_says_so(tmp_path):
+    """A copy below another name is not a method."""
+    ended = run_file(tmp_path / "tool" / "mine" / "enumerate")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "not the path of a method, such as test/batch/enumerate" in ended.stderr
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_an_input_that_is_not_json_is_an_error(text):
+    """It is for the log of pScheduler, which shows the last line."""
+    with pytest.raises(MethodError, match="the standard input is not JSON"):
+        Call((), io.BytesIO(text)).json()
+
+
+def test_an_input_that_is_no_object_is_an_error():
+    """All methods but cli-to-spec get an object."""
+    with pytest.raises(MethodError, match="not a JSON object"):
+        Call((), io.BytesIO(b"[1]")).object()
+
+
+def test_the_descriptions_have_what_pscheduler_demands():
+    """Plug-ins are ignored whose descriptions have other pairs, or lack one."""
+    test, tool = json.loads(called("enumerate")), json.loads(called("enumerate", kind="tool", name="batch-processor"))
+
+    assert set(test) == {"schema", "name", "description", "version", "maintainer", "scheduling-class"}
+    assert set(tool) == {"schema", "name", "description", "version", "maintainer", "tests", "preference"}
+    assert (test["name"], test["scheduling-class"], tool["name"]) == ("batch", "background", "batch-processor")
+    assert set(test["maintainer"]) == {"name"}
