@@ -21,6 +21,11 @@ TOOL = "batch-processor"
 METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
     ("test", TEST): {
         "enumerate": "descriptions:describe_test",
+        "cli-to-spec": "command_line:cli_to_spec",
+        "spec-to-cli": "specification:spec_to_cli",
+        "participants": "specification:participants",
+        "spec-format": "formats:spec_format",
+        "result-format": "formats:result_format",
     },
     ("tool", TOOL): {
         "enumerate": "descriptions:describe_tool",
@@ -115,8 +120,10 @@ def main(path: str) -> None:
     try:
         text = run_method(home, Call(sys.argv[1:], sys.stdin.buffer))
     except MethodError as error:
-        sys.exit(f"{name} {method}: error: {error}")
-    sys.stdout.write(text)
+        # Clients see it as it is, as the answer of the server.
+        sys.exit(str(error))
+    # In the environment of some methods nothing says which encoding to use.
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
 
 

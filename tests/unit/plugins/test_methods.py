@@ -12,16 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pscheduler_batch.plugins.methods import ANY_INTERPRETER, METHODS, Call, MethodError, method_file, run_method
+from pscheduler_batch.plugins.methods import ANY_INTERPRETER, METHODS, Call, MethodError, method_file
+from tests.support.methods import answered
 
 CLASSES = Path(__file__).parents[3] / "plugins" / "pscheduler-classes"
 ALL = [(kind, name, method) for (kind, name), methods in METHODS.items() for method in methods]
-
-
-def called(method: str, value=None, *arguments: str, kind="test", name="batch"):
-    """Call a method in this process and return what it prints."""
-    text = b"" if value is None else json.dumps(value).encode()
-    return run_method(METHODS[kind, name][method], Call(arguments, io.BytesIO(text)))
 
 
 def test_the_class_folder_has_a_file_for_each_method():
@@ -80,7 +75,7 @@ def test_an_input_that_is_no_object_is_an_error():
 
 def test_the_descriptions_have_what_pscheduler_demands():
     """Plug-ins are ignored whose descriptions have other pairs, or lack one."""
-    test, tool = json.loads(called("enumerate")), json.loads(called("enumerate", kind="tool", name="batch-processor"))
+    test, tool = answered("test/batch/enumerate"), answered("tool/batch-processor/enumerate")
 
     assert set(test) == {"schema", "name", "description", "version", "maintainer", "scheduling-class"}
     assert set(tool) == {"schema", "name", "description", "version", "maintainer", "tests", "preference"}
