@@ -1,0 +1,45 @@
+"""The template of examples/psconfig/, checked and filled in as pSConfig does it."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import permutations
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from jsonschema_rs import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "examples" / "psconfig" / "batch-mesh.json"
+_VARIABLE = re.compile(r"\{%\s+(?:pscheduler_)?address\[(\d)\]\s+%\}")
+
+
+def template() -> Dict[str, Any]:
+    """Return the template."""
+    loaded: Dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def violations(document: Any) -> List[str]:
+    """Return what pSConfig refuses in a template: the place and the sentence of each violated rule."""
+    schema = json.loads((Path(__file__).parent / "psconfig-1.json").read_text(encoding="utf-8"))
+    errors = Draft202012Validator(schema).iter_errors(document)
+    return [f"/{'/'.join(map(str, error.instance_path))}: {error.message}" for error in errors]
+
+
+def specs_of_mesh(document: Any, task: str) -> Dict[Tuple[str, str], Dict[str, Any]]:
+    """
+    Return the specification of the test of each pair of a mesh, with the variables of pSConfig replaced.
+
+    Args:
+        document: The template; its addresses have neither labels nor addresses of their own for pScheduler.
+        task: The name of the task.
+    """
+    pairs = document["tasks"][task]
+    members = [document["addresses"][member["name"]] for member in document["groups"][pairs["group"]]["addresses"]]
+    text = json.dumps(document["tests"][pairs["test"]]["spec"])
+    return {
+        ends: json.loads(_VARIABLE.sub(lambda found, ends=ends: ends[int(found[1])], text))
+        for ends in permutations([member["address"] for member in members], 2)
+    }
