@@ -41,7 +41,7 @@ OTHER_VARIABLES = ("PSCHEDULER_BATCH_COMPARE_", "PSCHEDULER_BATCH_REPORT_", "PSC
 
 # Options that do something other than run the batch exclude each other, except --check and --check-server.
 _MODES = ("check", "check_server", "plan", "dry_run", "schema")
-_FOR_RUNNING_ONLY = ("report", "journal", "resume", "lock")
+_FOR_RUNNING_ONLY = ("report", "stream", "events", "journal", "resume", "lock")
 _CANNOT_GO_TOGETHER = (
     *((one, other) for number, one in enumerate(_MODES) for other in _MODES[number + 1 :] if one != "check"),
     *(("check", other) for other in _MODES[2:]),
@@ -218,6 +218,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     shell_complete=complete_format,
     help="Format of the reports, whatever their names; with --check, text or json.",
 )
+@option(
+    "--stream",
+    section=RESULTS,
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help='Write a line of JSON to FILE for each run when it ends; "-" is standard error.',
+)
 @expect_options(RESULTS)
 @option("--no-summary", section=RESULTS, is_flag=True, help="Do not print a summary at the end.")
 @option(
@@ -267,6 +274,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @option("-q", "--quiet", section=LOGGING, is_flag=True, help="Print errors only.")
 @option("-v", "--verbose", section=LOGGING, is_flag=True, help="Log one line per event.")
 @option("--debug", section=LOGGING, is_flag=True, help="Log every step in detail.")
+@option(
+    "--events",
+    section=LOGGING,
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help='Write a line of JSON to FILE for each event; "-" is standard error.',
+)
 @click.version_option(__version__, prog_name="pscheduler-batch")
 @click.pass_context
 def batch(context: click.Context, /, **given: Any) -> None:
@@ -303,6 +317,8 @@ def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
         raise click.UsageError("--output takes the result of one file; give one file, or redirect the output", context)
     if settled["diff"] and not settled["dry_run"]:
         raise click.UsageError("--diff requires --dry-run", context)
+    if settled["stream"] == settled["events"] == "-":
+        raise click.UsageError("--stream and --events cannot both be the standard error; give a file to one", context)
     form, forms = settled["format"], _formats_for(settled)
     if form is not None and not forms:
         raise click.UsageError("--format requires --report or --check", context)

@@ -10,6 +10,7 @@ from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Batch
 from pscheduler_batch.output.console import show_warnings
 from pscheduler_batch.output.file_names import name_file, require_different
+from pscheduler_batch.output.line_file import STANDARD_ERROR
 from pscheduler_batch.settings import Settings
 from pscheduler_batch.text import STANDARD_INPUT
 
@@ -45,6 +46,8 @@ class Options:
     lock: Optional[str]
     if_locked: str
     report: Tuple[str, ...]
+    stream: Optional[str]
+    events: Optional[str]
     expect: Tuple[str, ...]
     expect_file: Optional[str]
     no_summary: bool
@@ -85,14 +88,20 @@ class Options:
         Raises:
             FileNameError: A name is invalid, a directory does not exist, or two outputs have the same file.
         """
+
+        def name(pattern: Optional[str]) -> Optional[str]:
+            return None if pattern is None else name_file(pattern, now)
+
         named = replace(
             self,
-            output=None if self.output is None else name_file(self.output, now),
-            journal=None if self.journal is None else name_file(self.journal, now),
+            output=name(self.output),
+            journal=name(self.journal),
+            stream=name(self.stream),
+            events=name(self.events),
             report=tuple(name_file(pattern, now) for pattern in self.report),
         )
-        written = (named.output, named.journal, named.resume, *named.report)
-        require_different(path for path in written if path is not None)
+        written = (named.output, named.journal, named.resume, named.stream, named.events, *named.report)
+        require_different(path for path in written if path is not None and path != STANDARD_ERROR)
         return named
 
 

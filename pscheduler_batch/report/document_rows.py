@@ -44,15 +44,16 @@ from pscheduler_batch.metrics.expectations import (
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import Measurement, Pool, measure, with_load
 from pscheduler_batch.metrics.samples import Samples
-from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.output.document import PARTICIPANTS
+from pscheduler_batch.model import JSON, Batch, IterationResult, JobPlan, JSONObject, Plan
+from pscheduler_batch.output.document import PARTICIPANTS, render_result
 from pscheduler_batch.planning.sweep import Variation
+from pscheduler_batch.pointers import Path
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.judging import judge, unreadable
 from pscheduler_batch.report.loads import DELAYS, Loads, hosts_of, load_of, span_of
 from pscheduler_batch.report.output_reader import Output
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row, Span
-from pscheduler_batch.report.stored_rows import StoredRows
+from pscheduler_batch.report.stored_rows import StoredRows, varied_pointers, varied_row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
 
@@ -278,9 +279,7 @@ def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = Tru
     common = _common_secrets(output.document)
     hiders = _Hiders()
     for number, given in enumerate(output.document["jobs"]):
-        secrets = common | find_secrets({name: value for name, value in given.items() if name != "results"})
-        label = _cut(hiders.of(secrets).text(_label(given, number)))
-        job = _Job(number, label, _is_synchronized(given), secrets)
+        job = _job_of(given, number, common, hiders)
         variation = Variation()
         for iteration, result in enumerate(output.results.get(number, ())):
             hider = hiders.of(job.secrets | find_secrets(result.get("task")))
@@ -291,6 +290,54 @@ def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = Tru
                 loads.add(load_of(row))
         rows.end_job(variation)
         yield job
+
+
+class LiveRows:
+    """
+    Makes the rows of a batch while it runs, of each iteration when it ends.
+
+    They are those of the report at the end, except for what is known only then: which packets were sent under load.
+    """
+
+    def __init__(self, batch: Batch, plan: Plan) -> None:
+        """
+        Prepare to make rows.
+
+        Args:
+            batch: The batch.
+            plan: Its plan, which says what each job varies.
+        """
+        self._document = batch.document
+        self._hiders = _Hiders()
+        self._common = _common_secrets(self._document)
+        self._varied = {job_plan.job.number: _varied_in(job_plan) for job_plan in plan.jobs}
+        self._job: Optional[_Job] = None
+
+    def rows_of(self, result: IterationResult) -> List[Row]:
+        """Return a row for every run of an iteration, or one if it has none; without texts, HTML and JSON."""
+        iteration = result.iteration
+        if self._job is None or self._job.number != iteration.job:
+            self._job = _job_of(self._document["jobs"][iteration.job], iteration.job, self._common, self._hiders)
+        job, rendered = self._job, render_result(result)
+        hider = self._hiders.of(job.secrets | find_secrets(iteration.task))
+        shown = _object(hider.value(iteration.task))
+        rows = _rows(_Iteration(job, iteration.number, rendered, hider, shown, results=False))
+        job.pools.clear()
+        return [varied_row(row, self._varied[iteration.job]) for row in rows]
+
+
+def _varied_in(plan: JobPlan) -> Mapping[Path, str]:
+    variation = Variation()
+    # The iterations of a job without transforms share their task.
+    for task in {id(iteration.task): iteration.task for iteration in plan.iterations}.values():
+        variation.add(task)
+    return varied_pointers(variation)
+
+
+def _job_of(given: JSONObject, number: int, common: AbstractSet[str], hiders: _Hiders) -> _Job:
+    secrets = common | find_secrets({name: value for name, value in given.items() if name != "results"})
+    label = _cut(hiders.of(secrets).text(_label(given, number)))
+    return _Job(number, label, _is_synchronized(given), secrets)
 
 
 def _common_secrets(document: JSONObject) -> AbstractSet[str]:

@@ -7,7 +7,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from dataclasses import replace
-from typing import Callable, Collection, Dict, Iterator, List, Sequence
+from typing import Callable, Collection, Dict, Iterator, List, Mapping, Sequence
 
 from pscheduler_batch.output.record_store import RecordStore
 from pscheduler_batch.planning.sweep import Variation, values_at
@@ -69,7 +69,7 @@ class StoredRows(Rows):
             variation: Has seen the tasks of its rows.
         """
         self._ends.append(len(self._records))
-        self._varied.append({path: pointer(path) for path in variation.paths if not is_secret(path)})
+        self._varied.append(varied_pointers(variation))
 
     def complete_with(self, complete: Callable[[Row], Row]) -> None:
         """
@@ -106,6 +106,15 @@ class StoredRows(Rows):
         data = self._records[number]
         whole = data if data[:1] == pickle.PROTO else zlib.decompress(data)
         row = Row(*pickle.loads(whole))  # noqa: S301 - nobody else can write to the file
-        pointers = self._varied[bisect_right(self._ends, number)]
-        varied = {pointers[path]: value for path, value in values_at(row.task, pointers)}
-        return self._complete(replace(row, varied=varied) if varied else row)
+        return self._complete(varied_row(row, self._varied[bisect_right(self._ends, number)]))
+
+
+def varied_pointers(variation: Variation) -> Dict[Path, str]:
+    """Return the paths of what a job varies, without secrets, with their JSON pointers."""
+    return {path: pointer(path) for path in variation.paths if not is_secret(path)}
+
+
+def varied_row(row: Row, pointers: Mapping[Path, str]) -> Row:
+    """Add the values of what its job varies to a row."""
+    varied = {pointers[path]: value for path, value in values_at(row.task, pointers)}
+    return replace(row, varied=varied) if varied else row

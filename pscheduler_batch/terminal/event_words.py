@@ -37,14 +37,13 @@ from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import measure
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.output.document import error_of
+from pscheduler_batch.output.event_lines import KNOWN_STATES
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
-from pscheduler_batch.scheduler.api import FINAL_STATES, RUN_STATES, RUNNING, UNSTARTED_STATES
+from pscheduler_batch.scheduler.api import FINAL_STATES, RUNNING, UNSTARTED_STATES
 from pscheduler_batch.text import clock_time, label_words, legible, short_duration, shorten, time_words
 
 PREFIX = "pscheduler batch: "
-
-KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING, UNANSWERED, CANCELING}
 
 # The words of steps at a host.
 _STEPS = {

@@ -16,6 +16,7 @@ from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.streams import Streams
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
@@ -120,18 +121,22 @@ def _run(
                 if not options.quiet:
                     progress.print_line(f"{PROGRAM}: warning: {message}")
 
+            streams = stack.enter_context(
+                Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
+            )
             outcome = asyncio.run(
                 processor.run(
                     plan,
                     debug if options.debug else None,
                     only=only,
                     signals=signals,
-                    watches=(slow_hosts.watch, progress.watch),
+                    watches=(slow_hosts.watch, progress.watch, streams.watch),
                     warn=warn,
                 )
             )
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
         failures += _report(options, processor, outcome, reports, slow_hosts.notes())
+        failures += streams.errors
     _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
 
