@@ -24,7 +24,7 @@ from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.runner import BatchOutcome, Runner
-from pscheduler_batch.running.signals import SignalWatch
+from pscheduler_batch.running.signals import InterruptionWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
 from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_client
 from pscheduler_batch.scheduler.waiting import WaitLimits
@@ -123,7 +123,7 @@ class AsyncBatchProcessor:
         debug: Optional[Log] = None,
         *,
         only: Optional[str] = None,
-        signals: Optional[SignalWatch] = None,
+        signals: Optional[InterruptionWatch] = None,
         watches: Sequence[Watch] = (),
         warn: Optional[Log] = None,
     ) -> BatchOutcome:
@@ -134,8 +134,7 @@ class AsyncBatchProcessor:
             plan: The return value of :meth:`plan`.
             debug: Is given each line of the debug log.
             only: The one host that all requests go to, whatever the participants; for the embedded server.
-            signals: Interrupts the batch when a signal comes, and ends all waiting at the second one; only in the main
-                thread.
+            signals: Interrupts the batch, for example when a signal comes, and ends all waiting at the second one.
             watches: Are given every event, on the event loop; see :mod:`pscheduler_batch.events`.
             warn: Is given each warning, a line; if None, these go to ``debug``.
 

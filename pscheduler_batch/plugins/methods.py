@@ -21,6 +21,7 @@ TOOL = "batch-processor"
 METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
     ("test", TEST): {
         "enumerate": "descriptions:describe_test",
+        "spec-is-valid": "validity:spec_is_valid",
         "cli-to-spec": "command_line:cli_to_spec",
         "spec-to-cli": "specification:spec_to_cli",
         "participants": "specification:participants",
@@ -29,6 +30,11 @@ METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
     },
     ("tool", TOOL): {
         "enumerate": "descriptions:describe_tool",
+        "can-run": "tool:can_run",
+        "duration": "tool:duration",
+        "participant-data": "merging:participant_data",
+        "run": "nested_run:run",
+        "merged-results": "merging:merged_results",
     },
 }
 
@@ -38,14 +44,14 @@ _FILE = """\
 # A method of pscheduler-batch for pScheduler.
 from pscheduler_batch.plugins.methods import main
 
-main(__file__)
+main(__file__{permission})
 """
 
 # The files of the repository have no interpreter that is known to be right.
 ANY_INTERPRETER = "/usr/bin/env -S python3"
 
 
-def method_file(interpreter: str) -> str:
+def method_file(interpreter: str, permission_file: Optional[str] = None) -> str:
     """
     Return the content of the file of a method, the same for all of them.
 
@@ -53,8 +59,10 @@ def method_file(interpreter: str) -> str:
 
     Args:
         interpreter: The path of a Python that has this package.
+        permission_file: The permission file of a class folder that is not pScheduler's own.
     """
-    return _FILE.format(interpreter=interpreter)
+    permission = "" if permission_file is None else f", {permission_file!r}"
+    return _FILE.format(interpreter=interpreter, permission=permission)
 
 
 class MethodError(Exception):
@@ -67,17 +75,20 @@ class Call:
 
     Attributes:
         arguments: The arguments of the command line.
+        permission_file: The permission file; None for that of this host.
     """
 
-    def __init__(self, arguments: Sequence[str], stream: BinaryIO) -> None:
+    def __init__(self, arguments: Sequence[str], stream: BinaryIO, permission_file: Optional[str] = None) -> None:
         """
         Prepare to read the input.
 
         Args:
             arguments: The arguments of the command line.
             stream: The standard input.
+            permission_file: The permission file; None for that of this host.
         """
         self.arguments = tuple(arguments)
+        self.permission_file = permission_file
         self._stream = stream
 
     def json(self) -> Any:
@@ -105,20 +116,21 @@ class Call:
         return value
 
 
-def main(path: str) -> None:
+def main(path: str, permission_file: Optional[str] = None) -> None:
     """
     Run a method as a process of its own, and exit.
 
     Args:
         path: The path of its file, which ends in the kind of plug-in, its name and the method, such as
             ``test/batch/participants``.
+        permission_file: The permission file; None for that of this host.
     """
     kind, name, method = ["", "", *path.split("/")][-3:]
     home = _home(kind, name, method)
     if home is None:
         sys.exit(f"{path}: error: not the path of a method, such as test/{TEST}/enumerate")
     try:
-        text = run_method(home, Call(sys.argv[1:], sys.stdin.buffer))
+        text = run_method(home, Call(sys.argv[1:], sys.stdin.buffer, permission_file))
     except MethodError as error:
         # Clients see it as it is, as the answer of the server.
         sys.exit(str(error))

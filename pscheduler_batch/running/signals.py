@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, ContextManager, Dict, Iterator, Optional, Protocol
 
 # SIGHUP comes when the terminal or the connection is closed.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,6 +21,19 @@ Handlers = Dict[signal.Signals, Any]
 # Signals that come together count as one: timeout(1) sends its signal to the process and to its group, and systemd can
 # send SIGHUP after SIGTERM. In seconds.
 TOGETHER = 0.2
+
+
+class InterruptionWatch(Protocol):
+    """Whatever may interrupt a batch."""
+
+    def watching(self, interrupt: Callable[[str], None], hurry: Callable[[], None]) -> ContextManager[None]:
+        """
+        Interrupt the batch on the running event loop when it is time to.
+
+        Args:
+            interrupt: Interrupts it; is given the reason.
+            hurry: Ends all waiting for tasks to be canceled.
+        """
 
 
 class SignalWatch:

@@ -156,6 +156,7 @@ def _throughput(spec: Mapping[str, JSON]) -> Length:
 
 
 _LENGTHS: Mapping[str, Callable[[Mapping[str, JSON]], Length]] = {
+    "batch": _duration,
     "clock": _timeout,
     "dns": _timeout,
     "http": _timeout,

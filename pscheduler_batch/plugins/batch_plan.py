@@ -1,0 +1,194 @@
+"""The batch of a spec: read, checked and planned, and the time that it needs on the schedule."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import timedelta
+from typing import Any, List, Mapping, NamedTuple, Union
+
+from pscheduler_batch.errors import InputError
+from pscheduler_batch.input.excerpts import render_problems
+from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.model import Batch, Iteration, Plan
+from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, make_timeline
+from pscheduler_batch.plugins.methods import TEST, MethodError
+from pscheduler_batch.plugins.permission import Permission
+from pscheduler_batch.plugins.specification import BATCH, Specification
+from pscheduler_batch.text import count_words, list_names, shorten
+from pscheduler_batch.transforms.pipeline import Transforms
+
+# What a batch is called in messages that is in the spec.
+GIVEN = f"/{BATCH}"
+
+# A larger file is not a batch.
+LARGEST_BATCH = 10_000_000
+
+# How long a run may be over before its result is fetched (ADR 48).
+_FETCHING = timedelta(seconds=10)
+# The start of the interpreter, and of the batch.
+_STARTING = timedelta(seconds=5)
+
+# The tool ends so long before pScheduler would kill it.
+ENDING = timedelta(seconds=10)
+# Before that, unfinished tasks are canceled: a fifth of the time on the schedule, but no more than this.
+LONGEST_CANCELING = timedelta(seconds=20)
+_PART = 5
+
+
+class PlannedBatch(NamedTuple):
+    """
+    A batch that can be run.
+
+    Attributes:
+        batch: The batch.
+        plan: Its iterations.
+    """
+
+    batch: Batch
+    plan: Plan
+
+
+def plan_specified(spec: Specification, permission: Permission) -> PlannedBatch:
+    """
+    Plan the batch of a spec that needs nothing from the network.
+
+    Raises:
+        MethodError: All errors of the batch, or why it cannot be read.
+    """
+    if spec.url is None:
+        return plan_given(spec.batch or {}, GIVEN)
+    return plan_given(read_named(spec.url, permission), spec.url)
+
+
+def plan_given(given: Union[bytes, Mapping[str, Any]], source: str) -> PlannedBatch:
+    """
+    Plan a batch.
+
+    Args:
+        given: The batch, or its text.
+        source: What it is called in messages.
+
+    Raises:
+        MethodError: All errors of the batch.
+    """
+    try:
+        batch = load_batch(given, source=source)
+        return PlannedBatch(batch, plan_batch(batch, Transforms(batch)))
+    except InputError as error:
+        raise MethodError(render_problems(error.problems, text=error.text, source=source)) from error
+
+
+def read_named(name: str, permission: Permission) -> bytes:
+    """
+    Read a batch of the site's directory.
+
+    Raises:
+        MethodError: There is no directory, or no such file in it.
+    """
+    folder = permission.batch_folder
+    if folder is None:
+        raise MethodError(f"batch-url {shorten(name)}: this host has no directory of batches")
+    try:
+        # Never waits, whatever it is.
+        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise MethodError(f"batch-url {shorten(name)}: not a regular file")
+            data = stream.read(LARGEST_BATCH + 1)
+    except OSError as error:
+        raise MethodError(f"batch-url {shorten(name)}: cannot read this batch: {error.strerror}") from error
+    if len(data) > LARGEST_BATCH:
+        raise MethodError(f"batch-url {shorten(name)}: larger than {LARGEST_BATCH:,} bytes, which is no batch")
+    return data
+
+
+def duration_of(spec: Specification, plan: Plan) -> timedelta:
+    """
+    Return the time that a batch gets on the schedule.
+
+    Raises:
+        MethodError: The spec does not say, and it cannot be known; or it is less than the measurements alone take.
+    """
+    if spec.duration is None:
+        return needed_time(plan)
+    least = _least_time(plan)
+    if spec.duration < least:
+        raise MethodError(
+            f"/duration: {_seconds(spec.duration)} are not enough, as the measurements alone take {_seconds(least)}"
+        )
+    return spec.duration
+
+
+def needed_time(plan: Plan) -> timedelta:
+    """
+    Return the time that a plan needs, with that of the servers, of the tool itself and of the latest starts.
+
+    Raises:
+        MethodError: The duration of a test is not known.
+    """
+    timeline = make_timeline(plan)
+    unknown = [times.iteration for job in timeline.jobs for times in job.iterations if times.length is None]
+    if unknown:
+        raise MethodError(
+            f"/duration: required, as the duration of {count_words(len(unknown), 'iteration')} is not known "
+            f"({_tests_of(unknown)})"
+        )
+    work = timeline.total + sum(map(_slack, timeline.jobs), timedelta(0)) + _STARTING + ENDING
+    needed = work + min(LONGEST_CANCELING, work / (_PART - 1))
+    return timedelta(seconds=-(-needed // timedelta(seconds=1)))
+
+
+def duration_text(duration: timedelta) -> str:
+    """
+    Write a duration for the schedule, in whole seconds; a library for it would double the time of the method.
+
+    >>> duration_text(timedelta(minutes=1, seconds=0.5))
+    'PT61S'
+    """
+    return f"PT{-(-duration // timedelta(seconds=1))}S"
+
+
+def canceling_time(duration: timedelta) -> timedelta:
+    """Return how long tasks may be canceled at the end of the time on the schedule, before :data:`ENDING`."""
+    return min(LONGEST_CANCELING, duration / _PART)
+
+
+def _slack(job: JobTimes) -> timedelta:
+    """Return how much longer than at least a job may take."""
+    slacks = [_FETCHING + times.slip + _longer(times) for times in job.iterations]
+    if job.job.parallel:
+        return max(slacks, default=timedelta(0))
+    return sum(slacks, timedelta(0))
+
+
+def _longer(times: IterationTimes) -> timedelta:
+    return timedelta(0) if times.length is None else times.length.span - times.length.least
+
+
+def _least_time(plan: Plan) -> timedelta:
+    """Return the time of the measurements alone; none where a script may end the batch early."""
+    if any(job.job.continue_if is not None for job in plan.jobs):
+        return timedelta(0)
+    total = timedelta(0)
+    for job in make_timeline(plan).jobs:
+        lengths = [timedelta(0) if times.length is None else times.length.least for times in job.iterations]
+        total += max(lengths, default=timedelta(0)) if job.job.parallel else sum(lengths, timedelta(0))
+    return total
+
+
+def _tests_of(iterations: List[Iteration]) -> str:
+    tests = dict.fromkeys(str(iteration.task["test"]["type"]) for iteration in iterations)
+    return f"test {list_names(shorten(test) for test in tests)}"
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():,.0f} s"
+
+
+def nested_batches(plan: Plan) -> List[Iteration]:
+    """Return the iterations that are batches themselves."""
+    return [
+        iteration for job in plan.jobs for iteration in job.iterations if iteration.task["test"].get("type") == TEST
+    ]

@@ -1,0 +1,53 @@
+"""The method ``spec-is-valid``: all that ``--check`` says of the batch in a spec, in one text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, List
+
+from pscheduler_batch.input.excerpts import render_problems
+from pscheduler_batch.planning.check import check_batch
+from pscheduler_batch.plugins.batch_plan import GIVEN, duration_of, plan_given, read_named
+from pscheduler_batch.plugins.methods import Call, MethodError
+from pscheduler_batch.plugins.specification import Specification, find_errors, read_specification
+from pscheduler_batch.plugins.tool import permission_of
+
+# pScheduler waits for some seconds.
+SCRIPT_LIMIT = timedelta(seconds=2)
+
+
+def spec_is_valid(call: Call) -> str:
+    """Return whether a spec is valid, with everything that is wrong with it and its batch if it is not."""
+    spec = call.json()
+    errors = find_errors(spec)
+    if not errors:
+        try:
+            errors = _errors_of_batch(read_specification(spec), call)
+        except MethodError as error:
+            errors = [str(error)]
+    return json.dumps({"valid": False, "error": "\n".join(errors)} if errors else {"valid": True})
+
+
+def _errors_of_batch(spec: Specification, call: Call) -> List[str]:
+    """
+    Check the batch of a valid spec as far as it is known before the run.
+
+    Raises:
+        MethodError: It cannot be read, or its duration not be known.
+    """
+    if spec.is_remote:
+        return []
+    given: Any = spec.batch if spec.url is None else read_named(spec.url, permission_of(call))
+    source = spec.url or GIVEN
+    data = given if isinstance(given, bytes) else json.dumps(given).encode()
+    checked = check_batch(data, source=source, limit=SCRIPT_LIMIT)
+    if checked.valid:
+        duration_of(spec, plan_given(given, source).plan)
+        return []
+    if spec.url is not None:
+        return [render_problems(checked.problems, text=checked.text, source=source)]
+    # The client knows no lines of a batch that is part of a spec.
+    problems = [replace(problem, line=None, column=None) for problem in checked.problems]
+    return [render_problems(problems, text=None, source=source)]
