@@ -5,7 +5,8 @@ It is generated from the rules in ``json_schemas/``, so it cannot contradict the
 versions of the format and the tasks inside, because an editor knows one schema for one kind of file.
 
 A task may be anything before it is transformed. Where a transform applies, an editor explains and completes the pairs
-of the task without validating them; elsewhere it validates them.
+of the task without validating them; elsewhere it validates them. The spec of a test is never validated, as a server may
+know more about it than this program (ADR 67).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from copy import deepcopy
 from typing import Any, Dict, Iterator, List, Mapping
 
 from pscheduler_batch.input.schemas import VERSIONS, Schema, load_schema
+from pscheduler_batch.input.test_specs import SpecPair, TestSpec, known_tests
 
 IDENTIFIER = "urn:pscheduler-batch:schema:batch"
 
@@ -48,6 +50,11 @@ def make_schema() -> Dict[str, Any]:
     definitions.update(_hints({**load_schema("task", VERSIONS["task"][-1])["$defs"], "task": task}))
     tasks = definitions["tasks"]
     tasks["$ref"] = tasks["items"]["$ref"] = f"{_DEFINITIONS}{_HINT}task"
+    specs = known_tests()
+    definitions.update({f"{_HINT}{name}-spec": _hint_of_spec(spec) for name, spec in specs.items()})
+    for name in ("test", f"{_HINT}test"):
+        definitions[name]["allOf"] = [_spec_of_test(test) for test in specs]
+        definitions[name]["properties"]["type"]["examples"] = list(specs)
     schema = {
         "$schema": load_schema("batch", VERSIONS["batch"][-1])["$schema"],
         "$id": IDENTIFIER,
@@ -151,6 +158,31 @@ def _hint_of(node: Schema) -> Dict[str, Any]:
     if values is not None:
         hint.setdefault("examples", list(values))
     return hint
+
+
+def _hint_of_spec(spec: TestSpec) -> Dict[str, Any]:
+    """Return the explanations of the pairs of a spec, with values to choose from."""
+    pairs = {name: _hint_of_pair(pair, spec) for name, pair in spec.pairs.items()}
+    numbers = list(range(1, spec.versions + 1))
+    return {"properties": {"schema": {"description": "The version of the spec.", "examples": numbers}, **pairs}}
+
+
+def _hint_of_pair(pair: SpecPair, spec: TestSpec) -> Dict[str, Any]:
+    first, last, rule = pair.types[-1]
+    needs = [f'"schema": {first}' + (" or more" if first < spec.versions else "")] if pair.since > 1 else []
+    until = [f"until version {last}"] if last < spec.versions else []
+    notes = [*(["required"] if pair.required else []), *(f"requires {need}" for need in needs), *until]
+    kind = rule["description"]
+    description = f"{pair.about} Its value is {kind}{''.join(f'; {note}' for note in notes)}."
+    values = rule.get("examples", rule.get("enum"))
+    return {"description": description, **({} if values is None else {"examples": values})}
+
+
+def _spec_of_test(test: str) -> Dict[str, Any]:
+    return {
+        "if": {"properties": {"type": {"const": test}}, "required": ["type"]},
+        "then": {"properties": {"spec": {"$ref": f"{_DEFINITIONS}{_HINT}{test}-spec"}}},
+    }
 
 
 def _explained(node: Any, definitions: Mapping[str, Any]) -> Any:

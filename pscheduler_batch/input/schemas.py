@@ -16,6 +16,7 @@ from functools import cache
 from pkgutil import get_data
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 
+from pscheduler_batch.input.test_specs import schema_of_spec, versions_of_spec
 from pscheduler_batch.pointers import Path
 
 # The versions of each kind of document, in ascending order; the file names contain them.
@@ -51,9 +52,16 @@ class Violation:
         return self.path, self.keyword, self.name
 
 
+def versions_of(kind: str) -> Tuple[int, ...]:
+    """Return the versions of a kind of document, in ascending order; a spec has a kind for each test."""
+    return VERSIONS.get(kind) or versions_of_spec(kind)
+
+
 @cache
 def load_schema(kind: str, version: int) -> Schema:
-    """Read ``json_schemas/KIND-VERSION.json``."""
+    """Read ``json_schemas/KIND-VERSION.json``, or make the schema of a spec."""
+    if kind not in VERSIONS:
+        return schema_of_spec(kind, version)
     # importlib.resources would take 10 ms to import.
     schema: Schema = json.loads(get_data("pscheduler_batch", f"input/json_schemas/{kind}-{version}.json") or b"")
     return schema

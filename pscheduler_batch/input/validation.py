@@ -16,7 +16,15 @@ from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.input.json_values import Finding
 from pscheduler_batch.input.locations import rank
-from pscheduler_batch.input.schemas import VERSIONS, Schema, Violation, find_violations, is_valid, load_schema
+from pscheduler_batch.input.schemas import (
+    VERSIONS,
+    Schema,
+    Violation,
+    find_violations,
+    is_valid,
+    load_schema,
+    versions_of,
+)
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import closest, list_names, shorten, show
@@ -49,10 +57,10 @@ def explain(kind: str, document: Any) -> List[Finding]:
     Find all errors in a document, in the order of the document.
 
     Args:
-        kind: "batch" or "task".
+        kind: "batch", "task", or the spec of a test (:func:`~pscheduler_batch.input.test_specs.kind_of_spec`).
         document: Plain JSON without comments.
     """
-    versions = VERSIONS[kind]
+    versions = versions_of(kind)
     declared = document.get("schema", 1) if isinstance(document, Mapping) else 1
     if _is_number(declared) and declared in versions:
         version = int(declared)
@@ -70,7 +78,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _why_not_a_version(declared: Any, kind: str) -> str:
-    versions = VERSIONS[kind]
+    versions = versions_of(kind)
     expected = f"expected a version of the {kind} format from 1 to {versions[-1]}"
     return f"found {show(declared)}, {expected}{_unquoted(declared, ['integer'])}"
 
@@ -115,12 +123,12 @@ class _Later:
 
     def needed(self, violation: Violation) -> Optional[str]:
         """Return words on the `schema` that allows what this version does not, if any does."""
-        for version in VERSIONS[self._kind][self._version :]:
+        for version in versions_of(self._kind)[self._version :]:
             keys = self._keys_of(version)
             # A value may be invalid there for another reason; a name is either known or not.
             wrong = violation.key in keys or (not violation.name and violation.path in {path for path, _, _ in keys})
             if not wrong:
-                or_later = " or higher" if version < VERSIONS[self._kind][-1] else ""
+                or_later = " or higher" if version < versions_of(self._kind)[-1] else ""
                 declared = f"it has {self._version}" if "schema" in self._document else "the default is 1"
                 return f'requires "schema": {version}{or_later} in the {self._kind}; {declared}'
         return None

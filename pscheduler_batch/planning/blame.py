@@ -14,7 +14,7 @@ from typing import Any, Mapping, Optional, Sequence, Tuple
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.planning.null_hosts import find_null_hosts
+from pscheduler_batch.planning.spec_warnings import find_spec_warnings
 from pscheduler_batch.pointers import pointer, steps_of
 from pscheduler_batch.redaction import Redactor, without_secrets
 from pscheduler_batch.text import HIDDEN
@@ -68,7 +68,7 @@ def blame(problem: Problem, history: TaskHistory) -> Tuple[str, Optional[Change]
 
 
 def _is_so(problem: Problem, value: JSON) -> bool:
-    found = [*check_task(value), *find_null_hosts(value)]
+    found = [*check_task(value), *find_spec_warnings(value)]
     return any((other.where, other.reason) == (problem.where, problem.reason) for other in found)
 
 

@@ -19,7 +19,7 @@ from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
 from pscheduler_batch.planning.iteration_problems import IterationProblems
-from pscheduler_batch.planning.null_hosts import find_null_hosts
+from pscheduler_batch.planning.spec_warnings import find_spec_warnings
 from pscheduler_batch.redaction import Redactor, as_secret_pairs, find_secrets
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
@@ -259,8 +259,8 @@ class _Planning:
         for number, task in enumerate(originals):
             problems = [_placed(job, number, problem) for problem in check_task(task)]
             self.problems += problems
-            nulls = [] if problems else find_null_hosts(task)
-            self.warnings.update((_placed(job, number, problem), None) for problem in nulls)
+            warnings = [] if problems else find_spec_warnings(task)
+            self.warnings.update((_placed(job, number, problem), None) for problem in warnings)
             tasks.append(task if problems else scheduled_task(task))
         return tasks if job.task_is_array else tasks * count
 
@@ -279,7 +279,7 @@ class _Planning:
             found.add(Problem(error.where, redactor.message(error.reason)), number, redactor, explain)
             return task
         problems = check_task(values[-1])
-        for problem in problems or find_null_hosts(values[-1]):
+        for problem in problems or find_spec_warnings(values[-1]):
             history = TaskHistory(self.transforms.steps(job), values, self._redactor(job, *values))
             found.add(_placed(job, number, problem), number, history.redactor, partial(blame, problem, history))
         return task if problems else scheduled_task(values[-1])

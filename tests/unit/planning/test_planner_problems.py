@@ -38,7 +38,7 @@ def problems_of(*jobs: Dict[str, Any], limit: int = DEFAULT_MAX_ITERATIONS, **pa
     return list(caught.value.problems)
 
 
-@pytest.mark.parametrize(("step", "severity"), [("check_task", ERROR), ("find_null_hosts", WARNING)])
+@pytest.mark.parametrize(("step", "severity"), [("check_task", ERROR), ("find_spec_warnings", WARNING)])
 def test_a_new_kind_of_problem_comes_out_without_secrets(monkeypatch, step, severity):
     """The step that finds it need not redact it, neither its text nor its place."""
     found = Problem("/open/x/s3cr3t~1a", 'unlike "s3cr3t/a" and s3cr…', severity=severity)

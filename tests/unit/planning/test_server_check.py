@@ -146,7 +146,7 @@ def test_three_questions_are_asked_about_each_specification_and_no_more():
 )
 def test_a_test_that_the_assist_does_not_have_is_told(kind, told):
     """With what may have been meant, at every place where it is wanted."""
-    job = {"task": {"test": {"type": kind, "spec": {}}}}
+    job = {"task": {"test": {"type": kind, "spec": {"query": "a", "record": "a"}}}}
 
     assert lines_of(ask(servers_with(), job, {}, job)) == [
         f"error /jobs/0/task/test/type: {told}",
@@ -227,7 +227,7 @@ def test_a_test_of_which_nobody_knows_who_takes_part_is_wrong(answer):
 def test_a_lead_that_is_not_there_is_told_wherever_it_would_lead():
     """It is asked once."""
     servers = servers_with(**{"assist/participants": said({"participants": ["gone"]})})
-    checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
+    checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {"duration": "PT1S"}}}})
 
     assert lines_of(checked) == [
         f"error /jobs/{number}/task/test: gone, which would lead the test, cannot be used: cannot reach "
@@ -382,15 +382,15 @@ def test_iterations_with_the_same_answer_are_told_once():
     """The first is named, with the number of others."""
 
     def judge(spec):
-        return offers("ping" if spec["count"] % 2 else offer("ping", "Odd counts only."))
+        return offers("ping" if spec["flow-label"] % 2 else offer("ping", "Odd labels only."))
 
-    job = {"label": "x", "iterations": 9, "task-transform": {"script": ".test.spec.count = $iteration"}}
+    job = {"label": "x", "iterations": 9, "task-transform": {"script": '.test.spec."flow-label" = $iteration'}}
     checked = ask(servers_with(**{"lead/tools": judge}), job)
     (problem,) = checked.problems
 
     assert (problem.where, problem.during) == ("/jobs/0/task/test", 'iteration 0 of "x" and 4 more')
     assert problem.reason.partition(" (the first after the transforms: ")[0] == (
-        "no tool can run this test: lead offers no tool (ping declines: Odd counts only)"
+        "no tool can run this test: lead offers no tool (ping declines: Odd labels only)"
     )
     assert choices_of(checked) == ['/jobs/0/task, iteration 1 of "x" and 3 more: ping at lead']
 
@@ -460,7 +460,7 @@ def test_the_words_of_tools_are_made_fit_for_a_terminal():
     """And have no secrets of the test in them."""
     task = {"test": {"type": "rtt", "spec": {"_key": "swordfish"}}}
     tools = offers(offer("ping\x1b", "No\nswordfish \x1b[2J"))
-    (problem,) = ask(servers_with(**{"lead/tools": tools}), {"task": task}).problems
+    (problem,) = ask(servers_with(**{"lead/tools": tools}), {"task": task}).errors
 
     assert "swordfish" not in problem.reason
     assert problem.reason.isprintable()
@@ -489,7 +489,7 @@ def test_programs_get_the_tools_as_json():
 def test_an_assist_that_is_not_there_is_told_once():
     """Nothing else can be found out then."""
     servers = servers_with(**{"assist/tests": None})
-    checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {}}}})
+    checked = ask(servers, {}, {"task": {"test": {"type": "idle", "spec": {"duration": "PT1S"}}}})
 
     assert lines_of(checked) == [
         "error /: cannot ask the assist assist: cannot reach https://assist/pscheduler/tests: no such host"
@@ -515,16 +515,16 @@ def test_an_assist_that_nobody_named_is_told_to_be_named():
 
 def test_what_transforms_have_made_of_a_test_is_shown():
     """It is not in the input; iterations that differ are told apart."""
-    job = {"label": "x", "iterations": 3, "task-transform": {"script": ".test.spec.count = $iteration"}}
+    job = {"label": "x", "iterations": 3, "task-transform": {"script": ".test.spec.count = $iteration + 1"}}
 
     def judge(spec):
-        return said({"valid": spec["count"] != 1, "error": "At /count: no."})
+        return said({"valid": spec["count"] != 2, "error": "At /count: no."})
 
     (problem,) = ask(servers_with(**{"assist/is-valid": judge}), job).problems
 
     assert (problem.where, problem.during) == ("/jobs/0/task/test/spec/count", 'iteration 1 of "x"')
     assert problem.reason.startswith("the assist assist refuses this: no. (after the transforms: ")
-    assert problem.reason.endswith('{"type": "rtt", "spec": {"dest": "a", "count": 1}})')
+    assert problem.reason.endswith('{"type": "rtt", "spec": {"dest": "a", "count": 2}})')
 
 
 def test_no_secret_is_told():
