@@ -176,7 +176,7 @@ def test_differences_are_told_by_place():
 def test_secrets_are_not_shown(options):
     """ADR 18."""
     secret = {"script": '.test.spec.data = {"_key": "hunter2"} | .reference = "hunter2"'}
-    secret["script"] += " | .test.spec.fail = $args._key"
+    secret["script"] += " | .test.spec.data.copy = $args._key"
     secret["args"] = {"args": {"_key": "swordfish"}}
     ended = run_batch(*options, batch={"jobs": [job(iterations=2, task_transform=secret)]}, BETA="")
 
