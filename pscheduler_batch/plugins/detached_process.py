@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
+import traceback
 from types import FrameType
 from typing import Callable, List, Optional
 
@@ -20,19 +20,22 @@ _COMPLETE = b"\0"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def reply_of_detached(work: Callable[[int], str]) -> Optional[str]:
+class DetachedError(Exception):
+    """The work has a bug, whose traceback is the text, or was killed."""
+
+
+def reply_of_detached(work: Callable[[int], str]) -> str:
     """
     Run some work in a process of its own, and wait for its reply.
 
     Args:
         work: Is given a descriptor that becomes readable when the work is to be ended early; returns the reply.
 
-    Returns:
-        The reply, or None if the process ended without one; its standard error is that of this process.
+    Raises:
+        DetachedError: The process ended without a reply.
     """
     replies, replying = os.pipe()
     far_end, lifeline = os.pipe()
-    sys.stderr.flush()
     # A signal that comes before it can be passed on waits until then.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     first = os.fork()
@@ -47,7 +50,9 @@ def reply_of_detached(work: Callable[[int], str]) -> Optional[str]:
     # The lifeline is closed when this process ends, however it does.
     with _PassedOn(lifeline):
         received = _read_all(replies)
-    return received[:-1].decode() if received.endswith(_COMPLETE) else None
+    if received.endswith(_COMPLETE):
+        return received[:-1].decode()
+    raise DetachedError(received.decode("utf-8", "replace") or "the process of the batch ended without a result")
 
 
 class _PassedOn:
@@ -89,25 +94,26 @@ def _be_detached(work: Callable[[int], str], replying: int, far_end: int) -> Non
         if os.fork():
             status = 0
             return
-        _let_go_of_output()
-        reply = work(far_end).encode("utf-8", "backslashreplace")
-        # What waits for it may be gone.
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        _let_go_of_streams()
+        reply = _reply_of(work, far_end)
+        # What waits for it may be gone, which Python reports as an error.
         with os.fdopen(replying, "wb") as pipe:
-            pipe.write(reply + _COMPLETE)
+            pipe.write(reply)
         status = 0
-    except BrokenPipeError:
-        pass
-    except Exception:  # noqa: BLE001 - it is shown as that of the method
-        sys.excepthook(*sys.exc_info())
     finally:
-        sys.stderr.flush()
         os._exit(status)
 
 
-def _let_go_of_output() -> None:
-    """Let the reader of the standard output see its end when the first process ends, whatever becomes of this one."""
+def _reply_of(work: Callable[[int], str], far_end: int) -> bytes:
+    try:
+        return work(far_end).encode("utf-8", "backslashreplace") + _COMPLETE
+    except BaseException:  # noqa: BLE001 - the other process shows it
+        return traceback.format_exc().encode("utf-8", "backslashreplace")
+
+
+def _let_go_of_streams() -> None:
+    """Let the readers of the standard streams see their end with the first process, whatever becomes of this one."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
+    for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     os.close(nothing)

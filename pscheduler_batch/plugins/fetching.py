@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Optional
 
+from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Request
@@ -23,7 +24,9 @@ DOING = "fetching the batch"
 TIME_LIMIT = timedelta(seconds=30)
 
 
-async def fetch_batch(url: str, *, ca_file: Optional[str] = None, limit: timedelta = TIME_LIMIT) -> bytes:
+async def fetch_batch(
+    url: str, *, ca_file: Optional[str] = None, limit: timedelta = TIME_LIMIT, clock: Optional[Clock] = None
+) -> bytes:
     """
     Fetch a batch; whether its host is allowed has been checked, so redirects are not followed.
 
@@ -31,13 +34,15 @@ async def fetch_batch(url: str, *, ca_file: Optional[str] = None, limit: timedel
         url: An https URL; the certificate of its server is checked, as the batch is a program.
         ca_file: Certificates to check it against instead of the system's.
         limit: The time limit of a request.
+        clock: Measures the pauses between retries.
 
     Raises:
         MethodError: There was no usable answer; the text says what was answered instead.
     """
     settings = Settings(verify_tls=True, ca_file=ca_file, max_connections=1, timeout=limit)
     async with AsyncExitStack() as stack:
-        client = HttpClient(HttpTransport(settings, max_body=LARGEST_BATCH), Session(redactor=Redactor()))
+        session = Session(clock or Clock(), redactor=Redactor())
+        client = HttpClient(HttpTransport(settings, max_body=LARGEST_BATCH), session)
         stack.push_async_callback(client.aclose)
         try:
             reply = await client.request(Request("GET", url, DOING))

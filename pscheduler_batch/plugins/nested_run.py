@@ -29,7 +29,7 @@ from pscheduler_batch.plugins.batch_plan import (
     plan_given,
     plan_specified,
 )
-from pscheduler_batch.plugins.detached_process import reply_of_detached
+from pscheduler_batch.plugins.detached_process import DetachedError, reply_of_detached
 from pscheduler_batch.plugins.fetching import fetch_batch
 from pscheduler_batch.plugins.methods import TEST, Call, MethodError
 from pscheduler_batch.plugins.permission import Permission
@@ -92,12 +92,14 @@ def run(call: Call) -> str:
         The output of the tool; a batch that was refused or did not succeed is in it as well.
 
     Raises:
-        MethodError: The input is not that of a run.
+        MethodError: The input is not that of a run, or the process ended without a result.
     """
     given = call.object()
     assignment = read_assignment(given)
-    reply = reply_of_detached(partial(run_assignment, assignment, call))
-    return reply or _failed("the process that ran the batch ended without a result; see the log of the server")
+    try:
+        return reply_of_detached(partial(run_assignment, assignment, call))
+    except DetachedError as error:
+        raise MethodError(str(error)) from error
 
 
 def read_assignment(given: Mapping[str, Any]) -> Assignment:

@@ -16,7 +16,7 @@ from tests.support.commands import wait_for
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from pscheduler_batch.plugins.detached_process import reply_of_detached
+from pscheduler_batch.plugins.detached_process import DetachedError, reply_of_detached
 
 def work(lifeline):
     path = Path(sys.argv[1])
@@ -29,8 +29,11 @@ def work(lifeline):
         os.kill(os.getpid(), 9)
     return "reply \\u00fc" * 100_000
 
-reply = reply_of_detached(work)
-sys.stdout.write("none" if reply is None else f"{reply[:7]} {len(reply)}")
+try:
+    reply = reply_of_detached(work)
+    sys.stdout.write(f"{reply[:7]} {len(reply)}")
+except DetachedError as error:
+    sys.exit(str(error))
 """
 
 
@@ -86,12 +89,12 @@ def test_the_work_outlives_a_kill_and_is_told_of_it(tmp_path):
     wait_for(started.has_ended)
 
 
-@pytest.mark.parametrize(("what", "shown"), [("bug", b"ValueError: a bug"), ("killed", b"")])
+@pytest.mark.parametrize(("what", "shown"), [("bug", b"ValueError: a bug"), ("killed", b"ended without a result")])
 def test_a_worker_that_dies_has_no_reply(tmp_path, what, shown):
-    """Its traceback is on the standard error."""
+    """Its traceback is that of the method."""
     started = Started(tmp_path, what)
     started.process.terminate()
     output, errors = started.process.communicate(timeout=60)
 
-    assert (started.process.returncode, output) == (0, b"none")
+    assert (started.process.returncode, output) == (1, b"")
     assert shown in errors
