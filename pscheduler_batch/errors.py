@@ -5,7 +5,8 @@ Every exception of the package.
       EndedError            the batch was started, but not completed
       InputError            the batch itself has errors; nothing was sent; also a ValueError
         TransformError      a jq script does not compile, or failed on its input
-        ExpectationError    an expectation has an error, or matches no job of the batch
+        OptionError         a value that was given beside the batch has an error, or does not fit it
+          ExpectationError  an expectation has an error, or matches no job of the batch
       SchedulerError        a request to a pScheduler server failed
         UnreachableError    there was no answer
         RefusedError        the server refused it
@@ -122,7 +123,11 @@ class TransformError(InputError):
     """A jq script that does not compile, fails, or returns something unusable."""
 
 
-class ExpectationError(InputError):
+class OptionError(InputError):
+    """An error in what was given beside the batch; the pointer "/" of its problems is the text that contains it."""
+
+
+class ExpectationError(OptionError):
     """An error in an expectation (ADR 55); the pointer "/" of its problems is the whole text that contains it."""
 
 

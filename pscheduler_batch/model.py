@@ -80,11 +80,13 @@ class Batch:
 
     Attributes:
         schema: 1, 2 or 3.
-        data: ``$global``, if there is one.
+        data: ``$global``, if there is one, with the values from outside.
         document: The input without its comments; the output is a copy of it.
         text: The text of the input, if it came as text; errors point into it.
         source: The name of the file, if there is one.
         warnings: Warnings, in the order of the input; the text of each is a line.
+        added: The values from outside in ``$global``, by name or path, with secrets hidden (ADR 69).
+        unused: Those of the warnings that are about values from outside which no script uses.
     """
 
     schema: int
@@ -96,6 +98,18 @@ class Batch:
     text: Optional[str] = None
     source: Optional[str] = None
     warnings: Tuple[Problem, ...] = ()
+    added: JSONObject = field(default_factory=dict)
+    unused: Tuple[Problem, ...] = ()
+
+    @property
+    def scripts(self) -> Tuple[Transform, ...]:
+        """All transforms and conditions, without those of disabled jobs."""
+        found = [self.transform_pre, self.transform_post]
+        for job in self.jobs:
+            if job.enabled:
+                counting = job.iterations if isinstance(job.iterations, Transform) else None
+                found += [counting, job.task_transform, job.continue_if]
+        return tuple(script for script in found if script is not None)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Watch
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.input.values import Values
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.metrics.expectations import Expectation, Expected, jobs_of, read_expectations, resolve, tests_of
@@ -53,6 +54,7 @@ class AsyncBatchProcessor:
         bind: Optional[str] = None,
         *,
         source: Optional[str] = None,
+        data: Union[Values, Mapping[str, Any], None] = None,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
         mark: bool = True,
         cancel: bool = True,
@@ -68,10 +70,11 @@ class AsyncBatchProcessor:
         Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
 
         Raises:
-            InputError: There are errors in the batch, or in an expectation.
+            InputError: There are errors in the batch, its data, or an expectation.
         """
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
-        self.batch: Batch = load_batch(spec, source=source)
+        values = data if isinstance(data, Values) else Values.of(data, source="data")
+        self.batch: Batch = load_batch(spec, source=source, values=values)
         self._max_iterations = max_iterations
         self._mark = mark
         self._cancel = cancel
@@ -213,12 +216,13 @@ class AsyncBatchProcessor:
     def batch_pair(self, outcome: BatchOutcome) -> JSONObject:
         """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
-        return render_batch_pair(outcome.start, outcome.end, error, outcome.judgments)
+        return render_batch_pair(outcome.start, outcome.end, error, outcome.judgments, self.batch.added)
 
     def _open_journal(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
         if self._journal is None:
             return Journal()
-        options = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
+        options: Dict[str, Any] = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
+        options.update({"data": self.batch.added} if self.batch.added else {})
         opening = FileJournal.resume if self._resume else FileJournal.begin
         journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
         stack.callback(journal.close)
@@ -259,6 +263,7 @@ class BatchProcessor:
                 ``max_iterations`` (of the whole batch), ``mark`` (whether tasks carry a mark, by which a task is found
                 whose POST was not answered), ``cancel`` (whether unfinished tasks are canceled when the batch is
                 canceled), ``journal`` (a file that records progress) and ``resume`` (whether to resume it),
+                ``data`` (an object that is merged over ``global.data`` of the batch, which scripts see as ``$global``),
                 ``patience`` and ``retry`` (time limits for waiting, and how often to retry), ``source`` (the name of
                 the batch in messages), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
                 which are judged at the end; the outcome is in the ``batch`` pair of the output).

@@ -27,9 +27,11 @@ from pscheduler_batch.cli.option_sections import (
     option,
     settle,
 )
+from pscheduler_batch.cli.value_options import value_options
 from pscheduler_batch.iso8601 import parse_span
 from pscheduler_batch.report.formats import FORMATS, USUAL_ENDINGS
 
+INPUT = "Values and selection"
 CHECKING = "Check and preview"
 RUNNING = "Run"
 RESULTS = "Results"
@@ -47,6 +49,7 @@ _CANNOT_GO_TOGETHER = (
     *(("check", other) for other in _MODES[2:]),
     *((mode, "output") for mode in ("plan", "schema")),
     *((mode, other) for mode in _MODES for other in _FOR_RUNNING_ONLY),
+    *(("schema", other) for other in ("set", "set_file", "set_env", "data")),
     *(("embedded", other) for other in ("assist", "assist_bind", "lead", "bind", "resume")),
     ("journal", "resume"),
     ("quiet", "verbose"),
@@ -99,6 +102,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     },
 )
 @click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
+@value_options(INPUT)
 @option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
 @option(
     "--check-server",

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Callable, Iterator, Mapping
 
 from pscheduler_batch.cli.option_values import Options
-from pscheduler_batch.errors import BatchError, ExpectationError, InputError
+from pscheduler_batch.errors import BatchError, InputError, OptionError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
 
 # Exit statuses (ADR 17). Other wrong usage is 2 from click; a batch ended by a signal exits with 130 or 143.
@@ -49,7 +49,7 @@ def _execute(options: Options) -> int:
             return status
     except InputError as error:
         show_problems(error, with_warnings=not options.quiet)
-        return WRONG_USAGE if isinstance(error, ExpectationError) else FAILED
+        return WRONG_USAGE if isinstance(error, OptionError) else FAILED
     except BatchError as error:
         print_error(str(error))
     return FAILED
@@ -68,7 +68,7 @@ def report_errors(work: Callable[[], int], *, program: str) -> int:
     """
     try:
         return work()
-    except ExpectationError as error:
+    except OptionError as error:
         show_problems(error)
         return WRONG_USAGE
     except BatchError as error:

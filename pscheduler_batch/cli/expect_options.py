@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, TypeVar
+from typing import Any, Callable, TypeVar
 
 import click
 
-from pscheduler_batch.cli.option_sections import option
+from pscheduler_batch.cli.option_sections import OnePerLine, option
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-class _Expectation(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """An expectation; an environment variable has one on each line."""
-
-    name = "expectation"
-
-    def split_envvar_value(self, rv: str) -> List[str]:
-        """Split the value of a variable."""
-        return [line for line in rv.split("\n") if line.strip()]
 
 
 def expect_options(
@@ -35,7 +25,7 @@ def expect_options(
         "--expect",
         section=section,
         metavar="EXPECTATION",
-        type=_Expectation(),
+        type=OnePerLine(),
         multiple=True,
         help=f"Exit with status 4 unless {condition}; may be repeated.",
     )

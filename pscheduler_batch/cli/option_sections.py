@@ -21,6 +21,16 @@ _WIDTH = 80  # Of help texts where there is no terminal.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+class OnePerLine(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """The text of an option that may be repeated; an environment variable has one on each line."""
+
+    name = "text"
+
+    def split_envvar_value(self, rv: str) -> List[str]:
+        """Split the value of a variable."""
+        return [line for line in rv.split("\n") if line.strip()]
+
+
 class SectionedOption(click.Option):
     """
     An option that belongs to a section of the help text.

@@ -24,6 +24,10 @@ class Options:
     """What was asked for on the command line; the names are those of the options."""
 
     input_file: str
+    set: Tuple[str, ...]
+    set_file: Tuple[str, ...]
+    set_env: Tuple[str, ...]
+    data: Tuple[str, ...]
     output: Optional[str]
     check: bool
     check_server: bool

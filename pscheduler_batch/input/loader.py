@@ -15,10 +15,12 @@ from typing import Any, Container, Iterable, List, Mapping, Optional, Sequence, 
 from pscheduler_batch.errors import WARNING, InputError, Problem
 from pscheduler_batch.input.json_text import parse, too_deep_at
 from pscheduler_batch.input.json_values import Finding, TooDeepError, to_plain
-from pscheduler_batch.input.locations import in_order, locate_findings
+from pscheduler_batch.input.locations import in_order, locate_findings, locate_problems
 from pscheduler_batch.input.positions import Lines, find_duplicates
 from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schema
 from pscheduler_batch.input.validation import explain
+from pscheduler_batch.input.values import NONE as NO_VALUES
+from pscheduler_batch.input.values import Values
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.pointers import Path, pointer
@@ -33,7 +35,9 @@ _FOR_PARALLEL = ("setup-time", "backoff", "sync-start")
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
 
-def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Batch:
+def load_batch(
+    data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None, values: Values = NO_VALUES
+) -> Batch:
     """
     Load a batch.
 
@@ -41,11 +45,13 @@ def load_batch(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[s
         data: The bytes or the text of a JSON document, or the document itself, which is neither changed nor kept. Pairs
             whose names begin with # are comments, allowed everywhere.
         source: The name of the file for messages.
+        values: Values from outside for its data.
 
     Raises:
         InputError: All errors of the batch. Jobs that are not enabled need only be objects.
+        OptionError: The values do not fit its data.
     """
-    loaded = load_right_parts(data, source=source)
+    loaded = load_right_parts(data, source=source, values=values)
     if loaded.problems or loaded.batch is None:
         raise InputError(loaded.problems, warnings=loaded.warnings, source=source, text=loaded.text)
     return loaded.batch
@@ -70,12 +76,15 @@ class Loaded:
     text: Optional[str]
 
 
-def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None) -> Loaded:
+def load_right_parts(
+    data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None, values: Values = NO_VALUES
+) -> Loaded:
     """
     Load the valid parts of a batch, to check them further; the parameters are those of :func:`load_batch`.
 
     Raises:
         InputError: The input is not JSON, or contains values that cannot be written as JSON.
+        OptionError: The values do not fit its data.
     """
     text: Optional[str] = None
     has_duplicates = False
@@ -93,8 +102,11 @@ def load_right_parts(data: Union[bytes, str, Mapping[str, Any]], *, source: Opti
         return Loaded(None, problems, _as_warnings(warnings, document), text)
     wrong = {int(finding.path[1]) for finding in findings}
     batch = _build(document, text=text, source=source, wrong=wrong)
-    strange = _as_warnings([*warnings, *locate_findings(_strange_things(batch, wrong), text)], document)
-    return Loaded(replace(batch, warnings=strange), problems, strange, text)
+    batch = replace(batch, data=values.added_to(batch.data), added=values.as_pairs())
+    unused = tuple(locate_problems(values.unused_in(batch), text))
+    found = [*warnings, *locate_findings(_strange_things(batch, wrong), text), *unused]
+    strange = _as_warnings(found, document)
+    return Loaded(replace(batch, warnings=strange, unused=unused), problems, strange, text)
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:

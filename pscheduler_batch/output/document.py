@@ -189,7 +189,11 @@ def _moved_in(text: str, depth: int) -> str:
 
 
 def render_batch_pair(
-    start: datetime, end: datetime, error: Optional[str] = None, judgments: Sequence[Judgment] = ()
+    start: datetime,
+    end: datetime,
+    error: Optional[str] = None,
+    judgments: Sequence[Judgment] = (),
+    added: Optional[JSONObject] = None,
 ) -> Dict[str, Any]:
     """
     Write the ``batch`` pair of the output document.
@@ -199,6 +203,7 @@ def render_batch_pair(
         end: When it ended.
         error: Why it ended before its time.
         judgments: Which expectations were met (ADR 55).
+        added: The values from outside that were added to the data (ADR 69).
     """
     account: Dict[str, Any] = {
         "start": format_timestamp(start),
@@ -207,6 +212,7 @@ def render_batch_pair(
     }
     return {
         **account,
+        **({"data": dict(added)} if added else {}),
         **({} if error is None else {"error": error}),
         **({"expectations": [judgment.as_pairs() for judgment in judgments]} if judgments else {}),
     }

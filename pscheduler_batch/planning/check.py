@@ -12,16 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
-from pscheduler_batch.errors import Change, InputError, Problem
+from pscheduler_batch.errors import Change, InputError, OptionError, Problem
 from pscheduler_batch.input.loader import load_right_parts
 from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.input.values import NONE as NO_VALUES
+from pscheduler_batch.input.values import Values
 from pscheduler_batch.metrics.expectations import tests_of
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
 from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
 from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, UseOfTest, distinct_tests
-from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded, scripts_of
+from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded
 from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
 
 # The time limit of a script; a normal one takes milliseconds.
@@ -35,6 +37,7 @@ def check_batch(
     data: bytes,
     *,
     source: str,
+    values: Values = NO_VALUES,
     max_iterations: int = DEFAULT_MAX_ITERATIONS,
     limit: timedelta = DEFAULT_LIMIT,
     with_questions: bool = False,
@@ -48,12 +51,18 @@ def check_batch(
     Args:
         data: The content of the file.
         source: The name of the file for messages.
+        values: Values from outside for its data.
         max_iterations: The most iterations of the batch.
         limit: The time limit of a script, for its compilation and for each iteration.
         with_questions: Whether to collect the tests that servers are asked about.
+
+    Raises:
+        OptionError: The values do not fit the data of the batch.
     """
     try:
-        loaded = load_right_parts(data, source=source)
+        loaded = load_right_parts(data, source=source, values=values)
+    except OptionError:
+        raise
     except InputError as error:
         return CheckResult(source, error.text, None, 0, error.problems)
     if loaded.batch is None:
@@ -76,7 +85,7 @@ def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_quest
             "tests": list(tests_of(worked_out.plan).items()),
         }
 
-    return _work_watched(batch, work, limit) if scripts_of(batch) else work(Unguarded())
+    return _work_watched(batch, work, limit) if batch.scripts else work(Unguarded())
 
 
 def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: timedelta) -> Mapping[str, Any]:

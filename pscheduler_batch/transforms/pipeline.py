@@ -97,19 +97,9 @@ class StepError(Exception):
         super().__init__(f"{where}: {reason}")
 
 
-def scripts_of(batch: Batch) -> Tuple[Transform, ...]:
-    """Return all transforms and conditions of a batch, without those of disabled jobs."""
-    scripts = [batch.transform_pre, batch.transform_post]
-    for job in batch.jobs:
-        if job.enabled:
-            counting = job.iterations if isinstance(job.iterations, Transform) else None
-            scripts += [counting, job.task_transform, job.continue_if]
-    return tuple(script for script in scripts if script is not None)
-
-
 def _sharing_global(batch: Batch) -> FrozenSet[str]:
     """Return the scripts that use ``$global`` and can share it, if there is more than one."""
-    scripts = [transform.script for transform in scripts_of(batch)]
+    scripts = [transform.script for transform in batch.scripts]
     sharing = [script for script in scripts if uses_global(script) and can_share(script)]
     return frozenset(sharing) if len(sharing) > 1 and batch.data is not None else frozenset()
 

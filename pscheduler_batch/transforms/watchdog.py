@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, List, Optional
 from pscheduler_batch.model import Batch
 from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, be_expendable, describe_bug, tie_to_the_parent
 from pscheduler_batch.transforms.error_words import crash_words, exit_words, time_limit_words
-from pscheduler_batch.transforms.pipeline import SkippedError, scripts_of
+from pscheduler_batch.transforms.pipeline import SkippedError
 from pscheduler_batch.transforms.script import ScriptError
 
 # Seconds between two looks at the note. If a look is later than three times that, this process was stopped or had to
@@ -74,7 +74,7 @@ class ScriptNote:
         Args:
             batch: The batch whose scripts are to be run.
         """
-        self._wheres = [transform.where for transform in scripts_of(batch)]
+        self._wheres = [transform.where for transform in batch.scripts]
         self._numbers = {where: number for number, where in enumerate(self._wheres)}
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self._count = 0

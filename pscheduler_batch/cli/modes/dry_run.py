@@ -7,6 +7,7 @@ from typing import Tuple
 from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.metrics.expectations import jobs_of, resolve, tests_of
 from pscheduler_batch.model import Batch, Plan
@@ -34,11 +35,11 @@ def make_plan(options: Options) -> Tuple[Batch, Plan]:
     Read the batch, make the tasks of its iterations, and print its warnings.
 
     Raises:
-        InputError: The batch or an expectation is wrong.
+        InputError: The batch, a value for it or an expectation is wrong.
         CommandError: It cannot be read.
     """
     expectations = given_expectations(options.expect, options.expect_file)
-    batch = load_batch(read_input(options.input_file), source=options.source)
+    batch = load_batch(read_input(options.input_file), source=options.source, values=given_values(options))
     plan = plan_batch(batch, Transforms(batch), max_iterations=options.max_iterations)
     resolve(expectations, jobs_of(batch.jobs, tests_of(plan)))
     print_warnings(options, batch, plan.warnings)

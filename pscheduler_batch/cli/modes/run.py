@@ -17,6 +17,7 @@ from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED,
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.cli.streams import Streams
+from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
@@ -65,9 +66,9 @@ def _prepare_and_run(options: Options) -> int:
         reports = [_Report(options, name, stack) for name in options.report]
         processor = _make_processor(options)
         plan = processor.plan()
-        if options.verbose or options.debug:
-            # They are about the file: without these options, cron would mail them after every run.
-            print_warnings(options, processor.batch, plan.warnings)
+        # Others are about the file: without these options, cron would mail them after every run.
+        all_of_them = options.verbose or options.debug
+        print_warnings(options, processor.batch, plan.warnings if all_of_them else processor.batch.unused)
         return _run(options, processor, plan, destination, reports)
 
 
@@ -75,6 +76,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
     return AsyncBatchProcessor(
         read_input(options.input_file),
         source=options.source,
+        data=given_values(options),
         max_iterations=options.max_iterations,
         mark=not options.no_mark,
         cancel=not options.no_cancel,

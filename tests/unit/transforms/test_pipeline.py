@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional
 import pytest
 
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.transforms.pipeline import StepError, Transforms, scripts_of
+from pscheduler_batch.transforms.pipeline import StepError, Transforms
 from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 from tests.support.nesting_depth import FOR_JQ, beyond_json
 from tests.support.transforms import TASK, run
@@ -265,7 +265,7 @@ def test_iterations_do_not_tell_secrets():
 )
 def test_a_batch_without_scripts_is_known(job, scripts):
     """There is nothing to compile."""
-    assert bool(scripts_of(load_batch({"schema": 3, "jobs": [{"task": {}, **job}]}))) is scripts
+    assert bool(load_batch({"schema": 3, "jobs": [{"task": {}, **job}]}).scripts) is scripts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Read the values of ``--set``, ``--set-file``, ``--set-env`` and ``--data`` (ADR 69)."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict
+
+from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.errors import InputError, OptionError, Problem
+from pscheduler_batch.input.values import Values, combine, read_data, read_settings, value_in
+from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.output.console import read_input
+from pscheduler_batch.text import show
+
+
+def given_values(options: Options) -> Values:
+    """
+    Read the values that the options add to the data of the batch.
+
+    Raises:
+        OptionError: An option is wrong.
+        CommandError: A file cannot be read.
+    """
+    if not (options.set or options.set_file or options.set_env or options.data):
+        return Values()
+    files: Dict[str, JSONObject] = {}
+    # The batch is the first to read the standard input.
+    seen = {"-"} if options.input_file == "-" else set()
+    for number, file in enumerate(options.data, start=1):
+        name = file if file == "-" else os.path.realpath(file)
+        if name in seen:
+            problem = Problem("/", "this file is given twice", number, 1, end_column=1 + len(file))
+            raise OptionError([problem], source="--data", text="\n".join(options.data))
+        seen.add(name)
+        files[file] = read_data(read_input(file, what="the data"), source=file)
+    settings = (
+        *read_settings(options.set, source="--set"),
+        *read_settings(options.set_file, source="--set-file", value_of=_content),
+        *read_settings(options.set_env, source="--set-env", value_of=_variable),
+    )
+    return combine(tuple(files.items()), settings)
+
+
+def _content(file: str) -> JSON:
+    """Return the JSON in a file, or its text without the line end after it."""
+    content = read_input(file, what="a value")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError([Problem("/", f"{show(file)} is not UTF-8 text")]) from None
+    return value_in(text.removesuffix("\n"))
+
+
+def _variable(name: str) -> JSON:
+    """Return the text of a variable, also if it is JSON: a token may consist of digits."""
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise InputError([Problem("/", f"the environment variable {show(name)} is not set")]) from None
