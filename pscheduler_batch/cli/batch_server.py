@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Optional
 
 import click
 
@@ -12,6 +14,8 @@ from pscheduler_batch.cli.execute import FAILED
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import print_error
+
+_PROGRAM = "pscheduler batch-server"
 
 
 @click.command("batch-server", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,8 +27,14 @@ from pscheduler_batch.output.console import print_error
 )
 @click.option("--real-pace", is_flag=True, help="Set up runs as slowly as real servers, in about ten seconds.")
 @click.option("--keep-alive", is_flag=True, help="Keep connections open; real servers close them after each reply.")
+@click.option(
+    "--classes",
+    metavar="DIRECTORY",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also offer pScheduler's plug-ins (test/NAME/METHOD, tool/NAME/METHOD) in DIRECTORY.",
+)
 @click.version_option(__version__, prog_name="pscheduler-batch")
-def batch_server(host: str, port: int, *, real_pace: bool, keep_alive: bool) -> None:
+def batch_server(host: str, port: int, classes: Optional[Path], *, real_pace: bool, keep_alive: bool) -> None:
     """
     Run a small pScheduler server on this machine, to try batches and the API.
 
@@ -32,7 +42,13 @@ def batch_server(host: str, port: int, *, real_pace: bool, keep_alive: bool) -> 
     is the first line of the standard output. It runs until it is interrupted.
     """
     try:
-        load_server().serve(host, port, Pace.real() if real_pace else Pace(), keep_alive, click.echo)
+        embedded = load_server()
+        plugins = None if classes is None else embedded.load_classes(classes)
+        for problem in plugins.problems if plugins is not None else ():
+            print_error(f"{classes}/{problem}", program=_PROGRAM, severity="warning")
+        pace = Pace.real() if real_pace else Pace()
+        server = embedded.EmbeddedServer(host=host, port=port, pace=pace, keep_alive=keep_alive, classes=plugins)
+        embedded.serve(server, click.echo)
     except BatchError as error:
-        print_error(str(error), program="pscheduler batch-server")
+        print_error(str(error), program=_PROGRAM)
         sys.exit(FAILED)

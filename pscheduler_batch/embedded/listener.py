@@ -94,6 +94,7 @@ class Listener:
             await self._server.serve(sockets=[self._socket])
         finally:
             await scheduler.close()
+            await self._state.classes.processes.close()
 
     def _with_abort(self, app: ASGIApp) -> ASGIApp:
         """Pass the application a function that aborts the connection of a request."""

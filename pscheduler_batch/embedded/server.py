@@ -10,13 +10,16 @@ from __future__ import annotations
 import signal
 import threading
 from types import TracebackType
-from typing import Callable, Mapping, Optional, Type
+from typing import Callable, Mapping, Optional, Tuple, Type
 
 from pscheduler_batch.embedded.certificate import Issued, issue_certificate
+from pscheduler_batch.embedded.classes.class_folder import ClassFolder, load_classes
 from pscheduler_batch.embedded.listener import Listener, open_socket
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.test import Test, load_tests
+
+__all__ = ["EmbeddedServer", "load_classes", "serve"]
 
 _DEFAULT_PACE = Pace()
 
@@ -39,7 +42,8 @@ class EmbeddedServer:
         port: The port; 0 chooses a free one.
         pace: The delays between the steps of a run.
         keep_alive: Whether connections are kept open; stock pScheduler servers close them after each reply.
-        tests: The tests to offer; by default all that are installed.
+        tests: The built-in tests to offer; by default all that are installed.
+        classes: Plug-ins of pScheduler to offer as well, from :func:`.load_classes`; they are for this server only.
 
     Attributes:
         state: The tasks, requests and faults of this server.
@@ -53,8 +57,9 @@ class EmbeddedServer:
         pace: Pace = _DEFAULT_PACE,
         keep_alive: bool = False,
         tests: Optional[Mapping[str, Test]] = None,
+        classes: Optional[ClassFolder] = None,
     ) -> None:
-        self.state = State(load_tests() if tests is None else tests, pace)
+        self.state = State(load_tests() if tests is None else tests, pace, classes=classes)
         self._host = host
         self._port = port
         self._keep_alive = keep_alive
@@ -64,8 +69,7 @@ class EmbeddedServer:
     @property
     def netloc(self) -> str:
         """Host and port, such as ``127.0.0.1:40123`` or ``[::1]:40123``."""
-        host, port = self._running.address
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return _netloc(self._running.address)
 
     @property
     def url(self) -> str:
@@ -89,6 +93,7 @@ class EmbeddedServer:
         listening = open_socket(self._host, self._port)
         self._issued = self._issued or issue_certificate(self._host)
         listener = Listener(self.state, listening, self._issued, keep_alive=self._keep_alive)
+        self.state.netloc = _netloc(listener.address)
         listener.start()
         self._listener = listener
         self._port = listener.address[1]
@@ -132,9 +137,14 @@ class EmbeddedServer:
         return self._listener
 
 
-def serve(host: str, port: int, pace: Pace, keep_alive: bool, on_ready: Callable[[str], None]) -> None:  # noqa: FBT001
+def _netloc(address: Tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def serve(server: EmbeddedServer, on_ready: Callable[[str], None]) -> None:
     """
-    Run an :class:`EmbeddedServer` until the process is interrupted or terminated (SIGINT, SIGTERM).
+    Run a server until the process is interrupted or terminated (SIGINT, SIGTERM).
 
     Calls ``on_ready`` with the root of the API once the server accepts requests.
 
@@ -144,7 +154,7 @@ def serve(host: str, port: int, pace: Pace, keep_alive: bool, on_ready: Callable
     over = threading.Event()
     before = {number: signal.signal(number, lambda *_: over.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with EmbeddedServer(host=host, port=port, pace=pace, keep_alive=keep_alive) as server:
+        with server:
             on_ready(server.url)
             over.wait()
     finally:

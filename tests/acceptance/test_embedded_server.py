@@ -64,10 +64,9 @@ client.close()
 
 STAND_ALONE = """
 import sys
-from pscheduler_batch.embedded.pace import Pace
-from pscheduler_batch.embedded.server import serve
+from pscheduler_batch.embedded.server import EmbeddedServer, serve
 
-serve("127.0.0.1", 0, Pace(), False, lambda url: print(url, flush=True))
+serve(EmbeddedServer(), lambda url: print(url, flush=True))
 print("over", flush=True)
 """
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Mapping, TypeVar
+from typing import Any, Awaitable, Callable, Dict, Iterable, List, Mapping, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pscheduler_batch.embedded.api.descriptions import (
-    ARCHIVERS,
-    CONTEXTS,
-    describe_plugin,
-    describe_test,
-    describe_tool,
-)
+from pscheduler_batch.embedded.api.descriptions import ARCHIVERS, CONTEXTS
 from pscheduler_batch.embedded.api.replies import (
     RefusalError,
     flag,
@@ -24,11 +18,11 @@ from pscheduler_batch.embedded.api.replies import (
     root_url,
     whole_number,
 )
-from pscheduler_batch.embedded.api.submission import unable
 from pscheduler_batch.embedded.documents import load_json
+from pscheduler_batch.embedded.offers import MethodError, OfferedTest, describe_plugin
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.spec import SpecChecker, object_schema
-from pscheduler_batch.embedded.test import SpecError, Test, UsageError
+from pscheduler_batch.embedded.test import SpecError, UsageError
 
 # The first version of the API that returns the tools that cannot run a test as well.
 _WITH_REASONS = 6
@@ -61,31 +55,25 @@ class CatalogPages:
 
     async def tests(self, request: Request) -> Response:
         """List the tests (recordings b01, b04 and n14)."""
-        return _listing(
-            request, "tests", [describe_test(self._state.tests[name]) for name in sorted(self._state.tests)]
-        )
+        return _listing(request, "tests", [test.document for test in self._state.offers.tests()])
 
     async def test(self, request: Request) -> Response:
         """Describe a test (recordings b02 and b03)."""
-        return _single(request, "tests", describe_test(self._known_test(request)))
+        return _single(request, "tests", self._known_test(request).document)
 
     async def participants(self, request: Request) -> Response:
         """Return the participants, the lead first (recordings b10 to b38)."""
         text = request.query_params.get("spec")
         if text is None:
             raise RefusalError(400, "No test spec provided")
-        test = self._state.tests.get(request.path_params["test"])
+        test = self._state.offers.test(request.path_params["test"])
         if test is None:
             raise internal_problem()
         await self._state.sleep(self._state.pace.participants)
         try:
-            spec = load_json(text)
-            test.check(spec)
-        except (SpecError, ValueError) as error:
+            return json_reply(request, await test.participants(load_json(text)))
+        except (MethodError, SpecError, ValueError) as error:
             raise RefusalError(400, f"{error}\n") from error
-        hosts = list(test.participants(spec))
-        reason = test.null_reason() if hosts[0] is None else {}
-        return json_reply(request, {"participants": hosts, **reason})
 
     async def spec(self, request: Request) -> Response:
         """Return the specification that arguments of the ``task`` command describe (recordings n01 to n08)."""
@@ -98,58 +86,64 @@ class CatalogPages:
             raise RefusalError(400, "Invalid JSON for this operation\n")
         await self._state.sleep(self._state.pace.participants)
         try:
-            return json_reply(request, test.from_cli([str(word) for word in arguments]))
+            return json_reply(request, await test.from_cli(arguments))
         except UsageError as error:
             raise RefusalError(400, f"{error}\n") from error
 
     async def validity(self, request: Request) -> Response:
         """Return whether a specification is valid (recordings b40 to b42)."""
-        return _verdict(request, "spec", self._known_test(request).check, missing="No test spec provided")
+        try:
+            return await _verdict(request, "spec", self._known_test(request).check, missing="No test spec provided")
+        except MethodError as error:
+            raise RefusalError(500, f"Unable to validate test spec: {error}\n") from error
 
     async def tools_of_test(self, request: Request) -> Response:
         """List the tools for a test (recordings b43 and n22)."""
-        return _listing(request, "tools", [self._tools()[self._known_test(request).tool]])
+        tools = self._state.offers.tools_for(self._known_test(request).name)
+        return _listing(request, "tools", [tool.document for tool in tools])
 
     async def tools(self, request: Request) -> Response:
         """List all tools (recordings n10 and n11), or return what they say to a test."""
         text = request.query_params.get("test")
         if text is not None:
             return await self._tools_for(text, request)
-        return _listing(request, "tools", list(self._tools().values()))
+        return _listing(request, "tools", [tool.document for tool in self._state.offers.tools().values()])
 
     async def tool(self, request: Request) -> Response:
         """Describe a tool (recordings n12 and n13)."""
-        return _single(request, "tools", _known(self._tools(), "tool", request.path_params["tool"]))
-
-    def _tools(self) -> Dict[str, Dict[str, Any]]:
-        names = {test.tool for test in self._state.tests.values()}
-        return {name: describe_tool(self._state, name) for name in sorted(names)}
+        return _single(
+            request, "tools", _known(self._state.offers.tools(), "tool", request.path_params["tool"]).document
+        )
 
     async def _tools_for(self, text: str, request: Request) -> Response:
-        """Return what the tool of a test says to it; before API 6, it was listed only if it can run it."""
+        """Return what the tools for a test say to it; before API 6, they were listed only if they can run it."""
         try:
             document = load_json(text)
-            name, spec = document["type"], document.get("spec")
-            test = self._state.tests.get(name)
+            name = document["type"]
+            tools = self._state.offers.tools_for(name) if self._state.offers.test(name) is not None else []
             api = whole_number(request, "api")
         except (AttributeError, KeyError, TypeError, ValueError):
             raise internal_problem() from None
-        if test is None:
+        if not tools:
             return json_reply(request, [])
         await self._state.sleep(self._state.pace.participants)
-        try:
-            test.check(spec)
-            reason = await unable(test, spec)
-        except SpecError as error:
-            reason = str(error)
-        described = describe_tool(self._state, test.tool)
+        answers = [(tool.document, await tool.reasons_against(document)) for tool in tools]
         if api is None or api < _WITH_REASONS:
-            return json_reply(request, [described] if reason is None else [])
-        answer = {"can-run": True} if reason is None else {"can-run": False, "reasons": [reason]}
-        return json_reply(request, [{"can-run": answer, "tool": described}])
+            return json_reply(request, [described for described, reasons in answers if not reasons])
+        return json_reply(
+            request,
+            [
+                {"can-run": {"can-run": False, "reasons": reasons} if reasons else {"can-run": True}, "tool": described}
+                for described, reasons in answers
+            ],
+        )
 
-    def _known_test(self, request: Request) -> Test:
-        return _known(self._state.tests, "test", request.path_params["test"])
+    def _known_test(self, request: Request) -> OfferedTest:
+        name = request.path_params["test"]
+        test = self._state.offers.test(name)
+        if test is None:
+            raise _not_available("test", name)
+        return test
 
 
 class BuiltInPages:
@@ -185,16 +179,24 @@ class BuiltInPages:
     async def validity(self, request: Request) -> Response:
         """Return whether data for a plug-in is valid."""
         self._known(request)
-        return _verdict(request, "data", _NO_DATA.check, missing=f"No {self._kind} data provided")
+        return await _verdict(request, "data", _check_no_data, missing=f"No {self._kind} data provided")
 
     def _known(self, request: Request) -> Dict[str, Any]:
         return _known(self._plugins, self._kind, request.path_params["name"])
 
 
+async def _check_no_data(data: Any) -> None:
+    _NO_DATA.check(data)
+
+
 def _known(things: Mapping[str, Thing], kind: str, name: str) -> Thing:
     if name not in things:
-        raise RefusalError(404, f'No {kind} "{name}" is available.')
+        raise _not_available(kind, name)
     return things[name]
+
+
+def _not_available(kind: str, name: str) -> RefusalError:
+    return RefusalError(404, f'No {kind} "{name}" is available.')
 
 
 def _single(request: Request, kinds: str, document: Mapping[str, Any]) -> Response:
@@ -211,13 +213,13 @@ def _with_href(request: Request, kinds: str, document: Mapping[str, Any]) -> Dic
     return {**document, "href": f"{root_url(request)}/{kinds}/{document['name']}"}
 
 
-def _verdict(request: Request, name: str, check: Callable[[Any], None], *, missing: str) -> Response:
+async def _verdict(request: Request, name: str, check: Callable[[Any], Awaitable[None]], *, missing: str) -> Response:
     """Return whether a JSON document of the query is valid."""
     text = request.query_params.get(name)
     if text is None:
         raise RefusalError(400, missing)
     try:
-        check(load_json(text))
+        await check(load_json(text))
     except (SpecError, ValueError) as error:
         return json_reply(request, {"valid": False, "error": str(error)})
     return json_reply(request, {"valid": True})

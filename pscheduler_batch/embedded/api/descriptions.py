@@ -7,9 +7,9 @@ from html import escape
 from typing import Any, Dict, List, Mapping
 
 from pscheduler_batch.embedded.documents import in_database_order, without_secrets
+from pscheduler_batch.embedded.offers import describe_plugin
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
-from pscheduler_batch.embedded.test import Test
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.scheduler.api import FAILED, NONSTART, ON_DECK
 
@@ -21,28 +21,7 @@ NOT_ARCHIVED = "The embedded server of pscheduler-batch archives nothing."
 ARCHIVERS = {"bitbucket": "Discard results"}
 CONTEXTS = {"changenothing": "Make no changes"}
 
-_MAINTAINER = {"href": "", "name": "pscheduler-batch", "email": ""}
-
 _DISPLAYED = {ON_DECK: "On Deck", NONSTART: "Non-Starter"}
-
-
-def describe_plugin(name: str, description: str, **more: Any) -> Dict[str, Any]:
-    """Return the description of a plug-in of any kind, without its URL (recordings b02, n12 and n17)."""
-    document = {"name": name, "schema": 1, "version": "1.0", "maintainer": _MAINTAINER, "description": description}
-    described: Dict[str, Any] = in_database_order({**document, **more})
-    return described
-
-
-def describe_test(test: Test) -> Dict[str, Any]:
-    """Return the description of a test, without its URL (recording b02)."""
-    return describe_plugin(test.name, test.description, **{"scheduling-class": test.scheduling_class})
-
-
-def describe_tool(state: State, name: str) -> Dict[str, Any]:
-    """Return the description of a tool, without its URL (recording n12)."""
-    tests = sorted(test.name for test in state.tests.values() if test.tool == name)
-    description = f"What the embedded server measures {', '.join(tests)} with"
-    return describe_plugin(name, description, tests=tests, preference=0)
 
 
 def task_href(task: Task, root: str) -> str:
@@ -105,7 +84,7 @@ def describe_run(state: State, task: Task, run: Run, root: str, *, secrets: bool
         "errors": run.errors,
         "result": run.result,
         "result-full": run.result_full,
-        "result-merged": merged_result(state, run),
+        "result-merged": merged_result(state, task, run),
         "duration": format_duration(run.end_time - run.start_time),
         "start-time": moment(state, run.start_time),
         "end-time": moment(state, run.end_time),
@@ -127,8 +106,8 @@ def describe_scheduled(state: State, task: Task, run: Run, root: str) -> Dict[st
     """Return the description of a run for ``GET /schedule`` (recording n33), without secrets."""
     return {
         **_scheduled(state, task, run, root),
-        "test": describe_test(task.test),
-        "tool": describe_tool(state, task.test.tool),
+        "test": task.test.document,
+        "tool": task.tool.document,
         "errors": run.errors,
         "priority": None,
     }
@@ -163,16 +142,19 @@ def _display(state: str) -> str:
     return _DISPLAYED.get(state, state.capitalize())
 
 
-def merged_result(state: State, run: Run) -> Any:
-    """Return the signed merged result of a run, with its secrets, or None if there is none."""
-    return None if run.result_merged is None else signed(run.result_merged, state.hostname)
+def merged_result(state: State, task: Task, run: Run) -> Any:
+    """Return the merged result of a run, with its secrets, or None if there is none; signed unless by a plug-in."""
+    if run.result_merged is None or task.tool.is_plugin:
+        return run.result_merged
+    return signed(run.result_merged, state.hostname)
 
 
 def _preparations(run: Run) -> Dict[str, Any]:
     """Return what is known before the run: nothing for a further run, little for one that never starts."""
     if run.is_extra:
         return {"priority": 0, "limit-diags": None, "participant-data": None, "participant-data-full": None}
-    found: Dict[str, Any] = {"participant-data": {}, "participant-data-full": [{}]}
+    data = run.participant_data
+    found: Dict[str, Any] = {"participant-data": data, "participant-data-full": [data]}
     if run.state == NONSTART:
         found = {"participant-data": None, "participant-data-full": None}
     return {"priority": None, "limit-diags": LIMITS, **found}
@@ -205,7 +187,7 @@ def _archiving(state: State, run: Run, archive: Mapping[str, Any]) -> Dict[str, 
 
 def participants(state: State, task: Task) -> List[str]:
     """Return the participants, this host under its own name."""
-    return [host or state.hostname for host in task.test.participants(task.spec)]
+    return [host or state.hostname for host in task.participants]
 
 
 def moment(state: State, time: datetime) -> str:

@@ -26,6 +26,7 @@ from pscheduler_batch.embedded.api.replies import (
 )
 from pscheduler_batch.embedded.api.tasks import identifier, may_see_secrets
 from pscheduler_batch.embedded.documents import without_secrets
+from pscheduler_batch.embedded.offers import PLAIN, MethodError
 from pscheduler_batch.embedded.scheduling.scheduler import Scheduler
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import UPCOMING_STATES, Run, Task
@@ -120,15 +121,15 @@ class RunPages:
         task, run = self._known_run(request)
         secrets = may_see_secrets(task, request)
         form = request.query_params.get("format", _JSON)
-        if form not in {_JSON, "text/plain", "text/html"}:
+        if form not in {_JSON, PLAIN, "text/html"}:
             raise RefusalError(400, f"Unsupported format {form}")
         if run.result_merged is None:
             await self._await_result(request, task, run, form)
         if form == _JSON:
-            merged = merged_result(self._state, run)
+            merged = merged_result(self._state, task, run)
             return database_reply(request, merged if secrets else without_secrets(merged))
         result = run.result_merged or {}
-        return self._rendered(task, result if secrets else without_secrets(result), form)
+        return await self._rendered(task, result if secrets else without_secrets(result), form)
 
     async def _await_result(self, request: Request, task: Task, run: Run, form: str) -> None:
         """Wait a moment for a result, then answer 404; with ``wait``, answer null at once (g01, g02 and g05)."""
@@ -139,16 +140,18 @@ class RunPages:
         if not await task.news.until(lambda: run.result_merged is not None, _RESULT_WAIT):
             raise not_found()
 
-    def _rendered(self, task: Task, result: Mapping[str, Any], form: str) -> Response:
+    async def _rendered(self, task: Task, result: Mapping[str, Any], form: str) -> Response:
         """Render a result (recordings g12, g13 and g-dnsfail), without secrets, unlike recording j25."""
-        plain = form == "text/plain"
+        plain = form == PLAIN
         if result.get("succeeded") is not True:
             return text_reply("Run failed.") if plain else text_reply("<p>Run failed.</p>", content_type=HTML)
         try:
-            text = task.test.plain(task.spec, result) if plain else task.test.html(task.spec, result)
-        except UnsupportedFormatError as error:
+            text = await task.test.render(task.spec, result, form)
+        except (MethodError, UnsupportedFormatError) as error:
             reason = str(error) or f"Unsupported format {form}"
             raise RefusalError(500, f"Failed to format result: {reason}\n") from error
+        if task.tool.is_plugin:
+            return text_reply(text.rstrip(), content_type=TEXT if plain else HTML)
         if plain:
             return text_reply(signed_plain(text, self._state.hostname), content_type=TEXT)
         return text_reply(signed_html(text, self._state.hostname), content_type=HTML)

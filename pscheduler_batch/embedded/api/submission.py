@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from functools import lru_cache
 from importlib.resources import files
@@ -15,12 +16,17 @@ from jsonschema_rs import validator_for
 from pscheduler_batch.embedded.api.descriptions import CONTEXTS
 from pscheduler_batch.embedded.api.replies import TOO_LONG, RefusalError, internal_problem, is_too_long
 from pscheduler_batch.embedded.documents import load_json, without_comments, without_secrets
+from pscheduler_batch.embedded.offers import MethodError, OfferedTest, OfferedTool
 from pscheduler_batch.embedded.scheduling.schedule import Schedule, UnusableScheduleError
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
-from pscheduler_batch.embedded.test import SpecError, Test
+from pscheduler_batch.embedded.test import SpecError
 
 HIGHEST_VERSION = 5
+
+logger = logging.getLogger("pscheduler_batch.embedded")
+
+_ALONE = "the embedded server of pscheduler-batch runs plug-ins with one participant only."
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -44,52 +50,68 @@ async def accept_task(state: State, body: bytes, content_type: str, *, requester
         RefusalError: The task cannot be accepted.
     """
     document = _load_task(body, content_type)
-    test = check_test(state, document["test"]["type"], document["test"]["spec"])
+    test = await _check_test(state, document["test"]["type"], document["test"]["spec"])
+    participants = await _participants(test, document["test"]["spec"])
     await _check_lead_bind(document.get("lead-bind"))
     _check_contexts(document)
     _check_length(state, document["test"])
-    await _check_tools(state, test, document)
+    tool = await _choose_tool(state, document)
+    if tool.is_plugin and len(participants) > 1:
+        raise RefusalError(500, f"Error getting tools from {participants[1]}: {_ALONE}")
     try:
         schedule = Schedule.load(document["schedule"])
         start = schedule.first_start(state.now())
     except (KeyError, UnusableScheduleError):
         # A missing schedule is the last error that pScheduler notices (recordings c04 and c22).
         raise internal_problem() from None
-    document["tool"] = test.tool
-    spec = document["test"]["spec"]
+    document["tool"] = tool.name
+    try:
+        cli = tuple(await test.to_cli(document["test"]["spec"]))
+        duration = await tool.duration(document["test"])
+    except MethodError as error:
+        # In pScheduler, these methods run in the database, and their errors are in its log.
+        logger.warning("Unable to post a task of the test %s: %s", test.name, error)
+        raise internal_problem() from error
     return Task(
         test=test,
+        tool=tool,
+        participants=participants,
         document=document,
         schedule=schedule,
         start=start,
         added=state.now(),
-        duration=test.duration(spec),
-        cli=tuple(test.cli(without_secrets(spec))),
+        duration=duration,
+        cli=cli,
         requester=requester,
         server=server,
     )
 
 
-def check_test(state: State, name: str, spec: Any) -> Test:
+async def _check_test(state: State, name: str, spec: Any) -> OfferedTest:
     """
     Return a test whose specification was checked.
 
     Raises:
         RefusalError: 500 for an unknown test (recording c13), 400 for an invalid specification (c11).
     """
-    test = state.tests.get(name)
+    test = state.offers.test(name)
     if test is None:
         raise RefusalError(500, f"Unable to validate test spec: Unknown test plugin '{name}'")
     try:
-        test.check(spec)
+        await test.check(spec)
+    except MethodError as error:
+        raise RefusalError(500, f"Unable to validate test spec: {error}\n") from error
     except SpecError as error:
         raise RefusalError(400, f"Invalid test specification: {error}") from error
     return test
 
 
-async def unable(test: Test, spec: Any) -> Optional[str]:
-    """Return why a test with a valid specification cannot be run here, or None if it can."""
-    return await asyncio.get_running_loop().run_in_executor(None, test.unable, spec)
+async def _participants(test: OfferedTest, spec: Any) -> Sequence[Optional[str]]:
+    try:
+        found = await test.participants(spec)
+    except MethodError as error:
+        raise RefusalError(500, f"Unable to determine participants: {error}\n") from error
+    return tuple(found["participants"])
 
 
 def _load_task(body: bytes, content_type: str) -> Dict[str, Any]:
@@ -169,17 +191,27 @@ def _check_length(state: State, test: Mapping[str, Any]) -> None:
         raise RefusalError(500, f"Error getting tools from {state.hostname}: 414: {TOO_LONG}")
 
 
-async def _check_tools(state: State, test: Test, document: Mapping[str, Any]) -> None:
-    """Refuse what cannot be measured here, or not with the requested tools (recording c16)."""
-    reason = await unable(test, document["test"]["spec"])
+async def _choose_tool(state: State, document: Mapping[str, Any]) -> OfferedTool:
+    """
+    Return the preferred tool, or the first of the requested ones.
+
+    Raises:
+        RefusalError: The test cannot be run here, or not with the requested tools (recording c16).
+    """
+    test = document["test"]
+    answers = {tool: await tool.reasons_against(test) for tool in state.offers.tools_for(test["type"])}
+    able = {tool.name: tool for tool, reasons in answers.items() if not reasons}
     wanted = _wanted_tools(document)
-    if reason is None and (wanted is None or test.tool in wanted):
-        return
+    chosen = next((able[name] for name in (able if wanted is None else wanted) if name in able), None)
+    if chosen is not None:
+        return chosen
     lines = ["Unable to complete request: None of the participants could run this test:", "", f"{state.hostname}:", ""]
-    if reason is None:
-        lines += ["  Offered", f"    {test.tool}"]
-    else:
-        lines += ["  Offered", "  Declined", f"    {test.tool}", f"      - {reason}"]
+    lines += ["  Offered", *(f"    {name}" for name in able)]
+    declined = {tool.name: reasons for tool, reasons in answers.items() if reasons}
+    if declined:
+        lines.append("  Declined")
+    for name, reasons in declined.items():
+        lines += [f"    {name}", *(f"      - {reason}" for reason in reasons)]
     raise RefusalError(422, "\n".join([*lines, ""]))
 
 

@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Optional, Set, Tuple
 
 from pscheduler_batch.embedded.faults.cores import TOO_LONG
+from pscheduler_batch.embedded.offers import Assignment, MethodError, OfferedTool
 from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
-from pscheduler_batch.embedded.test import Outcome, Test
+from pscheduler_batch.embedded.test import Outcome
 from pscheduler_batch.scheduler.api import (
     CANCELED,
     CLEANUP,
@@ -118,7 +119,9 @@ class Scheduler:
         state, schedule = self._state, task.schedule
         await state.sleep(state.pace.scheduling)
         # There are some already if the server was restarted.
-        starts = [run.start_time for run in task.runs if not run.is_extra] or [self._make_run(task, task.start)]
+        starts = [run.start_time for run in task.runs if not run.is_extra]
+        if not starts:
+            starts.append(await self._make_run(task, task.start))
         while schedule.repeat is not None and len(starts) != schedule.max_runs:
             await state.sleep(state.pace.scheduling)
             start = next_start(starts[-1], schedule.repeat, state.now())
@@ -127,14 +130,20 @@ class Scheduler:
             await self._sleep_until(start - HORIZON)
             if len(starts) >= MOST_AHEAD:
                 await self._sleep_until(starts[-MOST_AHEAD])
-            starts.append(self._make_run(task, start))
+            starts.append(await self._make_run(task, start))
 
-    def _make_run(self, task: Task, wanted: Optional[datetime]) -> datetime:
+    async def _make_run(self, task: Task, wanted: Optional[datetime]) -> datetime:
         """Create a run, and return the requested start, or its actual one if none was requested."""
+        try:
+            data, problem = await task.tool.participant_data(task.document["test"]), None
+        except MethodError as error:
+            data, problem = {}, f"Unable to get participant data: {error}"
         now = self._state.now()
         start, free = self._find_start(task, wanted, now)
-        run = Run(added=now, start_time=start, end_time=start + task.duration)
-        if free:
+        run = Run(added=now, start_time=start, end_time=start + task.duration, participant_data=data)
+        if problem is not None:
+            run.state, run.errors = NONSTART, problem
+        elif free:
             self._engage(task, run)
         else:
             run.state = NONSTART
@@ -175,30 +184,45 @@ class Scheduler:
             await self._sleep_until(run.start_time - timedelta(seconds=min(ON_DECK_LEAD, 0.9 * setup)))
             if run.state in UNSTARTED_STATES:  # Not if it was "running" before a restart of the server.
                 self._enter(task, run, ON_DECK)
-            await self._sleep_until(run.start_time - timedelta(seconds=min(RUNNING_LEAD, 0.75 * setup)))
+            lead_time = min(RUNNING_LEAD, 0.75 * setup)
+            await self._sleep_until(run.start_time - timedelta(seconds=lead_time))
             if run.state in UNSTARTED_STATES:
                 task.runs_started += 1
                 self._enter(task, run, RUNNING)
             started = await self._state.faults.start_run(task.id)
-            await self._sleep_until(run.start_time)
+            if not (started and task.tool.is_plugin):
+                await self._sleep_until(run.start_time)
             if started:
-                await self._measure(task, run)
+                await self._measure(task, run, self._assignment(task, run, lead_time))
             else:
                 self._fail_to_start(task, run)
         finally:
             self._bookings.free(run.id)
 
-    async def _measure(self, task: Task, run: Run) -> None:
+    def _assignment(self, task: Task, run: Run, lead_time: float) -> Assignment:
+        return Assignment(
+            task_id=task.id,
+            test=task.document["test"],
+            start=run.start_time,
+            duration=run.end_time - run.start_time,
+            multi_result=task.test.multi_result,
+            lead_time=lead_time,
+            participant_data=run.participant_data,
+            host=self._state.netloc,
+        )
+
+    async def _measure(self, task: Task, run: Run, assignment: Assignment) -> None:
         late = (self._lapse(run) - self._state.now()).total_seconds()
         watch = asyncio.get_running_loop().call_later(late, self._note_overdue, task, run)
         try:
-            await (self._measure_many(task, run) if task.test.multi_result else self._measure_once(task, run))
+            measure = self._measure_many if assignment.multi_result else self._measure_once
+            await measure(task, run, assignment)
         finally:
             watch.cancel()
 
-    async def _measure_once(self, task: Task, run: Run) -> None:
+    async def _measure_once(self, task: Task, run: Run, assignment: Assignment) -> None:
         try:
-            outcome = await _first_outcome(task.test, task.spec)
+            outcome = await _first_outcome(task.tool, assignment)
             if outcome is None:
                 outcome = _failure(RuntimeError("The test ended without a result."))
         except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
@@ -206,19 +230,23 @@ class Scheduler:
         run.result, run.errors = _reports(outcome)[0], outcome.errors
         self._enter(task, run, CLEANUP)
         await self._state.sleep(self._state.pace.cleanup)
-        merged = outcome.merged
+        merged = await task.tool.merge(assignment, outcome)
         if _is_success(merged) and not await self._state.faults.merge(task.id):
-            merged = _not_merged(task.test.tool)
+            merged = _not_merged(task.tool.name)
         run.result_full, run.result_merged = _reports(outcome), merged
         self._complete(task, run, succeeded=_is_success(merged))
 
-    async def _measure_many(self, task: Task, lead: Run) -> None:
+    async def _measure_many(self, task: Task, lead: Run, assignment: Assignment) -> None:
+        succeeded = True
         try:
-            async for outcome in _outcomes(task.test, task.spec):
+            async for outcome in _outcomes(task.tool, assignment):
                 task.add(_extra_run(outcome, self._round_down(self._state.now())))
+        except MethodError as error:
+            # In pScheduler, the run is finished even so, with the errors.
+            lead.errors = str(error)
         except Exception as error:  # noqa: BLE001 - any error of a test is a failed run
-            lead.errors = _failure(error).errors
-        self._complete(task, lead, succeeded=lead.errors is None)
+            lead.errors, succeeded = _failure(error).errors, False
+        self._complete(task, lead, succeeded=succeeded)
 
     def _fail_to_start(self, task: Task, run: Run) -> None:
         run.errors = TOO_LONG
@@ -259,9 +287,9 @@ class Scheduler:
         return moment.replace(microsecond=0) if self._state.pace.whole_seconds else moment
 
 
-async def _outcomes(test: Test, spec: Mapping[str, Any]) -> AsyncGenerator[Outcome, None]:
+async def _outcomes(tool: OfferedTool, assignment: Assignment) -> AsyncGenerator[Outcome, None]:
     """Yield the outcomes of a measurement, and close it at the end in any case."""
-    measuring = test.measure(spec)
+    measuring = tool.run(assignment)
     try:
         async for outcome in measuring:
             yield outcome
@@ -271,9 +299,9 @@ async def _outcomes(test: Test, spec: Mapping[str, Any]) -> AsyncGenerator[Outco
             await close()
 
 
-async def _first_outcome(test: Test, spec: Mapping[str, Any]) -> Optional[Outcome]:
+async def _first_outcome(tool: OfferedTool, assignment: Assignment) -> Optional[Outcome]:
     """Return the first outcome of a measurement, or None if it ends without one."""
-    every = _outcomes(test, spec)
+    every = _outcomes(tool, assignment)
     try:
         async for outcome in every:
             return outcome

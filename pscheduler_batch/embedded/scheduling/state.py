@@ -7,8 +7,10 @@ import socket
 from datetime import datetime, timezone
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Tuple
 
+from pscheduler_batch.embedded.classes.class_folder import ClassFolder
 from pscheduler_batch.embedded.documents import contains
 from pscheduler_batch.embedded.faults.rules import Faults
+from pscheduler_batch.embedded.offers import Offers
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import Task
 from pscheduler_batch.embedded.test import Test
@@ -24,9 +26,12 @@ class State:
     The state of one server; it is kept when the server is stopped and started again.
 
     Attributes:
-        tests: The tests that the server offers, by name.
+        tests: The built-in tests that the server offers, by name.
+        classes: The plug-ins that it offers as well.
+        offers: All tests and tools that the server offers.
         pace: The delays between the steps of a run.
         hostname: The name that the server reports.
+        netloc: The host and port that it listens on, or last did.
         tasks: All tasks that were ever accepted, by identifier, in order of arrival.
         faults: The faults on demand.
         requests: The method, and the path with query, of every request, in order of arrival.
@@ -39,13 +44,17 @@ class State:
         tests: Mapping[str, Test],
         pace: Pace,
         *,
+        classes: Optional[ClassFolder] = None,
         hostname: Optional[str] = None,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.tests = dict(tests)
+        self.classes = classes or ClassFolder()
+        self.offers = Offers(self.tests, self.classes.tests, self.classes.tools)
         self.pace = pace
         self.hostname = hostname or socket.gethostname()
+        self.netloc = self.hostname
         self.tasks: Dict[str, Task] = {}
         self.faults = Faults(self._document_of)
         self.requests: List[Tuple[str, str]] = []

@@ -6,10 +6,10 @@ import asyncio
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from pscheduler_batch.embedded.offers import OfferedTest, OfferedTool
 from pscheduler_batch.embedded.scheduling.schedule import Schedule
-from pscheduler_batch.embedded.test import Test
 from pscheduler_batch.scheduler.api import FINAL_STATES, NONSTART, OVERDUE, PENDING, RUNNING, UNSTARTED_STATES
 
 # A server does not wait for the result of an overdue run any more.
@@ -56,6 +56,7 @@ class Run:
     Attributes:
         start_time: The announced start.
         end_time: The announced end; in a run with a result, the actual one.
+        participant_data: What the tool said before the run.
         result: The report of the lead participant, null until known.
         result_full: The reports of all participants.
         result_merged: The result of the test, not yet signed.
@@ -68,6 +69,7 @@ class Run:
     end_time: datetime
     state: str = PENDING
     errors: Optional[str] = None
+    participant_data: Mapping[str, Any] = field(default_factory=dict)
     result: Optional[Mapping[str, Any]] = None
     result_full: Optional[Tuple[Mapping[str, Any], ...]] = None
     result_merged: Optional[Mapping[str, Any]] = None
@@ -87,9 +89,10 @@ class Task:
     An accepted task.
 
     Attributes:
+        participants: The hosts that take part, the lead first; None is this server's host.
         document: The task as it was posted, without its comments, with its secrets, with the tool in it.
         duration: The maximum duration of a run.
-        cli: The options of pScheduler's ``task`` command for it, without secrets, unlike recording j21.
+        cli: The options of pScheduler's ``task`` command for it.
         requester: The address that posted it.
         server: The address that it was posted to.
         runs: The visible runs, in order of time.
@@ -97,7 +100,9 @@ class Task:
         runs_started: The number of runs that started.
     """
 
-    test: Test
+    test: OfferedTest
+    tool: OfferedTool
+    participants: Sequence[Optional[str]]
     document: Dict[str, Any]
     schedule: Schedule
     start: Optional[datetime]
