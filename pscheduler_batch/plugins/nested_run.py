@@ -219,7 +219,7 @@ class _Run:
                 await asyncio.sleep(LOOKS)
                 reply = await client.look(url, doing="looking at the own task", within=PATIENCE)
                 if reply is not None and is_canceled(reply):
-                    interrupt("canceled, as its task was,")
+                    interrupt("canceled with its task")
                     return
 
     def _left(self, when: datetime) -> float:
