@@ -39,7 +39,12 @@ HOSTS = "Hosts"
 LOGGING = "Progress and logging"
 
 # Variables of the other commands have the same prefix.
-OTHER_VARIABLES = ("PSCHEDULER_BATCH_COMPARE_", "PSCHEDULER_BATCH_REPORT_", "PSCHEDULER_BATCH_SERVER_")
+OTHER_VARIABLES = (
+    "PSCHEDULER_BATCH_COMPARE_",
+    "PSCHEDULER_BATCH_PLUGINS_",
+    "PSCHEDULER_BATCH_REPORT_",
+    "PSCHEDULER_BATCH_SERVER_",
+)
 
 # Options that do something other than run the batch exclude each other, except --check and --check-server.
 _MODES = ("check", "check_server", "plan", "dry_run", "schema")

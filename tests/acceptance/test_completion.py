@@ -37,6 +37,8 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler", "batch-compare", "--wi"], {"--with"}),
     (["pscheduler-batch-compare", FILE, "--with", "batch-h"], {FILES}),
     (["pscheduler-batch-compare", "--metric", "throughput-v"], {"throughput-variation"}),
+    (["pscheduler-batch-plugins", "in"], {"install"}),
+    (["pscheduler-batch-plugins", "--check"], {"--check-config"}),
     (["pscheduler-batch-report", "--form"], {"--format"}),
     (["pscheduler-batch-report", "--format", "ht"], {"html"}),
 ]
@@ -46,6 +48,7 @@ BASH = """
 source {folder}/bash/pscheduler
 source {folder}/bash/pscheduler-batch
 source {folder}/bash/pscheduler-batch-compare
+source {folder}/bash/pscheduler-batch-plugins
 source {folder}/bash/pscheduler-batch-report
 compopt() {{ echo "(files)"; }}
 ask() {{
@@ -56,7 +59,7 @@ ask() {{
 """
 ZSH = """
 fpath=({folder}/zsh $fpath)
-autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-compare _pscheduler-batch-report
+autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-compare _pscheduler-batch-plugins _pscheduler-batch-report
 compdef() {{ }}
 _describe() {{ print -rl -- "${{completions_with_descriptions[@]%%:*}}"; }}
 compadd() {{ print -rl -- "${{completions[@]}}"; }}
@@ -72,6 +75,7 @@ FISH = """
 source {folder}/fish/pscheduler.fish
 source {folder}/fish/pscheduler-batch.fish
 source {folder}/fish/pscheduler-batch-compare.fish
+source {folder}/fish/pscheduler-batch-plugins.fish
 source {folder}/fish/pscheduler-batch-report.fish
 function ask
     complete -C "$argv" | string replace -r '\\t.*' '' | string replace -r '^{file}$' '(files)'

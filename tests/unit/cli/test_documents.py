@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from pscheduler_batch import BatchProcessor
 from pscheduler_batch.cli import batch as cli
 from pscheduler_batch.cli.batch_compare import batch_compare
+from pscheduler_batch.cli.batch_plugins import batch_plugins
 from pscheduler_batch.cli.batch_report import batch_report
 from pscheduler_batch.cli.batch_server import batch_server
 from pscheduler_batch.cli.option_sections import SectionedCommand, variables_of
@@ -37,6 +38,7 @@ INTEGRATIONS = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
 COMMANDS: Dict[str, click.Command] = {
     "pscheduler-batch": cli.batch,
     "pscheduler-batch-compare": batch_compare,
+    "pscheduler-batch-plugins": batch_plugins,
     "pscheduler-batch-report": batch_report,
     "pscheduler-batch-server": batch_server,
 }
