@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -20,10 +19,10 @@ from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from pscheduler_batch.iso8601 import format_timestamp
-from pscheduler_batch.plugins.methods import METHODS, method_file
 from pscheduler_batch.plugins.nested_run import NESTED
 from tests.support.commands import TIME_LIMIT, job, task, wait_for
 from tests.support.interruption_points import HOUR, left
+from tests.support.methods import InstalledClasses
 
 FAILING = task("noop", data="x", fail=1.0)
 
@@ -38,25 +37,13 @@ class Tool:
 
     def __init__(self, folder: Path, server: EmbeddedServer) -> None:
         self.server = server
-        self._folder = folder
-        self._permission = folder / "permission.json"
-        for (kind, name), methods in METHODS.items():
-            for method in methods:
-                path = folder / kind / name / method
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(method_file(sys.executable, str(self._permission)))
-                path.chmod(0o755)
-        self.allow()
-
-    def allow(self, **pairs: Any) -> None:
-        """Write the permission file."""
-        given = {"enabled": True, "tests": ["idle", "noop", "batch"], "hosts": ["*"], "max-duration": "PT2H"}
-        self._permission.write_text(json.dumps({**given, **pairs}))
+        self._classes = InstalledClasses(folder)
+        self.allow = self._classes.allow
 
     def start(self, method: str) -> subprocess.Popen:
         """Start a method in the environment of a server's ``run``."""
         return subprocess.Popen(
-            [self._folder / method],
+            [self._classes.path / method],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,7 +54,7 @@ class Tool:
     def call(self, method: str, value: Any, *arguments: str) -> str:
         """Call a method as an account that has nothing, and return what it prints."""
         ended = subprocess.run(
-            [self._folder / method, *arguments],
+            [self._classes.path / method, *arguments],
             input=json.dumps(value),
             capture_output=True,
             text=True,
