@@ -24,6 +24,9 @@ from typing import Any, Dict, Optional, Sequence
 
 from pscheduler_batch.text import printable
 
+# The HTTP statuses of answers that may be another one later: 429, and those of servers in trouble.
+_TOO_MANY, _INTERNAL = 429, 500
+
 ERROR = "error"
 WARNING = "warning"
 NOTE = "note"
@@ -151,11 +154,13 @@ class SchedulerError(BatchError):
     Attributes:
         doing: The step, such as "posting the task".
         url: The URL of the request.
+        may_pass: Whether the cause may pass, so that another attempt at the same may succeed (ADR 71).
     """
 
-    def __init__(self, message: str, *, doing: str, url: str) -> None:
+    def __init__(self, message: str, *, doing: str, url: str, may_pass: bool = False) -> None:
         self.doing = doing
         self.url = url
+        self.may_pass = may_pass
         super().__init__(f"{doing}: {message}")
 
 
@@ -188,7 +193,7 @@ class UnreachableError(SchedulerError):
         self.sent = sent
         self.transient = transient
         self.too_slow = too_slow
-        super().__init__(f"cannot reach {url}: {reason}{hint}", doing=doing, url=url)
+        super().__init__(f"cannot reach {url}: {reason}{hint}", doing=doing, url=url, may_pass=True)
 
     def after(self, retries: str) -> UnreachableError:
         """Return the same error, with words about its retries beside the reason."""
@@ -210,14 +215,15 @@ class RefusedError(SchedulerError):
     def __init__(self, status_code: int, body: str, *, doing: str, url: str) -> None:
         self.status_code = status_code
         self.body = body
-        super().__init__(f"{url} answered {status_code}: {body}", doing=doing, url=url)
+        may_pass = status_code == _TOO_MANY or status_code >= _INTERNAL
+        super().__init__(f"{url} answered {status_code}: {body}", doing=doing, url=url, may_pass=may_pass)
 
 
 class UnscheduledError(SchedulerError):
     """The task was accepted, but no run of it was scheduled."""
 
-    def __init__(self, reason: str, *, doing: str, url: str) -> None:
-        super().__init__(f"no run was ever scheduled for {url}: {reason}", doing=doing, url=url)
+    def __init__(self, reason: str, *, doing: str, url: str, may_pass: bool = True) -> None:
+        super().__init__(f"no run was ever scheduled for {url}: {reason}", doing=doing, url=url, may_pass=may_pass)
 
 
 class ReplyError(SchedulerError):
@@ -232,4 +238,4 @@ class UnfinishedError(SchedulerError):
     """A run that did not end within the time limit."""
 
     def __init__(self, reason: str, *, doing: str, url: str) -> None:
-        super().__init__(f"{url} {reason}", doing=doing, url=url)
+        super().__init__(f"{url} {reason}", doing=doing, url=url, may_pass=True)

@@ -7,6 +7,8 @@ iteration whose results are being fetched and of the next one::
     BatchBegan
       JobBegan                            of each job that is run
         IterationMoved …  IterationEnded    of each of its iterations
+        AttemptEnded                        instead of IterationEnded, if it is to be submitted again
+        RetriesBegan                        before iterations are submitted again
       JobEnded
       RequestHeldUp                       at any time
       LimitChanged                        at any time
@@ -106,6 +108,38 @@ class IterationEnded:
     at: datetime
     result: IterationResult
     succeeded: bool
+
+
+@dataclass(frozen=True)
+class AttemptEnded:
+    """
+    An attempt at an iteration has failed, and there will be another one after the other iterations of its job.
+
+    Attributes:
+        at: When.
+        result: Its result.
+    """
+
+    at: datetime
+    result: IterationResult
+
+
+@dataclass(frozen=True)
+class RetriesBegan:
+    """
+    Iterations of a job whose attempts failed will be submitted again.
+
+    Attributes:
+        at: When.
+        plan: The job with these iterations, and their synchronized start if it has one.
+        attempt: The number of the attempt, from 2.
+        submitting: When the first of them is submitted.
+    """
+
+    at: datetime
+    plan: JobPlan
+    attempt: int
+    submitting: datetime
 
 
 @dataclass(frozen=True)
@@ -256,7 +290,9 @@ Event = Union[
     BatchBegan,
     JobBegan,
     IterationMoved,
+    AttemptEnded,
     IterationEnded,
+    RetriesBegan,
     JobEnded,
     RequestHeldUp,
     LimitChanged,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
-from pscheduler_batch.errors import Problem
+from pscheduler_batch.errors import Problem, SchedulerError
 
 # Any JSON, as the json module reads it.
 JSON = Any
@@ -124,6 +124,7 @@ class Iteration:
         delay: The delay between the start of the job and the submission of the task.
         task: The task as it is posted.
         given: The secrets that its transforms were given, and may have put into other places of the task.
+        attempt: The number of the attempt, from 1 (ADR 71).
     """
 
     job: int
@@ -132,6 +133,7 @@ class Iteration:
     delay: timedelta
     task: JSONObject
     given: JSON = None
+    attempt: int = 1
 
     @property
     def private(self) -> JSON:
@@ -194,11 +196,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an iteration, or one format of one run, has no result."""
+    """
+    Why an iteration, or one format of one run, has no result.
+
+    Attributes:
+        may_pass: Whether the cause may pass, so that another attempt may succeed (ADR 71).
+    """
 
     message: str
     doing: str
     url: str
+    may_pass: bool = False
+
+    @classmethod
+    def of(cls, error: SchedulerError) -> Failure:
+        """Return the failure that an error is."""
+        return cls(str(error), error.doing, error.url, error.may_pass)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from pscheduler_batch.clock import Clock
@@ -24,6 +25,7 @@ from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.running.late_starts import LateStarts
+from pscheduler_batch.running.retries import DEFAULT_DELAY, UNMEASURED, Retries
 from pscheduler_batch.running.runner import BatchOutcome, Runner
 from pscheduler_batch.running.signals import InterruptionWatch
 from pscheduler_batch.running.submitter import Submitter, new_mark
@@ -63,6 +65,9 @@ class AsyncBatchProcessor:
         clock: Optional[Clock] = None,
         patience: Optional[WaitLimits] = None,
         retry: Optional[RetryPolicy] = None,
+        retries: int = 0,
+        retry_delay: timedelta = DEFAULT_DELAY,
+        retry_on: str = UNMEASURED,
         expect: Sequence[Union[str, Expectation]] = (),
         **settings: Any,
     ) -> None:
@@ -83,6 +88,7 @@ class AsyncBatchProcessor:
         self._clock = clock or Clock()
         self._patience = patience or WaitLimits()
         self._retry = retry
+        self._retries = Retries(retries, retry_delay, retry_on)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
             *read_expectations((each for each in expect if isinstance(each, str)), source="expect"),
@@ -155,7 +161,9 @@ class AsyncBatchProcessor:
             submitter = Submitter(client, hosts, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
             results = ResultStore(session.warn)
-            runner = Runner(submitter, session, journal=journal, cancel=self._cancel, results=results)
+            runner = Runner(
+                submitter, session, journal=journal, cancel=self._cancel, retries=self._retries, results=results
+            )
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt, runner.hurry))
             continue_if = ContinueIf(self.batch.data)
@@ -223,6 +231,9 @@ class AsyncBatchProcessor:
             return Journal()
         options: Dict[str, Any] = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
         options.update({"data": self.batch.added} if self.batch.added else {})
+        if self._retries.count:
+            # They decide which iterations have which attempts.
+            options.update({"retries": self._retries.count, "retry-on": self._retries.on})
         opening = FileJournal.resume if self._resume else FileJournal.begin
         journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
         stack.callback(journal.close)
@@ -264,7 +275,9 @@ class BatchProcessor:
                 whose POST was not answered), ``cancel`` (whether unfinished tasks are canceled when the batch is
                 canceled), ``journal`` (a file that records progress) and ``resume`` (whether to resume it),
                 ``data`` (an object that is merged over ``global.data`` of the batch, which scripts see as ``$global``),
-                ``patience`` and ``retry`` (time limits for waiting, and how often to retry), ``source`` (the name of
+                ``patience`` and ``retry`` (time limits for waiting, and how often to retry requests), ``retries``,
+                ``retry_delay`` and ``retry_on`` (how often iterations are submitted again, a ``timedelta`` to wait
+                before, and "unmeasured" or "any" failure), ``source`` (the name of
                 the batch in messages), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
                 which are judged at the end; the outcome is in the ``batch`` pair of the output).
 

@@ -34,6 +34,7 @@ from pscheduler_batch.report.formats import FORMATS, USUAL_ENDINGS
 INPUT = "Values and selection"
 CHECKING = "Check and preview"
 RUNNING = "Run"
+ITERATIONS = "Iterations"
 RESULTS = "Results"
 HOSTS = "Hosts"
 LOGGING = "Progress and logging"
@@ -144,15 +145,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     "--embedded", section=RUNNING, is_flag=True, help="Run the batch on an embedded pScheduler server on this machine."
 )
 @option(
-    "--max-iterations",
-    section=RUNNING,
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=100_000,
-    show_default=True,
-    help="Maximum number of iterations in a batch.",
-)
-@option(
     "--result-wait",
     section=RUNNING,
     metavar="DURATION",
@@ -208,6 +200,41 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     default="fail",
     show_default=True,
     help="What to do if another batch holds the lock: fail, or skip this batch silently.",
+)
+@option(
+    "--max-iterations",
+    section=ITERATIONS,
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Maximum number of iterations in a batch.",
+)
+@option(
+    "--retries",
+    section=ITERATIONS,
+    metavar="N",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    help="How often to submit an iteration again that measured nothing because its run did not come about or was cut.",
+)
+@option(
+    "--retry-delay",
+    section=ITERATIONS,
+    metavar="DURATION",
+    type=Duration(or_none=True),
+    default="PT10S",
+    show_default=True,
+    help="How long to wait before, after the other iterations of the job.",
+)
+@option(
+    "--retry-on",
+    section=ITERATIONS,
+    type=click.Choice(["unmeasured", "any"]),
+    default="unmeasured",
+    show_default=True,
+    help="Which iterations: those that measured nothing, or any that failed.",
 )
 @option(
     "-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, atomically."

@@ -42,6 +42,9 @@ class Options:
     max_iterations: int
     result_wait: timedelta
     outage_wait: timedelta
+    retries: int
+    retry_delay: timedelta
+    retry_on: str
     no_mark: bool
     no_cancel: bool
     cancel_wait: timedelta

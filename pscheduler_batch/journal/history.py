@@ -23,7 +23,8 @@ VERSION = 1
 # The first characters of every line of a journal.
 BEGINNING = b'{"event":"'
 
-Key = Tuple[int, int]
+# The numbers of a job, of an iteration in it, and of the attempt at that.
+Key = Tuple[int, int, int]
 
 # The offset and the length of a line, in bytes.
 Place = Tuple[int, int]
@@ -77,14 +78,16 @@ class JournalHistory:
         start: When the batch started.
         job_starts: When each job that has started did, by its number.
         job_iterations: The number of iterations of each of them.
-        iterations: The places of the lines about each iteration, by the numbers of job and iteration; the results in
-            these lines may be too large to be in memory together.
+        retry_starts: When later attempts at iterations of a job started, by the numbers of job and attempt.
+        iterations: The places of the lines about each attempt at an iteration; the results in these lines may be too
+            large to be in memory together.
         end: When the batch was completed; None if it was not.
     """
 
     start: datetime
     job_starts: Dict[int, datetime] = field(default_factory=dict)
     job_iterations: Dict[int, int] = field(default_factory=dict)
+    retry_starts: Dict[Tuple[int, int], datetime] = field(default_factory=dict)
     iterations: Dict[Key, Tuple[Place, ...]] = field(default_factory=dict)
     end: Optional[datetime] = None
 
@@ -175,10 +178,12 @@ def _add(history: JournalHistory, event: Event, place: Place) -> None:
     if kind == "job":
         history.job_starts[event["job"]] = parse_timestamp(event["start"])
         history.job_iterations[event["job"]] = int(event["iterations"])
+    elif kind == "retry":
+        history.retry_starts[event["job"], event["attempt"]] = parse_timestamp(event["start"])
     elif kind == "end":
         history.end = parse_timestamp(event["end"])
     else:
-        key = (event["job"], event["iteration"])
+        key = (event["job"], event["iteration"], event.get("attempt", 1))
         # Only to see whether it can be: errors in a journal are reported before anything is sent.
         _added(IterationHistory(), kind, event)
         # These two make all earlier lines obsolete.
@@ -262,8 +267,9 @@ def _recorded_run(document: JSON) -> Run:
     return run_of(document, doing="reading the journal", url="the journal")
 
 
-def _record_failure(failure: Failure) -> Dict[str, str]:
-    return {"message": failure.message, "doing": failure.doing, "url": failure.url}
+def _record_failure(failure: Failure) -> Dict[str, Any]:
+    may_pass = {"may_pass": True} if failure.may_pass else {}
+    return {"message": failure.message, "doing": failure.doing, "url": failure.url, **may_pass}
 
 
 def _restore_failure(record: JSON) -> Optional[Failure]:

@@ -25,8 +25,8 @@ class Journal:
         """Return when the batch started: now, if this is the first try."""
         return now
 
-    def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:  # noqa: ARG002
-        """Return when a job started: now, if this is the first try."""
+    def start_of_job(self, job: int, iterations: int, now: datetime, attempt: int = 1) -> datetime:  # noqa: ARG002
+        """Return when a job, or a later attempt at some of its iterations, started: now, if this is the first try."""
         return now
 
     def history_of(self, iteration: Iteration) -> IterationHistory:  # noqa: ARG002

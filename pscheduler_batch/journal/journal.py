@@ -130,14 +130,19 @@ class FileJournal(Journal):
         """Return when the batch started."""
         return self._history.start
 
-    def start_of_job(self, job: int, iterations: int, now: datetime) -> datetime:
+    def start_of_job(self, job: int, iterations: int, now: datetime, attempt: int = 1) -> datetime:
         """
-        Return when a job started, and record it if it starts now.
+        Return when a job, or a later attempt at some of its iterations, started, and record it if it starts now.
 
         Raises:
-            JournalError: It could not be recorded, or was recorded with another number of iterations.
+            JournalError: It could not be recorded, or the job was recorded with another number of iterations.
         """
         history = self._history
+        if attempt > 1:
+            if (job, attempt) not in history.retry_starts:
+                self._note("retry", job=job, attempt=attempt, iterations=iterations, start=format_timestamp(now))
+                history.retry_starts[job, attempt] = now
+            return history.retry_starts[job, attempt]
         if job not in history.job_starts:
             self._note("job", job=job, iterations=iterations, start=format_timestamp(now))
             history.job_starts[job], history.job_iterations[job] = now, iterations
@@ -170,7 +175,7 @@ class FileJournal(Journal):
         Raises:
             JournalError: The secrets of its task have changed.
         """
-        places = self._history.iterations.get((iteration.job, iteration.number))
+        places = self._history.iterations.get((iteration.job, iteration.number, iteration.attempt))
         if places is None:
             return NO_HISTORY
         try:
@@ -259,6 +264,8 @@ class FileJournal(Journal):
         self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._history.start))
 
     def _note_iteration(self, event: str, iteration: Iteration, **facts: JSON) -> None:
+        if iteration.attempt > 1:
+            facts = {"attempt": iteration.attempt, **facts}
         self._note(event, job=iteration.job, iteration=iteration.number, **facts)
 
     def _note(self, event: str, **facts: JSON) -> None:

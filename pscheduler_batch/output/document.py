@@ -29,6 +29,9 @@ Results = Mapping[int, Iterable[str]]
 # Characters after which a piece of the document is written.
 PIECE_SIZE = 65_536
 
+# How the text of a result ends.
+_END = "\n}"
+
 _ENCODER = json.JSONEncoder(indent=2)
 
 
@@ -115,6 +118,18 @@ def result_text(result: IterationResult) -> str:
         RecursionError: Something in it is nested too deeply.
     """
     return _ENCODER.encode(render_result(result))
+
+
+def with_attempts(text: str, earlier: Iterable[str]) -> str:
+    """
+    Add the earlier attempts at an iteration to its result (ADR 71).
+
+    Args:
+        text: The result of the last attempt, as :func:`result_text` returns it.
+        earlier: Those of the attempts before it, in their order.
+    """
+    attempts = ",".join(f"\n    {_moved_in(each, 2)}" for each in earlier)
+    return f'{text[: -len(_END)]},\n  "attempts": [{attempts}\n  ]{_END}' if attempts else text
 
 
 def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.events import (
@@ -19,6 +19,7 @@ from pscheduler_batch.events import (
     POSTING,
     UNANSWERED,
     WAITING,
+    AttemptEnded,
     BatchBegan,
     BatchEnded,
     Event,
@@ -30,6 +31,7 @@ from pscheduler_batch.events import (
     LimitChanged,
     Place,
     RequestHeldUp,
+    RetriesBegan,
     Stopping,
     TaskLeft,
 )
@@ -65,7 +67,7 @@ def _batch_began(event: BatchBegan) -> Pairs:
     return {"version": VERSION, "program": f"pscheduler-batch {__version__}", "jobs": jobs}
 
 
-def _job_began(event: JobBegan) -> Pairs:
+def _job_began(event: Union[JobBegan, RetriesBegan]) -> Pairs:
     job = event.plan.job
     return {
         "job": job.number,
@@ -87,16 +89,20 @@ def _iteration_moved(event: IterationMoved) -> Pairs:
     }
 
 
-def _iteration_ended(event: IterationEnded) -> Pairs:
+def _iteration_ended(event: Union[AttemptEnded, IterationEnded]) -> Pairs:
     result = event.result
     return {
         **_iteration(result.iteration),
-        "succeeded": event.succeeded,
+        "succeeded": result.succeeded,
         "task": result.task_href,
         "runs": [{**_run(run.run, result.iteration), "succeeded": run.succeeded} for run in result.runs],
         "late": _seconds(result.late),
         "error": error_of(result),
     }
+
+
+def _retries_began(event: RetriesBegan) -> Pairs:
+    return {**_job_began(event), "attempt": event.attempt, "submitting": _time(event.submitting)}
 
 
 def _job_ended(event: JobEnded) -> Pairs:
@@ -151,7 +157,9 @@ _EVENTS: Mapping[type, Any] = {
     BatchBegan: ("batch-began", _batch_began),
     JobBegan: ("job-began", _job_began),
     IterationMoved: ("iteration-moved", _iteration_moved),
+    AttemptEnded: ("attempt-ended", _iteration_ended),
     IterationEnded: ("iteration-ended", _iteration_ended),
+    RetriesBegan: ("retries-began", _retries_began),
     JobEnded: ("job-ended", _job_ended),
     RequestHeldUp: ("request-held-up", _request_held_up),
     LimitChanged: ("limit-changed", _limit_changed),
@@ -163,7 +171,12 @@ _EVENTS: Mapping[type, Any] = {
 
 
 def _iteration(iteration: Iteration) -> Pairs:
-    return {"job": iteration.job, "iteration": iteration.number, "label": iteration.label}
+    return {
+        "job": iteration.job,
+        "iteration": iteration.number,
+        "label": iteration.label,
+        "attempt": iteration.attempt,
+    }
 
 
 def _place(place: Place) -> Pairs:

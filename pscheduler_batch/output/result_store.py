@@ -10,7 +10,7 @@ import zlib
 from typing import BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from pscheduler_batch.model import IterationResult
-from pscheduler_batch.output.document import Results, result_text
+from pscheduler_batch.output.document import Results, result_text, with_attempts
 from pscheduler_batch.output.record_store import MOST_BYTES, RecordStore, open_unnamed
 
 # The fastest level already shrinks results to a tenth.
@@ -23,11 +23,11 @@ class _Entry(NamedTuple):
 
     Attributes:
         succeeded: Whether its iteration succeeded.
-        record: The number of its record.
+        records: The numbers of the records of its attempts; the last one counts.
     """
 
     succeeded: bool
-    record: int
+    records: Tuple[int, ...]
 
 
 class ResultStore:
@@ -67,13 +67,15 @@ class ResultStore:
 
     def keep(self, result: IterationResult, *, succeeded: bool) -> None:
         """
-        Store a result, replacing an earlier one of the same iteration.
+        Store a result, replacing an earlier one of the same attempt at the same iteration.
 
         Raises:
             RecursionError: Something in it is nested too deeply.
         """
         record = self._records.append(zlib.compress(result_text(result).encode("ascii"), _LEVEL))
-        self._jobs.setdefault(result.iteration.job, {})[result.iteration.number] = _Entry(succeeded, record)
+        entries, number = self._jobs.setdefault(result.iteration.job, {}), result.iteration.number
+        before = entries[number].records[: result.iteration.attempt - 1] if number in entries else ()
+        entries[number] = _Entry(succeeded, (*before, record))
 
     def texts(self) -> Results:
         """Return the texts of the results of each job, in the order of iterations; each is read when it is used."""
@@ -81,14 +83,18 @@ class ResultStore:
 
     def of_job(self, job: int) -> Iterator[str]:
         """
-        Yield the results of a job as JSON texts, in the order of iterations.
+        Yield the results of a job as JSON texts, in the order of iterations, with their earlier attempts.
 
         Raises:
             KeepingError: The file cannot be read.
         """
         entries = self._jobs.get(job, {})
         for number in sorted(entries):
-            yield zlib.decompress(self._records[entries[number].record]).decode("ascii")
+            *earlier, last = entries[number].records
+            yield with_attempts(self._text(last), map(self._text, earlier))
+
+    def _text(self, record: int) -> str:
+        return zlib.decompress(self._records[record]).decode("ascii")
 
 
 class _JobTexts:

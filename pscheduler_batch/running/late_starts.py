@@ -16,6 +16,7 @@ from pscheduler_batch.events import (
     POSTED,
     POSTING,
     WAITING,
+    AttemptEnded,
     Event,
     Interrupted,
     IterationEnded,
@@ -23,9 +24,11 @@ from pscheduler_batch.events import (
     JobBegan,
     JobEnded,
     LimitChanged,
+    RetriesBegan,
 )
 from pscheduler_batch.http.adaptive_limit import BEGIN
 from pscheduler_batch.http.urls import host_of
+from pscheduler_batch.model import JobPlan
 from pscheduler_batch.planning.planner import synchronized_start
 from pscheduler_batch.planning.timeline import enough_setup_time
 from pscheduler_batch.scheduler.api import tasks_url
@@ -56,7 +59,11 @@ class LateStarts:
     def watch(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, JobBegan):
-            self._job = None if event.plan.start is None else _Job(event, event.plan.start, self._limits)
+            self._job = None if event.plan.start is None else _Job(event.plan, event.at, event.plan.start, self._limits)
+        elif isinstance(event, RetriesBegan):
+            self._report_end()
+            plan, at = event.plan, event.submitting
+            self._job = None if plan.start is None else _Job(plan, at, plan.start, self._limits)
         elif isinstance(event, LimitChanged):
             self._limits.note(event)
             if self._job is not None and event.submitting:
@@ -64,10 +71,16 @@ class LateStarts:
         elif isinstance(event, Interrupted):
             # Tasks that are late from now on are late because of that.
             self._interrupted = True
+        elif isinstance(event, JobEnded):
+            self._report_end()
         elif self._job is not None and not self._interrupted:
             warning = self._job.note(event)
             if warning is not None:
                 self._warn(warning)
+
+    def _report_end(self) -> None:
+        if self._job is not None and not self._interrupted and self._job.is_late:
+            self._warn(self._job.describe_end())
 
 
 class _Limits:
@@ -90,35 +103,38 @@ class _Limits:
 class _Job:
     """One job with a synchronized start."""
 
-    def __init__(self, began: JobBegan, start: datetime, limits: _Limits) -> None:
-        self._job = began.plan.job
+    def __init__(self, plan: JobPlan, at: datetime, start: datetime, limits: _Limits) -> None:
+        self._job = plan.job
         self._start = start
-        self._count = len(began.plan.iterations)
+        self._count = len(plan.iterations)
         # No setup-time prevents delays by a crash.
-        self._started_before = synchronized_start(began.at, self._job, self._count) != start
+        self._started_before = synchronized_start(at, self._job, self._count) != start
         self._limits = limits
         self._hosts: Dict[str, _HostQueue] = {}
         self._host_of: Dict[int, _HostQueue] = {}
         self._entered = 0
         # The tasks whose hosts are not known yet, and when the backoff of the last one ends.
-        self._unknown: Set[int] = {iteration.number for iteration in began.plan.iterations}
-        self._last_leaves = began.at
+        self._unknown: Set[int] = {iteration.number for iteration in plan.iterations}
+        self._last_leaves = at
         # A start in the past needs no warning.
-        self._foreseen = start < began.at
+        self._foreseen = start < at
         self._late: List[Tuple[timedelta, str]] = []
 
     def note(self, event: Event) -> Optional[str]:
         """Take an event, and return the warning that it gives rise to."""
         if isinstance(event, IterationMoved):
             return self._move(event)
-        if isinstance(event, IterationEnded):
+        if isinstance(event, (AttemptEnded, IterationEnded)):
             number = event.result.iteration.number
             self._leave(number, event.at, accepted=False)
             if event.result.late is not None:
                 self._late.append((event.result.late, event.result.iteration.label))
-        elif isinstance(event, JobEnded) and self._late:
-            return self._describe_end()
         return None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether any task was accepted after the start."""
+        return bool(self._late)
 
     def note_limit(self, changed: LimitChanged) -> None:
         """Take a new limit of a host."""
@@ -183,7 +199,8 @@ class _Job:
         """Estimate how many of the tasks whose hosts are unknown go to a host: the same share as of the others."""
         return round(len(self._unknown) * host.entered / self._entered)
 
-    def _describe_end(self) -> str:
+    def describe_end(self) -> str:
+        """Return a warning about the tasks that were late."""
         (least, _), (most, label), number = min(self._late), max(self._late), len(self._late)
         start = time_words(self._start)
         if number == 1:

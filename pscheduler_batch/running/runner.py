@@ -14,9 +14,11 @@ from typing import (
     Any,
     Callable,
     Coroutine,
+    Dict,
     Iterable,
     List,
     Optional,
+    Sequence,
     Set,
     Tuple,
     TypeVar,
@@ -26,6 +28,7 @@ from typing import (
 from pscheduler_batch.errors import BatchError, Problem, TransformError
 from pscheduler_batch.events import (
     WAITING,
+    AttemptEnded,
     BatchBegan,
     BatchEnded,
     Interrupted,
@@ -33,15 +36,18 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     JobEnded,
+    RetriesBegan,
 )
 from pscheduler_batch.input.locations import locate_problems
+from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
 from pscheduler_batch.output.result_store import ResultStore
-from pscheduler_batch.planning.planner import begin_job, describe_job
+from pscheduler_batch.planning.planner import begin_job, describe_job, start_delays
 from pscheduler_batch.running.canceling import MAY_GO_ON
+from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Submitter
 from pscheduler_batch.scheduler.api import is_final
 from pscheduler_batch.session import Session
@@ -57,6 +63,9 @@ Run = Callable[[Measured], Coroutine[Any, Any, None]]
 
 # Returns whether the batch continues after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
+
+# How far an iteration got that was interrupted.
+UNSUBMITTED = "before it was submitted"
 
 # A cancellation can get lost (before Python 3.12), so it is repeated.
 CUT_AGAIN_SECONDS = 0.5
@@ -106,6 +115,7 @@ class Runner:
         *,
         journal: Optional[Journal] = None,
         cancel: bool = True,
+        retries: Optional[Retries] = None,
         results: Optional[ResultStore] = None,
     ) -> None:
         """
@@ -116,6 +126,7 @@ class Runner:
             session: The session; where its ``emit`` fails, the batch does, too.
             journal: Is told every step before it is taken, and knows the steps of an earlier try.
             cancel: Whether to cancel unfinished tasks when the batch is interrupted.
+            retries: Which iterations are submitted again; None for none.
             results: Keeps the results.
         """
         self._submitter = submitter
@@ -125,6 +136,9 @@ class Runner:
         self._shutdown = session.shutdown
         self._journal = journal or Journal()
         self._cancel = cancel
+        self._retries = retries or Retries()
+        # By iteration, attempts whose tasks may not be over; another one cancels them.
+        self._unfinished: Dict[Tuple[int, int], IterationResult] = {}
         self._results = results or ResultStore(session.debug)
         self._bugs: List[BaseException] = []
         self._under_way: Set[asyncio.Future[Any]] = set()
@@ -240,23 +254,59 @@ class Runner:
         started = begin_job(job_plan, start)
         self._emit(JobBegan(now, started))
         self._debug(describe_job(started))
+        again, attempt = await self._run_attempts(started, start), 1
+        while again:
+            attempt += 1
+            again = await self._retry(job_plan, again, attempt)
+
+    async def _retry(self, job_plan: JobPlan, numbers: Sequence[int], attempt: int) -> List[int]:
+        """Submit iterations again, after the others, and return the numbers of those that fail again."""
+        job, now = job_plan.job, self._clock.now()
+        delays = start_delays(len(numbers), job.backoff, parallel=job.parallel)
+        iterations = tuple(
+            replace(job_plan.iterations[number], attempt=attempt, delay=delay) for number, delay in zip(numbers, delays)
+        )
+        start = now + self._retries.delay
+        if self._interruption is None:
+            start = self._journal.start_of_job(job.number, len(numbers), start, attempt)
+        started = begin_job(replace(job_plan, iterations=iterations), start)
+        if self._interruption is None:
+            self._emit(RetriesBegan(now, started, attempt, start))
+            self._debug(f"{describe_job(started)}; attempt {attempt}, from {format_timestamp(start)}")
+        return await self._run_attempts(started, start)
+
+    async def _run_attempts(self, started: JobPlan, start: datetime) -> List[int]:
+        """Run iterations once, and return the numbers of those that are to be submitted again."""
+        again: List[int] = []
         if started.job.parallel:
-            await _in_parallel(self._run_iteration(item, start, started.start) for item in started.iterations)
+            await _in_parallel(self._run_iteration(item, start, started.start, again) for item in started.iterations)
         else:
-            await _in_turn(partial(self._run_iteration, item, start, None) for item in started.iterations)
+            await _in_turn(partial(self._run_iteration, item, start, None, again) for item in started.iterations)
+        return sorted(again)
 
     async def _run_iteration(
-        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured = lambda: None
+        self,
+        iteration: Iteration,
+        job_start: datetime,
+        start: Optional[datetime],
+        again: List[int],
+        measured: Measured = lambda: None,
     ) -> None:
-        """Run an iteration in a task of its own, and keep its result."""
+        """Run an iteration in a task of its own, keep its result, and note whether it is to be submitted again."""
         result = self._keep(await self._run_guarded(iteration, job_start, start, measured))
-        self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
+        if self._interruption is None and self._retries.want(result):
+            again.append(iteration.number)
+            if not _is_measured(result):
+                self._unfinished[iteration.job, iteration.number] = result
+            self._emit(AttemptEnded(self._clock.now(), result))
+        else:
+            self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
 
     async def _run_guarded(
         self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured
     ) -> IterationResult:
         if self._interruption is not None:
-            return self._interrupted(IterationResult(iteration), "before it was submitted")
+            return self._interrupted(IterationResult(iteration), UNSUBMITTED)
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._under_way.add(task)
         result = IterationResult(iteration)
@@ -266,6 +316,9 @@ class Runner:
                 self._debug(f"{iteration.label}: done in an earlier try")
                 return known
             await self._wait_out(iteration, job_start)
+            unfinished = self._unfinished.pop((iteration.job, iteration.number), None)
+            if unfinished is not None:
+                await self._submitter.discard(unfinished)
             result = await self._submitter.submit(iteration, start, measured=measured)
             self._journal.note_result(result)
         except (asyncio.CancelledError, BrokenDownError) as end:
@@ -294,7 +347,7 @@ class Runner:
         if isinstance(early, CutShortError) and early.submitted:
             result = await self._cancel_task(self._interrupted(result, "before it was done"))
         else:
-            result = self._interrupted(result, "before it was submitted")
+            result = self._interrupted(result, UNSUBMITTED)
         if self._interruption is None:
             raise early
         return result
@@ -326,6 +379,8 @@ class Runner:
             await self._clock.sleep(delay.total_seconds())
 
     def _interrupted(self, result: IterationResult, when: str) -> IterationResult:
+        if result.iteration.attempt > 1 and when == UNSUBMITTED:
+            when += " again"
         return replace(result, failure=Failure(f"{self._interruption} {when}", "running the iteration", ""))
 
     async def _cancel_task(self, result: IterationResult) -> IterationResult:

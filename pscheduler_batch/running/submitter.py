@@ -27,9 +27,10 @@ from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.first_run import FirstRunFinder, Posted
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.participants import LeadFinder
+from pscheduler_batch.scheduler.posting import DOING as POSTING_TASK
 from pscheduler_batch.scheduler.posting import Poster
 from pscheduler_batch.scheduler.run_results import Fetcher
-from pscheduler_batch.scheduler.tasks import marked_task
+from pscheduler_batch.scheduler.tasks import mark_of, marked_task
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 
@@ -154,10 +155,9 @@ class Submitter:
         try:
             await self._submit(start, progress, measured)
         except (SchedulerError, JournalError) as error:
-            message = str(error)
-            self._debug(f"{iteration.label}: failed: {message}")
-            doing, url = (error.doing, error.url) if isinstance(error, SchedulerError) else (DOING, "")
-            progress.keep(failure=Failure(message, doing, url))
+            self._debug(f"{iteration.label}: failed: {error}")
+            known = Failure.of(error) if isinstance(error, SchedulerError) else Failure(str(error), DOING, "")
+            progress.keep(failure=known)
         except asyncio.CancelledError as error:
             raise CutShortError(progress.result, submitted=progress.submitted) from error
         except Exception as bug:
@@ -258,7 +258,7 @@ class Submitter:
                 "an earlier try ended while it was posting this task, and without a mark there is no way to find out "
                 "whether the task arrived; it is not posted again"
             )
-            raise UnscheduledError(reason, doing="posting the task", url=history.lead or "the lead")
+            raise UnscheduledError(reason, doing="posting the task", url=history.lead or "the lead", may_pass=False)
         self._debug(f"{iteration.label}: looking on {history.lead} for the task with the mark {history.mark}")
         progress.move(POSTING, history.lead)
         # It was recorded before its turn, and may have been sent until that try ended, perhaps just now.
@@ -288,6 +288,21 @@ class Submitter:
     async def leave(self, result: IterationResult) -> Tuple[IterationResult, str]:
         """Find out where the task of an iteration is that is not to be canceled; see :meth:`Canceler.leave`."""
         return await self._canceler.leave(result)
+
+    async def discard(self, result: IterationResult) -> None:
+        """
+        Cancel what a failed attempt may have left on a server, before another one takes its place (ADR 71).
+
+        It is done as far as that is possible now: the server is often the reason why the attempt failed.
+        """
+        failure = result.failure
+        try:
+            if result.task_href is not None:
+                await self._poster.cancel(result.task_href)
+            elif failure is not None and failure.doing == POSTING_TASK:
+                await self._poster.cancel_marked(host_of(failure.url), mark_of(result.iteration.task))
+        except (SchedulerError, ValueError) as error:
+            self._debug(f"{result.iteration.label}: its last attempt may still run: {error}")
 
     def hurry(self) -> None:
         """Wait no longer for anything that is to be canceled."""

@@ -166,7 +166,7 @@ class FirstRunFinder:
         task = decipher_json(reply, doing=CHECKING, url=task_href)
         detail = task.get("detail") if isinstance(task, dict) else None
         if isinstance(detail, dict) and detail.get("enabled") is False:
-            raise UnscheduledError("the task was canceled", doing=DOING, url=task_href)
+            raise UnscheduledError("the task was canceled", doing=DOING, url=task_href, may_pass=False)
 
 
 # Runs that take longer are looked for early, so that one that is denied or moved is noticed soon.

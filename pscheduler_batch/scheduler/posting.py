@@ -257,6 +257,16 @@ class Poster:
         for other in others:
             await self._cancel_other(other)
 
+    async def cancel_marked(self, lead: str, mark: Optional[str]) -> None:
+        """
+        Cancel the tasks with a mark, which are there although their POST failed.
+
+        Raises:
+            SchedulerError: They could not be listed.
+        """
+        for href in [] if mark is None else await self._find(lead, mark, Purpose.CANCEL):
+            await self._cancel_other(href)
+
     async def _cancel_other(self, href: str) -> None:
         try:
             await self.cancel(href)

@@ -105,7 +105,7 @@ class Fetcher:
             run = await self.wait(run, lambda _: None)
             return None if run.result_merged is None else await self._fetch_formats(run, keep)
         except SchedulerError as error:
-            return Failure(str(error), error.doing, error.url)
+            return Failure.of(error)
 
     async def _fetch_formats(self, run: Run, keep: Callable[[RunResult], None]) -> RunResult:
         """Fetch a result in the formats besides JSON, which is in the run; each may fail without the others."""
@@ -131,7 +131,7 @@ class Fetcher:
             reply = await self._client.ask_lead(url, doing=doing, refusable=True, purpose=Purpose.FINISH)
             return decipher_format(reply, doing=doing, url=url)
         except SchedulerError as error:
-            return Failure(str(error), error.doing, error.url)
+            return Failure.of(error)
 
     async def _read_run(self, url: str, wait: int, within: Optional[timedelta]) -> Tuple[Optional[Run], timedelta]:
         """

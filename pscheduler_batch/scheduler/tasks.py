@@ -246,6 +246,18 @@ def marked_task(task: JSONObject, mark: str) -> Optional[JSONObject]:
     return {**task, "reference": {**reference, MARK: mark}}
 
 
+def mark_of(task: JSONObject) -> Optional[str]:
+    """
+    Return the mark of a task; None if it has none.
+
+    >>> mark_of(marked_task({"test": {}}, "m1")), mark_of({"reference": "mine"})
+    ('m1', None)
+    """
+    reference = task.get("reference")
+    mark = reference.get(MARK) if isinstance(reference, Mapping) else None
+    return mark if isinstance(mark, str) else None
+
+
 def mark_pattern(mark: str) -> JSON:
     """Return the JSON that a task with a mark contains, as the list of tasks is searched for it."""
     return {"reference": {MARK: mark}}

@@ -19,6 +19,7 @@ from pscheduler_batch.events import (
     POSTING,
     UNANSWERED,
     WAITING,
+    AttemptEnded,
     BatchBegan,
     BatchEnded,
     Event,
@@ -30,6 +31,7 @@ from pscheduler_batch.events import (
     LimitChanged,
     Place,
     RequestHeldUp,
+    RetriesBegan,
     Stopping,
     TaskLeft,
 )
@@ -117,9 +119,9 @@ def describe_event(event: Event) -> str:
     """Describe an event in one line without its time, such as "rtt/3: posting to ps.example.net"."""
     if isinstance(event, IterationMoved):
         return f"{label_words(event.iteration.label)}: {_describe_move(event)}"
-    if isinstance(event, IterationEnded):
+    if isinstance(event, (AttemptEnded, IterationEnded)):
         return f"{label_words(event.result.iteration.label)}: {_describe_end(event)}"
-    if isinstance(event, (JobBegan, JobEnded)):
+    if isinstance(event, (JobBegan, RetriesBegan, JobEnded)):
         return _describe_job(event)
     if isinstance(event, RequestHeldUp):
         return _describe_held_up(event)
@@ -188,11 +190,12 @@ def _describe_limit(changed: LimitChanged) -> str:
     return f"{shorten(changed.host)}: {words}"
 
 
-def _describe_job(event: Union[JobBegan, JobEnded]) -> str:
+def _describe_job(event: Union[JobBegan, RetriesBegan, JobEnded]) -> str:
     if isinstance(event, JobEnded):
         return f"{shorten(event.job.label)}: the job ended"
     job = replace(event.plan.job, label=shorten(event.plan.job.label))
-    return describe_job(replace(event.plan, job=job))
+    words = describe_job(replace(event.plan, job=job))
+    return f"{words}; attempt {event.attempt}" if isinstance(event, RetriesBegan) else words
 
 
 def _describe_move(moved: IterationMoved) -> str:
@@ -209,7 +212,10 @@ def _describe_move(moved: IterationMoved) -> str:
     return f"{state_words(moved)} on {host}{_at(',', moved.start, tenths)}{_at(' to', moved.end, tenths)}"
 
 
-def _describe_end(ended: IterationEnded) -> str:
+def _describe_end(ended: Union[AttemptEnded, IterationEnded]) -> str:
+    if isinstance(ended, AttemptEnded):
+        number = ended.result.iteration.attempt
+        return f"attempt {number} failed: {_failure_words(ended.result)}; it will be submitted again"
     if not ended.succeeded:
         return f"failed: {_failure_words(ended.result)}"
     late = ended.result.late

@@ -12,12 +12,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
 from pscheduler_batch.events import (
     CANCELING,
     UNANSWERED,
     WAITING,
+    AttemptEnded,
     BatchBegan,
     Event,
     Interrupted,
@@ -27,6 +28,7 @@ from pscheduler_batch.events import (
     JobEnded,
     LimitChanged,
     RequestHeldUp,
+    RetriesBegan,
 )
 from pscheduler_batch.model import Job
 
@@ -79,7 +81,7 @@ class ProgressSnapshot:
 class _JobCounts:
     """The progress of one job."""
 
-    def __init__(self, began: JobBegan) -> None:
+    def __init__(self, began: Union[JobBegan, RetriesBegan]) -> None:
         self.job = began.plan.job
         self.left = len(began.plan.iterations)
         self._began = began.at
@@ -186,7 +188,9 @@ class ProgressCounts:
             self._move(event)
         elif isinstance(event, IterationEnded):
             self._end(event)
-        elif isinstance(event, JobBegan):
+        elif isinstance(event, AttemptEnded):
+            self._end_attempt(event)
+        elif isinstance(event, (JobBegan, RetriesBegan)):
             self._job = _JobCounts(event)
             self._place = self._places.get(event.plan.job.number, 0)
         elif isinstance(event, JobEnded):
@@ -230,12 +234,15 @@ class ProgressCounts:
             self._job.move(key, moved)
 
     def _end(self, ended: IterationEnded) -> None:
+        self._end_attempt(ended)
+        self._finished += ended.succeeded
+        self._failed += not ended.succeeded
+
+    def _end_attempt(self, ended: Union[AttemptEnded, IterationEnded]) -> None:
         key = ended.result.iteration.job, ended.result.iteration.number
         self._forget_state(key)
         self._waiting.pop(key, None)
         self._under_way.pop(key, None)
-        self._finished += ended.succeeded
-        self._failed += not ended.succeeded
         if self._job is not None:
             self._job.end(key, ended.at)
 

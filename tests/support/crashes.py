@@ -53,6 +53,7 @@ class Try:
         kill_at: The write of the journal, from 1, at which the process kills itself; 0 is never.
         left: What is left of that line.
         lost_post: How many seconds a POST that was lost may still take to arrive.
+        retries: How often iterations are submitted again.
     """
 
     batch: Mapping[str, Any]
@@ -63,6 +64,7 @@ class Try:
     kill_at: int = 0
     left: str = SYNCED
     lost_post: float = 0.5
+    retries: int = 0
 
     def again(self, *, kill_at: int = 0, left: str = SYNCED) -> Try:
         """Go on with the same batch; if not even the journal was begun, whatever is there is begun with."""
@@ -195,6 +197,8 @@ def _run_watched(attempt: Try, signals: SignalWatch) -> None:
         resume=attempt.resume,
         patience=replace(PATIENCE, lost_post=timedelta(seconds=attempt.lost_post)),
         retry=RETRY,
+        retries=attempt.retries,
+        retry_delay=timedelta(seconds=0.1),
     )
     outcome = asyncio.run(processor.run(processor.plan(), signals=signals))
     document = processor.document(outcome)

@@ -12,6 +12,7 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.runner import BatchOutcome, Judge, Runner
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
@@ -83,6 +84,10 @@ class FakeSubmitter:
         """Leave the task of an iteration."""
         return "it goes on"
 
+    async def discard(self, result: IterationResult) -> None:
+        """Record it."""
+        self.events.append((self.time.seconds, "discard", str(result.task_href)))
+
     def hurry(self) -> None:
         """Record it."""
         self.events.append((self.time.seconds, "hurry", ""))
@@ -109,13 +114,14 @@ def run(
     judge: Optional[Judge] = None,
     watch: Watch = watch_nothing,
     journal: Optional[Journal] = None,
+    retries: Optional[Retries] = None,
 ) -> BatchOutcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal)
+    runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal, retries=retries)
 
     async def run_and_close() -> BatchOutcome:
         continue_if = ContinueIf(batch.data)
@@ -145,3 +151,10 @@ def results_of(outcome: BatchOutcome, job: int) -> List[Dict[str, Any]]:
 def labels(outcome: BatchOutcome, job: int) -> List[str]:
     """Return the labels of the iterations of a job, in the order of its results."""
     return [result["runs"][0]["text/plain"] for result in results_of(outcome, job)]
+
+
+def lose(iteration: Iteration) -> IterationResult:
+    """Return a failure of an iteration whose server was out of reach while it had the task."""
+    href = f"https://ps/{iteration.label}/{iteration.attempt}"
+    failure = Failure("no answer", "waiting for the result", "https://ps", may_pass=True)
+    return IterationResult(iteration, href, (RunResult(RUNNING, {}),), failure)

@@ -10,7 +10,9 @@ from pscheduler_batch.cli.modes.dry_run import make_plan
 from pscheduler_batch.cli.option_values import Options, print_warnings
 from pscheduler_batch.output.destination import print_text
 from pscheduler_batch.planning.timeline import setup_problems
+from pscheduler_batch.running.retries import ANY
 from pscheduler_batch.terminal.plan_view import plan_text
+from pscheduler_batch.text import short_duration
 
 
 def execute(options: Options) -> int:
@@ -18,5 +20,15 @@ def execute(options: Options) -> int:
     batch, plan = make_plan(options)
     print_warnings(options, batch, setup_problems(batch, plan))
     now = datetime.now(timezone.utc).astimezone()
-    print_text(plan_text(batch, plan, stream=sys.stdout, start=now))
+    print_text(plan_text(batch, plan, stream=sys.stdout, start=now) + _retry_words(options))
     return SUCCEEDED
+
+
+def _retry_words(options: Options) -> str:
+    """Return a line about the iterations that are submitted again, which no plan can know."""
+    if not options.retries:
+        return ""
+    which = "that fail" if options.retry_on == ANY else "that measure nothing"
+    often = "once" if options.retries == 1 else f"up to {options.retries:,} times"
+    delay = short_duration(options.retry_delay.total_seconds())
+    return f"\nIterations {which} are submitted again, {often}, {delay} after the others of their job.\n"

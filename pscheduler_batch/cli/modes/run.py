@@ -33,6 +33,7 @@ from pscheduler_batch.running.runner import BatchOutcome
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.terminal.progress import open_progress
+from pscheduler_batch.terminal.retry_notes import RetryNotes
 from pscheduler_batch.terminal.slow_hosts import SlowHosts
 
 
@@ -78,6 +79,9 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         source=options.source,
         data=given_values(options),
         max_iterations=options.max_iterations,
+        retries=options.retries,
+        retry_delay=options.retry_delay,
+        retry_on=options.retry_on,
         mark=not options.no_mark,
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
@@ -108,7 +112,7 @@ def _run(
     reports: Sequence[_Report],
 ) -> int:
     signals = SignalWatch()
-    slow_hosts = SlowHosts()
+    slow_hosts, retry_notes = SlowHosts(), RetryNotes()
     with signals.holding():
         with ExitStack() as stack:
             only = stack.enter_context(embedded_server()) if options.embedded else None
@@ -132,12 +136,12 @@ def _run(
                     debug if options.debug else None,
                     only=only,
                     signals=signals,
-                    watches=(slow_hosts.watch, progress.watch, streams.watch),
+                    watches=(slow_hosts.watch, retry_notes.watch, progress.watch, streams.watch),
                     warn=warn,
                 )
             )
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
-        failures += _report(options, processor, outcome, reports, slow_hosts.notes())
+        failures += _report(options, processor, outcome, reports, [*slow_hosts.notes(), *retry_notes.notes()])
         failures += streams.errors
     _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)

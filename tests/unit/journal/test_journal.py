@@ -21,6 +21,7 @@ from tests.support.journals import (
     LEAD,
     NOON,
     begin,
+    close_all,
     contents,
     failed,
     iteration,
@@ -286,3 +287,31 @@ def test_a_journal_that_was_changed_since_it_was_read_is_an_error_and_no_bug(pat
 
     with pytest.raises(JournalError, match="damaged: its entries for a/0"):
         journal.result_of(iteration(0))
+
+
+def test_attempts_have_a_history_each(path):
+    """Each has its task and its result, and the start of the later one is kept."""
+    first, second = iteration(0), replace(iteration(0), attempt=2)
+    lost = replace(failed(first), failure=replace(failed(first).failure, may_pass=True))
+    journal = begin(path)
+    journal.start_of_job(0, 1, NOON)
+    journal.note_posting(first, LEAD, "m1")
+    journal.note_result(lost)
+    assert journal.start_of_job(0, 1, LATER, 2) == LATER
+    journal.note_posting(second, LEAD, "m2")
+    journal.close()
+    resumed = resume(path)
+
+    assert resumed.start_of_job(0, 1, LATER) == NOON
+    assert resumed.start_of_job(0, 1, LATER + timedelta(hours=1), 2) == LATER
+    assert (resumed.history_of(first).mark, resumed.result_of(first)) == ("m1", lost)
+    assert (resumed.history_of(second).mark, resumed.result_of(second)) == ("m2", None)
+    assert b"swordfish" not in contents(path)
+    resumed.note_canceled(second)
+    assert resume_again(path).history_of(second) == IterationHistory()
+
+
+def resume_again(path):
+    """Resume a journal that is open."""
+    close_all()
+    return resume(path)

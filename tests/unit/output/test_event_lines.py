@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch.events import (
+    AttemptEnded,
     BatchEnded,
     Event,
     Interrupted,
     IterationEnded,
     LimitChanged,
     RequestHeldUp,
+    RetriesBegan,
     Stopping,
     TaskLeft,
 )
@@ -29,10 +31,14 @@ from tests.support.events import BatchEvents, make_run
 DOCUMENT = Path(__file__).parents[3] / "docs" / "events.md"
 BATCH = BatchEvents({"iterations": 2})
 ITERATION = BATCH.iteration()
+# Events that have the pairs of another one, and perhaps more.
+SAME = {"attempt-ended": "iteration-ended", "retries-began": "job-began"}
 EVENTS = [
     *BATCH.begin(),
     BATCH.move(0, 1, "waiting", start=2),
     IterationEnded(after(2), IterationResult(ITERATION, "https://ps.example.net/t"), succeeded=False),
+    AttemptEnded(after(2), IterationResult(ITERATION, "https://ps.example.net/t")),
+    RetriesBegan(after(2), BATCH.plan.jobs[0], 2, after(12)),
     BATCH.end_job(0, 3),
     RequestHeldUp(after(3), "ps.example.net", "posting the task", "Connection refused", after(4), after(9)),
     LimitChanged(
@@ -65,7 +71,7 @@ def test_every_event_has_a_line_that_the_document_describes():
         pairs = read(event)
         assert list(pairs)[:2] == ["event", "at"]
         for name in pairs:
-            assert f"`{name}`" in common + rows[pairs["event"]], (name, pairs["event"])
+            assert f"`{name}`" in common + rows[pairs["event"]] + rows.get(SAME.get(pairs["event"]), ""), name
 
 
 def test_the_first_event_has_the_version_and_the_jobs():
@@ -94,6 +100,7 @@ def test_a_result_is_in_it_by_its_runs_and_its_error():
         "job": 0,
         "iteration": 0,
         "label": "a/0",
+        "attempt": 1,
         "succeeded": False,
         "task": "https://ps.example.net/t",
         "runs": [

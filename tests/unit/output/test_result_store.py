@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -231,3 +232,30 @@ def test_all_succeeded_if_each_did():
     kept.keep(make_failure(1), succeeded=False)
 
     assert (alone, good, kept.succeeded) == (True, True, False)
+
+
+def test_the_last_attempt_has_those_before_it():
+    """In their order; an attempt that is kept again replaces itself."""
+    kept = ResultStore(pytest.fail)
+    for attempt, text in ((1, "first"), (2, "second"), (2, "second again"), (3, "third")):
+        result = make_failure(message=text)
+        kept.keep(replace(result, iteration=replace(result.iteration, attempt=attempt)), succeeded=attempt == 3)
+    keep_all(kept, [make_result(1)])
+
+    last, other = read(kept)
+    assert last == {
+        **render_result(make_failure(message="third")),
+        "attempts": [render_result(make_failure(message=text)) for text in ("first", "second again")],
+    }
+    assert "attempts" not in other
+    assert kept.succeeded
+
+
+def test_attempts_are_indented_like_the_document():
+    """So that the output is what the json module writes."""
+    kept = ResultStore(pytest.fail)
+    for attempt in (1, 2):
+        result = make_failure()
+        kept.keep(replace(result, iteration=replace(result.iteration, attempt=attempt)), succeeded=False)
+
+    assert list(kept.of_job(0)) == [json.dumps(read(kept)[0], indent=2)]

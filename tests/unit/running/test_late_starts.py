@@ -20,6 +20,7 @@ from pscheduler_batch.events import (
     IterationMoved,
     JobBegan,
     LimitChanged,
+    RetriesBegan,
 )
 from pscheduler_batch.planning.planner import begin_job
 from pscheduler_batch.redaction import Redactor
@@ -302,6 +303,28 @@ def test_a_job_begun_in_an_earlier_try_needs_no_longer_setup_time():
         'At /jobs/0: 20 of 20 tasks of "a" were accepted after their start at 2026-03-01T12:02:00+00:00, 480.0 s '
         "late, a/9 last; the job was started by an earlier try"
     )
+
+
+def test_later_attempts_are_watched_like_a_job():
+    """What is late in a round is said at its end; the start is that of the round."""
+    servers = AcceptedTasks(3, lambda _: 0.2)
+    *first, _ = servers.events()
+    first = [
+        replace(event, result=replace(event.result, late=timedelta(seconds=4)))
+        if isinstance(event, IterationEnded)
+        else event
+        for event in first
+    ]
+    again = begin_job(replace(servers.batch_events.plan.jobs[0], iterations=servers.plan.iterations[:1]), after(4000))
+    ended = replace(first[-1], at=after(5000))
+    said = said_of(
+        *first, RetriesBegan(after(3990), again, 2, after(4000)), ended, servers.batch_events.end_job(0, 5000)
+    )
+
+    assert [at for at, _ in said] == [3990, 5000]
+    assert "3 of 3 tasks" in said[0][1]
+    assert "after its start at 2026-03-01T13:06:55+00:00" in said[1][1]
+    assert "earlier try" not in said[1][1]
 
 
 def test_a_task_that_a_resumed_batch_posts_twice_is_one_task():

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from pscheduler_batch.events import RetriesBegan
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import IterationResult, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.runner import Runner
 from pscheduler_batch.running.submitter import CutShortError
 from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.pipeline import Transforms
-from tests.support.submitter import TASK, FakeSubmitter
+from tests.support.submitter import TASK, FakeSubmitter, lose
 
 RUN = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"href": "https://ps/r"})
 MEASURED = replace(RUN, state="finished", result_merged={"succeeded": True})
@@ -138,6 +141,29 @@ def test_a_delay_is_cut_short():
 
     assert server.begun == server.canceled == ["a/0"]
     assert [error.endswith("submitted") for error in errors_of(outcome)] == [False, True, True]
+
+
+def test_an_attempt_that_was_waited_for_is_not_made():
+    """What the attempt before it came to is in the result."""
+    server = FakeSubmitter(1)
+    server.otherwise = lose
+    batch = load_batch({"jobs": [{"label": "a", "task": TASK, "iterations": 2}]})
+
+    async def main():
+        def interrupt_retries(event):
+            if isinstance(event, RetriesBegan):
+                asyncio.get_running_loop().call_soon(runner.interrupt, "interrupted by SIGINT")
+
+        session = Session(server.time.clock, watches=(interrupt_retries,))
+        runner = Runner(server, session, retries=Retries(2, timedelta(hours=1)))
+        return await runner.run(batch, plan_batch(batch, Transforms(batch)), None)
+
+    outcome = asyncio.run(main())
+
+    assert server.begun == ["a/0", "a/1"]
+    assert errors_of(outcome) == ["interrupted by SIGINT before it was submitted again"] * 2
+    results = [json.loads(text) for text in outcome.results.of_job(0)]
+    assert [[each["error"] for each in result["attempts"]] for result in results] == [["no answer"], ["no answer"]]
 
 
 def test_what_was_obtained_is_kept():

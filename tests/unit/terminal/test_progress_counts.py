@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Optional
 
 import pytest
 
+from pscheduler_batch.events import AttemptEnded, RetriesBegan
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
 from tests.support.events import BatchEvents
+from tests.support.submitter import lose
 
 
 def glance(*events: Any, at: float = 0, lines: int = 10) -> ProgressSnapshot:
@@ -27,6 +30,23 @@ def left(*events: Any, at: float) -> Optional[float]:
 
 
 SERIAL = BatchEvents({"iterations": 4})
+
+
+def test_an_iteration_that_is_submitted_again_is_still_to_be_done():
+    """It counts when its last attempt has ended, and the job has those left that are submitted again."""
+    batch = BatchEvents({"iterations": 2})
+    plan = batch.plan.jobs[0]
+    again = replace(plan, iterations=plan.iterations[:1])
+    first = [*batch.begin(), batch.move(0, 0, "posting"), AttemptEnded(after(4), lose(batch.iteration(0)))]
+    second = [batch.move(1, 4, "posting"), batch.end(1, 8), RetriesBegan(after(8), again, 2, after(9))]
+    before, between = glance(*first), glance(*first, *second)
+    whole = glance(*first, *second, batch.move(0, 9, "posting"), batch.end(0, 13))
+
+    assert (before.finished, before.failed, before.lines) == (0, 0, ())
+    assert (between.finished, between.failed, left(*first, *second, at=8)) == (1, 0, None)
+    assert (whole.finished, whole.failed, whole.left) == (2, 0, timedelta(0))
+
+
 PARALLEL = BatchEvents({"iterations": 4, "parallel": True, "sync-start": False})
 
 
