@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import ssl
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pscheduler_batch.embedded.classes.class_folder import load_classes
@@ -15,45 +13,9 @@ from pscheduler_batch.embedded.server import EmbeddedServer
 from tests.acceptance.test_batch_server import COMMAND
 from tests.support.class_folders import PATIENT, SampleClasses
 from tests.support.commands import TIME_LIMIT, environment, run_batch, wait_for
+from tests.support.server_clients import ServerClient
 
 LITTLE = ["LC_CTYPE", "PATH"]  # Python adds the first one.
-
-
-class Client:
-    """A client of a server with plug-ins."""
-
-    def __init__(self, server):
-        self.server = server
-        context = ssl.create_default_context(cafile=server.ca_file)
-        self._client = httpx.Client(verify=context, timeout=TIME_LIMIT, trust_env=False)
-
-    def get(self, path, **query):
-        """Make a GET request; the path is relative to the root of the API, or a URL."""
-        url = path if path.startswith("https:") else f"{self.server.url}/{path}"
-        return self._client.get(url, params={name.replace("_", "-"): value for name, value in query.items()} or None)
-
-    def post(self, kind="sample", **spec):
-        """Post a task of a plug-in, named by its test."""
-        return self.post_task({"test": {"type": kind, "spec": spec}, "schedule": {}})
-
-    def post_task(self, task):
-        """Post a task."""
-        return self._client.post(f"{self.server.url}/tasks", json=task)
-
-    def cancel(self, url):
-        """Cancel a task."""
-        return self._client.delete(url)
-
-    def run(self, kind="sample", **spec):
-        """Post a task and return its run when it has ended."""
-        posted = self.post(kind, **spec)
-        assert posted.status_code == 200, posted.text
-        href = self.get(f"{posted.json()}/runs/first").json()["href"]
-        return self.get(href, wait_merged="true", wait=TIME_LIMIT).json()
-
-    def close(self):
-        """Close the connections."""
-        self._client.close()
 
 
 @pytest.fixture
@@ -72,7 +34,7 @@ def start(classes):
         assert folder.problems == []
         server = EmbeddedServer(keep_alive=True, classes=folder)
         server.start()
-        clients.append(Client(server))
+        clients.append(ServerClient(server))
         return clients[-1]
 
     yield started
@@ -115,7 +77,7 @@ def test_the_web_server_asks_the_test(start):
 def test_a_run_gets_what_the_contract_says(start, tmp_path):
     """Its input, its environment and its directory are those of a real server, and its files are removed."""
     client = start()
-    run = client.run(notes=str(tmp_path / "notes"), duration="PT20S")
+    run = client.run("sample", notes=str(tmp_path / "notes"), duration="PT20S")
     merged = run["result-merged"]
     task = client.get(run["task-href"], detail="true").json()
     given = merged["input"]
@@ -138,7 +100,7 @@ def test_a_run_gets_what_the_contract_says(start, tmp_path):
 def test_a_result_is_the_plug_ins_own(start):
     """The server does not sign what it has not measured."""
     client = start()
-    href = client.run()["result-href"]
+    href = client.run("sample")["result-href"]
 
     assert "measured-by" not in client.get(href).json()
     assert client.get(href, format="text/plain").text == "text/plain: by sampler\n"
@@ -167,7 +129,7 @@ def test_a_result_is_the_plug_ins_own(start):
 )
 def test_a_task_is_refused_where_a_method_says_so(start, spec, status, words):
     """The status and the words are those of a real server."""
-    reply = start().post(**spec)
+    reply = start().post("sample", **spec)
 
     assert reply.status_code == status
     assert words in reply.text
@@ -175,7 +137,7 @@ def test_a_task_is_refused_where_a_method_says_so(start, spec, status, words):
 
 def test_methods_have_time_limits(start):
     """A tool that thinks for too long cannot run the test."""
-    reply = start(**{"can-run": 0.5}).post(hangs=["can-run"])
+    reply = start(**{"can-run": 0.5}).post("sample", hangs=["can-run"])
 
     assert reply.status_code == 422
     assert "Failed can-run" in reply.text
@@ -189,7 +151,7 @@ def test_the_preferred_tool_that_can_runs_the_test(classes, start):
     task = {"test": {"type": "sample", "spec": {}}, "schedule": {}, "tools": ["nosuch", "sampler", "best"]}
     asked = client.get(client.post_task(task).json()).json()
 
-    assert client.run(declined={"best": ["Tired."]})["result-merged"]["with"] == "better"
+    assert client.run("sample", declined={"best": ["Tired."]})["result-merged"]["with"] == "better"
     assert asked["tool"] == "sampler"
     assert client.post_task({**task, "tools": ["nosuch"]}).text.count("\n    ") == 3
 
@@ -234,7 +196,7 @@ def test_a_plug_in_replaces_and_complements_what_is_built_in(classes, start):
 def test_a_tool_that_fails_is_a_failed_run(start, spec, error, errors):
     """Its report has no result, which the tool has to merge even so."""
     client = start()
-    run = client.run(**spec)
+    run = client.run("sample", **spec)
 
     assert (run["state"], run["errors"], run["result-merged"]) == ("failed", errors, {"succeeded": False})
     assert [report["error"] for report in run["result-full"]] == [error]
@@ -250,7 +212,7 @@ def test_a_tool_that_fails_is_a_failed_run(start, spec, error, errors):
 )
 def test_results_that_cannot_be_merged_are_a_failed_run(start, spec, error):
     """The result of the participant is there all the same."""
-    run = start().run(**spec)
+    run = start().run("sample", **spec)
 
     assert (run["state"], run["result-merged"]["error"]) == ("failed", error)
     assert run["result-full"][0]["succeeded"] is True
@@ -259,7 +221,7 @@ def test_results_that_cannot_be_merged_are_a_failed_run(start, spec, error):
 def test_a_result_that_cannot_be_formatted_is_an_error(start):
     """The client gets the words of the plug-in."""
     client = start()
-    href = client.run(fails=["result-format"])["result-href"]
+    href = client.run("sample", fails=["result-format"])["result-href"]
     reply = client.get(href, format="text/plain")
 
     assert (reply.status_code, reply.text) == (500, "Failed to format result: result-format does not work\n\n")
@@ -268,7 +230,7 @@ def test_a_result_that_cannot_be_formatted_is_an_error(start):
 def test_a_run_without_participant_data_never_starts(start):
     """It says why."""
     client = start()
-    run = client.get(f"{client.post(fails=['participant-data']).json()}/runs/first").json()
+    run = client.get(f"{client.post('sample', fails=['participant-data']).json()}/runs/first").json()
 
     assert (run["state"], run["errors"]) == (
         "nonstart",
@@ -297,7 +259,7 @@ def test_a_canceled_run_continues_unless_it_ends_itself(start, tmp_path):
     """The runner of pScheduler does not end it either, so a plug-in has to notice."""
     client = start()
     notes = tmp_path / "notes"
-    task = client.post(notes=str(notes), seconds=1, duration="PT10M").json()
+    task = client.post("sample", notes=str(notes), seconds=1, duration="PT10M").json()
     wait_for(notes.exists)
     client.cancel(task)
     wait_for(lambda: "done" in notes.read_text())
@@ -311,7 +273,7 @@ def test_no_process_outlives_the_server(start, tmp_path):
     """It is terminated first, so that it can clean up."""
     client = start()
     notes = tmp_path / "notes"
-    client.post(notes=str(notes), seconds=600, duration="PT15M")
+    client.post("sample", notes=str(notes), seconds=600, duration="PT15M")
     wait_for(lambda: notes.exists() and notes.read_text().endswith("\n"))
     client.server.stop()
 

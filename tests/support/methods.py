@@ -36,21 +36,22 @@ class InstalledClasses:
 
     Attributes:
         path: The class folder.
+        permission: The permission file.
     """
 
     def __init__(self, folder: Path) -> None:
         """Install them below a folder; the tests of this server are allowed on all hosts."""
         self.path = folder / "classes"
-        self._permission = folder / "permission.json"
+        self.permission = folder / "permission.json"
         for (kind, name), methods in METHODS.items():
             for method in methods:
                 path = self.path / kind / name / method
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(method_file(sys.executable, str(self._permission)))
+                path.write_text(method_file(sys.executable, str(self.permission)))
                 path.chmod(0o755)
         self.allow()
 
     def allow(self, **pairs: Any) -> None:
         """Write the permission file, with these pairs besides what is needed."""
         given = {"enabled": True, "tests": ["idle", "noop", "batch"], "hosts": ["*"], "max-duration": "PT2H"}
-        self._permission.write_text(json.dumps({**given, **pairs}))
+        self.permission.write_text(json.dumps({**given, **pairs}))
