@@ -11,6 +11,7 @@ from typing import Any, Dict
 OWN_COMMANDS: Dict[str, str] = {
     "batch": "pscheduler_batch.cli.batch:batch",
     "batch-compare": "pscheduler_batch.cli.batch_compare:batch_compare",
+    "batch-new": "pscheduler_batch.cli.batch_new:batch_new",
     "batch-plugins": "pscheduler_batch.cli.batch_plugins:batch_plugins",
     "batch-report": "pscheduler_batch.cli.batch_report:batch_report",
     "batch-server": "pscheduler_batch.cli.batch_server:batch_server",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
 
 from pscheduler_batch.errors import InputError, Problem
@@ -54,13 +54,14 @@ class Parsed:
     has_duplicates: bool
 
 
-def parse(data: Union[bytes, str], *, source: Optional[str]) -> Parsed:
+def parse(data: Union[bytes, str], *, source: Optional[str], what: str = "a batch") -> Parsed:
     """
     Parse JSON.
 
     Args:
         data: UTF-8, with or without a byte-order mark, or text.
         source: The name of the file for messages.
+        what: What the input is, for messages.
 
     Raises:
         InputError: The input is not JSON; the error has the place, the line and what was expected there.
@@ -70,7 +71,8 @@ def parse(data: Union[bytes, str], *, source: Optional[str]) -> Parsed:
         value, has_duplicates = _load(text)
     except _SyntaxProblem as problem:
         shown = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
-        raise InputError([problem.problem], source=source, text=shown) from None
+        reason = problem.problem.reason.replace(_EXPECTED, f"expected {what} as one JSON object")
+        raise InputError([replace(problem.problem, reason=reason)], source=source, text=shown) from None
     return Parsed(value, text, has_duplicates)
 
 

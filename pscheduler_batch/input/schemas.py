@@ -22,6 +22,9 @@ from pscheduler_batch.pointers import Path
 # The versions of each kind of document, in ascending order; the file names contain them.
 VERSIONS = {"batch": (1, 2, 3), "task": (1, 2, 3, 4, 5)}
 
+# Documents of other programs, whose versions have no numbers in them.
+_FOREIGN = {"psconfig": (1,)}
+
 # No rule reaches deeper than this; the contexts of task-5.json are the deepest.
 _RULE_DEPTH = 12
 _MAX_INTEGER = 2**63 - 1
@@ -54,13 +57,13 @@ class Violation:
 
 def versions_of(kind: str) -> Tuple[int, ...]:
     """Return the versions of a kind of document, in ascending order; a spec has a kind for each test."""
-    return VERSIONS.get(kind) or versions_of_spec(kind)
+    return VERSIONS.get(kind) or _FOREIGN.get(kind) or versions_of_spec(kind)
 
 
 @cache
 def load_schema(kind: str, version: int) -> Schema:
     """Read ``json_schemas/KIND-VERSION.json``, or make the schema of a spec."""
-    if kind not in VERSIONS:
+    if kind not in VERSIONS and kind not in _FOREIGN:
         return schema_of_spec(kind, version)
     # importlib.resources would take 10 ms to import.
     schema: Schema = json.loads(get_data("pscheduler_batch", f"input/json_schemas/{kind}-{version}.json") or b"")

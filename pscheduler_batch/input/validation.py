@@ -198,15 +198,17 @@ def _why_unknown(name: str, node: Schema) -> str:
     if name == "$schema":
         return f"{reason}: pScheduler's format has none; remove it, and associate the schema with the file name instead"
     known = list(node["properties"])
-    homes = _homes().get(name, [])
+    # What is in documents of other programs does not belong in a batch.
+    everywhere = {} if node.get("x-foreign") else _homes()
+    homes = everywhere.get(name, [])
     meant = closest(name, known)
     if homes and not (meant and _is_same_word(meant, name)):
         return f"{reason}; it belongs in {homes[0]}"
     if meant:
         return f'{reason}; did you mean "{meant}"?'
-    elsewhere = closest(name, _homes())
+    elsewhere = closest(name, everywhere)
     if elsewhere:
-        return f'{reason}; did you mean "{elsewhere}", which belongs in {_homes()[elsewhere][0]}?'
+        return f'{reason}; did you mean "{elsewhere}", which belongs in {everywhere[elsewhere][0]}?'
     return f"{reason}; its pairs are {list_names(known)}"
 
 

@@ -37,6 +37,7 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler", "batch-compare", "--wi"], {"--with"}),
     (["pscheduler-batch-compare", FILE, "--with", "batch-h"], {FILES}),
     (["pscheduler-batch-compare", "--metric", "throughput-v"], {"throughput-variation"}),
+    (["pscheduler-batch-new", "--ps"], {"--psconfig"}),
     (["pscheduler-batch-plugins", "in"], {"install"}),
     (["pscheduler-batch-plugins", "--check"], {"--check-config"}),
     (["pscheduler-batch-report", "--form"], {"--format"}),
@@ -48,6 +49,7 @@ BASH = """
 source {folder}/bash/pscheduler
 source {folder}/bash/pscheduler-batch
 source {folder}/bash/pscheduler-batch-compare
+source {folder}/bash/pscheduler-batch-new
 source {folder}/bash/pscheduler-batch-plugins
 source {folder}/bash/pscheduler-batch-report
 compopt() {{ echo "(files)"; }}
@@ -59,7 +61,8 @@ ask() {{
 """
 ZSH = """
 fpath=({folder}/zsh $fpath)
-autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-compare _pscheduler-batch-plugins _pscheduler-batch-report
+autoload -U _pscheduler _pscheduler-batch _pscheduler-batch-compare
+autoload -U _pscheduler-batch-new _pscheduler-batch-plugins _pscheduler-batch-report
 compdef() {{ }}
 _describe() {{ print -rl -- "${{completions_with_descriptions[@]%%:*}}"; }}
 compadd() {{ print -rl -- "${{completions[@]}}"; }}
@@ -75,6 +78,7 @@ FISH = """
 source {folder}/fish/pscheduler.fish
 source {folder}/fish/pscheduler-batch.fish
 source {folder}/fish/pscheduler-batch-compare.fish
+source {folder}/fish/pscheduler-batch-new.fish
 source {folder}/fish/pscheduler-batch-plugins.fish
 source {folder}/fish/pscheduler-batch-report.fish
 function ask

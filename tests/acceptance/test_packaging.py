@@ -94,6 +94,7 @@ def test_the_pscheduler_name_is_a_namespace_package(wheel_names):
     [
         "share/man/man1/pscheduler-batch.1",
         "share/man/man1/pscheduler-batch-compare.1",
+        "share/man/man1/pscheduler-batch-new.1",
         "share/bash-completion/completions/pscheduler",
         "share/bash-completion/completions/pscheduler-batch",
         "share/bash-completion/completions/pscheduler-batch-compare",

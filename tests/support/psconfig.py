@@ -6,9 +6,7 @@ import json
 import re
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
-
-from jsonschema_rs import Draft202012Validator
+from typing import Any, Dict, Tuple
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "psconfig" / "batch-mesh.json"
@@ -19,13 +17,6 @@ def template() -> Dict[str, Any]:
     """Return the template."""
     loaded: Dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     return loaded
-
-
-def violations(document: Any) -> List[str]:
-    """Return what pSConfig refuses in a template: the place and the sentence of each violated rule."""
-    schema = json.loads((Path(__file__).parent / "psconfig-1.json").read_text(encoding="utf-8"))
-    errors = Draft202012Validator(schema).iter_errors(document)
-    return [f"/{'/'.join(map(str, error.instance_path))}: {error.message}" for error in errors]
 
 
 def specs_of_mesh(document: Any, task: str) -> Dict[Tuple[str, str], Dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from itertools import permutations
 from urllib.parse import quote
@@ -10,10 +11,13 @@ from urllib.parse import quote
 import pytest
 
 from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.input.validation import explain
+from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.plugins.permission import read_permission
 from pscheduler_batch.transforms.pipeline import Transforms
-from tests.support.psconfig import specs_of_mesh, template, violations
+from tests.support.psconfig import ROOT, specs_of_mesh, template
 
 HOSTS = ("ps1.example.net", "ps2.example.net", "ps3.example.net")
 
@@ -29,23 +33,23 @@ def filled_in():
 
 def test_psconfig_accepts_the_template():
     """No rule of pSConfig is violated."""
-    assert violations(template()) == []
+    assert explain("psconfig", template()) == []
 
 
 @pytest.mark.parametrize(
     ("where", "value", "expected"),
     [
-        (("#",), "a comment", "Additional properties"),
-        (("tests", "path", "specification"), {}, "Additional properties"),
-        (("tests", "path", "spec"), None, "required"),
-        (("groups", "all-hosts", "type"), "ring", "is not one of"),
-        (("groups", "all-hosts", "b-addresses"), [], "Additional properties"),
-        (("groups", "all-hosts", "addresses"), ["ps1"], "is not of type"),
-        (("schedules", "four-times-a-day", "repeat"), "6 hours", "does not match"),
-        (("addresses", "ps1", "address"), "ps1 example net", "does not match"),
-        (("addresses", "ps 1"), {"address": "192.0.2.1"}, "does not match"),
-        (("archives", "collector", "data"), None, "required"),
-        (("tasks", "paths", "schedules"), ["four-times-a-day"], "Additional properties"),
+        (("#",), "a comment", "has no pair"),
+        (("tests", "path", "specification"), {}, 'has no pair "specification"'),
+        (("tests", "path", "spec"), None, '"spec" is missing'),
+        (("groups", "all-hosts", "type"), "ring", 'expected "mesh", "disjoint" or "list"'),
+        (("groups", "all-hosts", "b-addresses"), [], 'a mesh has no pair "b-addresses"'),
+        (("groups", "all-hosts", "addresses"), ["ps1"], "expected an object with `name`"),
+        (("schedules", "four-times-a-day", "repeat"), "6 hours", 'found "6 hours", which'),
+        (("addresses", "ps1", "address"), "ps1 example net", "expected the name or the address of a host"),
+        (("addresses", "ps 1"), {"address": "192.0.2.1"}, "expected"),
+        (("archives", "collector", "data"), None, '"data" is missing'),
+        (("tasks", "paths", "schedules"), ["four-times-a-day"], 'did you mean "schedule"'),
     ],
 )
 def test_mistakes_are_noticed(where, value, expected):
@@ -59,7 +63,7 @@ def test_mistakes_are_noticed(where, value, expected):
     else:
         inner[where[-1]] = value
 
-    assert any(expected in violation for violation in violations(document))
+    assert any(expected in finding.reason for finding in explain("psconfig", document))
 
 
 def test_references_exist():
@@ -94,3 +98,22 @@ def test_batches_are_right(specs):
         checked = check_batch(json.dumps(spec["batch"]).encode(), source="template")
         assert checked.problems == ()
         assert len(quote(json.dumps(spec))) < LONGEST_URL
+
+
+def test_the_permission_of_the_document_is_the_smallest(specs, tmp_path):
+    """What docs/psconfig.md proposes allows each batch of the template, and one iteration less does not."""
+    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "psconfig.md").read_text(encoding="utf-8"), re.DOTALL)
+    refused = {}
+    for fewer in (0, 1):
+        proposed = json.loads(block)
+        proposed["max-iterations"] -= fewer
+        file = tmp_path / f"{fewer}.json"
+        file.write_text(json.dumps(proposed))
+        permission = read_permission(str(file))
+        for spec in specs.values():
+            batch = load_batch(spec["batch"])
+            plan = plan_batch(batch, Transforms(batch))
+            refused[fewer] = permission.refusals(plan, duration=parse_duration(spec["duration"]))
+
+    assert refused[0] == []
+    assert "at most 7 are allowed" in refused[1][0]

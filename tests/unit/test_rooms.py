@@ -18,7 +18,7 @@ ROOMS = (
     {"__main__"},
     {"cli"},
     {"embedded", "plugins"},
-    {"processor"},
+    {"drafts", "processor"},
     {"report"},
     {"terminal", "running"},
     {"output", "planning", "journal"},

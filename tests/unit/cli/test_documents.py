@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from pscheduler_batch import BatchProcessor
 from pscheduler_batch.cli import batch as cli
 from pscheduler_batch.cli.batch_compare import batch_compare
+from pscheduler_batch.cli.batch_new import batch_new
 from pscheduler_batch.cli.batch_plugins import batch_plugins
 from pscheduler_batch.cli.batch_report import batch_report
 from pscheduler_batch.cli.batch_server import batch_server
@@ -38,6 +39,7 @@ INTEGRATIONS = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
 COMMANDS: Dict[str, click.Command] = {
     "pscheduler-batch": cli.batch,
     "pscheduler-batch-compare": batch_compare,
+    "pscheduler-batch-new": batch_new,
     "pscheduler-batch-plugins": batch_plugins,
     "pscheduler-batch-report": batch_report,
     "pscheduler-batch-server": batch_server,
@@ -45,7 +47,7 @@ COMMANDS: Dict[str, click.Command] = {
 SCREEN = (24, 80)  # The lines and columns of a terminal.
 
 # Options of other programs that the man pages mention.
-FOREIGN = {"--count", "--dest", "--export", "--insecure"}
+FOREIGN = {"--count", "--dest", "--duration", "--export", "--insecure"}
 
 # Variables that no code reads by name: click's and the shell's way home, and the one that a shell script reads.
 READ_OTHERWISE = {"HOME": 'Path("~', "PSCHEDULER_BATCH": "$PSCHEDULER_BATCH"}
