@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, FrozenSet, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import Problem, SchedulerError
 
@@ -45,6 +45,8 @@ class Job:
         number: The index in ``jobs``.
         label: The job's label, or ``job-N`` without one. Labels need not be unique.
         enabled: Whether it is run; otherwise only its form is checked.
+        left_out: Whether it is not enabled because it was not selected (ADR 70).
+        only: The numbers of the iterations that are run; None for all.
         iterations: The number of iterations, or the transform that returns it.
         tasks: One task for all iterations, or, if the input has an array, one per iteration.
         task_is_array: Whether the input has an array.
@@ -66,6 +68,8 @@ class Job:
     setup_time: timedelta
     task_transform: Optional[Transform]
     continue_if: Optional[Transform]
+    left_out: bool = False
+    only: Optional[FrozenSet[int]] = None
 
     @property
     def where(self) -> str:
@@ -123,6 +127,7 @@ class Iteration:
         label: Its name in messages: the job's label and the number.
         delay: The delay between the start of the job and the submission of the task.
         task: The task as it is posted.
+        numbered: Whether its result has its number, as not all iterations of the job are run.
         given: The secrets that its transforms were given, and may have put into other places of the task.
         attempt: The number of the attempt, from 1 (ADR 71).
     """
@@ -134,6 +139,7 @@ class Iteration:
     task: JSONObject
     given: JSON = None
     attempt: int = 1
+    numbered: bool = False
 
     @property
     def private(self) -> JSON:

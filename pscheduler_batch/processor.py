@@ -14,6 +14,7 @@ from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Watch
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import Values
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
@@ -57,6 +58,7 @@ class AsyncBatchProcessor:
         *,
         source: Optional[str] = None,
         data: Union[Values, Mapping[str, Any], None] = None,
+        selection: Selection = ALL,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
         mark: bool = True,
         cancel: bool = True,
@@ -79,7 +81,8 @@ class AsyncBatchProcessor:
         """
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         values = data if isinstance(data, Values) else Values.of(data, source="data")
-        self.batch: Batch = load_batch(spec, source=source, values=values)
+        self.batch: Batch = load_batch(spec, source=source, values=values, selection=selection)
+        self._selection = selection
         self._max_iterations = max_iterations
         self._mark = mark
         self._cancel = cancel
@@ -234,6 +237,8 @@ class AsyncBatchProcessor:
         if self._retries.count:
             # They decide which iterations have which attempts.
             options.update({"retries": self._retries.count, "retry-on": self._retries.on})
+        chosen = [(job.number, job.only and sorted(job.only)) for job in self.batch.jobs if job.enabled]
+        options.update({"selection": chosen} if self._selection else {})
         opening = FileJournal.resume if self._resume else FileJournal.begin
         journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
         stack.callback(journal.close)
@@ -277,7 +282,8 @@ class BatchProcessor:
                 ``data`` (an object that is merged over ``global.data`` of the batch, which scripts see as ``$global``),
                 ``patience`` and ``retry`` (time limits for waiting, and how often to retry requests), ``retries``,
                 ``retry_delay`` and ``retry_on`` (how often iterations are submitted again, a ``timedelta`` to wait
-                before, and "unmeasured" or "any" failure), ``source`` (the name of
+                before, and "unmeasured" or "any" failure), ``selection`` (a
+                :class:`~pscheduler_batch.input.selection.Selection` of jobs and iterations), ``source`` (the name of
                 the batch in messages), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
                 which are judged at the end; the outcome is in the ``batch`` pair of the output).
 

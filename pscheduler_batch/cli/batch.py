@@ -21,6 +21,7 @@ from pscheduler_batch.cli.completion import complete_host
 from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName, added_names
 from pscheduler_batch.cli.option_sections import (
+    OnePerLine,
     SectionedCommand,
     is_from_environment,
     misspelt_variables,
@@ -55,7 +56,7 @@ _CANNOT_GO_TOGETHER = (
     *(("check", other) for other in _MODES[2:]),
     *((mode, "output") for mode in ("plan", "schema")),
     *((mode, other) for mode in _MODES for other in _FOR_RUNNING_ONLY),
-    *(("schema", other) for other in ("set", "set_file", "set_env", "data")),
+    *(("schema", other) for other in ("set", "set_file", "set_env", "data", "job", "skip_job", "only_failed")),
     *(("embedded", other) for other in ("assist", "assist_bind", "lead", "bind", "resume")),
     ("journal", "resume"),
     ("quiet", "verbose"),
@@ -109,6 +110,29 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 )
 @click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
 @value_options(INPUT)
+@option(
+    "--job",
+    section=INPUT,
+    metavar="PATTERN",
+    type=OnePerLine(),
+    multiple=True,
+    help="Run only the jobs whose labels match, such as 'rtt*', or /jobs/0; may be repeated.",
+)
+@option(
+    "--skip-job",
+    section=INPUT,
+    metavar="PATTERN",
+    type=OnePerLine(),
+    multiple=True,
+    help="Leave out the jobs that match; may be repeated.",
+)
+@option(
+    "--only-failed",
+    section=INPUT,
+    metavar="OUTPUT",
+    type=click.Path(),
+    help="Run only the iterations that failed in OUTPUT, an earlier output of the batch.",
+)
 @option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
 @option(
     "--check-server",

@@ -28,6 +28,9 @@ class Options:
     set_file: Tuple[str, ...]
     set_env: Tuple[str, ...]
     data: Tuple[str, ...]
+    job: Tuple[str, ...]
+    skip_job: Tuple[str, ...]
+    only_failed: Optional[str]
     output: Optional[str]
     check: bool
     check_server: bool

@@ -18,6 +18,7 @@ from pscheduler_batch.input.json_values import Finding, TooDeepError, to_plain
 from pscheduler_batch.input.locations import in_order, locate_findings, locate_problems
 from pscheduler_batch.input.positions import Lines, find_duplicates
 from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schema
+from pscheduler_batch.input.selection import ALL, Selection, without_jobs
 from pscheduler_batch.input.validation import explain
 from pscheduler_batch.input.values import NONE as NO_VALUES
 from pscheduler_batch.input.values import Values
@@ -36,7 +37,11 @@ _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
 
 
 def load_batch(
-    data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None, values: Values = NO_VALUES
+    data: Union[bytes, str, Mapping[str, Any]],
+    *,
+    source: Optional[str] = None,
+    values: Values = NO_VALUES,
+    selection: Selection = ALL,
 ) -> Batch:
     """
     Load a batch.
@@ -46,12 +51,13 @@ def load_batch(
             whose names begin with # are comments, allowed everywhere.
         source: The name of the file for messages.
         values: Values from outside for its data.
+        selection: The jobs and iterations that are run.
 
     Raises:
         InputError: All errors of the batch. Jobs that are not enabled need only be objects.
-        OptionError: The values do not fit its data.
+        OptionError: The values do not fit its data, or the selection its jobs.
     """
-    loaded = load_right_parts(data, source=source, values=values)
+    loaded = load_right_parts(data, source=source, values=values, selection=selection)
     if loaded.problems or loaded.batch is None:
         raise InputError(loaded.problems, warnings=loaded.warnings, source=source, text=loaded.text)
     return loaded.batch
@@ -77,14 +83,18 @@ class Loaded:
 
 
 def load_right_parts(
-    data: Union[bytes, str, Mapping[str, Any]], *, source: Optional[str] = None, values: Values = NO_VALUES
+    data: Union[bytes, str, Mapping[str, Any]],
+    *,
+    source: Optional[str] = None,
+    values: Values = NO_VALUES,
+    selection: Selection = ALL,
 ) -> Loaded:
     """
     Load the valid parts of a batch, to check them further; the parameters are those of :func:`load_batch`.
 
     Raises:
         InputError: The input is not JSON, or contains values that cannot be written as JSON.
-        OptionError: The values do not fit its data.
+        OptionError: The values do not fit its data, or the selection its jobs.
     """
     text: Optional[str] = None
     has_duplicates = False
@@ -95,6 +105,8 @@ def load_right_parts(
     document, findings = _to_document(value, text, source)
     if findings:
         raise InputError(locate_findings(findings, text), source=source, text=text)
+    whole, left_out = document, selection.left_out(document)
+    document = without_jobs(document, left_out)
     findings = explain("batch", document) or _long_durations(document)
     problems = tuple(locate_findings(findings, text))
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
@@ -106,7 +118,11 @@ def load_right_parts(
     unused = tuple(locate_problems(values.unused_in(batch), text))
     found = [*warnings, *locate_findings(_strange_things(batch, wrong), text), *unused]
     strange = _as_warnings(found, document)
-    return Loaded(replace(batch, warnings=strange, unused=unused), problems, strange, text)
+    jobs = tuple(
+        replace(job, left_out=job.number in left_out, only=selection.iterations_of(job.number)) for job in batch.jobs
+    )
+    batch = replace(batch, jobs=jobs, document=whole, warnings=strange, unused=unused)
+    return Loaded(batch, problems, strange, text)
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:

@@ -220,12 +220,14 @@ class KnownJob(NamedTuple):
         label: Its label.
         enabled: Whether it is run.
         tests: The types of the tests of its tasks; empty where they are not known.
+        left_out: Whether it is not run because it was not selected; no expectation is about it, and that is no error.
     """
 
     number: int
     label: str
     enabled: bool
     tests: FrozenSet[str]
+    left_out: bool = False
 
 
 class Expected(NamedTuple):
@@ -287,7 +289,7 @@ def resolve(expectations: Iterable[Expectation], jobs: Sequence[KnownJob]) -> Tu
         enabled = [job for job in matching if job.enabled]
         able = [job for job in enabled if not job.tests or not job.tests.isdisjoint(each.tests)]
         expected.update(dict.fromkeys(Expected(job.number, each) for job in able))
-        if not able:
+        if not able and not any(job.left_out for job in matching):
             reason, word = _why_none(each, jobs, matching, enabled)
             problems.setdefault(each.place.source, []).append((each.place, _problem(reason, word, each.place)))
     for source, found in problems.items():
@@ -303,7 +305,9 @@ def jobs_of(jobs: Iterable[Job], tests: Mapping[int, Iterable[str]]) -> List[Kno
         jobs: The jobs.
         tests: The types of the tests of their tasks, by the number of the job.
     """
-    return [KnownJob(job.number, job.label, job.enabled, frozenset(tests.get(job.number, ()))) for job in jobs]
+    return [
+        KnownJob(job.number, job.label, job.enabled, frozenset(tests.get(job.number, ())), job.left_out) for job in jobs
+    ]
 
 
 def tests_of(plan: Plan) -> Dict[int, List[str]]:

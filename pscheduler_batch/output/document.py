@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.metrics.expectations import Judgment
-from pscheduler_batch.model import JSON, Batch, IterationResult, JSONObject, Plan, Run, RunResult
+from pscheduler_batch.model import JSON, Batch, Iteration, IterationResult, JSONObject, Plan, Run, RunResult
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
@@ -41,9 +41,11 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
 
     Returns:
         An object with ``task`` and ``runs``; also ``lead-run`` if the task had several results (ADR 15), ``late`` (a
-        duration) if it missed its synchronized start, and ``"succeeded": false`` with ``error`` if something failed.
+        duration) if it missed its synchronized start, and ``"succeeded": false`` with ``error`` if something failed. If
+        only some iterations of its job are run, ``iteration`` is its number (ADR 70).
     """
     rendered: Dict[str, Any] = {
+        **_numbered(result.iteration),
         "task": result.iteration.task,
         "runs": [render_run(run, result) for run in result.runs],
     }
@@ -56,6 +58,10 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
         rendered["succeeded"] = False
         rendered["error"] = error
     return rendered
+
+
+def _numbered(iteration: Iteration) -> Dict[str, Any]:
+    return {"iteration": iteration.number} if iteration.numbered else {}
 
 
 def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
@@ -244,7 +250,10 @@ def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
     """Return what a batch would submit: the output document with the task of each iteration and no runs."""
     return _with_results(
         batch,
-        {job.job.number: [{"task": item.task, "runs": []} for item in job.iterations] for job in plan.jobs},
+        {
+            job.job.number: [{**_numbered(item), "task": item.task, "runs": []} for item in job.iterations]
+            for job in plan.jobs
+        },
     )
 
 

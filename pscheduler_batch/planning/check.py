@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 from pscheduler_batch.errors import Change, InputError, OptionError, Problem
 from pscheduler_batch.input.loader import load_right_parts
 from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import NONE as NO_VALUES
 from pscheduler_batch.input.values import Values
 from pscheduler_batch.metrics.expectations import tests_of
@@ -38,6 +39,7 @@ def check_batch(
     *,
     source: str,
     values: Values = NO_VALUES,
+    selection: Selection = ALL,
     max_iterations: int = DEFAULT_MAX_ITERATIONS,
     limit: timedelta = DEFAULT_LIMIT,
     with_questions: bool = False,
@@ -52,15 +54,16 @@ def check_batch(
         data: The content of the file.
         source: The name of the file for messages.
         values: Values from outside for its data.
+        selection: The jobs and iterations that are checked.
         max_iterations: The most iterations of the batch.
         limit: The time limit of a script, for its compilation and for each iteration.
         with_questions: Whether to collect the tests that servers are asked about.
 
     Raises:
-        OptionError: The values do not fit the data of the batch.
+        OptionError: The values do not fit the data of the batch, or the selection its jobs.
     """
     try:
-        loaded = load_right_parts(data, source=source, values=values)
+        loaded = load_right_parts(data, source=source, values=values, selection=selection)
     except OptionError:
         raise
     except InputError as error:

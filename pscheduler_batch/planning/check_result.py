@@ -90,8 +90,10 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
         asked: Whether servers were asked as well.
     """
     jobs = () if checked.batch is None else checked.batch.jobs
-    disabled = sum(1 for job in jobs if not job.enabled)
-    counts = _count(len(jobs), "job") + (f" ({disabled:,} of them disabled)" if disabled else "")
+    left_out = sum(1 for job in jobs if job.left_out)
+    disabled = sum(1 for job in jobs if not job.enabled) - left_out
+    notes = [f"{count:,} of them {what}" for count, what in ((disabled, "disabled"), (left_out, "left out")) if count]
+    counts = _count(len(jobs), "job") + (f" ({', '.join(notes)})" if notes else "")
     right = "no errors, servers included" if asked else "no errors"
     if checked.warnings:
         right = f"no errors, {_count(len(checked.warnings), 'warning')}"

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.errors import ERROR, WARNING, Change, InputError, Problem, TransformError
 from pscheduler_batch.input.locations import in_order, locate_problems
@@ -154,6 +154,11 @@ def work_out(batch: Batch, transforms: Transforms, *, max_iterations: int = DEFA
     )
 
 
+def _numbers(job: Job, count: int) -> Sequence[int]:
+    """Return the numbers of the iterations that are run, in order."""
+    return range(count) if job.only is None else sorted(number for number in job.only if number < count)
+
+
 @dataclass
 class _Planning:
     """The state of one call of :func:`work_out`."""
@@ -181,11 +186,19 @@ class _Planning:
             return JobPlan(job, ())
         if count is None or not planned or len(self.problems) > before:
             return JobPlan(job, ())
-        delays = start_delays(count, job.backoff, parallel=job.parallel)
+        delays = start_delays(len(tasks), job.backoff, parallel=job.parallel)
         given = self._secrets(job)
         iterations = tuple(
-            Iteration(job.number, number, f"{job.label}/{number}", delays[number], task, given[number % len(given)])
-            for number, task in enumerate(tasks)
+            Iteration(
+                job.number,
+                number,
+                f"{job.label}/{number}",
+                delay,
+                task,
+                given[number % len(given)],
+                numbered=job.only is not None,
+            )
+            for number, delay, task in zip(_numbers(job, count), delays, tasks)
         )
         return JobPlan(job, iterations)
 
@@ -241,7 +254,7 @@ class _Planning:
         shared = self.transforms.large_numbers(job)
         large = [large_numbers(task) | shared for task in originals]
         try:
-            for number in range(count):
+            for number in _numbers(job, count):
                 index = number if job.task_is_array else 0
                 task = self._transformed_task(job, number, originals[index], texts[index], found)
                 tasks.append(task)
@@ -255,14 +268,16 @@ class _Planning:
 
     def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
         """Return the tasks as they are; the iterations of a single task share it."""
+        numbers = _numbers(job, count)
         tasks: List[JSONObject] = []
-        for number, task in enumerate(originals):
+        for number in numbers if job.task_is_array else numbers[:1]:
+            task = originals[number if job.task_is_array else 0]
             problems = [_placed(job, number, problem) for problem in check_task(task)]
             self.problems += problems
             warnings = [] if problems else find_spec_warnings(task)
             self.warnings.update((_placed(job, number, problem), None) for problem in warnings)
             tasks.append(task if problems else scheduled_task(task))
-        return tasks if job.task_is_array else tasks * count
+        return tasks if job.task_is_array else tasks * len(numbers)
 
     def _transformed_task(
         self, job: Job, number: int, task: JSONObject, text: str, found: IterationProblems

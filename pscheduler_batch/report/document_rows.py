@@ -274,6 +274,12 @@ def _known_jobs(document: JSONObject, jobs: Sequence[_Job]) -> List[KnownJob]:
     ]
 
 
+def _number_of(result: JSONObject, index: int) -> int:
+    """Return the number of an iteration: its own, if not all of the job were run (ADR 70), otherwise its place."""
+    number = result.get("iteration")
+    return number if isinstance(number, int) and not isinstance(number, bool) and number >= index else index
+
+
 def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = True) -> Iterator[_Job]:
     """Convert one job after another; its rows are stored when it is yielded."""
     common = _common_secrets(output.document)
@@ -281,7 +287,8 @@ def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = Tru
     for number, given in enumerate(output.document["jobs"]):
         job = _job_of(given, number, common, hiders)
         variation = Variation()
-        for iteration, result in enumerate(output.results.get(number, ())):
+        for index, result in enumerate(output.results.get(number, ())):
+            iteration = _number_of(result, index)
             hider = hiders.of(job.secrets | find_secrets(result.get("task")))
             shown = _object(hider.value(_object(result.get("task"))))
             variation.add(shown)

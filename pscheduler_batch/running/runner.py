@@ -209,7 +209,7 @@ class Runner:
         for job_plan in plan.jobs:
             job = job_plan.job
             if not job.enabled:
-                self._debug(f"{job.label}: not enabled")
+                self._debug(f"{job.label}: {'left out' if job.left_out else 'not enabled'}")
                 continue
             await self._run_job(job_plan)
             self._emit(JobEnded(self._clock.now(), job))

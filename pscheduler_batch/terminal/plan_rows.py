@@ -100,10 +100,10 @@ def rows_of(times: JobTimes, most: int = MOST_ITERATIONS) -> Tuple[PlanRow, ...]
         most: The most iterations that it may have to be shown with all of them.
     """
     if len(times.iterations) <= most:
-        return tuple(_row(times, iteration) for iteration in times.iterations)
-    *others, last = times.iterations
-    first = [_row(times, iteration) for iteration in others[:FIRST_ITERATIONS]]
-    return (*first, _row_of_many(others[FIRST_ITERATIONS:]), _row(times, last))
+        return tuple(_row(times, place) for place in range(len(times.iterations)))
+    last = len(times.iterations) - 1
+    first = [_row(times, place) for place in range(FIRST_ITERATIONS)]
+    return (*first, _row_of_many(times.iterations[FIRST_ITERATIONS:last]), _row(times, last))
 
 
 def job_row(times: JobTimes) -> PlanRow:
@@ -118,7 +118,7 @@ def job_words(times: JobTimes) -> str:
     """Describe a job in one line, with its minimum duration."""
     job, count = times.job, len(times.iterations)
     if not job.enabled:
-        return "not enabled"
+        return "left out" if job.left_out else "not enabled"
     words = f"{count:,} iteration{'s' if count != 1 else ''}"
     if count > 1:
         words += " in parallel" if job.parallel else " one after another"
@@ -197,16 +197,18 @@ def _test_of(task: JSONObject) -> str:
     return _text(kind) if isinstance(kind, str) else UNKNOWN
 
 
-def _row(times: JobTimes, iteration: IterationTimes) -> PlanRow:
+def _row(times: JobTimes, place: int) -> PlanRow:
+    """Make the row of an iteration, by its place among those that are run."""
+    iteration = times.iterations[place]
     number, task = iteration.iteration.number, iteration.iteration.task
-    follows = number > 0 and not times.job.parallel
+    follows = place > 0 and not times.job.parallel
     return PlanRow(
         label=_text(times.job.label),
         number=f"/{number}",
         test=_test_of(task),
         source=_source(task),
         destination=_destination(task),
-        posted=f"after /{number - 1}" if follows else time_offset(iteration.posted),
+        posted=f"after /{times.iterations[place - 1].iteration.number}" if follows else time_offset(iteration.posted),
         starts=time_offset(iteration.starts) + (" late" if iteration.late else ""),
         lasts=_length_words(iteration.length),
         begin=iteration.posted,

@@ -123,7 +123,11 @@ def difference_lines(plan: Plan) -> Iterator[str]:
     """
     cut = sum(len(job.iterations) for job in plan.jobs) > MOST_ITERATIONS
     for job_plan in plan.jobs:
-        yield from _job_lines(job_plan, cut=cut) if job_plan.job.enabled else [_heading(job_plan, "not enabled")]
+        yield from (
+            _job_lines(job_plan, cut=cut)
+            if job_plan.job.enabled
+            else [_heading(job_plan, "left out" if job_plan.job.left_out else "not enabled")]
+        )
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,9 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
         return
     yield _heading(plan, _iterations(count))
     if common or together:
-        yield "  iteration 0:" if count == 1 else f"  all {_iterations(count)}:"
-        yield from _lines(plan, 0, common)
+        first = plan.iterations[0].number
+        yield f"  iteration {first}:" if count == 1 else f"  all {_iterations(count)}:"
+        yield from _lines(plan, first, common)
         if together:
             yield STARTED
     shown = rest if not cut or len(rest) <= 2 * FIRST_GROUPS else (*rest[:FIRST_GROUPS], rest[-1])
@@ -205,7 +210,8 @@ def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]
 
     A secret that a transform has copied to an open place is hidden there as well.
     """
-    redactor = Redactor.of([_task_before(plan.job, number), plan.iterations[number].private])
+    iteration = next(each for each in plan.iterations if each.number == number)
+    redactor = Redactor.of([_task_before(plan.job, number), iteration.private])
     for change in found:
         yield _line(change, redactor)
 

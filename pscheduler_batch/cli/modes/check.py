@@ -8,6 +8,7 @@ from typing import Callable, Optional, Sequence, Tuple
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, WRONG_USAGE
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.selection import given_selection
 from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.errors import BatchError, ExpectationError, Problem
 from pscheduler_batch.metrics.expectations import Expectation, jobs_of, resolve
@@ -89,6 +90,7 @@ def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
         read_input(options.input_file),
         source=options.source,
         values=given_values(options),
+        selection=given_selection(options),
         max_iterations=options.max_iterations,
         limit=options.check_limit,
         with_questions=ask_servers is not None,

@@ -7,6 +7,7 @@ from typing import Tuple
 from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.selection import given_selection
 from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.metrics.expectations import jobs_of, resolve, tests_of
@@ -39,7 +40,12 @@ def make_plan(options: Options) -> Tuple[Batch, Plan]:
         CommandError: It cannot be read.
     """
     expectations = given_expectations(options.expect, options.expect_file)
-    batch = load_batch(read_input(options.input_file), source=options.source, values=given_values(options))
+    batch = load_batch(
+        read_input(options.input_file),
+        source=options.source,
+        values=given_values(options),
+        selection=given_selection(options),
+    )
     plan = plan_batch(batch, Transforms(batch), max_iterations=options.max_iterations)
     resolve(expectations, jobs_of(batch.jobs, tests_of(plan)))
     print_warnings(options, batch, plan.warnings)

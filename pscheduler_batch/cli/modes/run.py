@@ -16,6 +16,7 @@ from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.selection import given_selection
 from pscheduler_batch.cli.streams import Streams
 from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.errors import BatchError
@@ -78,6 +79,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         read_input(options.input_file),
         source=options.source,
         data=given_values(options),
+        selection=given_selection(options),
         max_iterations=options.max_iterations,
         retries=options.retries,
         retry_delay=options.retry_delay,
