@@ -22,7 +22,7 @@ KINDS = {"### Added", "### Changed", "### Deprecated", "### Removed", "### Fixed
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # A file or directory of the project in backticks, which may have wildcards, such as `tests/unit/test_*.py`.
-PATH = re.compile(r"`((?:\.ci|benchmarks|docs|examples|man|plugins|pscheduler_batch|tests)/[\w./*-]*)`")
+PATH = re.compile(r"`((?:\.ci|benchmarks|docs|examples|man|packaging|plugins|pscheduler_batch|tests)/[\w./*-]*)`")
 
 
 def check_man_page(page: Path) -> Iterator[str]:
