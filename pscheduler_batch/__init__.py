@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pscheduler_batch.errors import BatchError, EndedError, InputError, Problem, SchedulerError, TransformError
     from pscheduler_batch.processor import AsyncBatchProcessor, BatchProcessor
+    from pscheduler_batch.report.live_results import Result, ResultStream
     from pscheduler_batch.report.rows import Row
     from pscheduler_batch.report.runs import read_runs
 
@@ -25,6 +26,8 @@ _HOMES = {
     "EndedError": "errors",
     "InputError": "errors",
     "Problem": "errors",
+    "Result": "report.live_results",
+    "ResultStream": "report.live_results",
     "Row": "report.rows",
     "SchedulerError": "errors",
     "TransformError": "errors",
@@ -38,6 +41,8 @@ __all__ = [
     "EndedError",
     "InputError",
     "Problem",
+    "Result",
+    "ResultStream",
     "Row",
     "SchedulerError",
     "TransformError",

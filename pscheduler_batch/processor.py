@@ -25,6 +25,7 @@ from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
+from pscheduler_batch.report.live_results import OnResult, ResultStream, watch_results
 from pscheduler_batch.running.late_starts import LateStarts
 from pscheduler_batch.running.retries import DEFAULT_DELAY, UNMEASURED, Retries
 from pscheduler_batch.running.runner import BatchOutcome, Runner
@@ -116,18 +117,57 @@ class AsyncBatchProcessor:
         debug: Optional[Log] = None,
         *,
         watch: Optional[Watch] = None,
+        on_result: Optional[OnResult] = None,
+        only: Optional[str] = None,
     ) -> Dict[str, Any]:
         """Run the batch, with the parameters and the return value of :class:`BatchProcessor`."""
-        plan = self.plan()
         if dry_run:
-            return render_plan(self.batch, plan)
-        outcome = await self.run(plan, debug, watches=() if watch is None else (watch,))
+            return render_plan(self.batch, self.plan())
+        return await self._call(debug, watch, on_result, only)
+
+    async def _call(
+        self,
+        debug: Optional[Log],
+        watch: Optional[Watch],
+        on_result: Optional[OnResult],
+        only: Optional[str],
+        signals: Optional[InterruptionWatch] = None,
+    ) -> Dict[str, Any]:
+        watches = () if watch is None else (watch,)
+        outcome = await self.run(self.plan(), debug, only=only, signals=signals, watches=watches, on_result=on_result)
         document = self.document(outcome)
         if outcome.error is not None:
             raise EndedError(str(outcome.error), document) from outcome.error
         for bug in outcome.bugs:
             raise EndedError("a bug in pscheduler-batch; see the cause", document) from bug
         return document
+
+    def results(
+        self, debug: Optional[Log] = None, *, watch: Optional[Watch] = None, only: Optional[str] = None
+    ) -> ResultStream:
+        """
+        Run the batch while iterating over its results, each as soon as its iteration ends.
+
+        Use it like this::
+
+            async with processor.results() as results:
+                async for result in results:
+                    print(result.label, result.succeeded)
+            print(results.document["batch"])
+
+        Args:
+            debug: As for :class:`BatchProcessor`.
+            watch: The same.
+            only: The same.
+
+        Returns:
+            The stream of results; the iteration raises what a call of the processor does, after the last result.
+        """
+
+        def start(on_result: OnResult, signals: InterruptionWatch) -> Coroutine[Any, Any, Dict[str, Any]]:
+            return self._call(debug, watch, on_result, only, signals)
+
+        return ResultStream(start)
 
     async def run(
         self,
@@ -138,6 +178,7 @@ class AsyncBatchProcessor:
         signals: Optional[InterruptionWatch] = None,
         watches: Sequence[Watch] = (),
         warn: Optional[Log] = None,
+        on_result: Optional[OnResult] = None,
     ) -> BatchOutcome:
         """
         Run a plan.
@@ -149,6 +190,7 @@ class AsyncBatchProcessor:
             signals: Interrupts the batch, for example when a signal comes, and ends all waiting at the second one.
             watches: Are given every event, on the event loop; see :mod:`pscheduler_batch.events`.
             warn: Is given each warning, a line; if None, these go to ``debug``.
+            on_result: Is given the result of each iteration when it ends, on the event loop.
 
         Raises:
             BatchError: A host is invalid, or the file of certificates or the journal cannot be used.
@@ -156,6 +198,10 @@ class AsyncBatchProcessor:
         session = self._session(plan, debug, watches, warn)
         hosts = find_hosts(self._settings, only=only)
         session.debug(f"assist {hosts.assist}, lead {hosts.lead}")
+        results = ResultStore(session.warn)
+        if on_result is not None:
+            watch = unfailing(watch_results(self.batch, plan, results, on_result), "on_result")
+            session = replace(session, watches=(*session.watches, watch))
         async with AsyncExitStack() as stack:
             journal = self._open_journal(hosts, stack)
             client = open_client(self._settings, session, self._retry)
@@ -163,7 +209,6 @@ class AsyncBatchProcessor:
             mark = new_mark if self._mark else None
             submitter = Submitter(client, hosts, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
-            results = ResultStore(session.warn)
             runner = Runner(
                 submitter, session, journal=journal, cancel=self._cancel, retries=self._retries, results=results
             )
@@ -298,6 +343,8 @@ class BatchProcessor:
         debug: Optional[Log] = None,
         *,
         watch: Optional[Watch] = None,
+        on_result: Optional[OnResult] = None,
+        only: Optional[str] = None,
     ) -> Dict[str, Any]:
         """
         Run the batch and wait for its results.
@@ -308,6 +355,9 @@ class BatchProcessor:
                 raises, there is a warning, it is not called again, and the batch continues.
             watch: Is given each event (:mod:`pscheduler_batch.events`), while the batch waits. Events hold whole
                 tasks, secrets included. If it raises, the same happens as with ``debug``.
+            on_result: Is given the :class:`~pscheduler_batch.report.live_results.Result` of each iteration when it
+                ends, while the batch waits. If it raises, the same happens as with ``debug``.
+            only: The one host that all requests go to, whatever the participants; for the embedded server.
 
         Returns:
             The output document (ADR 14): the batch with ``results`` in every job. Iterations that failed are in it,
@@ -317,7 +367,7 @@ class BatchProcessor:
             InputError: A task is invalid after its transforms, or a script failed; nothing was sent.
             EndedError: A ``continue-if`` failed; its ``document`` has everything obtained until then.
         """
-        return _run_to_end(self._processor(dry_run=dry_run, debug=debug, watch=watch))
+        return _run_to_end(self._processor(dry_run=dry_run, debug=debug, watch=watch, on_result=on_result, only=only))
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:

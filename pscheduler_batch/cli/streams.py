@@ -9,6 +9,7 @@ from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.events import BatchBegan, Event, IterationEnded
 from pscheduler_batch.model import Batch, Plan
+from pscheduler_batch.output.document import render_result
 from pscheduler_batch.output.event_lines import event_line
 from pscheduler_batch.output.line_file import LineFile
 from pscheduler_batch.report.document_rows import LiveRows
@@ -80,5 +81,5 @@ class Streams:
         if self._events is not None:
             self._events.write(event_line(event))
         if self._runs is not None and self._rows is not None and isinstance(event, IterationEnded):
-            for row in self._rows.rows_of(event.result):
+            for row in self._rows.rows_of(event.result.iteration, render_result(event.result)):
                 self._runs.write(json_line(row))

@@ -88,10 +88,19 @@ class ResultStore:
         Raises:
             KeepingError: The file cannot be read.
         """
-        entries = self._jobs.get(job, {})
-        for number in sorted(entries):
-            *earlier, last = entries[number].records
-            yield with_attempts(self._text(last), map(self._text, earlier))
+        for number in sorted(self._jobs.get(job, {})):
+            yield self.text(job, number)
+
+    def text(self, job: int, number: int) -> str:
+        """
+        Return the result of an iteration as JSON text, with its earlier attempts.
+
+        Raises:
+            KeepingError: The file cannot be read.
+            KeyError: It has none.
+        """
+        *earlier, last = self._jobs[job][number].records
+        return with_attempts(self._text(last), map(self._text, earlier))
 
     def _text(self, record: int) -> str:
         return zlib.decompress(self._records[record]).decode("ascii")

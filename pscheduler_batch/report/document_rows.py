@@ -44,8 +44,8 @@ from pscheduler_batch.metrics.expectations import (
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import Measurement, Pool, measure, with_load
 from pscheduler_batch.metrics.samples import Samples
-from pscheduler_batch.model import JSON, Batch, IterationResult, JobPlan, JSONObject, Plan
-from pscheduler_batch.output.document import PARTICIPANTS, render_result
+from pscheduler_batch.model import JSON, Batch, Iteration, JobPlan, JSONObject, Plan
+from pscheduler_batch.output.document import PARTICIPANTS
 from pscheduler_batch.planning.sweep import Variation
 from pscheduler_batch.pointers import Path
 from pscheduler_batch.redaction import Redactor, find_secrets
@@ -320,17 +320,30 @@ class LiveRows:
         self._varied = {job_plan.job.number: _varied_in(job_plan) for job_plan in plan.jobs}
         self._job: Optional[_Job] = None
 
-    def rows_of(self, result: IterationResult) -> List[Row]:
-        """Return a row for every run of an iteration, or one if it has none; without texts, HTML and JSON."""
-        iteration = result.iteration
-        if self._job is None or self._job.number != iteration.job:
-            self._job = _job_of(self._document["jobs"][iteration.job], iteration.job, self._common, self._hiders)
-        job, rendered = self._job, render_result(result)
+    def label_of(self, job: int) -> str:
+        """Return the label of a job, as its rows have it."""
+        return self._find_job(job).label
+
+    def rows_of(self, iteration: Iteration, result: JSONObject, *, results: bool = False) -> List[Row]:
+        """
+        Return a row for every run of an iteration, or one if it has none.
+
+        Args:
+            iteration: The iteration.
+            result: Its result as in the output.
+            results: Whether rows contain the results: text, HTML and JSON.
+        """
+        job = self._find_job(iteration.job)
         hider = self._hiders.of(job.secrets | find_secrets(iteration.task))
         shown = _object(hider.value(iteration.task))
-        rows = _rows(_Iteration(job, iteration.number, rendered, hider, shown, results=False))
+        rows = _rows(_Iteration(job, iteration.number, result, hider, shown, results))
         job.pools.clear()
         return [varied_row(row, self._varied[iteration.job]) for row in rows]
+
+    def _find_job(self, number: int) -> _Job:
+        if self._job is None or self._job.number != number:
+            self._job = _job_of(self._document["jobs"][number], number, self._common, self._hiders)
+        return self._job
 
 
 def _varied_in(plan: JobPlan) -> Mapping[Path, str]:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from pscheduler_batch import AsyncBatchProcessor, BatchProcessor, EndedError
-from tests.support.commands import TIME_LIMIT, environment, job, task
+from tests.support.commands import TIME_LIMIT, environment, job, task, wait_for
 
 # The program of the document ("Invocation from Python"), with hosts.
 PROGRAM = """
@@ -123,3 +123,68 @@ def test_debug_tells_no_secret(hosts):
 
     assert any(line.startswith("noop/0: scheduled as ") for line in told)
     assert "t0psecret" not in "\n".join(told)
+
+
+LONG = {"test": {"type": "idle", "spec": {"duration": "PT10M"}}}
+
+
+@pytest.fixture
+def early_tasks(pscheduler):
+    """The tasks on the server, none at first."""
+    pscheduler.state.tasks.clear()
+    return pscheduler.state.tasks
+
+
+async def leave_early(results, tasks):
+    """Read results until the second task is on the server."""
+    async for result in results:
+        assert result.label == "noop/0"
+        await asyncio.to_thread(wait_for, lambda: len(tasks) == 2)
+        break
+
+
+def test_results_that_are_left_early_interrupt_the_batch(hosts, early_tasks):
+    """The task that is under way is canceled, and the output has what was obtained."""
+
+    async def program():
+        async with AsyncBatchProcessor({"jobs": [job(task=[task(), LONG, LONG])]}, **hosts).results() as results:
+            await leave_early(results, early_tasks)
+        return [each.enabled for each in early_tasks.values()], results.document
+
+    enabled, document = asyncio.run(program())
+
+    assert enabled == [True, False]
+    assert document["batch"]["error"] == "interrupted by the program"
+    assert [result.get("error", "").partition(";")[0] for result in document["jobs"][0]["results"]] == [
+        "",
+        "interrupted by the program before it was done",
+        "interrupted by the program before it was submitted",
+    ]
+
+
+def test_results_that_are_dropped_interrupt_the_batch(hosts, early_tasks):
+    """Without ``async with`` as well, while the event loop runs."""
+
+    async def program():
+        await leave_early(AsyncBatchProcessor({"jobs": [job(task=[task(), LONG])]}, **hosts).results(), early_tasks)
+        await asyncio.to_thread(wait_for, lambda: not all(each.enabled for each in early_tasks.values()))
+
+    asyncio.run(program())
+
+    assert [each.enabled for each in early_tasks.values()] == [True, False]
+
+
+def test_results_come_while_the_batch_runs(hosts):
+    """Of parallel iterations, the shortest first, each with its metrics and its place in the output."""
+    tasks = [{"test": {"type": "idle", "spec": {"duration": duration}}} for duration in ("PT3S", "PT0.1S")]
+
+    async def program():
+        batch = {"jobs": [job(task=tasks, parallel=True, sync_start=False, label="sleep")]}
+        results = AsyncBatchProcessor(batch, **hosts).results()
+        found = [(result.label, result.document()) async for result in results]
+        return found, results.document
+
+    found, document = asyncio.run(program())
+
+    assert [label for label, _ in found] == ["sleep/1", "sleep/0"]
+    assert [each for _, each in reversed(found)] == document["jobs"][0]["results"]

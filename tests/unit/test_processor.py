@@ -13,7 +13,16 @@ import httpx
 import pytest
 import respx
 
-from pscheduler_batch import AsyncBatchProcessor, BatchError, BatchProcessor, EndedError, InputError, TransformError
+from pscheduler_batch import (
+    AsyncBatchProcessor,
+    BatchError,
+    BatchProcessor,
+    EndedError,
+    InputError,
+    Result,
+    TransformError,
+    read_runs,
+)
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import RequestHeldUp
 from tests.support.clock import NOON
@@ -440,3 +449,152 @@ def test_results_survive_a_bug_in_judging(server, monkeypatch):
     assert server.calls
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert references(caught.value.document)
+
+
+def test_each_result_is_passed_on(server):
+    """With what the output has of it, and with the rows that its output gives."""
+    results: List[Result] = []
+    document = BatchProcessor(BATCH, clock=CLOCK)(on_result=results.append)
+
+    assert [(each.job, each.iteration, each.label, each.succeeded, each.error) for each in results] == [
+        (0, 0, "a/0", True, None),
+        (0, 1, "a/1", True, None),
+    ]
+    assert [each.document() for each in results] == document["jobs"][0]["results"]
+    assert [row for each in results for row in each.rows()] == list(read_runs(document))
+
+
+def test_a_result_is_passed_on_when_its_iteration_ends(server):
+    """Before the batch has ended."""
+    order: List[str] = []
+    BatchProcessor(BATCH, clock=CLOCK)(
+        on_result=lambda result: order.append(result.label), watch=lambda event: order.append(type(event).__name__)
+    )
+
+    assert order.index("a/1") < order.index("JobEnded")
+    assert order[order.index("a/0") - 1] == "IterationEnded"
+
+
+def test_a_result_that_failed_is_passed_on(server):
+    """With its error."""
+    server.post(f"{ROOT}/tasks").respond(403, text="forbidden by limits")
+    results: List[Result] = []
+    document = BatchProcessor(BATCH, clock=CLOCK)(on_result=results.append)
+
+    assert [each.error for each in results] == [each["error"] for each in document["jobs"][0]["results"]]
+    assert [(each.succeeded, "forbidden by limits" in str(each.error)) for each in results] == [(False, True)] * 2
+    assert [row.reason for row in results[0].rows()] == [results[0].error]
+
+
+def test_results_show_no_secrets(server):
+    """Neither printed nor in rows; the document has the task as it was given."""
+    results: List[Result] = []
+    BatchProcessor({"jobs": [{"label": "abc-secret", "task": TASK}]}, clock=CLOCK)(on_result=results.append)
+
+    assert "abc-secret" not in repr(results)
+    assert "abc-secret" not in repr(results[0].rows())
+    assert results[0].document()["task"]["_key"] == "abc-secret"
+
+
+def test_a_result_can_be_changed(server):
+    """It is another object each time that it is read."""
+
+    def clear(result):
+        result.document()["task"].clear()
+
+    document = BatchProcessor(BATCH, clock=CLOCK)(on_result=clear)
+
+    assert references(document) == [0, 1]
+
+
+def test_an_on_result_that_raises_costs_no_result(server):
+    """There is a warning, and it is not called again."""
+    called: List[Result] = []
+
+    def fail(result):
+        called.append(result)
+        raise ZeroDivisionError
+
+    with pytest.warns(RuntimeWarning, match="the on_result callback failed"):
+        document = BatchProcessor(BATCH, clock=CLOCK)(on_result=fail)
+
+    assert references(document) == [0, 1]
+    assert len(called) == 1
+
+
+def test_a_coroutine_function_as_on_result_is_refused(server):
+    """Before anything is sent, as its results would be lost."""
+
+    async def on_result(_result):
+        pass
+
+    with pytest.raises(TypeError, match=r"iterate over results\(\)"):
+        BatchProcessor(BATCH, clock=CLOCK)(on_result=on_result)
+    assert not server.calls
+
+
+def test_a_dry_run_has_no_results(server):
+    """Nothing is passed on."""
+    results: List[Result] = []
+    BatchProcessor(BATCH)(dry_run=True, on_result=results.append)
+
+    assert not results
+
+
+def test_results_of_an_earlier_try_are_passed_on(server, tmp_path):
+    """A batch that is resumed passes on every result."""
+    labels: List[str] = []
+    options: Dict[str, Any] = {"journal": str(tmp_path / "journal"), "clock": CLOCK}
+    BatchProcessor(BATCH, **options)()
+    sent = len(server.calls)
+    BatchProcessor(BATCH, resume=True, **options)(on_result=lambda result: labels.append(result.label))
+
+    assert labels == ["a/0", "a/1"]
+    assert len(server.calls) == sent
+
+
+def test_results_can_be_iterated_over(server):
+    """The document is there after the last one."""
+
+    async def program():
+        labels, documents = [], []
+        results = AsyncBatchProcessor(BATCH, clock=CLOCK).results()
+        async for result in results:
+            labels.append(result.label)
+            documents.append(results.document)
+        return labels, documents, results.document
+
+    labels, documents, document = asyncio.run(program())
+
+    assert labels == ["a/0", "a/1"]
+    assert documents == [None, None]
+    assert references(document) == [0, 1]
+
+
+def test_an_iteration_over_results_raises_what_a_call_does(server):
+    """After the last result; an error in the batch before the first."""
+    batch = {"schema": 2, "jobs": [{"task": TASK, "continue-if": {"script": "1"}}]}
+    labels: List[str] = []
+
+    async def program(batch):
+        async for result in AsyncBatchProcessor(batch, clock=CLOCK).results():
+            labels.append(result.label)  # noqa: PERF401 - those before the error are wanted, too
+
+    with pytest.raises(EndedError) as caught:
+        asyncio.run(program(batch))
+    with pytest.raises(InputError):
+        asyncio.run(program({"jobs": [{"task": {}}]}))
+
+    assert labels == ["job-0/0"]
+    assert caught.value.document["jobs"][0]["results"]
+
+
+def test_all_requests_can_go_to_one_host(monkeypatch):
+    """Whatever the participants; for the embedded server."""
+    monkeypatch.setenv("PSCHEDULER_LOCALHOST", "elsewhere.example.net")
+    with respx.mock as router:
+        router.get(url__startswith=f"{ROOT}/tests/").respond(json={"participants": ["elsewhere.example.net"]})
+        post = router.post(f"{ROOT}/tasks").respond(403, text="no")
+        BatchProcessor(BATCH, clock=CLOCK)(only=HOST)
+
+    assert post.call_count == 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, Set
+from typing import Any, Dict, Iterator, List, Set
 
 import click
 import pytest
@@ -23,6 +24,7 @@ from pscheduler_batch.cli.batch_report import batch_report
 from pscheduler_batch.cli.batch_server import batch_server
 from pscheduler_batch.cli.option_sections import SectionedCommand, variables_of
 from pscheduler_batch.embedded.server import EmbeddedServer
+from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.transport import CONNECT_SECONDS, MAX_BODY
 from pscheduler_batch.running.canceling import CANCEL_SECONDS
@@ -459,6 +461,23 @@ def test_readme_faults_work():
 
     assert "Duration" in printed[0]
     assert "Task forbidden by limits" in printed[1]
+
+
+def test_readme_results_are_read():
+    """The program in README.md that iterates over results stops at the first failure, and has the output."""
+    (code,) = [block for block in python_blocks() if ".results() as results" in block]
+    printed: List[str] = []
+    names: Dict[str, Any] = {"print": lambda *words: printed.append(" ".join(words))}
+    exec(code, names)  # noqa: S102 - it is our own
+    durations = {"short": "PT0.1S", "wrong": "tomorrow", "long": "PT10M"}
+    tasks = {label: {"test": {"type": "idle", "spec": {"duration": text}}} for label, text in durations.items()}
+    batch = {"jobs": [{"label": label, "task": task} for label, task in tasks.items()]}
+    with EmbeddedServer(tests={"idle": IdleTest()}, keep_alive=True) as server:
+        document = asyncio.run(names["measure"](batch, server.netloc))
+
+    assert [line.split()[0] for line in printed] == ["short/0", "wrong/0"]
+    assert "tomorrow" in printed[1]
+    assert document["batch"]["error"] == "interrupted by the program"
 
 
 def test_change_log_is_in_its_form():
