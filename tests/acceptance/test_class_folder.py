@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,43 @@ from pscheduler_batch.embedded.classes.class_folder import load_classes
 from pscheduler_batch.embedded.server import EmbeddedServer
 from tests.acceptance.test_batch_server import COMMAND
 from tests.support.class_folders import PATIENT, SampleClasses
-from tests.support.commands import TIME_LIMIT, environment, run_batch, wait_for
+from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task, wait_for
 from tests.support.server_clients import ServerClient
 
 LITTLE = ["LC_CTYPE", "PATH"]  # Python adds the first one.
+
+
+class ServerProcess:
+    """
+    The command with a class folder, as a context manager.
+
+    Attributes:
+        stderr: What it wrote to its standard error, when it has ended.
+    """
+
+    def __init__(self, classes):
+        self.stderr = ""
+        self._process = subprocess.Popen(
+            [*COMMAND, "--classes", str(classes)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(PYTHONUNBUFFERED="1"),
+        )
+
+    def __enter__(self):
+        """Return the server."""
+        return self
+
+    def __exit__(self, *_):
+        """Terminate it."""
+        self._process.terminate()
+        _, self.stderr = self._process.communicate(timeout=TIME_LIMIT)
+
+    def run_batch(self, *jobs):
+        """Run a batch on it."""
+        host = re.fullmatch(r"https://(.*)/pscheduler\n", self._process.stdout.readline()).group(1)
+        return run_batch("--assist", host, "--lead", host, batch={"jobs": list(jobs)})
 
 
 @pytest.fixture
@@ -284,24 +318,33 @@ def test_no_process_outlives_the_server(start, tmp_path):
 def test_the_command_offers_them_to_batches(classes):
     """It warns of plug-ins that are not right, and a batch runs the others."""
     classes.add_tool("bad", version="new")
-    process = subprocess.Popen(
-        [*COMMAND, "--classes", str(classes.path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(PYTHONUNBUFFERED="1"),
-    )
-    with process:
-        host = re.fullmatch(r"https://(127\.0\.0\.1:\d+)/pscheduler\n", process.stdout.readline()).group(1)
-        batch = {"jobs": [{"iterations": 3, "task": {"test": {"type": "sample", "spec": {"duration": "PT1S"}}}}]}
-        ended = run_batch("--assist", host, "--lead", host, batch=batch)
-        process.terminate()
-        _, stderr = process.communicate(timeout=TIME_LIMIT)
+    with ServerProcess(classes.path) as server:
+        ended = server.run_batch(job(task=task("sample", duration="PT1S"), iterations=3))
+    stderr = server.stderr
 
     assert ended.status == 0
     assert [result["runs"][0]["text/plain"] for result in ended.results[0]] == ["text/plain: by sampler\n"] * 3
     assert stderr.startswith(f"pscheduler batch-server: warning: {classes.path}/tool/bad: not offered, ")
     assert len(stderr.splitlines()) == 1
+
+
+def test_the_command_offers_what_another_one_installs(tmp_path):
+    """So a batch can be tried as a task without pScheduler."""
+    classes, permission = tmp_path / "classes", tmp_path / "permission.json"
+    classes.mkdir()
+    permission.write_text('{"enabled": true, "tests": ["noop"]}')
+    install = [sys.executable, "-c", "from pscheduler_batch.cli.batch_plugins import batch_plugins; batch_plugins()"]
+    subprocess.run(
+        [*install, "install", "--classes", str(classes), "--config", str(permission)],
+        capture_output=True,
+        timeout=TIME_LIMIT,
+        check=True,
+    )
+    with ServerProcess(classes) as server:
+        ended = server.run_batch(job(task=task("batch", batch={"jobs": [job("inner")]})))
+
+    assert ended.status == 0
+    assert "1 run: 1 succeeded, 0 failed" in ended.results[0][0]["runs"][0]["text/plain"]
 
 
 def test_a_directory_that_is_no_class_folder_is_refused(tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pscheduler_batch.embedded.classes.class_folder import load_classes
+from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.plugins.nested_run import NESTED
 from tests.support.class_folders import PATIENT
@@ -183,6 +185,32 @@ def test_a_batch_that_a_transform_makes_forbidden_is_refused(site):
     reply = site.client.post("batch", batch={"jobs": [sly]})
 
     assert (reply.status_code, 'test "idle" is not allowed' in reply.text) == (422, True)
+
+
+class Counting:
+    """An action of a fault that makes requests take a moment, and counts them."""
+
+    def __init__(self):
+        self.total = self.most = self._now = 0
+
+    async def __call__(self, app, scope, receive, send):
+        """Execute a request."""
+        self.total += 1
+        self._now += 1
+        self.most = max(self.most, self._now)
+        await asyncio.sleep(0.1)
+        await app(scope, receive, send)
+        self._now -= 1
+
+
+def test_a_batch_makes_no_more_requests_at_once_than_the_site_allows(site):
+    """However parallel it is."""
+    site.allow(max_connections=1)
+    posts = Counting()
+    site.server.state.faults.add(Rule("tasks", posts, method="POST"))
+    run = site.run(job(parallel=True, iterations=6, sync_start=False))
+
+    assert (run["state"], posts.total, posts.most) == ("finished", 7, 1)
 
 
 def test_a_batch_that_is_canceled_in_the_middle_cancels_its_tasks(site):
