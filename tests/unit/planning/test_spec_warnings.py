@@ -135,6 +135,15 @@ def test_a_url_is_expected_as_such():
         ("latency", {"dest": "a", "data-ports": {"lower": 1}}, "/test/spec/data-ports", '"upper" is missing'),
         ("idle", {"duration": "PT1S", "host": ["a"]}, "/test/spec/host", 'requires "schema": 2 in the idle spec'),
         ("idle", {"duration": "PT1S", "host-node": "a", "schema": 2}, "/test/spec/host-node", "has no pair"),
+        (
+            "clock",
+            {"dest": "a", "source-node": "b"},
+            "/test/spec/source-node",
+            'requires "schema": 2 in the clock spec',
+        ),
+        ("latency", {"dest": "a", "bucket-width": 1}, "/test/spec/bucket-width", "above 0 and below 1"),
+        ("rtt", {"dest": "a", "interval": "PT0,5S"}, "/test/spec/interval", "is not in the usual form"),
+        ("http", {"url": "http://a", "schema": 4, "headers": {"a": 1}}, "/test/spec/headers/a", "expected a string"),
         ("throughput", {"dest": "a", "parallel": 2.5}, "/test/spec/parallel", "found 2.5, expected a whole number"),
         ("http", {"url": "a b"}, "/test/spec/url", "expected a URL"),
         ("snmpget", {"version": "2c", "dest": "a", "oid": [], "polls": 1}, "/test/spec/oid", "with at least one in it"),
@@ -158,8 +167,8 @@ def test_secrets_in_a_spec_are_not_shown():
 
 
 def test_tests_that_are_not_strict_accept_later_pairs():
-    """The clock test takes a pair of version 2 in version 1."""
-    assert find_spec_warnings({"test": {"type": "clock", "spec": {"dest": "a", "source-node": "b"}}}) == []
+    """The trace test takes a pair of version 2 in version 1."""
+    assert find_spec_warnings({"test": {"type": "trace", "spec": {"dest": "a", "flow-label": 1}}}) == []
 
 
 def test_hundreds_of_different_warnings_are_summarized_as_a_warning():
