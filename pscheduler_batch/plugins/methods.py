@@ -134,8 +134,9 @@ def main(path: str, permission_file: Optional[str] = None) -> None:
     except MethodError as error:
         # Clients see it as it is, as the answer of the server.
         sys.exit(str(error))
-    # In the environment of some methods nothing says which encoding to use.
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    # In the environment of some methods nothing says which encoding to use. pScheduler's runner cuts off the last
+    # character of each line, whether it ends the line or not.
+    sys.stdout.buffer.write(f"{text.rstrip()}\n".encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
 
 

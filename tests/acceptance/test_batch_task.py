@@ -175,18 +175,6 @@ def test_a_run_is_refused_by_what_can_run_should_have_refused(tool, batch, pairs
     assert tool.merged(output)["error"] == output["error"]
 
 
-def test_a_batch_ends_when_its_own_task_is_canceled(tool):
-    """PScheduler does not tell its tools; this one looks every ten seconds, so the test takes as long."""
-    own = post(tool.server, HOUR)
-    run = tool.run(batch_of(job("long", task=HOUR)), own=own)
-    wait_for(lambda: left(tool.server) == 2)
-    cancel(tool.server, own)
-    output = run.end()
-
-    assert output["error"] == "the batch was canceled with its task"
-    assert left(tool.server) == 0
-
-
 def test_a_batch_whose_tool_is_killed_cancels_its_tasks(tool):
     """PScheduler kills its tools when it is stopped."""
     run = tool.run(batch_of(job("long", parallel=True, iterations=3, task=HOUR)))
@@ -235,18 +223,6 @@ def test_a_batch_in_a_batch_is_marked_and_one_in_that_is_refused(tool):
     assert "this batch is in a batch, and contains another one; batches can be nested only once" in refused["error"]
 
 
-def test_twenty_batches_at_once_do_not_disturb_each_other(tool):
-    """Each has its own process, and nothing of them is left."""
-    runs = [tool.run(batch_of(job(f"batch-{number}"))) for number in range(20)]
-    outputs = [run.end() for run in runs]
-
-    assert [output["succeeded"] for output in outputs] == [True] * 20
-    assert [output["result"]["batch"]["jobs"][0]["label"] for output in outputs] == [
-        f"batch-{number}" for number in range(20)
-    ]
-    assert (left(tool.server), len(tool.server.state.tasks)) == (0, 20)
-
-
 def test_a_batch_of_the_documents_examples_is_valid_and_gets_a_time(tool):
     """As tasks, they need nothing that a file does not have."""
     tool.allow(tests=["*"])
@@ -272,9 +248,3 @@ def post(server: EmbeddedServer, given: Dict[str, Any]) -> str:
     with httpx.Client(verify=False) as client:  # noqa: S501 - on loopback
         href = client.post(f"{server.url}/tasks", json={"schema": 1, "schedule": {}, **given}).raise_for_status().json()
     return str(href).rsplit("/", 1)[-1]
-
-
-def cancel(server: EmbeddedServer, own: str) -> None:
-    """Cancel a task."""
-    with httpx.Client(verify=False) as client:  # noqa: S501 - on loopback
-        client.delete(f"{server.url}/tasks/{own}").raise_for_status()

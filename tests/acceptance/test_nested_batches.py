@@ -91,19 +91,6 @@ def test_a_batch_any_deeper_is_refused_before_anything_of_it_is_posted(there, se
     assert len(server.state.tasks) == 2
 
 
-def test_what_is_not_allowed_is_declined_when_it_is_posted(there, server, classes):
-    """With the reasons of the permission, and those of the checks."""
-    classes.allow(tests=["idle"])
-    jobs = [job("declined", task=batch_task(job())), job("wrong", task=batch_task({"task": 7}))]
-    ended = run_batch(*there, batch={"jobs": jobs})
-    errors = [results[0]["error"] for results in ended.results]
-
-    assert ended.status == 3
-    assert 'test "noop" is not allowed' in errors[0]
-    assert "/jobs/0/task" in errors[1]
-    assert not server.state.tasks
-
-
 def test_the_documents_batches_run_as_tasks(there, server, classes):
     """They are as in the examples, in one batch."""
     classes.allow(tests=["*"])

@@ -108,7 +108,12 @@ async def _talk(process: Process, text: str, on_line: Optional[Callable[[str], N
 
 
 async def _read_lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> bytes:
-    """Pass lines on as they come, of any length; the last one may lack its line break."""
+    """
+    Pass lines on as they come, of any length.
+
+    If the last one lacks its line break, it loses its last character instead, as it does in pScheduler's runner: a tool
+    whose result is cut off there has to fail here, too.
+    """
     parts: List[bytes] = []
     while True:
         chunk = await stream.read(_CHUNK)
@@ -119,7 +124,7 @@ async def _read_lines(stream: asyncio.StreamReader, on_line: Callable[[str], Non
         parts.append(rest)
         if not chunk:
             if any(parts):
-                on_line(_decoded(b"".join(parts)))
+                on_line(_decoded(b"".join(parts))[:-1])
             return b""
 
 
