@@ -283,19 +283,20 @@ class Offers:
 
     def tools(self) -> Dict[str, OfferedTool]:
         """Return all tools by name, in order of their names."""
-        of_tools: Dict[str, Dict[str, Test]] = {}
-        for name, test in self._built_in.items():
-            if name not in self._tests:
-                of_tools.setdefault(test.tool, {})[name] = test
-        offered = {**{name: BuiltInTool(name, tests) for name, tests in of_tools.items()}, **self._tools}
+        names = {test.tool for name, test in self._built_in.items() if name not in self._tests}
+        offered = {**{name: self._built_in_tool(name) for name in names}, **self._tools}
         return {name: offered[name] for name in sorted(offered)}
 
     def tools_for(self, test: str) -> List[OfferedTool]:
         """Return the tools for a test, the preferred ones first."""
-        return sorted(
-            (tool for tool in self.tools().values() if test in tool.tests),
-            key=lambda tool: (-tool.preference, tool.name),
-        )
+        tools = [tool for tool in self._tools.values() if test in tool.tests]
+        if test in self._built_in and test not in self._tests and self._built_in[test].tool not in self._tools:
+            tools.append(self._built_in_tool(self._built_in[test].tool))
+        return sorted(tools, key=lambda tool: (-tool.preference, tool.name))
+
+    def _built_in_tool(self, name: str) -> OfferedTool:
+        tests = {each: test for each, test in self._built_in.items() if test.tool == name and each not in self._tests}
+        return BuiltInTool(name, tests)
 
 
 def describe_plugin(name: str, description: str, **more: Any) -> Dict[str, Any]:
