@@ -22,6 +22,7 @@ from pscheduler_batch.metrics.expectations import Expectation, Expected, jobs_of
 from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
 from pscheduler_batch.output.result_store import ResultStore
+from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
@@ -35,6 +36,7 @@ from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_client
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Log, Session, unfailing
 from pscheduler_batch.settings import Settings
+from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -72,6 +74,7 @@ class AsyncBatchProcessor:
         retry_delay: timedelta = DEFAULT_DELAY,
         retry_on: str = UNMEASURED,
         expect: Sequence[Union[str, Expectation]] = (),
+        confinement: Optional[Confinement] = None,
         **settings: Any,
     ) -> None:
         """
@@ -92,6 +95,7 @@ class AsyncBatchProcessor:
         self._clock = clock or Clock()
         self._patience = patience or WaitLimits()
         self._retry = retry
+        self._confinement = confinement
         self._retries = Retries(retries, retry_delay, retry_on)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
@@ -107,7 +111,10 @@ class AsyncBatchProcessor:
             InputError: There are errors in the batch, all of which are in this one.
             ExpectationError: An expectation is about no job of the batch.
         """
-        plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
+        if self._confinement is None:
+            plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
+        else:
+            plan = plan_confined(self.batch, self._confinement, max_iterations=self._max_iterations)
         self._expected(plan)
         return plan
 
@@ -214,7 +221,7 @@ class AsyncBatchProcessor:
             )
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt, runner.hurry))
-            continue_if = ContinueIf(self.batch.data)
+            continue_if = ContinueIf(self.batch.data, self._confinement)
             stack.push_async_callback(continue_if.aclose)
             outcome = await runner.run(self.batch, plan, continue_if.judge)
         expected = self._expected(plan)
@@ -329,7 +336,8 @@ class BatchProcessor:
                 ``retry_delay`` and ``retry_on`` (how often iterations are submitted again, a ``timedelta`` to wait
                 before, and "unmeasured" or "any" failure), ``selection`` (a
                 :class:`~pscheduler_batch.input.selection.Selection` of jobs and iterations), ``source`` (the name of
-                the batch in messages), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
+                the batch in messages), ``confinement`` (limits for the scripts of a stranger, which then see nothing
+                but their input), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
                 which are judged at the end; the outcome is in the ``batch`` pair of the output).
 
         Raises:

@@ -7,31 +7,27 @@ checked.
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import Change, InputError, OptionError, Problem
+from pscheduler_batch.errors import InputError, OptionError, Problem
 from pscheduler_batch.input.loader import load_right_parts
-from pscheduler_batch.input.locations import in_order, locate_problems
+from pscheduler_batch.input.locations import in_order
 from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import NONE as NO_VALUES
 from pscheduler_batch.input.values import Values
 from pscheduler_batch.metrics.expectations import tests_of
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
-from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
 from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, UseOfTest, distinct_tests
-from pscheduler_batch.transforms.pipeline import Guard, Transforms, Unguarded
-from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
+from pscheduler_batch.planning.watched_work import to_problem, work_watched
+from pscheduler_batch.transforms.confinement import Confinement
+from pscheduler_batch.transforms.pipeline import Guard, Transforms
 
 # The time limit of a script; a normal one takes milliseconds.
 DEFAULT_LIMIT = timedelta(seconds=10)
-
-# The number of stopped scripts after which no more are tried.
-_PATIENCE = 5
 
 
 def check_batch(
@@ -43,6 +39,7 @@ def check_batch(
     max_iterations: int = DEFAULT_MAX_ITERATIONS,
     limit: timedelta = DEFAULT_LIMIT,
     with_questions: bool = False,
+    confinement: Optional[Confinement] = None,
 ) -> CheckResult:
     """
     Check a batch: its format, its transforms in every iteration, and every task that they return.
@@ -58,6 +55,7 @@ def check_batch(
         max_iterations: The most iterations of the batch.
         limit: The time limit of a script, for its compilation and for each iteration.
         with_questions: Whether to collect the tests that servers are asked about.
+        confinement: Limits for the scripts of a stranger, instead of ``limit``; they are never run without.
 
     Raises:
         OptionError: The values do not fit the data of the batch, or the selection its jobs.
@@ -71,16 +69,19 @@ def check_batch(
     if loaded.batch is None:
         return CheckResult(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
     batch = loaded.batch
-    found = _Found.of(_work_out(batch, max_iterations, limit, with_questions=with_questions))
+    found = _Found.of(_work_out(batch, max_iterations, limit, confinement, with_questions=with_questions))
     problems = in_order([*loaded.problems, *found.problems], batch.document)
     return CheckResult(source, batch.text, batch, found.iterations, tuple(problems), found.questions, tests=found.tests)
 
 
-def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_questions: bool) -> Mapping[str, Any]:
+def _work_out(
+    batch: Batch, max_iterations: int, limit: timedelta, confinement: Optional[Confinement], *, with_questions: bool
+) -> Mapping[str, Any]:
     """Compute the plan, again until no script has to be stopped; the reply is plain JSON."""
 
     def work(guard: Guard) -> Dict[str, Any]:
-        worked_out = work_out(batch, Transforms(batch, guard), max_iterations=max_iterations)
+        transforms = Transforms(batch, guard, confined=confinement is not None)
+        worked_out = work_out(batch, transforms, max_iterations=max_iterations)
         return {
             "problems": [asdict(problem) for problem in (*worked_out.problems, *worked_out.plan.warnings)],
             "iterations": sum(len(job.iterations) for job in worked_out.plan.jobs),
@@ -88,41 +89,12 @@ def _work_out(batch: Batch, max_iterations: int, limit: timedelta, *, with_quest
             "tests": list(tests_of(worked_out.plan).items()),
         }
 
-    return _work_watched(batch, work, limit) if batch.scripts else work(Unguarded())
-
-
-def _work_watched(batch: Batch, work: Callable[[Guard], Dict[str, Any]], limit: timedelta) -> Mapping[str, Any]:
-    with closing(ScriptNote(batch)) as note:
-        ended: List[Problem] = []
-        while len(ended) < _PATIENCE:
-            try:
-                return run_watched(lambda: work(note), note, limit)
-            except NoProcessError:
-                return work(Unguarded())
-            except ScriptEndedError as error:
-                note.mark_ended(error.running, str(error))
-                ended.append(_ended_problem(batch, error.running, str(error)))
-        return _give_up(batch, ended)
+    stopped: Dict[str, Any] = {"iterations": 0, "questions": [], "tests": []}
+    return {**stopped, **work_watched(batch, work, limit, confinement)}
 
 
 def _questions(plan: Plan) -> List[Dict[str, Any]]:
     return [asdict(question) for question in distinct_tests(plan)]
-
-
-def _ended_problem(batch: Batch, running: Running, reason: str) -> Problem:
-    jobs = [job for job in batch.jobs if job.number == running.job]
-    during = name_iterations(jobs[0].label, [running.iteration]) if jobs and running.iteration >= 0 else ""
-    return Problem(running.where, reason, during=during)
-
-
-def _give_up(batch: Batch, ended: Sequence[Problem]) -> Mapping[str, Any]:
-    """Report what is known when too many scripts had to be stopped."""
-    last = ended[-1]
-    rest = replace(
-        last, reason=f"{last.reason}; {len(ended)} scripts had to be stopped, so the others were not checked"
-    )
-    problems = locate_problems([*ended[:-1], rest], batch.text)
-    return {"problems": [asdict(problem) for problem in problems], "iterations": 0, "questions": [], "tests": []}
 
 
 @dataclass(frozen=True)
@@ -136,16 +108,11 @@ class _Found:
     def of(cls, reply: Mapping[str, Any]) -> _Found:
         """Read the reply of the other process."""
         return cls(
-            problems=tuple(_to_problem(pairs) for pairs in reply["problems"]),
+            problems=tuple(to_problem(pairs) for pairs in reply["problems"]),
             iterations=reply["iterations"],
             questions=tuple(_to_question(pairs) for pairs in reply["questions"]),
             tests=dict(reply["tests"]),
         )
-
-
-def _to_problem(pairs: Mapping[str, Any]) -> Problem:
-    change = pairs["change"]
-    return Problem(**{**pairs, "change": None if change is None else Change(**change)})
 
 
 def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:

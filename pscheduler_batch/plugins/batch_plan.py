@@ -11,16 +11,19 @@ from pscheduler_batch.errors import InputError
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Batch, Iteration, Plan
-from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, make_timeline
 from pscheduler_batch.plugins.methods import TEST, MethodError
 from pscheduler_batch.plugins.permission import Permission
 from pscheduler_batch.plugins.specification import BATCH, Specification
 from pscheduler_batch.text import count_words, list_names, shorten
-from pscheduler_batch.transforms.pipeline import Transforms
+from pscheduler_batch.transforms.confinement import Confinement
 
 # What a batch is called in messages that is in the spec.
 GIVEN = f"/{BATCH}"
+
+# The limits of the scripts; a method has five seconds for everything.
+CONFINEMENT = Confinement()
 
 # A larger file is not a batch.
 LARGEST_BATCH = 10_000_000
@@ -64,7 +67,7 @@ def plan_specified(spec: Specification, permission: Permission) -> PlannedBatch:
 
 def plan_given(given: Union[bytes, Mapping[str, Any]], source: str) -> PlannedBatch:
     """
-    Plan a batch.
+    Plan a batch, with its scripts confined.
 
     Args:
         given: The batch, or its text.
@@ -75,7 +78,7 @@ def plan_given(given: Union[bytes, Mapping[str, Any]], source: str) -> PlannedBa
     """
     try:
         batch = load_batch(given, source=source)
-        return PlannedBatch(batch, plan_batch(batch, Transforms(batch)))
+        return PlannedBatch(batch, plan_confined(batch, CONFINEMENT))
     except InputError as error:
         raise MethodError(render_problems(error.problems, text=error.text, source=source)) from error
 

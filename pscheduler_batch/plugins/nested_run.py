@@ -22,6 +22,7 @@ from pscheduler_batch.http.response import NOT_FOUND, Reply
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import Iteration, JobPlan, JSONObject, Plan
 from pscheduler_batch.plugins.batch_plan import (
+    CONFINEMENT,
     ENDING,
     PlannedBatch,
     canceling_time,
@@ -167,6 +168,7 @@ class _Run:
         processor = AsyncBatchProcessor(
             planned.batch.document,
             max_connections=self._permission.max_connections,
+            confinement=CONFINEMENT,
             patience=WaitLimits(cancel=canceling),
         )
         await asyncio.sleep(self._left(self._assignment.start))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Iterable
+from typing import Iterable, Optional
 
 from pscheduler_batch.model import JSON, Job, Transform
+from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.jq_process import JqProcess
 from pscheduler_batch.transforms.script import ScriptError, refusal
 
@@ -18,15 +19,16 @@ class ContinueIf:
     one that crashes jq does not lose the results (ADR 33).
     """
 
-    def __init__(self, data: JSON) -> None:
+    def __init__(self, data: JSON, confinement: Optional[Confinement] = None) -> None:
         """
         Prepare to run scripts; the process is started when it is needed.
 
         Args:
             data: The value of ``$global``.
+            confinement: Limits for each script, if they are those of a stranger.
         """
         self._data = data
-        self._process = JqProcess()
+        self._process = JqProcess(confinement)
 
     async def judge(self, job: Job, results: Iterable[str]) -> bool:
         """

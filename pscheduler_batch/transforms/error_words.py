@@ -5,14 +5,19 @@ from __future__ import annotations
 import signal
 
 
-def crash_words(exit_code: int) -> str:
+def crash_words(exit_code: int, memory: str = "") -> str:
     """
     Return the error for a script during which the process ended.
+
+    Args:
+        exit_code: As in :attr:`subprocess.Popen.returncode`.
+        memory: The most memory that the process may have, as jq crashes if it gets no more; "" for no limit.
 
     >>> crash_words(-11), crash_words(3)
     ('jq crashed while running the script (SIGSEGV)', 'jq crashed while running the script (exit status 3)')
     """
-    return f"jq crashed while running the script ({exit_words(exit_code)})"
+    limit = f", which may use {memory} of memory" if memory else ""
+    return f"jq crashed while running the script{limit} ({exit_words(exit_code)})"
 
 
 def exit_words(exit_code: int) -> str:

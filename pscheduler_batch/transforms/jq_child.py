@@ -13,10 +13,11 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import IO, Any, Dict
+from typing import IO, Optional
 
 from pscheduler_batch.model import Transform
 from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, be_expendable, describe_bug, tie_to_the_parent
+from pscheduler_batch.transforms.confinement import check_confined, confine_process, confined_prefix
 from pscheduler_batch.transforms.jq_source import library_folders
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
 
@@ -47,18 +48,21 @@ def _read_exactly(pipe: IO[bytes], size: int) -> bytes:
     return read
 
 
-def serve(lifeline: int) -> None:
+def serve(lifeline: int, memory: Optional[int] = None) -> None:
     """
     Answer requests until standard input ends.
 
     Args:
         lifeline: The descriptor of a pipe whose other end only the parent holds; see :func:`tie_to_the_parent`.
+        memory: The most memory of scripts, which are then confined; None for scripts that are not.
     """
     for number in PARENTS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     be_expendable()
     if not tie_to_the_parent(lifeline):
         return
+    if memory is not None:
+        confine_process(memory)
     with os.fdopen(os.dup(1), "wb") as replies:
         # Output of a library must not be taken for a reply.
         os.dup2(2, 1)
@@ -66,14 +70,18 @@ def serve(lifeline: int) -> None:
         with suppress(EOFError, BrokenPipeError):
             while True:
                 request, text = read_frame(sys.stdin.buffer), read_frame(sys.stdin.buffer)
-                write_frame(replies, _reply(json.loads(request), text.decode("utf-8", "surrogatepass")))
+                write_frame(replies, _reply(request, text, confined=memory is not None))
 
 
-def _reply(request: Dict[str, Any], text: str) -> bytes:
-    transform = Transform("", request["script"], request["args"])
+def _reply(given: bytes, text: bytes, *, confined: bool) -> bytes:
     try:
-        script = Script(transform, request["data"], library_folders(), prefix=request["prefix"])
-        reply = {"value": script.run(text)}
+        request = json.loads(given)
+        transform = Transform("", request["script"], request["args"])
+        if confined:
+            check_confined(transform.script)
+        prefix = confined_prefix(request["prefix"]) if confined else request["prefix"]
+        script = Script(transform, request["data"], () if confined else library_folders(), prefix=prefix)
+        reply = {"value": script.run(text.decode("utf-8", "surrogatepass"))}
         return json.dumps(reply).encode()
     except ScriptError as error:
         reply = {"error": str(error)}

@@ -25,6 +25,7 @@ from typing import IO, Any, Callable, Dict, Optional, Tuple, TypeVar
 
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS
+from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.error_words import crash_words, exit_words, time_limit_words
 from pscheduler_batch.transforms.jq_child import read_frame, write_frame
 from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
@@ -36,8 +37,8 @@ PATIENCE = 5.0
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _BOOT = (
-    "import json, sys; sys.path[:], lifeline = json.loads(sys.stdin.buffer.readline()); "
-    "from pscheduler_batch.transforms.jq_child import serve; serve(lifeline)"
+    "import json, sys; sys.path[:], lifeline, memory = json.loads(sys.stdin.buffer.readline()); "
+    "from pscheduler_batch.transforms.jq_child import serve; serve(lifeline, memory)"
 )
 # No module in the current directory is loaded (-I), and the parent passes the search path (-S).
 _INTERPRETER_OPTIONS = ("-I", "-S", "-B")
@@ -51,7 +52,14 @@ class JqProcess:
     Concurrent scripts run one after another. An object serves one event loop at a time, in any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, confinement: Optional[Confinement] = None) -> None:
+        """
+        Prepare to run scripts.
+
+        Args:
+            confinement: Limits for each script, which then sees nothing but its input.
+        """
+        self._confinement = confinement
         self._child: Optional[_Child] = None
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._lock: Optional[asyncio.Lock] = None
@@ -75,6 +83,8 @@ class JqProcess:
             ScriptError: The script does not compile, failed, did not return exactly one value, exceeded the limit or
                 crashed jq; or the process could not be started.
         """
+        if limit is None and self._confinement is not None:
+            limit = self._confinement.time
         async with self._turn():
             child = self._living_child()
             try:
@@ -107,7 +117,7 @@ class JqProcess:
             self._child = None
         if self._child is None:
             try:
-                self._child = _Child()
+                self._child = _Child(self._confinement)
             except OSError as error:
                 raise ScriptError(f"cannot start a process for the script: {error}") from error
         return self._child
@@ -116,13 +126,18 @@ class JqProcess:
 class _Child:
     """The child process, as seen from its parent; threads write and read its frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, confinement: Optional[Confinement]) -> None:
         """
         Start the process.
+
+        Args:
+            confinement: Limits for its scripts.
 
         Raises:
             OSError: The system does not allow it.
         """
+        self._memory = None if confinement is None else confinement.memory
+        self._memory_words = "" if confinement is None else confinement.memory_words
         self._popen, self._far_end, self._lifeline = _start()
         self._ready = False
         self._killed_for: Optional[str] = None
@@ -179,7 +194,7 @@ class _Child:
         stdin, stdout = _pipes(self._popen)
         places = [place for place in sys.path if isinstance(place, str)]
         try:
-            stdin.write(json.dumps([[*places, _ROOT], self._far_end]).encode() + b"\n")
+            stdin.write(json.dumps([[*places, _ROOT], self._far_end, self._memory]).encode() + b"\n")
             stdin.flush()
             read_frame(stdout)
         except (EOFError, OSError) as error:
@@ -194,7 +209,7 @@ class _Child:
                 write_frame(stdin, frame)
             reply = read_frame(stdout)
         except (EOFError, OSError) as error:
-            why = self._killed_for or crash_words(self._exit_code())
+            why = self._killed_for or crash_words(self._exit_code(), self._memory_words)
             raise ScriptError(why) from error
         try:
             answer: Dict[str, Any] = json.loads(reply)

@@ -16,6 +16,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Protocol, Set, Tupl
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.redaction import as_secret_pairs, find_secrets
+from pscheduler_batch.transforms.confinement import check_confined, confined_prefix
 from pscheduler_batch.transforms.exact_numbers import large_numbers
 from pscheduler_batch.transforms.jq_source import library_folders
 from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError, can_share, share_global, uses_global
@@ -107,7 +108,7 @@ def _sharing_global(batch: Batch) -> FrozenSet[str]:
 class Transforms:
     """The compiled transforms of the enabled jobs of a batch."""
 
-    def __init__(self, batch: Batch, guard: Optional[Guard] = None) -> None:
+    def __init__(self, batch: Batch, guard: Optional[Guard] = None, *, confined: bool = False) -> None:
         """
         Compile them.
 
@@ -116,7 +117,10 @@ class Transforms:
         Args:
             batch: The batch.
             guard: Is told of every script before it is compiled or run.
+            confined: Whether scripts see nothing but their input; see
+                :mod:`~pscheduler_batch.transforms.confinement`.
         """
+        self._confined = confined
         self.problems: List[Problem] = []
         self._guard = guard or Unguarded()
         self._incomplete: Set[int] = set()
@@ -166,12 +170,16 @@ class Transforms:
         key = (transform.script, json.dumps(transform.args, sort_keys=True), prefix)
         if key not in self._scripts:
             if self._folders is None:
-                self._folders = library_folders()
+                self._folders = () if self._confined else library_folders()
             shares = transform.script in self._sharing
             data = None if shares or not uses_global(transform.script) else self._data
             try:
                 self._guard.begin(transform.where, -1, -1)
-                script = self._scripts[key] = Script(transform, data, self._folders, prefix=prefix)
+                whole_prefix = prefix
+                if self._confined:
+                    check_confined(transform.script)
+                    whole_prefix = confined_prefix(prefix)
+                script = self._scripts[key] = Script(transform, data, self._folders, prefix=whole_prefix)
                 self._shared += [script] if shares else []
             except ScriptError as error:
                 self._scripts[key] = error

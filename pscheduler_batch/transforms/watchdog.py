@@ -18,10 +18,11 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from struct import Struct
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 from pscheduler_batch.model import Batch
 from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, be_expendable, describe_bug, tie_to_the_parent
+from pscheduler_batch.transforms.confinement import Confinement, confine_process
 from pscheduler_batch.transforms.error_words import crash_words, exit_words, time_limit_words
 from pscheduler_batch.transforms.pipeline import SkippedError
 from pscheduler_batch.transforms.script import ScriptError
@@ -127,6 +128,10 @@ class ScriptNote:
         self.end()
 
 
+# All scripts of the batch, where none of them is known to be the cause.
+_ALL = Running(0, "/", _NONE, _NONE)
+
+
 class ScriptEndedError(Exception):
     """
     A script had to be stopped, or ended its process; the text is the error to report.
@@ -144,7 +149,14 @@ class NoProcessError(Exception):
     """The system does not allow another process."""
 
 
-def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Optional[int] = None) -> Dict[str, Any]:
+def run_watched(
+    work: Work,
+    note: ScriptNote,
+    limit: timedelta,
+    most_memory: Optional[int] = None,
+    *,
+    confinement: Optional[Confinement] = None,
+) -> Dict[str, Any]:
     """
     Do work that runs scripts in a forked process.
 
@@ -155,6 +167,8 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Opt
         limit: The time limit of a script.
         most_memory: The memory limit of a script in bytes; by default half of the machine's memory. Only systems that
             report the memory of a process, such as Linux, enforce it.
+        confinement: Limits for the whole work instead of each script, which the system enforces as well; the work must
+            confine its scripts itself.
 
     Raises:
         ScriptEndedError: A script exceeded a limit or crashed its process.
@@ -163,9 +177,10 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Opt
     """
     if not hasattr(os, "fork"):
         raise NoProcessError
-    child = _Child(work)
+    child = _Child(work, confinement)
+    memory = _memory_for_a_script() if most_memory is None else most_memory
     try:
-        reply = child.wait(_Watch(note, limit, _memory_for_a_script() if most_memory is None else most_memory))
+        reply = child.wait(_Watch(note, limit, memory) if confinement is None else _WholeWatch(note, confinement))
         exit_code = child.exit_code()
     finally:
         child.kill()
@@ -176,7 +191,11 @@ def run_watched(work: Work, note: ScriptNote, limit: timedelta, most_memory: Opt
         if running is None:
             message = f"the process that ran the scripts ended without a reply ({exit_words(exit_code)})"
             raise RuntimeError(message) from None
-        raise ScriptEndedError(crash_words(exit_code), running) from None
+        raise ScriptEndedError(
+            crash_words(exit_code, confinement.memory_words if confinement else ""), running
+        ) from None
+    if "exhausted" in answer and confinement is not None:
+        raise ScriptEndedError(f"the scripts need more than {confinement.memory_words} of memory, the limit", _ALL)
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     value: Dict[str, Any] = answer["value"]
@@ -222,10 +241,34 @@ class _Watch:
             raise ScriptEndedError(f"the script was still {state} when it used {used} of memory, the limit", running)
 
 
+class _WholeWatch:
+    """Measures how long the whole work has taken."""
+
+    def __init__(self, note: ScriptNote, confinement: Confinement) -> None:
+        self._note = note
+        self._limit = confinement.time.total_seconds()
+        self._took = 0.0
+        self._looked = time.monotonic()
+
+    def look(self, pid: int) -> None:  # noqa: ARG002 - as of the other watch
+        """
+        Look at the clock.
+
+        Raises:
+            ScriptEndedError: The work exceeds the limit.
+        """
+        now = time.monotonic()
+        self._took += min(now - self._looked, _LATE)
+        self._looked = now
+        if self._took > self._limit:
+            reason = f"the scripts of the batch take more than {self._limit:g} s together, the limit"
+            raise ScriptEndedError(reason, self._note.running() or _ALL)
+
+
 class _Child:
     """The forked process, as seen from its parent."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, confinement: Optional[Confinement]) -> None:
         self._exit_code: Optional[int] = None
         self._replies, replies = os.pipe()
         far_end, self._lifeline = os.pipe()
@@ -241,11 +284,11 @@ class _Child:
         if not self._pid:
             os.close(self._replies)
             os.close(self._lifeline)
-            _be_the_child(work, replies, far_end)
+            _be_the_child(work, replies, far_end, confinement)
         os.close(replies)
         os.close(far_end)
 
-    def wait(self, watch: _Watch) -> bytes:
+    def wait(self, watch: Union[_Watch, _WholeWatch]) -> bytes:
         """Read the reply to its end."""
         poll = select.poll()
         poll.register(self._replies, select.POLLIN)
@@ -287,7 +330,7 @@ def _memory_for_a_script() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _PART
 
 
-def _be_the_child(work: Work, replies: int, lifeline: int) -> None:
+def _be_the_child(work: Work, replies: int, lifeline: int, confinement: Optional[Confinement]) -> None:
     """Do the work, send the reply and end without any clean-up, which is the business of the parent."""
     try:
         for number in PARENTS_SIGNALS:
@@ -295,6 +338,8 @@ def _be_the_child(work: Work, replies: int, lifeline: int) -> None:
         be_expendable()
         if tie_to_the_parent(lifeline):
             _silence()
+            if confinement is not None:
+                confine_process(confinement.memory)
             answer = _answer(work)
             with os.fdopen(replies, "wb") as pipe:
                 pipe.write(answer)
@@ -312,5 +357,7 @@ def _silence() -> None:
 def _answer(work: Work) -> bytes:
     try:
         return json.dumps({"value": work()}).encode()
+    except MemoryError:
+        return b'{"exhausted": true, "bug": "MemoryError"}'
     except BaseException as error:  # noqa: BLE001 - a bug, which the parent reports
         return json.dumps({"bug": describe_bug(error)}).encode()

@@ -225,7 +225,7 @@ def test_a_result_that_the_tool_did_not_make_is_a_failure(results):
         (spec_of(), None),
         ({"batch": {"jobs": 5}, "duration": "x"}, "/duration: found"),
         ({"batch-url": "https://www.example.net/mesh.json", "duration": "PT5M"}, None),
-        ({"batch-url": "mesh.json"}, "no directory of batches"),
+        ({"batch-url": "mesh-nowhere.json"}, "batch-url mesh-nowhere.json: "),
         ([], "the spec of a batch is an object"),
     ],
 )
