@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, Optional, Tuple, Union
+from typing import Callable, NamedTuple, Optional, Tuple, Union
 
 from pscheduler_batch.model import Iteration, IterationResult, Job, JobPlan, Plan, Run
 from pscheduler_batch.text import two_units
@@ -304,6 +304,19 @@ Event = Union[
 
 # A callback for every event; the event loop of the batch waits for it.
 Watch = Callable[[Event], None]
+
+
+class Watcher(NamedTuple):
+    """
+    A watch that is not given every event.
+
+    Attributes:
+        watch: The watch.
+        kinds: The classes of its events.
+    """
+
+    watch: Watch
+    kinds: Tuple[type, ...]
 
 
 def watch_nothing(_event: Event) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequ
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
-from pscheduler_batch.events import Watch
+from pscheduler_batch.events import Watch, Watcher
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.input.selection import ALL, Selection
@@ -183,7 +183,7 @@ class AsyncBatchProcessor:
         *,
         only: Optional[str] = None,
         signals: Optional[InterruptionWatch] = None,
-        watches: Sequence[Watch] = (),
+        watches: Sequence[Union[Watch, Watcher]] = (),
         warn: Optional[Log] = None,
         on_result: Optional[OnResult] = None,
     ) -> BatchOutcome:
@@ -195,7 +195,8 @@ class AsyncBatchProcessor:
             debug: Is given each line of the debug log.
             only: The one host that all requests go to, whatever the participants; for the embedded server.
             signals: Interrupts the batch, for example when a signal comes, and ends all waiting at the second one.
-            watches: Are given every event, on the event loop; see :mod:`pscheduler_batch.events`.
+            watches: Are given events, on the event loop: every one, or those of some kinds; see
+                :mod:`pscheduler_batch.events`.
             warn: Is given each warning, a line; if None, these go to ``debug``.
             on_result: Is given the result of each iteration when it ends, on the event loop.
 
@@ -239,11 +240,16 @@ class AsyncBatchProcessor:
         """Return the expectations of each job."""
         return resolve(self._expectations, jobs_of(self.batch.jobs, tests_of(plan))) if self._expectations else ()
 
-    def _session(self, plan: Plan, debug: Optional[Log], watches: Sequence[Watch], warn: Optional[Log]) -> Session:
+    def _session(
+        self, plan: Plan, debug: Optional[Log], watches: Sequence[Union[Watch, Watcher]], warn: Optional[Log]
+    ) -> Session:
         session = Session(
             self._clock,
             log=debug and unfailing(debug, "debug"),
-            watches=tuple(unfailing(watch, "watch") for watch in watches),
+            watches=tuple(
+                unfailing(each.watch, "watch", each.kinds) if isinstance(each, Watcher) else unfailing(each, "watch")
+                for each in watches
+            ),
             warning=warn,
             redactor=Redactor.of(plan.private),
         )

@@ -17,12 +17,19 @@ Log = Callable[[str], None]
 T = TypeVar("T")
 
 
-def unfailing(callback: Callable[[T], None], name: str) -> Callable[[T], None]:
-    """Wrap a callback so that its failure does not end the batch."""
+def unfailing(callback: Callable[[T], None], name: str, kinds: Tuple[type, ...] = (object,)) -> Callable[[T], None]:
+    """
+    Wrap a callback so that its failure does not end the batch.
+
+    Args:
+        callback: The callback.
+        name: Its name, for the warning about its failure.
+        kinds: The classes of what it is given; anything else does not reach it.
+    """
     failed: List[Exception] = []
 
     def call(given: T) -> None:
-        if failed:
+        if failed or not isinstance(given, kinds):
             return
         try:
             callback(given)

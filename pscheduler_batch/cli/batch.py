@@ -28,7 +28,6 @@ from pscheduler_batch.cli.option_sections import (
     option,
     settle,
 )
-from pscheduler_batch.cli.value_options import value_options
 from pscheduler_batch.iso8601 import parse_span
 from pscheduler_batch.report.formats import FORMATS, USUAL_ENDINGS
 
@@ -109,7 +108,38 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     },
 )
 @click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
-@value_options(INPUT)
+@option(
+    "--set",
+    section=INPUT,
+    metavar="NAME=VALUE",
+    type=OnePerLine(),
+    multiple=True,
+    help="Set a value in the global data, such as hosts[0].name=ps1; may be repeated.",
+)
+@option(
+    "--set-file",
+    section=INPUT,
+    metavar="NAME=FILE",
+    type=OnePerLine(),
+    multiple=True,
+    help="Set a value to the content of FILE.",
+)
+@option(
+    "--set-env",
+    section=INPUT,
+    metavar="NAME=VARIABLE",
+    type=OnePerLine(),
+    multiple=True,
+    help="Set a text to that of an environment variable, such as _token=TOKEN.",
+)
+@option(
+    "--data",
+    section=INPUT,
+    metavar="FILE",
+    type=click.Path(),
+    multiple=True,
+    help="Merge the JSON object in FILE over the global data; may be repeated.",
+)
 @option(
     "--job",
     section=INPUT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from pscheduler_batch.cli.option_values import Options
-from pscheduler_batch.input.selection import Selection
+from pscheduler_batch.input.selection import ALL, Selection
 
 
 def given_selection(options: Options) -> Selection:
@@ -16,6 +16,8 @@ def given_selection(options: Options) -> Selection:
         InputError: The file of ``--only-failed`` is not the output of a batch.
         CommandError: It cannot be read.
     """
+    if not (options.job or options.skip_job or options.only_failed is not None):
+        return ALL
     earlier = None
     if options.only_failed is not None:
         # What reads outputs takes long to import.

@@ -7,7 +7,7 @@ from typing import Dict
 
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import InputError, OptionError, Problem
-from pscheduler_batch.input.values import Values, combine, read_data, read_settings, value_in
+from pscheduler_batch.input.values import NONE, Values, combine, read_data, read_settings, value_in
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.console import read_input
 from pscheduler_batch.text import show
@@ -22,7 +22,7 @@ def given_values(options: Options) -> Values:
         CommandError: A file cannot be read.
     """
     if not (options.set or options.set_file or options.set_env or options.data):
-        return Values()
+        return NONE
     files: Dict[str, JSONObject] = {}
     # The batch is the first to read the standard input.
     seen = {"-"} if options.input_file == "-" else set()

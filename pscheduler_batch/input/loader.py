@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Container, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Container, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import WARNING, InputError, Problem
 from pscheduler_batch.input.json_text import parse, too_deep_at
@@ -105,8 +105,11 @@ def load_right_parts(
     document, findings = _to_document(value, text, source)
     if findings:
         raise InputError(locate_findings(findings, text), source=source, text=text)
-    whole, left_out = document, selection.left_out(document)
-    document = without_jobs(document, left_out)
+    whole = document
+    left_out: FrozenSet[int] = frozenset()
+    if selection is not ALL:
+        left_out = selection.left_out(document)
+        document = without_jobs(document, left_out)
     findings = explain("batch", document) or _long_durations(document)
     problems = tuple(locate_findings(findings, text))
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
@@ -114,15 +117,18 @@ def load_right_parts(
         return Loaded(None, problems, _as_warnings(warnings, document), text)
     wrong = {int(finding.path[1]) for finding in findings}
     batch = _build(document, text=text, source=source, wrong=wrong)
-    batch = replace(batch, data=values.added_to(batch.data), added=values.as_pairs())
-    unused = tuple(locate_problems(values.unused_in(batch), text))
-    found = [*warnings, *locate_findings(_strange_things(batch, wrong), text), *unused]
-    strange = _as_warnings(found, document)
-    jobs = tuple(
-        replace(job, left_out=job.number in left_out, only=selection.iterations_of(job.number)) for job in batch.jobs
-    )
-    batch = replace(batch, jobs=jobs, document=whole, warnings=strange, unused=unused)
-    return Loaded(batch, problems, strange, text)
+    found = [*warnings, *locate_findings(_strange_things(batch, wrong), text)]
+    if values is not NO_VALUES:
+        batch = replace(batch, data=values.added_to(batch.data), added=values.as_pairs())
+        batch = replace(batch, unused=tuple(locate_problems(values.unused_in(batch), text)))
+    if selection is not ALL:
+        chosen = (
+            replace(job, left_out=job.number in left_out, only=selection.iterations_of(job.number))
+            for job in batch.jobs
+        )
+        batch = replace(batch, jobs=tuple(chosen), document=whole)
+    strange = _as_warnings([*found, *batch.unused], document)
+    return Loaded(replace(batch, warnings=strange), problems, strange, text)
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:

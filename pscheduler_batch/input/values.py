@@ -76,7 +76,7 @@ class Values:
         Raises:
             OptionError: It is not an object, or has values that JSON does not have.
         """
-        return cls() if data is None else cls(((source, read_data(data, source=source)),))
+        return NONE if data is None else cls(((source, read_data(data, source=source)),))
 
     def __bool__(self) -> bool:
         """Whether anything is added."""

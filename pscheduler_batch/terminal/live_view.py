@@ -34,6 +34,8 @@ STOPPING = f"{PREFIX}stopping; press Control-C again to stop at once"
 class LiveView:
     """Shows the progress of one batch; a context manager."""
 
+    kinds: Tuple[type, ...] = (object,)
+
     def __init__(self, stream: TextIO, environ: Mapping[str, str], now: Callable[[], datetime]) -> None:
         """
         Prepare to draw.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO
+from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO, Tuple
 
 from pscheduler_batch.events import BatchEnded, Event, Interrupted, IterationEnded, RequestHeldUp, TaskLeft
 from pscheduler_batch.terminal.capabilities import DUMB, encoding_of
@@ -26,7 +26,14 @@ def _utc_now() -> datetime:
 
 
 class Progress(Protocol):
-    """What shows the progress of a batch."""
+    """
+    What shows the progress of a batch.
+
+    Attributes:
+        kinds: The classes of the events that it shows.
+    """
+
+    kinds: Tuple[type, ...]
 
     def watch(self, event: Event) -> None:
         """Show an event; a :data:`pscheduler_batch.events.Watch`."""
@@ -37,6 +44,8 @@ class Progress(Protocol):
 
 class Silent:
     """Shows no events, except what an interrupted batch waits for and leaves behind."""
+
+    kinds: Tuple[type, ...] = INTERRUPTION_EVENTS
 
     def __init__(
         self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ, *, quiet: bool = False
@@ -56,9 +65,8 @@ class Silent:
 
     def watch(self, event: Event) -> None:
         """Write what an interrupted batch waits for, if that takes long, and each task that may still run."""
-        if isinstance(event, INTERRUPTION_EVENTS):
-            for line in self._lines.of(event, quiet=self._quiet):
-                self.print_line(line)
+        for line in self._lines.of(event, quiet=self._quiet):
+            self.print_line(line)
 
     def print_line(self, line: str) -> None:
         """Write a line with control characters escaped."""
@@ -71,6 +79,8 @@ class Silent:
 
 class Lines(Silent):
     """Writes one line per event."""
+
+    kinds: Tuple[type, ...] = (object,)
 
     def __init__(self, stream: Optional[TextIO], environ: Mapping[str, str] = os.environ) -> None:
         """Prepare to write lines, as :class:`Silent` does."""

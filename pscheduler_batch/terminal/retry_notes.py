@@ -11,6 +11,8 @@ from pscheduler_batch.terminal.event_words import count_words
 class RetryNotes:
     """Watches a batch for iterations that are submitted again."""
 
+    KINDS = (AttemptEnded, IterationEnded)
+
     def __init__(self) -> None:
         """Prepare to watch."""
         self._retried: Set[Tuple[int, int]] = set()

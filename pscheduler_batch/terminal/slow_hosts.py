@@ -15,6 +15,8 @@ MANY = 10
 class SlowHosts:
     """Watches a batch for hosts whose limit of concurrent requests was reduced, or that were overloaded."""
 
+    KINDS = (LimitChanged,)
+
     def __init__(self) -> None:
         """Prepare to watch."""
         self._hosts: Dict[str, _SlowHost] = {}

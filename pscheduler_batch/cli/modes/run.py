@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Iterable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Optional, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
@@ -20,6 +20,7 @@ from pscheduler_batch.cli.selection import given_selection
 from pscheduler_batch.cli.streams import Streams
 from pscheduler_batch.cli.values import given_values
 from pscheduler_batch.errors import BatchError
+from pscheduler_batch.events import Watcher
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
 from pscheduler_batch.output.console import PROGRAM, CommandError, print_error, read_input, write_error
@@ -114,7 +115,8 @@ def _run(
     reports: Sequence[_Report],
 ) -> int:
     signals = SignalWatch()
-    slow_hosts, retry_notes = SlowHosts(), RetryNotes()
+    slow_hosts = SlowHosts()
+    retry_notes = RetryNotes() if options.retries else None
     with signals.holding():
         with ExitStack() as stack:
             only = stack.enter_context(embedded_server()) if options.embedded else None
@@ -129,22 +131,32 @@ def _run(
                 if not options.quiet:
                     progress.print_line(f"{PROGRAM}: warning: {message}")
 
-            streams = stack.enter_context(
-                Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
-            )
+            watches = [Watcher(slow_hosts.watch, SlowHosts.KINDS), Watcher(progress.watch, progress.kinds)]
+            if retry_notes is not None:
+                watches.append(Watcher(retry_notes.watch, RetryNotes.KINDS))
+            streams: Optional[Streams] = None
+            if options.stream or options.events:
+                streams = Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
+                watches.append(Watcher(stack.enter_context(streams).watch, (object,)))
             outcome = asyncio.run(
                 processor.run(
                     plan,
                     debug if options.debug else None,
                     only=only,
                     signals=signals,
-                    watches=(slow_hosts.watch, retry_notes.watch, progress.watch, streams.watch),
+                    watches=watches,
                     warn=warn,
                 )
             )
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
-        failures += _report(options, processor, outcome, reports, [*slow_hosts.notes(), *retry_notes.notes()])
-        failures += streams.errors
+        failures += _report(
+            options,
+            processor,
+            outcome,
+            reports,
+            [*slow_hosts.notes(), *(retry_notes.notes() if retry_notes is not None else ())],
+        )
+        failures += streams.errors if streams is not None else ()
     _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
 
