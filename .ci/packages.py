@@ -34,7 +34,13 @@ STAND_IN = "/var/cache/stand-in.deb"
 WARM_BOOTS = "var/log/warmboots"
 # What a package manager writes about packages, and what the system writes while it runs.
 RECORDS = ("var/lib/dpkg", "var/lib/rpm", "var/log", "var/cache", "proc", "sys", "dev", "tmp", "run")
-COMMANDS = ("pscheduler-batch", "pscheduler-batch-compare", "pscheduler-batch-plugins", "pscheduler-batch-report")
+COMMANDS = (
+    "pscheduler-batch",
+    "pscheduler-batch-compare",
+    "pscheduler-batch-new",
+    "pscheduler-batch-plugins",
+    "pscheduler-batch-report",
+)
 # Brings up the loopback interface of a new network namespace: SIOCSIFFLAGS, IFF_UP and IFF_RUNNING.
 LOOPBACK_UP = "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 0x41))"
 PSCHEDULER = {
