@@ -4,8 +4,9 @@ Build the packages of packaging/, and check them.
     packages.py
 
 The Debian package is installed into a new Debian root that has python3 and nothing else, without network, and removed
-again, also beside a package that stands in for pScheduler. The RPM package is unpacked and erased in a root of its own,
-without its scriptlets, which need its distribution. What this machine cannot check is printed.
+again, also beside a package that stands in for pScheduler. The RPM package is unpacked and erased in a root of its own.
+Its scriptlets run in the Debian root, with a stand-in for the Python of EL that logs what it is to run. What this
+machine cannot check is printed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,25 @@ PSCHEDULER = {
     "usr/lib/pscheduler/classes/tool/other/enumerate": "",
     BATCH_COMMAND: "#!/bin/sh\necho pScheduler has this\n",
 }
+
+
+STAND_IN_SPEC = """
+Name: pscheduler-core
+Version: %{number}
+Release: 1
+Summary: Stands in for pScheduler
+License: none
+BuildArch: noarch
+%description
+Stands in for pScheduler.
+%install
+mkdir -p %{buildroot}/usr/libexec/pscheduler/classes %{buildroot}/usr/bin
+printf '#!/bin/sh\\necho pscheduler "$@" >> /var/log/calls\\n' > %{buildroot}/usr/bin/pscheduler
+chmod +x %{buildroot}/usr/bin/pscheduler
+%files
+/usr/bin/pscheduler
+/usr/libexec/pscheduler
+"""
 
 
 def run(*command: str, limit: float = 60, environment: Optional[Dict[str, str]] = None) -> str:
@@ -184,6 +204,40 @@ def check_rpm(package: Path, work: Path, deb: Path) -> None:
     expect(not left, f"left after erasing: {sorted(left)}")
 
 
+def check_scriptlets(package: Path, root: Path, work: Path) -> None:
+    """Expect what the scriptlets of the RPM package run, in a Debian root without Python 3.9."""
+    (work / "stand-in.spec").write_text(STAND_IN_SPEC)
+    stand_ins: List[Path] = []
+    for number in ("1", "2"):
+        options = ("--define", f"number {number}", "--define", f"_topdir {work}/rpmbuild-{number}")
+        run("rpmbuild", "--quiet", "-bb", *options, str(work / "stand-in.spec"))
+        stand_ins += (work / f"rpmbuild-{number}/RPMS").rglob("*.rpm")
+    first, second = map(str, stand_ins)
+    python = root / "usr/bin/python3.9"
+    python.write_text('#!/bin/sh\necho python "$@" >> /var/log/calls\n')
+    python.chmod(0o755)
+    compiled = "python -m compileall -q /usr/lib/pscheduler-batch/lib"
+    installed = "python /bin/pscheduler-batch-plugins install"
+    removed = "python /bin/pscheduler-batch-plugins remove"
+    booted = "pscheduler internal warmboot"
+    calls = root / "var/log/calls"
+    for arguments, expected in (
+        (("--install", str(package)), [compiled]),
+        (("--install", first), [installed, booted]),
+        (("--upgrade", second), [installed, booted]),
+        (("--upgrade", "--force", str(package)), [compiled, installed, booted]),
+        (("--erase", "pscheduler-batch"), [removed, booted]),
+        (("--install", str(package)), [compiled, installed, booted]),
+        (("--erase", "pscheduler-core"), [removed]),
+        (("--erase", "pscheduler-batch"), []),
+    ):
+        calls.write_text("")
+        run("rpm", "--root", str(root), "--nodeps", *arguments)
+        called = calls.read_text().replace("/usr/bin/pscheduler", "/bin/pscheduler").splitlines()
+        expect(called == expected, f"rpm {' '.join(arguments)} called {called}, not {expected}")
+    print("RPM package, scriptlets with a stand-in for Python 3.9: as expected")
+
+
 def check_single_file(executable: Path, work: Path) -> None:
     """Run the single file as a user who has an empty home directory."""
     home = {"HOME": str(work / "home"), "XDG_CACHE_HOME": str(work / "home/cache")}
@@ -212,7 +266,7 @@ def main() -> None:
         maker = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3", "bookworm", str(root)]
         making = subprocess.Popen(maker, stdin=subprocess.DEVNULL) if can_install else None
         try:
-            run(str(ROOT / "packaging/build"), "--output", str(work / "packages"), *targets, limit=170)
+            run(str(ROOT / "packaging/build"), "--output", str(work / "packages"), *targets, limit=400)
             by_ending = {path.suffix: path for path in (work / "packages").iterdir()}
             deb = by_ending.get(".deb")
             print("built", *sorted(path.name for path in by_ending.values()))
@@ -232,8 +286,10 @@ def main() -> None:
                 print("Not checked: installing the Debian package; this needs root on Debian, and mmdebstrap.")
             elif deb:
                 print("Debian package:")
-                expect(making.wait(timeout=170) == 0, "mmdebstrap has failed")
+                expect(making.wait(timeout=120) == 0, "mmdebstrap has failed")
                 check_deb(deb, root, work)
+                if ".rpm" in by_ending:
+                    check_scriptlets(by_ending[".rpm"], root, work)
         finally:
             if making is not None and making.poll() is None:
                 making.terminate()
