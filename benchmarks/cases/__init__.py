@@ -8,6 +8,7 @@ from benchmarks.cases.extent import Extent
 from benchmarks.cases.histories import measure_histories
 from benchmarks.cases.limits import measure_limits
 from benchmarks.cases.memory import measure_memory
+from benchmarks.cases.methods import measure_methods
 from benchmarks.cases.parallel import measure_parallel
 from benchmarks.cases.plans import measure_plans
 from benchmarks.cases.reports import measure_reports
@@ -26,4 +27,5 @@ CASES: Dict[str, Callable[[Extent], List[Row]]] = {
     "g": measure_limits,
     "h": measure_reports,
     "i": measure_histories,
+    "j": measure_methods,
 }
