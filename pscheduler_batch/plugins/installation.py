@@ -44,6 +44,7 @@ _FOR_ALL = 0o005
 _SECONDS = 60
 
 OURS = "installed"
+BROKEN = "installed, but its Python does not exist any more; install it again"
 OTHERS = "of pScheduler or another package"
 NONE = "not installed"
 
@@ -60,7 +61,7 @@ class Place:
     Attributes:
         what: What it is, for a list, such as "tool batch-processor".
         path: Where it is.
-        state: :data:`OURS`, :data:`OTHERS` or :data:`NONE`.
+        state: :data:`OURS`, :data:`BROKEN`, :data:`OTHERS` or :data:`NONE`.
     """
 
     what: str
@@ -277,7 +278,9 @@ def _is_ours(path: str) -> bool:
 
 def _state(path: str) -> str:
     if _is_ours(path):
-        return OURS
+        with open(path, "rb") as stream:
+            interpreter = stream.readline()[len("#!") :].split()[0]
+        return OURS if os.access(interpreter, os.X_OK) else BROKEN
     return OTHERS if os.path.lexists(path) else NONE
 
 

@@ -13,7 +13,16 @@ from click.testing import CliRunner
 
 from pscheduler_batch.cli.batch_plugins import batch_plugins
 from pscheduler_batch.plugins import installation
-from pscheduler_batch.plugins.installation import InstallationError, find_classes, find_closed, install, remove
+from pscheduler_batch.plugins.installation import (
+    BROKEN,
+    OURS,
+    InstallationError,
+    find_classes,
+    find_closed,
+    find_installed,
+    install,
+    remove,
+)
 from pscheduler_batch.plugins.methods import METHODS
 from pscheduler_batch.plugins.permission import PERMISSION_FILE, Permission, read_permission
 from pscheduler_commands import OWN_COMMANDS
@@ -203,6 +212,17 @@ def test_closed_directories_are_found(tmp_path):
     interpreter.symlink_to("/bin/sh")
 
     assert str(closed) in find_closed(str(interpreter))
+
+
+def test_a_python_that_is_gone_is_shown(classes):
+    """Such as that of a virtual environment that was removed."""
+    install(str(classes), sys.executable, COMMANDS)
+    method = classes / "test" / "batch" / "enumerate"
+    method.write_text(method.read_text().replace(sys.executable, "/gone/bin/python3"))
+    listed = {place.what: place.state for place in find_installed(str(classes), COMMANDS)}
+
+    assert listed["test batch"] == BROKEN
+    assert listed["tool batch-processor"] == OURS
 
 
 def test_the_plugins_read_the_permission_file_that_was_named(classes):
