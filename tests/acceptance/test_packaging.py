@@ -163,6 +163,7 @@ def test_every_entry_point_leads_somewhere(site):
     assert done.stderr == ""
     assert "pscheduler.commands batch True" in done.stdout
     assert "pscheduler_batch.embedded_tests rtt RttTest" in done.stdout
+    assert "pytest11 pscheduler_batch" in done.stdout
 
 
 def test_every_measurement_of_the_embedded_server_is_announced():

@@ -15,7 +15,7 @@ PACKAGE = "pscheduler_batch"
 
 # From top to bottom, as docs/architecture.md draws them; a room may use every room in a line below its own.
 ROOMS = (
-    {"__main__"},
+    {"__main__", "testing"},
     {"cli"},
     {"embedded", "plugins"},
     {"drafts", "processor"},
@@ -45,7 +45,13 @@ EMBEDDED_HEIGHT = {room: -line for line, rooms in enumerate(EMBEDDED_ROOMS) for 
 NOT_GROUND = {"__init__", "__main__", "processor"}
 # The embedded server shares words and values with the client, and none of its steps.
 BELOW_EMBEDDED = {"ground", "http.response", "http.urls", "scheduler.api"}
-USERS = {"jq": {"transforms"}, "httpx": {"http"}, "click": {"cli"}, "rich": {"terminal", "report"}}
+USERS = {
+    "jq": {"transforms"},
+    "httpx": {"http"},
+    "click": {"cli"},
+    "rich": {"terminal", "report"},
+    "pytest": {"testing"},
+}
 
 
 def module_name(path: Path) -> str:
@@ -127,8 +133,8 @@ def test_a_room_of_the_embedded_server_uses_only_rooms_below_it(module):
     assert room == "__init__" or not {name for name in used if EMBEDDED_HEIGHT[name] >= EMBEDDED_HEIGHT[room]}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) not in {"embedded", "cli"}])
-def test_only_the_commands_use_the_embedded_server(module):
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) not in {"embedded", "cli", "testing"}])
+def test_only_commands_and_fixtures_use_the_embedded_server(module):
     """A batch does not know that its server runs in the same process."""
     assert "embedded" not in {room_of(name) for name in own_imports(module)}
 
