@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Optional, Sequence, Set
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set
 
 # The words and the status of pScheduler.
 TOO_LONG = "Process took too long to run."
@@ -17,7 +16,7 @@ ENDED_FROM_OUTSIDE = 2
 # How long a process may take to end after SIGTERM, in seconds, as in pScheduler.
 GRACE = 0.5
 
-_CHUNK = 65536
+_STDIN, _STDOUT, _STDERR = range(3)
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Processes:
     """The running processes of one server."""
 
     def __init__(self) -> None:
-        self._running: Set[Process] = set()
+        self._running: Set[_Process] = set()
 
     async def run(
         self,
@@ -54,7 +53,8 @@ class Processes:
         """
         Run a process until it ends, or end it when its time is over or this is cancelled.
 
-        It runs in the root directory, in a process group of its own.
+        It runs in the root directory, in a process group of its own. As in pScheduler, it has not ended while another
+        process has its output open.
 
         Args:
             command: The path of the program, and its arguments.
@@ -63,94 +63,120 @@ class Processes:
             environment: Its environment, all of it.
             on_line: Is called with each line of its standard output, without the line break, as soon as it is there.
         """
+        process = _Process(on_line)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                env=dict(environment),
-                cwd="/",
-                start_new_session=True,
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: process, *command, env=dict(environment), cwd="/", start_new_session=True
             )
         except OSError as error:
             return Ended(ENDED_FROM_OUTSIDE, "", f"{command[0]}: {error.strerror or error}")
         self._running.add(process)
-        talk = asyncio.ensure_future(_talk(process, text, on_line))
+        process.exited.add_done_callback(lambda _: self._running.discard(process))
         try:
-            await asyncio.wait({talk}, timeout=seconds)
-            if talk.done():
-                return talk.result()
-            await _end(process)
-            # What it had written before is read, unless something else keeps the pipe open.
-            await asyncio.wait({talk}, timeout=GRACE)
+            process.write(text)
+            await asyncio.wait({process.over}, timeout=seconds)
+            if process.over.done():
+                return process.how()
+            await process.end()
             return Ended(ENDED_FROM_OUTSIDE, "", TOO_LONG)
         finally:
-            _signal(process, signal.SIGKILL)
-            talk.cancel()
-            self._running.discard(process)
+            process.kill()
 
     async def close(self) -> None:
         """End all processes; each has a moment after SIGTERM."""
-        await asyncio.gather(*(_end(process) for process in tuple(self._running)))
+        await asyncio.gather(*(process.end() for process in tuple(self._running)))
 
 
-async def _talk(process: Process, text: str, on_line: Optional[Callable[[str], None]]) -> Ended:
-    if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise RuntimeError("a process without pipes")
-    stdout, stderr, _ = await asyncio.gather(
-        process.stdout.read() if on_line is None else _read_lines(process.stdout, on_line),
-        process.stderr.read(),
-        _write(process.stdin, text),
-    )
-    status = await process.wait()
-    return Ended(status, _decoded(stdout), _decoded(stderr))
-
-
-async def _read_lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> bytes:
+class _Process(asyncio.SubprocessProtocol):
     """
-    Pass lines on as they come, of any length.
+    One process.
 
-    If the last one lacks its line break, it loses its last character instead, as it does in pScheduler's runner: a tool
-    whose result is cut off there has to fail here, too.
+    Attributes:
+        exited: Is done when it has exited.
+        over: Is done when, besides that, all of its output has been read.
     """
-    parts: List[bytes] = []
-    while True:
-        chunk = await stream.read(_CHUNK)
-        *ends, rest = chunk.split(b"\n")
+
+    def __init__(self, on_line: Optional[Callable[[str], None]]) -> None:
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._transport: Optional[asyncio.SubprocessTransport] = None
+        self._on_line = on_line
+        self._output: Dict[int, List[bytes]] = {_STDOUT: [], _STDERR: []}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the process when it has been started."""
+        if isinstance(transport, asyncio.SubprocessTransport):
+            self._transport = transport
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Take some output; lines, of any length, are passed on."""
+        parts = self._output[fd]
+        if fd != _STDOUT or self._on_line is None:
+            parts.append(data)
+            return
+        *ends, rest = data.split(b"\n")
         for end in ends:
-            on_line(_decoded(b"".join([*parts, end])))
-            parts = []
+            self._on_line(_decoded([*parts, end]))
+            parts.clear()
         parts.append(rest)
-        if not chunk:
-            if any(parts):
-                on_line(_decoded(b"".join(parts))[:-1])
-            return b""
+
+    def process_exited(self) -> None:
+        """Note that the process has exited."""
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Optional[Exception]) -> None:
+        """
+        Note that there will be no more output.
+
+        If the last line lacks its line break, it loses its last character instead, as it does in pScheduler's runner: a
+        tool whose result is cut off there has to fail here, too.
+        """
+        del exc
+        if self._on_line is not None:
+            last = _decoded(self._output[_STDOUT])
+            self._output[_STDOUT] = []
+            if last:
+                self._on_line(last[:-1])
+        self.over.set_result(None)
+
+    @property
+    def _started(self) -> asyncio.SubprocessTransport:
+        if self._transport is None:
+            raise RuntimeError("the process was not started")
+        return self._transport
+
+    def write(self, text: str) -> None:
+        """Write the standard input, which the process need not read."""
+        pipe = self._started.get_pipe_transport(_STDIN)
+        if isinstance(pipe, asyncio.WriteTransport):
+            pipe.write(text.encode("utf-8", "backslashreplace"))
+            pipe.write_eof()
+
+    def how(self) -> Ended:
+        """Return how it ended."""
+        status = self._started.get_returncode()
+        output = (_decoded(self._output[fd]) for fd in (_STDOUT, _STDERR))
+        return Ended(ENDED_FROM_OUTSIDE if status is None else status, *output)
+
+    async def end(self) -> None:
+        """Terminate it, and kill what is left of its group after a moment."""
+        self._signal(signal.SIGTERM)
+        await asyncio.wait({self.exited}, timeout=GRACE)
+        self.kill()
+        await asyncio.wait({self.over}, timeout=GRACE)
+
+    def kill(self) -> None:
+        """Kill it with its group, unless it has exited, and read no more of its output."""
+        self._signal(signal.SIGKILL)
+        self._started.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The number of a process that has exited may be another's.
+        if self._started.get_returncode() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._started.get_pid(), number)
 
 
-async def _write(stream: asyncio.StreamWriter, text: str) -> None:
-    """Write the standard input; a process need not read it."""
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(text.encode("utf-8", "backslashreplace"))
-        await stream.drain()
-    stream.close()
-
-
-async def _end(process: Process) -> None:
-    """Terminate a process, and kill what is left of its group after a moment."""
-    _signal(process, signal.SIGTERM)
-    waiting = asyncio.ensure_future(process.wait())
-    await asyncio.wait({waiting}, timeout=GRACE)
-    _signal(process, signal.SIGKILL)
-    await waiting
-
-
-def _signal(process: Process, number: signal.Signals) -> None:
-    """Send a signal to the group of a process, unless the process has ended and its number may be another's."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def _decoded(parts: Sequence[bytes]) -> str:
+    return b"".join(parts).decode("utf-8", "replace")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 
 import pytest
@@ -146,18 +148,43 @@ def test_its_children_end_with_it():
     assert python(code, seconds=0.5) == Ended(2, "", TOO_LONG)
 
 
+def test_a_process_that_has_left_its_group_does_not_hold_it_up():
+    """Such a one lives on, as in pScheduler, and has the output open."""
+    child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-IS', '-c', {child!r}], start_new_session=True)"
+
+    async def close():
+        processes, lines = Processes(), asyncio.Queue()
+        running = asyncio.ensure_future(
+            processes.run(
+                [sys.executable, "-IS", "-c", code], "", seconds=600, environment={}, on_line=lines.put_nowait
+            )
+        )
+        child = int(await lines.get())
+        await processes.close()
+        await running
+        os.kill(child, signal.SIGKILL)
+        return (await running).status
+
+    assert asyncio.run(close()) == -signal.SIGTERM
+
+
 def test_a_cancelled_process_is_killed():
     """No process is left behind by a request that is over."""
 
     async def cancel():
         processes, lines = Processes(), asyncio.Queue()
-        command = [sys.executable, "-IS", "-c", "import time; print('up', flush=True); time.sleep(600)"]
+        command = [sys.executable, "-IS", "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
         running = asyncio.ensure_future(
             processes.run(command, "", seconds=600, environment={}, on_line=lines.put_nowait)
         )
-        assert await lines.get() == "up"
-        (process,) = processes._running
+        pid = int(await lines.get())
         running.cancel()
-        return await process.wait()
+        await asyncio.wait({running})
+        await processes.close()
+        return pid
 
-    assert asyncio.run(cancel()) == -9
+    pid = asyncio.run(cancel())
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
