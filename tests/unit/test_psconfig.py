@@ -16,6 +16,7 @@ from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.plugins.permission import read_permission
+from pscheduler_batch.plugins.specification import find_errors, read_specification
 from pscheduler_batch.transforms.pipeline import Transforms
 from tests.support.psconfig import ROOT, specs_of_mesh, template
 
@@ -98,6 +99,13 @@ def test_batches_are_right(specs):
         checked = check_batch(json.dumps(spec["batch"]).encode(), source="template")
         assert checked.problems == ()
         assert len(quote(json.dumps(spec))) < LONGEST_URL
+
+
+def test_the_plug_ins_accept_the_specs(specs):
+    """Each one is a spec of the test "batch"."""
+    for (source, _), spec in specs.items():
+        assert find_errors(spec) == []
+        assert read_specification(spec).host == source
 
 
 def test_the_permission_of_the_document_is_the_smallest(specs, tmp_path):
