@@ -54,6 +54,7 @@ class Job:
         backoff: The delay between the submissions of parallel iterations.
         sync_start: Whether the iterations of a parallel job start at the same time.
         setup_time: The time that pScheduler is expected to need to set up a run.
+        at_once: How many of its parallel iterations may be under way at once; None for all of them.
     """
 
     number: int
@@ -70,6 +71,7 @@ class Job:
     continue_if: Optional[Transform]
     left_out: bool = False
     only: Optional[FrozenSet[int]] = None
+    at_once: Optional[int] = None
 
     @property
     def where(self) -> str:
@@ -267,6 +269,7 @@ class IterationResult:
         failure: What went wrong, beside everything obtained before.
         late: The time from the synchronized start to the POST of the task; None if it was posted in time.
         lead_run: The run that took as long as the whole test, if the runs are several results of it; else None.
+        skipped: Whether it was not submitted because another one failed.
     """
 
     iteration: Iteration
@@ -275,6 +278,7 @@ class IterationResult:
     failure: Optional[Failure] = None
     late: Optional[timedelta] = None
     lead_run: Optional[Run] = None
+    skipped: bool = False
 
     @property
     def succeeded(self) -> bool:

@@ -23,6 +23,7 @@ from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.confined_plan import plan_confined
+from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
@@ -73,6 +74,8 @@ class AsyncBatchProcessor:
         retries: int = 0,
         retry_delay: timedelta = DEFAULT_DELAY,
         retry_on: str = UNMEASURED,
+        max_parallel: Optional[int] = None,
+        stop_on_failure: bool = False,
         expect: Sequence[Union[str, Expectation]] = (),
         confinement: Optional[Confinement] = None,
         **settings: Any,
@@ -96,6 +99,8 @@ class AsyncBatchProcessor:
         self._patience = patience or WaitLimits()
         self._retry = retry
         self._confinement = confinement
+        self._max_parallel = max_parallel
+        self._stop_on_failure = stop_on_failure
         self._retries = Retries(retries, retry_delay, retry_on)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
@@ -115,6 +120,8 @@ class AsyncBatchProcessor:
             plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
         else:
             plan = plan_confined(self.batch, self._confinement, max_iterations=self._max_iterations)
+        if self._max_parallel is not None:
+            plan = limit_parallel(self.batch, plan, self._max_parallel)
         self._expected(plan)
         return plan
 
@@ -218,7 +225,13 @@ class AsyncBatchProcessor:
             submitter = Submitter(client, hosts, self._patience, journal=journal, new_mark=mark)
             stack.push_async_callback(submitter.aclose)
             runner = Runner(
-                submitter, session, journal=journal, cancel=self._cancel, retries=self._retries, results=results
+                submitter,
+                session,
+                journal=journal,
+                cancel=self._cancel,
+                retries=self._retries,
+                stop_on_failure=self._stop_on_failure,
+                results=results,
             )
             if signals is not None:
                 stack.enter_context(signals.watching(runner.interrupt, runner.hurry))
@@ -340,11 +353,13 @@ class BatchProcessor:
                 ``data`` (an object that is merged over ``global.data`` of the batch, which scripts see as ``$global``),
                 ``patience`` and ``retry`` (time limits for waiting, and how often to retry requests), ``retries``,
                 ``retry_delay`` and ``retry_on`` (how often iterations are submitted again, a ``timedelta`` to wait
-                before, and "unmeasured" or "any" failure), ``selection`` (a
-                :class:`~pscheduler_batch.input.selection.Selection` of jobs and iterations), ``source`` (the name of
-                the batch in messages), ``confinement`` (limits for the scripts of a stranger, which then see nothing
-                but their input), ``expect`` (expectations, each a text such as ``"rtt*: p95(rtt) < 10 ms"``,
-                which are judged at the end; the outcome is in the ``batch`` pair of the output).
+                before, and "unmeasured" or "any" failure), ``max_parallel`` (how many iterations of a parallel job may
+                be under way at once), ``stop_on_failure`` (whether to submit nothing more after a failure),
+                ``selection`` (a :class:`~pscheduler_batch.input.selection.Selection` of jobs and iterations),
+                ``source`` (the name of the batch in messages), ``confinement`` (limits for the scripts of a stranger,
+                which then see nothing but their input), ``expect`` (expectations, each a text such as
+                ``"rtt*: p95(rtt) < 10 ms"``, which are judged at the end; the outcome is in the ``batch`` pair of the
+                output).
 
         Raises:
             InputError: There are errors in the batch, all of which are in this one. It is a ``ValueError``, too.

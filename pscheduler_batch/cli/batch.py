@@ -265,6 +265,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     help="Maximum number of iterations in a batch.",
 )
 @option(
+    "--max-parallel",
+    section=ITERATIONS,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Maximum number of iterations of a parallel job that are under way at once.",
+)
+@option(
+    "--stop-on-failure",
+    section=ITERATIONS,
+    is_flag=True,
+    help="Submit nothing more after the first failure; skip the rest.",
+)
+@option(
     "--retries",
     section=ITERATIONS,
     metavar="N",

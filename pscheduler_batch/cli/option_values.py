@@ -48,6 +48,8 @@ class Options:
     retries: int
     retry_delay: timedelta
     retry_on: str
+    max_parallel: Optional[int]
+    stop_on_failure: bool
     no_mark: bool
     no_cancel: bool
     cancel_wait: timedelta

@@ -41,8 +41,9 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
 
     Returns:
         An object with ``task`` and ``runs``; also ``lead-run`` if the task had several results (ADR 15), ``late`` (a
-        duration) if it missed its synchronized start, and ``"succeeded": false`` with ``error`` if something failed. If
-        only some iterations of its job are run, ``iteration`` is its number (ADR 70).
+        duration) if it missed its synchronized start, ``"skipped": true`` if it was not submitted because another one
+        failed, and ``"succeeded": false`` with ``error`` if something failed.
+        If only some iterations of its job are run, ``iteration`` is its number (ADR 70).
     """
     rendered: Dict[str, Any] = {
         **_numbered(result.iteration),
@@ -54,6 +55,8 @@ def render_result(result: IterationResult) -> Dict[str, Any]:
     if result.late is not None:
         rendered["late"] = format_duration(_milliseconds(result.late))
     error = error_of(result)
+    if result.skipped:
+        rendered["skipped"] = True
     if error is not None:
         rendered["succeeded"] = False
         rendered["error"] = error

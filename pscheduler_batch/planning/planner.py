@@ -329,6 +329,8 @@ def describe_job(plan: JobPlan) -> str:
     count = len(plan.iterations)
     manner = "in parallel" if job.parallel else "one after another"
     words = f"{job.label}: {count} iteration{'s' if count != 1 else ''} {manner}"
+    if job.at_once is not None:
+        words += f", at most {job.at_once:,} at once"
     if job.parallel and job.backoff:
         words += f", submitted {format_duration(job.backoff)} apart"
     if plan.start is not None:

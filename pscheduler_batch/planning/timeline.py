@@ -7,6 +7,7 @@ Pure: no clock, no network. The time that a server needs to prepare a task is wh
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Dict, List, Optional, Tuple
@@ -203,8 +204,12 @@ def _side_by_side(
 ) -> List[IterationTimes]:
     found: List[IterationTimes] = []
     free: Dict[Optional[str], timedelta] = {}
+    under_way: List[timedelta] = []
     for iteration in plan.iterations:
         posted = _later(begins, iteration.delay)
+        if len(under_way) == plan.job.at_once:
+            # It takes the place of the one that ends first.
+            posted = max(posted, heapq.heappop(under_way))
         lead = lead_named(iteration.task)
         accepted = _later(max(posted, free.get(lead, posted)), allowance.posting)
         free[lead] = accepted
@@ -213,6 +218,8 @@ def _side_by_side(
         else:
             earliest = _later(accepted, allowance.scheduling + allowance.setup)
             found.append(_times(iteration, posted, earliest, late=start is not None))
+        if plan.job.at_once is not None:
+            heapq.heappush(under_way, found[-1].ends)
     return found
 
 

@@ -52,7 +52,7 @@ from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.report.judging import judge, unreadable
 from pscheduler_batch.report.loads import DELAYS, Loads, hosts_of, load_of, span_of
 from pscheduler_batch.report.output_reader import Output
-from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row, Span
+from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row, Span
 from pscheduler_batch.report.stored_rows import StoredRows, varied_pointers, varied_row
 from pscheduler_batch.scheduler.api import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
@@ -402,7 +402,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     test = _object(task.get("test"))
     kind = _text(test.get("type"))
     measured = iteration.job.measure(kind, test.get("spec"), result)
-    state = hide.text(_state(about, result))
+    state = SKIPPED if iteration.result.get("skipped") is True else hide.text(_state(about, result))
     schedule = _object(task.get("schedule"))
     results = iteration.results
     lead_run = _object(iteration.result.get("lead-run"))

@@ -20,6 +20,10 @@ from pscheduler_batch.model import JSON, JSONObject
 MOST_CHARACTERS = 20_000_000
 
 
+# The state of an iteration that was not submitted because another one failed (ADR 72).
+SKIPPED = "skipped"
+
+
 @dataclass(frozen=True)
 class Row:
     """
@@ -33,7 +37,7 @@ class Row:
         test: The type of the test.
         lead: The host that ran the task, where known.
         destination: The destination of the measurement, where the task names one.
-        state: The state of the run in pScheduler's words; "failed" without a run.
+        state: The state of the run in pScheduler's words; "failed" without a run, or "skipped".
         succeeded: Whether the result of the run says so, and nothing else went wrong with its iteration.
         metrics: The numbers of the result by name, in base units and in the order of the table (ADR 53); empty for
             unknown tests.

@@ -14,7 +14,7 @@ from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.metrics.table import METRICS, main_metrics
 from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.formatting import duration_words, one_line
-from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
+from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration
@@ -240,7 +240,9 @@ def judged_words(report: BatchReport) -> str:
 def totals_line(report: BatchReport) -> str:
     """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
     count, failed = len(report.rows), len(report.failed)
-    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed:,} failed"
+    skipped = sum(row.state == SKIPPED for row in report.failed)
+    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed - skipped:,} failed"
+    said += f", {skipped:,} skipped" if skipped else ""
     parts = [said if count else "no runs"]
     parts += [words for words in (judged_words(report),) if words]
     if report.start is not None and report.end is not None and report.end >= report.start:

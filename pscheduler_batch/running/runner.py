@@ -38,6 +38,7 @@ from pscheduler_batch.events import (
     JobEnded,
     RetriesBegan,
 )
+from pscheduler_batch.http.limiter import Limiter
 from pscheduler_batch.input.locations import locate_problems
 from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.journal.interface import Journal
@@ -116,6 +117,7 @@ class Runner:
         journal: Optional[Journal] = None,
         cancel: bool = True,
         retries: Optional[Retries] = None,
+        stop_on_failure: bool = False,
         results: Optional[ResultStore] = None,
     ) -> None:
         """
@@ -127,6 +129,7 @@ class Runner:
             journal: Is told every step before it is taken, and knows the steps of an earlier try.
             cancel: Whether to cancel unfinished tasks when the batch is interrupted.
             retries: Which iterations are submitted again; None for none.
+            stop_on_failure: Whether to submit nothing more after an iteration has failed.
             results: Keeps the results.
         """
         self._submitter = submitter
@@ -137,6 +140,9 @@ class Runner:
         self._journal = journal or Journal()
         self._cancel = cancel
         self._retries = retries or Retries()
+        self._stop_on_failure = stop_on_failure
+        # The iteration whose failure has stopped the batch.
+        self._stopped_by: Optional[Iteration] = None
         # By iteration, attempts whose tasks may not be over; another one cancels them.
         self._unfinished: Dict[Tuple[int, int], IterationResult] = {}
         self._results = results or ResultStore(session.debug)
@@ -198,7 +204,8 @@ class Runner:
         end = self._clock.now()
         if self._interruption is None:
             error = error or self._journal.error
-            if error is None and not self._bugs:
+            # A batch that was stopped can be resumed without the option, which runs the rest.
+            if error is None and not self._bugs and self._stopped_by is None:
                 end = self._journal.end_of_batch(end)
         outcome = BatchOutcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
         reason = self._interruption if error is None else str(error)
@@ -211,9 +218,16 @@ class Runner:
             if not job.enabled:
                 self._debug(f"{job.label}: {'left out' if job.left_out else 'not enabled'}")
                 continue
+            # A job that an earlier try has started has results, or tasks on servers.
+            if self._stopped_by is not None and self._journal.goes_on_after(job.number - 1) is not True:
+                for iteration in job_plan.iterations:
+                    self._end(self._keep(self._skipped(iteration)))
+                continue
             await self._run_job(job_plan)
             self._emit(JobEnded(self._clock.now(), job))
-            if not await self._is_to_continue(batch, judge, job):
+            if self._stopped_by is None and not await self._is_to_continue(batch, judge, job):
+                break
+            if self._interruption is not None:
                 break
 
     async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job) -> bool:
@@ -263,8 +277,10 @@ class Runner:
         """Submit iterations again, after the others, and return the numbers of those that fail again."""
         job, now = job_plan.job, self._clock.now()
         delays = start_delays(len(numbers), job.backoff, parallel=job.parallel)
+        # If only some iterations of the job are run, a number is not a place.
+        by_number = {iteration.number: iteration for iteration in job_plan.iterations}
         iterations = tuple(
-            replace(job_plan.iterations[number], attempt=attempt, delay=delay) for number, delay in zip(numbers, delays)
+            replace(by_number[number], attempt=attempt, delay=delay) for number, delay in zip(numbers, delays)
         )
         start = now + self._retries.delay
         if self._interruption is None:
@@ -279,31 +295,44 @@ class Runner:
         """Run iterations once, and return the numbers of those that are to be submitted again."""
         again: List[int] = []
         if started.job.parallel:
-            await _in_parallel(self._run_iteration(item, start, started.start, again) for item in started.iterations)
+            places = None if started.job.at_once is None else Limiter(started.job.at_once)
+            await _in_parallel(
+                self._run_iteration(item, start, started.start, again, _Place(places)) for item in started.iterations
+            )
         else:
-            await _in_turn(partial(self._run_iteration, item, start, None, again) for item in started.iterations)
+            await _in_turn(partial(self._run_in_turn, item, start, again) for item in started.iterations)
         return sorted(again)
 
+    async def _run_in_turn(self, iteration: Iteration, start: datetime, again: List[int], measured: Measured) -> None:
+        await self._run_iteration(iteration, start, None, again, _Place(measured=measured))
+
     async def _run_iteration(
-        self,
-        iteration: Iteration,
-        job_start: datetime,
-        start: Optional[datetime],
-        again: List[int],
-        measured: Measured = lambda: None,
+        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], again: List[int], place: _Place
     ) -> None:
         """Run an iteration in a task of its own, keep its result, and note whether it is to be submitted again."""
-        result = self._keep(await self._run_guarded(iteration, job_start, start, measured))
+        result = self._keep(await self._run_guarded(iteration, job_start, start, place))
         if self._interruption is None and self._retries.want(result):
             again.append(iteration.number)
             if not _is_measured(result):
                 self._unfinished[iteration.job, iteration.number] = result
             self._emit(AttemptEnded(self._clock.now(), result))
         else:
-            self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
+            self._end(result)
+
+    def _end(self, result: IterationResult) -> None:
+        """Report that an iteration has ended, and stop the batch if it failed and that is wanted."""
+        if self._stop_on_failure and self._stopped_by is None and self._interruption is None and not result.succeeded:
+            self._stopped_by = result.iteration
+            self._debug(f"{result.iteration.label} failed, so nothing more is submitted")
+        self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
+
+    def _skipped(self, iteration: Iteration) -> IterationResult:
+        label = "" if self._stopped_by is None else self._stopped_by.label
+        failure = Failure(f"not submitted, because {label} failed", "running the iteration", "")
+        return IterationResult(iteration, failure=failure, skipped=True)
 
     async def _run_guarded(
-        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], measured: Measured
+        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], place: _Place
     ) -> IterationResult:
         if self._interruption is not None:
             return self._interrupted(IterationResult(iteration), UNSUBMITTED)
@@ -316,11 +345,10 @@ class Runner:
                 self._debug(f"{iteration.label}: done in an earlier try")
                 return known
             await self._wait_out(iteration, job_start)
-            unfinished = self._unfinished.pop((iteration.job, iteration.number), None)
-            if unfinished is not None:
-                await self._submitter.discard(unfinished)
-            result = await self._submitter.submit(iteration, start, measured=measured)
-            self._journal.note_result(result)
+            await place.take()
+            result = await self._submit(iteration, start, place)
+            if not result.skipped:
+                self._journal.note_result(result)
         except (asyncio.CancelledError, BrokenDownError) as end:
             early: BaseException = end
         except BatchError as error:
@@ -331,7 +359,19 @@ class Runner:
             return result
         finally:
             self._under_way.discard(task)
+            place.leave()
         return await self._end_early(iteration, early)
+
+    async def _submit(self, iteration: Iteration, start: Optional[datetime], place: _Place) -> IterationResult:
+        # What an earlier try has submitted is waited for.
+        if self._stopped_by is not None and self._journal.history_of(iteration).task is None:
+            return self._skipped(iteration)
+        unfinished = self._unfinished.pop((iteration.job, iteration.number), None)
+        if unfinished is not None:
+            await self._submitter.discard(unfinished)
+        # Whether it has failed is known only with its results.
+        measured = _nothing if self._stop_on_failure else place.end_run
+        return await self._submitter.submit(iteration, start, measured=measured)
 
     async def _end_early(self, iteration: Iteration, early: BaseException) -> IterationResult:
         """
@@ -397,6 +437,36 @@ class Runner:
             self._bugs.append(bug)
             fate = f"{MAY_GO_ON} its server"
         return replace(result, failure=replace(failure, message=f"{failure.message}; {fate}"))
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class _Place:
+    """The place of an iteration among those that are under way at once, until only its results are to be fetched."""
+
+    def __init__(self, places: Optional[Limiter] = None, measured: Measured = _nothing) -> None:
+        self._places = places
+        self._measured = measured
+        self._is_taken = False
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        if self._places is not None:
+            await self._places.take()
+            self._is_taken = True
+
+    def leave(self) -> None:
+        """Let the next iteration begin; twice does no harm."""
+        if self._places is not None and self._is_taken:
+            self._is_taken = False
+            self._places.give_back()
+
+    def end_run(self) -> None:
+        """Let the next iteration begin, as only results are still to be fetched."""
+        self.leave()
+        self._measured()
 
 
 def _is_measured(result: IterationResult) -> bool:

@@ -216,6 +216,8 @@ def _describe_end(ended: Union[AttemptEnded, IterationEnded]) -> str:
     if isinstance(ended, AttemptEnded):
         number = ended.result.iteration.attempt
         return f"attempt {number} failed: {_failure_words(ended.result)}; it will be submitted again"
+    if ended.result.skipped:
+        return "skipped"
     if not ended.succeeded:
         return f"failed: {_failure_words(ended.result)}"
     late = ended.result.late

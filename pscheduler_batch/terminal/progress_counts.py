@@ -236,7 +236,7 @@ class ProgressCounts:
     def _end(self, ended: IterationEnded) -> None:
         self._end_attempt(ended)
         self._finished += ended.succeeded
-        self._failed += not ended.succeeded
+        self._failed += not (ended.succeeded or ended.result.skipped)
 
     def _end_attempt(self, ended: Union[AttemptEnded, IterationEnded]) -> None:
         key = ended.result.iteration.job, ended.result.iteration.number

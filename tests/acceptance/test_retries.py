@@ -64,6 +64,19 @@ def test_what_an_overloaded_server_lost_is_measured_in_the_end(there, tasks, los
     assert "note: 2 iterations were submitted again; 1 succeeded in the end" in ended.stderr
 
 
+def test_selected_iterations_are_submitted_again(there, tasks, lose, tmp_path):
+    """By their numbers in the whole job."""
+    lose(n2=2)
+    output = str(tmp_path / "output.json")
+    run_batch(*there, "-o", output, batch={"jobs": [PARALLEL]})
+    ended = run_batch(*there, *NOW, "--retries", "1", "--only-failed", output, batch={"jobs": [PARALLEL]})
+
+    ((result,),) = ended.results
+    assert ended.status == 0
+    assert [attempt["iteration"] for attempt in attempts_of(result)] == [2, 2]
+    assert len(tasks()) == 3 + 2
+
+
 def test_without_the_option_nothing_is_submitted_again(there, tasks, lose):
     """As before."""
     lose(n0=1)

@@ -11,6 +11,7 @@ from pscheduler_batch.events import Watch, watch_nothing
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
+from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.runner import BatchOutcome, Judge, Runner
@@ -115,18 +116,21 @@ def run(
     watch: Watch = watch_nothing,
     journal: Optional[Journal] = None,
     retries: Optional[Retries] = None,
+    max_parallel: int = 1_000_000,
+    **options: Any,
 ) -> BatchOutcome:
     """Run a batch of some jobs, all of which have the same task."""
     named = [{"label": "abcdef"[number], "task": TASK, **job} for number, job in enumerate(jobs)]
     batch = load_batch({"schema": 3, "jobs": named})
     transforms = Transforms(batch)
     tell = (told if told is not None else []).append
-    runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal, retries=retries)
+    runner = Runner(server, Session(server.time.clock, tell, (watch,)), journal=journal, retries=retries, **options)
 
     async def run_and_close() -> BatchOutcome:
         continue_if = ContinueIf(batch.data)
         try:
-            return await runner.run(batch, plan_batch(batch, transforms), judge or continue_if.judge)
+            plan = limit_parallel(batch, plan_batch(batch, transforms), max_parallel)
+            return await runner.run(batch, plan, judge or continue_if.judge)
         finally:
             await continue_if.aclose()
 

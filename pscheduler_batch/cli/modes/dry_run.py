@@ -15,6 +15,7 @@ from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.output.console import read_input
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.document import pieces_of, render_plan
+from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.terminal.task_diff import difference_lines
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -47,6 +48,8 @@ def make_plan(options: Options) -> Tuple[Batch, Plan]:
         selection=given_selection(options),
     )
     plan = plan_batch(batch, Transforms(batch), max_iterations=options.max_iterations)
+    if options.max_parallel is not None:
+        plan = limit_parallel(batch, plan, options.max_parallel)
     resolve(expectations, jobs_of(batch.jobs, tests_of(plan)))
     print_warnings(options, batch, plan.warnings)
     return batch, plan

@@ -85,6 +85,8 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         retries=options.retries,
         retry_delay=options.retry_delay,
         retry_on=options.retry_on,
+        max_parallel=options.max_parallel,
+        stop_on_failure=options.stop_on_failure,
         mark=not options.no_mark,
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,
