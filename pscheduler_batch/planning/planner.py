@@ -215,10 +215,8 @@ class _Planning:
         self.total += count
         if self.total > self.max_iterations:
             many = f"{self.total:,} up to this job" if count < _UNREADABLE else "10^18 or more"
-            reason = (
-                f"too many iterations: {many}, and at most {self.max_iterations:,} are allowed; "
-                "raise the limit with --max-iterations"
-            )
+            hint = "" if self.transforms.confined else "; raise the limit with --max-iterations"
+            reason = f"too many iterations: {many}, and at most {self.max_iterations:,} are allowed{hint}"
             self.problems.append(Problem(f"{job.where}/{'task' if job.task_is_array else 'iterations'}", reason))
             self.total -= count
             return None

@@ -25,6 +25,8 @@ GIVEN = f"/{BATCH}"
 # The limits of the scripts; a method has five seconds for everything.
 CONFINEMENT = Confinement()
 
+# What a method can plan in its five seconds.
+MOST_ITERATIONS = 10_000
 # A larger file is not a batch.
 LARGEST_BATCH = 10_000_000
 
@@ -78,7 +80,7 @@ def plan_given(given: Union[bytes, Mapping[str, Any]], source: str) -> PlannedBa
     """
     try:
         batch = load_batch(given, source=source)
-        return PlannedBatch(batch, plan_confined(batch, CONFINEMENT))
+        return PlannedBatch(batch, plan_confined(batch, CONFINEMENT, max_iterations=MOST_ITERATIONS))
     except InputError as error:
         raise MethodError(render_problems(error.problems, text=error.text, source=source)) from error
 

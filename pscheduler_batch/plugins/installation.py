@@ -39,6 +39,9 @@ _KEPT = ".{name}.kept-by-pscheduler-batch"
 # The kernel reads no more of the first line of a file.
 _LONGEST_INTERPRETER = 250
 
+# The end of the name of a file that is being written; an empty one is what an interrupted installation leaves.
+_NEW = ".pscheduler-batch-new"
+
 _HEAD = 512
 _FOR_ALL = 0o005
 _SECONDS = 60
@@ -81,6 +84,8 @@ def find_classes(named: Optional[str], standard: Sequence[str] = STANDARD) -> st
         InstallationError: None was named, and there is none.
     """
     if named is not None:
+        if not named:
+            raise InstallationError("the name of the directory of classes is empty")
         return os.path.abspath(named)
     found = next((directory for directory in standard if os.path.isdir(directory)), None)
     if found is None:
@@ -272,6 +277,8 @@ def _list(directory: str) -> List[str]:
 def _is_ours(path: str) -> bool:
     if os.path.islink(path) or not os.path.isfile(path):
         return False
+    if os.path.basename(path).endswith(_NEW) and not os.path.getsize(path):
+        return True
     with open(path, "rb") as stream:
         return _MARK in stream.read(_HEAD).partition(b"\n")[2].partition(b"\n")[0]
 
@@ -302,7 +309,7 @@ def _write(path: str, content: str) -> None:
     """Write an executable file that is there as a whole or not at all."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
-    new = os.path.join(folder, f".{name}.new")
+    new = os.path.join(folder, f".{name}{_NEW}")
     try:
         with open(new, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(content)

@@ -1,7 +1,7 @@
 """
-The methods of the tool that a server calls before it schedules a run: whether, and how long (ADR 62).
+The method ``can-run``: whether the tool can run a batch here (ADR 62).
 
-They are called for each task that is posted, as the account of the database, and have seconds.
+It is called for each task that is posted, as the account of the database, and has seconds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any, List, Mapping
 
-from pscheduler_batch.plugins.batch_plan import duration_of, duration_text, plan_specified
 from pscheduler_batch.plugins.methods import TEST, Call, MethodError
 from pscheduler_batch.plugins.permission import PERMISSION_FILE, Permission, PermissionFileError, read_permission
 from pscheduler_batch.plugins.specification import read_specification
@@ -47,6 +46,9 @@ def find_reasons(test: Mapping[str, Any], permission: Permission) -> List[str]:
     refused = permission.refusals(duration=spec.duration, batch_url=spec.url)
     if refused or spec.is_remote:
         return refused
+    # A host that refuses all batches does not need it, and it takes half of the time.
+    from pscheduler_batch.plugins.batch_plan import duration_of, plan_specified  # noqa: PLC0415
+
     plan = plan_specified(spec, permission).plan
     return permission.refusals(plan, duration=duration_of(spec, plan), batch_url=spec.url)
 
@@ -62,17 +64,3 @@ def permission_of(call: Call) -> Permission:
         return read_permission(call.permission_file or PERMISSION_FILE)
     except PermissionFileError as error:
         raise MethodError(f"batches are not enabled on this host, as its permission file is wrong\n{error}") from error
-
-
-def duration(call: Call) -> str:
-    """
-    Return how long a test may take, from the spec or as planned.
-
-    Raises:
-        MethodError: That cannot be known.
-    """
-    spec = read_specification(call.object().get("spec"))
-    if spec.is_remote and spec.duration is not None:
-        return json.dumps({"duration": duration_text(spec.duration)})
-    plan = plan_specified(spec, permission_of(call)).plan
-    return json.dumps({"duration": duration_text(duration_of(spec, plan))})

@@ -8,7 +8,14 @@ from typing import Any, List
 
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.planning.check import check_batch
-from pscheduler_batch.plugins.batch_plan import CONFINEMENT, GIVEN, duration_of, plan_given, read_named
+from pscheduler_batch.plugins.batch_plan import (
+    CONFINEMENT,
+    GIVEN,
+    MOST_ITERATIONS,
+    duration_of,
+    plan_given,
+    read_named,
+)
 from pscheduler_batch.plugins.methods import Call, MethodError
 from pscheduler_batch.plugins.specification import Specification, find_errors, read_specification
 from pscheduler_batch.plugins.tool import permission_of
@@ -38,7 +45,7 @@ def _errors_of_batch(spec: Specification, call: Call) -> List[str]:
     given: Any = spec.batch if spec.url is None else read_named(spec.url, permission_of(call))
     source = spec.url or GIVEN
     data = given if isinstance(given, bytes) else json.dumps(given).encode()
-    checked = check_batch(data, source=source, confinement=CONFINEMENT)
+    checked = check_batch(data, source=source, max_iterations=MOST_ITERATIONS, confinement=CONFINEMENT)
     if checked.valid:
         duration_of(spec, plan_given(given, source).plan)
         return []

@@ -106,7 +106,13 @@ def _sharing_global(batch: Batch) -> FrozenSet[str]:
 
 
 class Transforms:
-    """The compiled transforms of the enabled jobs of a batch."""
+    """
+    The compiled transforms of the enabled jobs of a batch.
+
+    Attributes:
+        confined: Whether their scripts see nothing but their input.
+        problems: The scripts that do not compile.
+    """
 
     def __init__(self, batch: Batch, guard: Optional[Guard] = None, *, confined: bool = False) -> None:
         """
@@ -120,7 +126,7 @@ class Transforms:
             confined: Whether scripts see nothing but their input; see
                 :mod:`~pscheduler_batch.transforms.confinement`.
         """
-        self._confined = confined
+        self.confined = confined
         self.problems: List[Problem] = []
         self._guard = guard or Unguarded()
         self._incomplete: Set[int] = set()
@@ -170,13 +176,13 @@ class Transforms:
         key = (transform.script, json.dumps(transform.args, sort_keys=True), prefix)
         if key not in self._scripts:
             if self._folders is None:
-                self._folders = () if self._confined else library_folders()
+                self._folders = () if self.confined else library_folders()
             shares = transform.script in self._sharing
             data = None if shares or not uses_global(transform.script) else self._data
             try:
                 self._guard.begin(transform.where, -1, -1)
                 whole_prefix = prefix
-                if self._confined:
+                if self.confined:
                     check_confined(transform.script)
                     whole_prefix = confined_prefix(prefix)
                 script = self._scripts[key] = Script(transform, data, self._folders, prefix=whole_prefix)

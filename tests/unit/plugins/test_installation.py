@@ -320,3 +320,23 @@ def test_the_man_page_has_every_pair_of_the_file():
         if not name.startswith("#") and f" {name} " not in page.replace('"', "").replace(",", " ")
     ] == []
     assert PERMISSION_FILE in page
+
+
+def test_what_an_interrupted_installation_leaves_is_no_obstacle(classes):
+    """A file that is empty, as the machine lost its power: it is removed with the others."""
+    before = tree(classes)
+    install(str(classes), sys.executable, COMMANDS)
+    for path in (classes / "tool" / "batch-processor" / ".run", classes.parent / "commands" / ".batch"):
+        path.with_name(f"{path.name}.pscheduler-batch-new").touch()
+
+    install(str(classes), sys.executable, COMMANDS)
+    assert not list(classes.parent.rglob("*.pscheduler-batch-new"))
+    remove(str(classes))
+
+    assert tree(classes) == before
+
+
+def test_an_empty_name_of_the_directory_of_classes_is_an_error():
+    """A variable that is not set in a script must not mean the current directory."""
+    with pytest.raises(InstallationError, match="the name of the directory of classes is empty"):
+        find_classes("")

@@ -83,3 +83,41 @@ def test_the_descriptions_have_what_pscheduler_demands():
     assert set(tool) == {"schema", "name", "description", "version", "maintainer", "tests", "preference"}
     assert (test["name"], test["scheduling-class"], tool["name"]) == ("batch", "background", "batch-processor")
     assert set(test["maintainer"]) == {"name"}
+
+
+def test_a_refusal_where_batches_are_disabled_imports_no_planner():
+    """It would take as long again."""
+    code = "import sys; from pscheduler_batch.plugins import tool; sys.exit(' '.join(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    loaded = ended.stderr.split()
+
+    assert "pscheduler_batch.plugins.permission" in loaded
+    assert not [name for name in loaded if name.startswith("pscheduler_batch.planning")]
+
+
+def test_a_closed_input_is_an_empty_one(tmp_path):
+    """Python has no object for it."""
+    path = tmp_path / "test" / "batch" / "participants"
+    run_file(path)
+    ended = subprocess.run(["/bin/sh", "-c", 'exec "$0" <&-', path], capture_output=True, check=False, timeout=60)
+
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.startswith(b"the standard input is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [(">&-", b"the standard output is closed\n"), (">/dev/full", b"cannot write to the standard output: ")],
+)
+def test_an_output_that_cannot_be_written_is_an_error(tmp_path, stream, words):
+    """PScheduler must not take nothing for an answer; a traceback would be no help."""
+    if "/dev/full" in stream and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "test" / "batch" / "enumerate"
+    run_file(path)
+    command = f'exec "$0" {stream}'
+    ended = subprocess.run(["/bin/sh", "-c", command, path], capture_output=True, check=False, timeout=60)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(words)
+    assert ended.stderr.count(b"\n") == 1

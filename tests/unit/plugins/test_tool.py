@@ -9,7 +9,7 @@ import pytest
 
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.plugins import tool
-from pscheduler_batch.plugins.methods import Call, MethodError
+from pscheduler_batch.plugins.methods import METHODS, Call, MethodError, run_method
 from tests.support.methods import answered, called
 
 IDLE = {"test": {"type": "idle", "spec": {"duration": "PT1S"}}}
@@ -37,10 +37,10 @@ def spec_of(*jobs, **pairs):
     }
 
 
-def asked(file, spec, method="can_run"):
+def asked(file, spec, method="can-run"):
     """Ask the tool about a spec."""
     test = json.dumps({"type": "batch", "spec": spec}).encode()
-    return json.loads(getattr(tool, method)(Call((), io.BytesIO(test), file)))
+    return json.loads(run_method(METHODS["tool", "batch-processor"][method], Call((), io.BytesIO(test), file)))
 
 
 def test_a_batch_that_is_allowed_can_be_run(permission):
@@ -253,3 +253,16 @@ def test_methods_that_a_post_calls_are_called_with_anything(permission):
         for method in ("tool/batch-processor/duration", "test/batch/participants", "test/batch/spec-to-cli"):
             with pytest.raises(MethodError):
                 called(method, value)
+
+
+@pytest.mark.parametrize("job", [{"iterations": 10_001, "task": IDLE}, {"task": [IDLE] * 10_001}])
+def test_a_batch_with_more_iterations_than_can_be_planned_in_time_is_refused(permission, job):
+    """A stranger could otherwise have a method work until it is killed."""
+    spec = spec_of(job, duration="PT1M")
+    said = answered("test/batch/spec-is-valid", spec)["error"]
+    reasons = asked(permission(max_iterations=1_000_000), spec)["reasons"]
+
+    assert "at most 10,000 are allowed" in said
+    assert "at most 10,000 are allowed" in "\n".join(reasons)
+    # Whoever posts a task has no such option.
+    assert "--max-iterations" not in said
