@@ -201,7 +201,7 @@ class _Run:
         first = last - canceling_time(self._assignment.duration)
         with ExitStack() as stack:
             stack.enter_context(self._signals.watching(interrupt, hurry))
-            reason = "stopped at the end of its time on the schedule"
+            reason = "stopped at the end of its time on the schedule; a longer duration in its spec gives it more"
             for when, call in ((first, partial(interrupt, reason)), (last, hurry)):
                 stack.callback(loop.call_later(self._left(when), call).cancel)
 

@@ -147,7 +147,10 @@ def test_a_batch_that_takes_too_long_ends_by_itself_with_what_it_has(tool):
     output = run.end()
 
     assert output["succeeded"] is False
-    assert output["error"] == "the batch was stopped at the end of its time on the schedule"
+    assert (
+        output["error"]
+        == "the batch was stopped at the end of its time on the schedule; a longer duration in its spec gives it more"
+    )
     good, long = (each["results"] for each in output["result"]["batch"]["jobs"])
     assert good[0]["runs"][0]["application/json"]["succeeded"] is True
     assert "stopped at the end of its time" in long[0]["error"]

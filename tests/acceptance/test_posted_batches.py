@@ -102,7 +102,10 @@ def test_a_batch_that_takes_too_long_ends_in_time_with_what_it_has(site):
     good, long = run["result-merged"]["batch"]["jobs"]
 
     assert (run["state"], run["errors"]) == ("failed", None)
-    assert run["result-merged"]["error"] == "the batch was stopped at the end of its time on the schedule"
+    assert (
+        run["result-merged"]["error"]
+        == "the batch was stopped at the end of its time on the schedule; a longer duration in its spec gives it more"
+    )
     assert good["results"][0]["runs"][0]["application/json"]["succeeded"] is True
     assert "stopped at the end of its time" in long["results"][0]["error"]
     assert site.unfinished() == 0
