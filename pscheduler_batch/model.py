@@ -155,12 +155,18 @@ class JobPlan:
     A job with all its tasks worked out.
 
     Attributes:
+        iterations: Its iterations, in the order in which they are submitted.
         start: The synchronized start; None before the job has started, and without one.
     """
 
     job: Job
     iterations: Tuple[Iteration, ...]
     start: Optional[datetime] = None
+
+    @property
+    def by_number(self) -> Sequence[Iteration]:
+        """The iterations in the order of their numbers, which is that of results."""
+        return sorted(self.iterations, key=lambda iteration: iteration.number)
 
 
 @dataclass(frozen=True)
@@ -170,10 +176,12 @@ class Plan:
 
     Attributes:
         warnings: The warnings of the batch and of its tasks, in the order of the input.
+        seed: The seed of the random order of serial iterations; None if it is that of their numbers (ADR 72).
     """
 
     jobs: Tuple[JobPlan, ...]
     warnings: Tuple[Problem, ...] = ()
+    seed: Optional[int] = None
 
     @property
     def private(self) -> Iterator[JSON]:

@@ -16,6 +16,7 @@ from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import Values
+from pscheduler_batch.journal.history import JournalError
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import FileJournal, digest_of
 from pscheduler_batch.metrics.expectations import Expectation, Expected, jobs_of, read_expectations, resolve, tests_of
@@ -25,6 +26,7 @@ from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
+from pscheduler_batch.planning.random_order import seed_of, shuffle_serial
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.report.live_results import OnResult, ResultStream, watch_results
@@ -37,6 +39,7 @@ from pscheduler_batch.scheduler.hosts import Hosts, find_hosts, open_client
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Log, Session, unfailing
 from pscheduler_batch.settings import Settings
+from pscheduler_batch.text import printable
 from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -76,6 +79,7 @@ class AsyncBatchProcessor:
         retry_on: str = UNMEASURED,
         max_parallel: Optional[int] = None,
         stop_on_failure: bool = False,
+        shuffle: Union[bool, int] = False,
         expect: Sequence[Union[str, Expectation]] = (),
         confinement: Optional[Confinement] = None,
         **settings: Any,
@@ -101,6 +105,7 @@ class AsyncBatchProcessor:
         self._confinement = confinement
         self._max_parallel = max_parallel
         self._stop_on_failure = stop_on_failure
+        self._shuffle = shuffle
         self._retries = Retries(retries, retry_delay, retry_on)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
@@ -123,7 +128,7 @@ class AsyncBatchProcessor:
         if self._max_parallel is not None:
             plan = limit_parallel(self.batch, plan, self._max_parallel)
         self._expected(plan)
-        return plan
+        return shuffle_serial(plan, seed_of(self._shuffle))
 
     async def __call__(
         self,
@@ -218,7 +223,9 @@ class AsyncBatchProcessor:
             watch = unfailing(watch_results(self.batch, plan, results, on_result), "on_result")
             session = replace(session, watches=(*session.watches, watch))
         async with AsyncExitStack() as stack:
-            journal = self._open_journal(hosts, stack)
+            journal = self._open_journal(hosts, stack, plan.seed)
+            # A batch that is resumed keeps its order.
+            plan = shuffle_serial(plan, journal.seed)
             client = open_client(self._settings, session, self._retry)
             stack.push_async_callback(client.aclose)
             mark = new_mark if self._mark else None
@@ -298,9 +305,11 @@ class AsyncBatchProcessor:
     def batch_pair(self, outcome: BatchOutcome) -> JSONObject:
         """Make the ``batch`` pair of the output document of an outcome."""
         error = outcome.interruption if outcome.error is None else str(outcome.error)
-        return render_batch_pair(outcome.start, outcome.end, error, outcome.judgments, self.batch.added)
+        return render_batch_pair(
+            outcome.start, outcome.end, error, outcome.judgments, self.batch.added, order=outcome.order
+        )
 
-    def _open_journal(self, hosts: Hosts, stack: AsyncExitStack) -> Journal:
+    def _open_journal(self, hosts: Hosts, stack: AsyncExitStack, seed: Optional[int]) -> Journal:
         if self._journal is None:
             return Journal()
         options: Dict[str, Any] = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
@@ -310,9 +319,15 @@ class AsyncBatchProcessor:
             options.update({"retries": self._retries.count, "retry-on": self._retries.on})
         chosen = [(job.number, job.only and sorted(job.only)) for job in self.batch.jobs if job.enabled]
         options.update({"selection": chosen} if self._selection else {})
+        options.update({} if seed is None else {"shuffle": True})
         opening = FileJournal.resume if self._resume else FileJournal.begin
-        journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now)
+        journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now, seed)
         stack.callback(journal.close)
+        if journal.seed != seed and self._shuffle is not True:
+            raise JournalError(
+                f"{printable(self._journal)} is the journal of a batch with the seed {journal.seed}, not {seed}; "
+                "resume it with --shuffle alone"
+            )
         return journal
 
 
@@ -355,6 +370,8 @@ class BatchProcessor:
                 ``retry_delay`` and ``retry_on`` (how often iterations are submitted again, a ``timedelta`` to wait
                 before, and "unmeasured" or "any" failure), ``max_parallel`` (how many iterations of a parallel job may
                 be under way at once), ``stop_on_failure`` (whether to submit nothing more after a failure),
+                ``shuffle`` (whether to run the iterations of serial jobs in random order, or the seed of an order that
+                is to be repeated),
                 ``selection`` (a :class:`~pscheduler_batch.input.selection.Selection` of jobs and iterations),
                 ``source`` (the name of the batch in messages), ``confinement`` (limits for the scripts of a stranger,
                 which then see nothing but their input), ``expect`` (expectations, each a text such as

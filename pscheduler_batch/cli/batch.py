@@ -9,12 +9,14 @@ The ``batch`` command: its options on the command line and in the environment.
 from __future__ import annotations
 
 import gc
+import re
 import signal
 from datetime import timedelta
 from importlib import import_module
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import click
+from click.shell_completion import CompletionItem
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.completion import complete_host
@@ -61,6 +63,10 @@ _CANNOT_GO_TOGETHER = (
     ("quiet", "verbose"),
 )
 
+# The value of --shuffle without a seed; numbers in jq are exact up to 2^53.
+RANDOM = "random"
+_SEED = re.compile(rf"[0-9]{{1,15}}|{RANDOM}")
+
 _FOR_SEVERAL_FILES = ("check", "check_server", "plan")
 _FORMATS_OF_CHECKS = ("text", "json")
 _ALL_FORMATS = (*FORMATS, "json")
@@ -98,9 +104,45 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return span
 
 
+class Seed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """The seed of a random order, or :data:`RANDOM` for a new one."""
+
+    name = "seed"
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> Union[bool, int]:
+        """Return the seed, or True for a new one."""
+        if isinstance(value, int):
+            return value
+        if not _SEED.fullmatch(value):
+            self.fail(f"{value!r} is not a seed; give a number of up to 15 digits, or none for a new order", param, ctx)
+        return value == RANDOM or int(value)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's way
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> List[CompletionItem]:
+        """Complete the input file, which may follow."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class BatchCommand(SectionedCommand):
+    """The command, whose option ``--shuffle`` may have a seed; click would take any word after it for one."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Parse the arguments, with a new seed where none follows ``--shuffle``."""
+        end = args.index("--") if "--" in args else len(args)
+        options = [
+            f"{arg}={RANDOM}" if arg == "--shuffle" and not _SEED.fullmatch(after) else arg
+            for arg, after in zip(args[:end], [*args[1:], ""])
+        ]
+        return super().parse_args(ctx, options + args[end:])
+
+
 @click.command(
     "batch",
-    cls=SectionedCommand,
+    cls=BatchCommand,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
@@ -276,6 +318,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     section=ITERATIONS,
     is_flag=True,
     help="Submit nothing more after the first failure; skip the rest.",
+)
+@option(
+    "--shuffle",
+    section=ITERATIONS,
+    metavar="[SEED]",
+    type=Seed(),
+    default=False,
+    help="Run the iterations of serial jobs in random order; SEED, a number, repeats one.",
 )
 @option(
     "--retries",

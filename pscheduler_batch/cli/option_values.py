@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, Iterable, Mapping, Optional, Tuple
+from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Batch
@@ -50,6 +50,7 @@ class Options:
     retry_on: str
     max_parallel: Optional[int]
     stop_on_failure: bool
+    shuffle: Union[bool, int]
     no_mark: bool
     no_cancel: bool
     cancel_wait: timedelta

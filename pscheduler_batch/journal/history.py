@@ -82,6 +82,7 @@ class JournalHistory:
         iterations: The places of the lines about each attempt at an iteration; the results in these lines may be too
             large to be in memory together.
         end: When the batch was completed; None if it was not.
+        seed: The seed of the random order of iterations; None if it is not random.
     """
 
     start: datetime
@@ -90,6 +91,7 @@ class JournalHistory:
     retry_starts: Dict[Tuple[int, int], datetime] = field(default_factory=dict)
     iterations: Dict[Key, Tuple[Place, ...]] = field(default_factory=dict)
     end: Optional[datetime] = None
+    seed: Optional[int] = None
 
 
 def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[JournalHistory], int]:
@@ -156,7 +158,8 @@ def _start(head: Event, digest: str, path: str) -> JournalHistory:
             f"{printable(path)} is the journal of another batch or of other options: "
             f"it belongs to {head.get('digest')}, this batch is {digest}"
         )
-    return JournalHistory(parse_timestamp(head["start"]))
+    seed = head.get("seed")
+    return JournalHistory(parse_timestamp(head["start"]), seed=None if seed is None else int(seed))
 
 
 def _event_of(line: bytes) -> Optional[Event]:

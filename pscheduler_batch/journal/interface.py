@@ -21,6 +21,11 @@ class Journal:
         """The first error that kept something from being recorded; what was recorded before and after is valid."""
         return None
 
+    @property
+    def seed(self) -> Optional[int]:
+        """The seed of the random order of iterations that was recorded; None if there is none."""
+        return None
+
     def start_of_batch(self, now: datetime) -> datetime:
         """Return when the batch started: now, if this is the first try."""
         return now

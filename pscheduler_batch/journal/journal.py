@@ -70,8 +70,13 @@ class FileJournal(Journal):
         """The first error that kept something from being recorded."""
         return self._error
 
+    @property
+    def seed(self) -> Optional[int]:
+        """The seed of the random order of iterations in the first try; None if the order was not random."""
+        return self._history.seed
+
     @classmethod
-    def begin(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
+    def begin(cls, path: str, digest: str, now: Callable[[], datetime], seed: Optional[int] = None) -> FileJournal:
         """
         Start a new journal.
 
@@ -79,13 +84,14 @@ class FileJournal(Journal):
             path: A file that does not exist, or is empty.
             digest: The digest of the batch.
             now: The clock; the batch starts now.
+            seed: The seed of the random order of iterations, if it is random.
 
         Raises:
             LockError: The file cannot be created, or is in use.
             JournalError: It is not empty, or cannot be written.
         """
         stream = open_locked(path, os.O_RDWR | os.O_CREAT, "the journal")
-        journal = cls(stream, path, JournalHistory(now()), now)
+        journal = cls(stream, path, JournalHistory(now(), seed=seed), now)
         try:
             _require_empty(stream, path)
             journal._note_start(digest)
@@ -96,7 +102,7 @@ class FileJournal(Journal):
         return journal
 
     @classmethod
-    def resume(cls, path: str, digest: str, now: Callable[[], datetime]) -> FileJournal:
+    def resume(cls, path: str, digest: str, now: Callable[[], datetime], seed: Optional[int] = None) -> FileJournal:
         """
         Resume a journal.
 
@@ -104,6 +110,7 @@ class FileJournal(Journal):
             path: The file.
             digest: The digest of the batch that it must belong to.
             now: The clock.
+            seed: The seed that is recorded if a crash left the journal empty.
 
         Raises:
             LockError: The file cannot be opened, or is in use.
@@ -112,7 +119,7 @@ class FileJournal(Journal):
         stream = open_locked(path, os.O_RDWR, "the journal")
         try:
             history, length = read_history(_read_lines(stream, path), digest, path)
-            journal = cls(stream, path, history or JournalHistory(now()), now)
+            journal = cls(stream, path, history or JournalHistory(now(), seed=seed), now)
             journal._drop_torn(length)
             if history is None:
                 journal._note_start(digest)
@@ -261,7 +268,8 @@ class FileJournal(Journal):
             self._note_iteration("result", result.iteration, result=sealed, check=seal.check)
 
     def _note_start(self, digest: str) -> None:
-        self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._history.start))
+        facts = {} if self._history.seed is None else {"seed": self._history.seed}
+        self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._history.start), **facts)
 
     def _note_iteration(self, event: str, iteration: Iteration, **facts: JSON) -> None:
         if iteration.attempt > 1:

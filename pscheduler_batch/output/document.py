@@ -218,6 +218,8 @@ def render_batch_pair(
     error: Optional[str] = None,
     judgments: Sequence[Judgment] = (),
     added: Optional[JSONObject] = None,
+    *,
+    order: Optional[JSONObject] = None,
 ) -> Dict[str, Any]:
     """
     Write the ``batch`` pair of the output document.
@@ -228,6 +230,7 @@ def render_batch_pair(
         error: Why it ended before its time.
         judgments: Which expectations were met (ADR 55).
         added: The values from outside that were added to the data (ADR 69).
+        order: What :func:`render_order` returns.
     """
     account: Dict[str, Any] = {
         "start": format_timestamp(start),
@@ -237,9 +240,27 @@ def render_batch_pair(
     return {
         **account,
         **({"data": dict(added)} if added else {}),
+        **({"shuffle": dict(order)} if order else {}),
         **({} if error is None else {"error": error}),
         **({"expectations": [judgment.as_pairs() for judgment in judgments]} if judgments else {}),
     }
+
+
+def render_order(plan: Plan) -> Dict[str, Any]:
+    """
+    Return the random order of iterations (ADR 72): an empty object without one.
+
+    Returns:
+        An object with the ``seed``, and ``orders``: for each job the numbers of its iterations in the order in which
+        they are submitted, or null if it is parallel or not enabled.
+    """
+    if plan.seed is None:
+        return {}
+    orders = [
+        None if each.job.parallel or not each.job.enabled else [iteration.number for iteration in each.iterations]
+        for each in plan.jobs
+    ]
+    return {"seed": plan.seed, "orders": orders}
 
 
 def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:
@@ -250,14 +271,20 @@ def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict
 
 
 def render_plan(batch: Batch, plan: Plan) -> Dict[str, Any]:
-    """Return what a batch would submit: the output document with the task of each iteration and no runs."""
-    return _with_results(
+    """
+    Return what a batch would submit: the output document with the task of each iteration and no runs.
+
+    Its ``batch`` pair has a random order of iterations; without one, there is no such pair.
+    """
+    document = _with_results(
         batch,
         {
-            job.job.number: [{**_numbered(item), "task": item.task, "runs": []} for item in job.iterations]
+            job.job.number: [{**_numbered(item), "task": item.task, "runs": []} for item in job.by_number]
             for job in plan.jobs
         },
     )
+    order = render_order(plan)
+    return {**document, "batch": {"shuffle": order}} if order else document
 
 
 def _with_results(batch: Batch, results: Mapping[int, List[Dict[str, Any]]]) -> Dict[str, Any]:

@@ -64,7 +64,12 @@ def _batch_began(event: BatchBegan) -> Pairs:
         }
         for plan in event.plan.jobs
     ]
-    return {"version": VERSION, "program": f"pscheduler-batch {__version__}", "jobs": jobs}
+    return {
+        "version": VERSION,
+        "program": f"pscheduler-batch {__version__}",
+        "seed": event.plan.seed,
+        "jobs": jobs,
+    }
 
 
 def _job_began(event: Union[JobBegan, RetriesBegan]) -> Pairs:

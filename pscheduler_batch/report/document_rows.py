@@ -349,7 +349,7 @@ class LiveRows:
 def _varied_in(plan: JobPlan) -> Mapping[Path, str]:
     variation = Variation()
     # The iterations of a job without transforms share their task.
-    for task in {id(iteration.task): iteration.task for iteration in plan.iterations}.values():
+    for task in {id(iteration.task): iteration.task for iteration in plan.by_number}.values():
         variation.add(task)
     return varied_pointers(variation)
 

@@ -203,7 +203,7 @@ def _read_in_pieces(file: BinaryIO, source: str) -> Output:
                     ran = ran or bool(result["runs"] or "error" in result)
             document[name].append(job)
     stream.end()
-    _require("jobs" in document and ("batch" in document or (bool(results) and ran)))
+    _require("jobs" in document and (_is_of_run(document) or (bool(results) and ran)))
     return Output(document, results)
 
 
@@ -294,9 +294,15 @@ def _problems_of_result(result: Any, path: Path) -> Iterator[Tuple[Path, str]]:
             yield (*path, "runs", number), _expected("an object", run)
 
 
+def _is_of_run(document: Mapping[str, Any]) -> bool:
+    """Return whether a document has the account of a run; that of --dry-run has at most a random order."""
+    batch = document.get("batch", {"shuffle": None})
+    return not isinstance(batch, dict) or batch.keys() != {"shuffle"}
+
+
 def _require_results(document: Mapping[str, Any], source: Optional[str]) -> None:
     """Refuse a document with the shape of an output but without any results."""
-    if "batch" in document:
+    if _is_of_run(document):
         return
     jobs: List[Mapping[str, Any]] = document["jobs"]
     results = [result for job in jobs for result in job.get("results", [])]

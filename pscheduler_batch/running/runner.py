@@ -7,7 +7,7 @@ Delays, interruption and resuming are handled here; the submitter runs a single 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import (
@@ -44,7 +44,8 @@ from pscheduler_batch.iso8601 import format_timestamp
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.metrics.expectations import Judgment
-from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, Plan
+from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.output.document import render_order
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job, start_delays
 from pscheduler_batch.running.canceling import MAY_GO_ON
@@ -85,6 +86,7 @@ class BatchOutcome:
         interruption: Why it was interrupted, if it was.
         bugs: Exceptions that should never happen; the iterations that they hit are failures.
         judgments: Which expectations were met.
+        order: The random order of iterations, as :func:`~pscheduler_batch.output.document.render_order` returns it.
     """
 
     results: ResultStore
@@ -94,6 +96,7 @@ class BatchOutcome:
     interruption: Optional[str] = None
     bugs: Tuple[BaseException, ...] = ()
     judgments: Tuple[Judgment, ...] = ()
+    order: JSONObject = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -207,7 +210,9 @@ class Runner:
             # A batch that was stopped can be resumed without the option, which runs the rest.
             if error is None and not self._bugs and self._stopped_by is None:
                 end = self._journal.end_of_batch(end)
-        outcome = BatchOutcome(self._results, start, end, error, self._interruption, tuple(self._bugs))
+        outcome = BatchOutcome(
+            self._results, start, end, error, self._interruption, tuple(self._bugs), order=render_order(plan)
+        )
         reason = self._interruption if error is None else str(error)
         self._emit(BatchEnded(self._clock.now(), outcome.succeeded, reason))
         return outcome
@@ -292,8 +297,8 @@ class Runner:
         return await self._run_attempts(started, start)
 
     async def _run_attempts(self, started: JobPlan, start: datetime) -> List[int]:
-        """Run iterations once, and return the numbers of those that are to be submitted again."""
-        again: List[int] = []
+        """Run iterations once, and return the numbers of those that are to be submitted again, in the same order."""
+        again: Set[int] = set()
         if started.job.parallel:
             places = None if started.job.at_once is None else Limiter(started.job.at_once)
             await _in_parallel(
@@ -301,18 +306,18 @@ class Runner:
             )
         else:
             await _in_turn(partial(self._run_in_turn, item, start, again) for item in started.iterations)
-        return sorted(again)
+        return [item.number for item in started.iterations if item.number in again]
 
-    async def _run_in_turn(self, iteration: Iteration, start: datetime, again: List[int], measured: Measured) -> None:
+    async def _run_in_turn(self, iteration: Iteration, start: datetime, again: Set[int], measured: Measured) -> None:
         await self._run_iteration(iteration, start, None, again, _Place(measured=measured))
 
     async def _run_iteration(
-        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], again: List[int], place: _Place
+        self, iteration: Iteration, job_start: datetime, start: Optional[datetime], again: Set[int], place: _Place
     ) -> None:
         """Run an iteration in a task of its own, keep its result, and note whether it is to be submitted again."""
         result = self._keep(await self._run_guarded(iteration, job_start, start, place))
         if self._interruption is None and self._retries.want(result):
-            again.append(iteration.number)
+            again.add(iteration.number)
             if not _is_measured(result):
                 self._unfinished[iteration.job, iteration.number] = result
             self._emit(AttemptEnded(self._clock.now(), result))

@@ -248,7 +248,9 @@ def _failure_words(result: IterationResult) -> str:
 def _describe_beginning(began: BatchBegan) -> str:
     jobs = [plan for plan in began.plan.jobs if plan.job.enabled]
     iterations = sum(len(plan.iterations) for plan in jobs)
-    return f"{count_words(iterations, 'iteration')} in {count_words(len(jobs), 'job')}"
+    seed = began.plan.seed
+    order = "" if seed is None else f", serial ones in random order (seed {seed})"
+    return f"{count_words(iterations, 'iteration')} in {count_words(len(jobs), 'job')}{order}"
 
 
 def count_words(number: int, what: str) -> str:

@@ -148,7 +148,7 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
         return
     yield _heading(plan, _iterations(count))
     if common or together:
-        first = plan.iterations[0].number
+        first = plan.by_number[0].number
         yield f"  iteration {first}:" if count == 1 else f"  all {_iterations(count)}:"
         yield from _lines(plan, first, common)
         if together:
@@ -167,7 +167,7 @@ def _groups(plan: JobPlan) -> Tuple[_Group, ...]:
     numbers: Dict[str, List[int]] = {}
     found: Dict[str, Tuple[Change, ...]] = {}
     known: Dict[Tuple[int, int], str] = {}
-    for iteration in plan.iterations:
+    for iteration in plan.by_number:
         before = _task_before(plan.job, iteration.number)
         # Without a transform, all iterations share one task object.
         pair = (id(before), id(iteration.task))

@@ -32,6 +32,7 @@ CASES: List[Tuple[List[str], Set[str]]] = [
     (["pscheduler-batch", "--no-su"], {"--no-summary"}),
     (["pscheduler-batch", "--assist", "ps-kn"], {HOST}),
     (["pscheduler-batch", "--check", "--format", ""], {"text", "json"}),
+    (["pscheduler-batch", "--shuffle", "batch-h"], {FILES}),
     (["pscheduler-batch", "--report", "a", "--format", ""], set(FORMATS)),
     (["pscheduler-batch", "--format", "j"], {"junit", "json", "jsonl"}),
     (["pscheduler", "batch-compare", "--wi"], {"--with"}),

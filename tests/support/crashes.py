@@ -54,6 +54,7 @@ class Try:
         left: What is left of that line.
         lost_post: How many seconds a POST that was lost may still take to arrive.
         retries: How often iterations are submitted again.
+        shuffle: Whether serial iterations are in random order.
     """
 
     batch: Mapping[str, Any]
@@ -65,6 +66,7 @@ class Try:
     left: str = SYNCED
     lost_post: float = 0.5
     retries: int = 0
+    shuffle: bool = False
 
     def again(self, *, kill_at: int = 0, left: str = SYNCED) -> Try:
         """Go on with the same batch; if not even the journal was begun, whatever is there is begun with."""
@@ -197,6 +199,7 @@ def _run_watched(attempt: Try, signals: SignalWatch) -> None:
         resume=attempt.resume,
         patience=replace(PATIENCE, lost_post=timedelta(seconds=attempt.lost_post)),
         retry=RETRY,
+        shuffle=attempt.shuffle,
         retries=attempt.retries,
         retry_delay=timedelta(seconds=0.1),
     )

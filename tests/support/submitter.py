@@ -13,6 +13,7 @@ from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.planning.random_order import shuffle_serial
 from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.runner import BatchOutcome, Judge, Runner
 from pscheduler_batch.session import Session
@@ -117,6 +118,7 @@ def run(
     journal: Optional[Journal] = None,
     retries: Optional[Retries] = None,
     max_parallel: int = 1_000_000,
+    seed: Optional[int] = None,
     **options: Any,
 ) -> BatchOutcome:
     """Run a batch of some jobs, all of which have the same task."""
@@ -129,7 +131,7 @@ def run(
     async def run_and_close() -> BatchOutcome:
         continue_if = ContinueIf(batch.data)
         try:
-            plan = limit_parallel(batch, plan_batch(batch, transforms), max_parallel)
+            plan = shuffle_serial(limit_parallel(batch, plan_batch(batch, transforms), max_parallel), seed)
             return await runner.run(batch, plan, judge or continue_if.judge)
         finally:
             await continue_if.aclose()

@@ -598,3 +598,29 @@ def test_all_requests_can_go_to_one_host(monkeypatch):
         BatchProcessor(BATCH, clock=CLOCK)(only=HOST)
 
     assert post.call_count == 2
+
+
+def test_serial_iterations_can_be_shuffled(server):
+    """By a seed, or a new one in each call; the output has the order, and results stay in theirs."""
+    batch = {"jobs": [{**BATCH["jobs"][0], "iterations": 8}]}
+    result = BatchProcessor(batch, shuffle=7, clock=CLOCK)()
+    order = result["batch"]["shuffle"]["orders"][0]
+    again = BatchProcessor(batch, shuffle=True, clock=CLOCK)
+
+    assert [task["reference"] for task in posted(server)] == order == [5, 1, 6, 2, 3, 0, 7, 4]
+    assert references(result) == list(range(8))
+    assert len({str(again(dry_run=True)["batch"]["shuffle"]) for _ in range(9)}) > 1
+    assert "shuffle" not in BatchProcessor(batch, clock=CLOCK)()["batch"]
+
+
+def test_a_resumed_batch_keeps_its_seed(server, tmp_path):
+    """Another seed is an error, and no seed at all is another batch."""
+    options: Dict[str, Any] = {"journal": str(tmp_path / "journal"), "clock": CLOCK}
+    first = BatchProcessor(BATCH, shuffle=7, **options)()
+    again = BatchProcessor(BATCH, shuffle=True, resume=True, **options)()
+
+    assert again["batch"]["shuffle"] == first["batch"]["shuffle"]
+    with pytest.raises(BatchError, match="of a batch with the seed 7, not 8; resume it with --shuffle alone"):
+        BatchProcessor(BATCH, shuffle=8, resume=True, **options)()
+    with pytest.raises(BatchError, match="of other options"):
+        BatchProcessor(BATCH, resume=True, **options)()

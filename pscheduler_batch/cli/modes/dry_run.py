@@ -17,6 +17,7 @@ from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.output.document import pieces_of, render_plan
 from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.planning.random_order import seed_of, shuffle_serial
 from pscheduler_batch.terminal.task_diff import difference_lines
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -52,4 +53,4 @@ def make_plan(options: Options) -> Tuple[Batch, Plan]:
         plan = limit_parallel(batch, plan, options.max_parallel)
     resolve(expectations, jobs_of(batch.jobs, tests_of(plan)))
     print_warnings(options, batch, plan.warnings)
-    return batch, plan
+    return batch, shuffle_serial(plan, seed_of(options.shuffle))

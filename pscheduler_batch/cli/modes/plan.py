@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.modes.dry_run import make_plan
 from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.model import Plan
 from pscheduler_batch.output.destination import print_text
 from pscheduler_batch.planning.timeline import setup_problems
 from pscheduler_batch.running.retries import ANY
@@ -20,8 +21,15 @@ def execute(options: Options) -> int:
     batch, plan = make_plan(options)
     print_warnings(options, batch, setup_problems(batch, plan))
     now = datetime.now(timezone.utc).astimezone()
-    print_text(plan_text(batch, plan, stream=sys.stdout, start=now) + _retry_words(options))
+    print_text(plan_text(batch, plan, stream=sys.stdout, start=now) + _notes(options, plan))
     return SUCCEEDED
+
+
+def _notes(options: Options, plan: Plan) -> str:
+    """Return the lines below a plan, after an empty one."""
+    order = "" if plan.seed is None else f"Serial iterations are in random order; --shuffle {plan.seed} repeats it.\n"
+    notes = order + _retry_words(options)
+    return f"\n{notes}" if notes else ""
 
 
 def _retry_words(options: Options) -> str:
@@ -31,4 +39,4 @@ def _retry_words(options: Options) -> str:
     which = "that fail" if options.retry_on == ANY else "that measure nothing"
     often = "once" if options.retries == 1 else f"up to {options.retries:,} times"
     delay = short_duration(options.retry_delay.total_seconds())
-    return f"\nIterations {which} are submitted again, {often}, {delay} after the others of their job.\n"
+    return f"Iterations {which} are submitted again, {often}, {delay} after the others of their job.\n"

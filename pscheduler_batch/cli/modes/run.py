@@ -87,6 +87,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         retry_on=options.retry_on,
         max_parallel=options.max_parallel,
         stop_on_failure=options.stop_on_failure,
+        shuffle=options.shuffle,
         mark=not options.no_mark,
         cancel=not options.no_cancel,
         journal=options.journal or options.resume,

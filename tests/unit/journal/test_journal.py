@@ -55,6 +55,21 @@ def test_what_was_noted_is_known_after_a_resume(path):
     assert journal.end_of_batch(LATER) == NOON + timedelta(seconds=9)
 
 
+@pytest.mark.parametrize("seed", [None, 0, 7])
+def test_a_seed_is_known_after_a_resume(tmp_path, seed):
+    """That of the first try counts, unless a crash left nothing of it."""
+    path = tmp_path / "journal"
+    FileJournal.begin(str(path), DIGEST, lambda: NOON, seed).close()
+    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER, 8)
+    known = journal.seed
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-1])
+    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER, 9)
+    journal.close()
+
+    assert (known, journal.seed) == (seed, 9)
+
+
 def test_no_secret_is_in_a_journal(path):
     """Neither in a task nor in messages about it (ADR 18)."""
     write_history(path)
