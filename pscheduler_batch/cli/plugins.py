@@ -14,8 +14,9 @@ from pscheduler_batch.errors import BatchError, InputError
 from pscheduler_batch.iso8601 import format_duration
 from pscheduler_batch.output.console import print_error, show_problems
 from pscheduler_batch.plugins import host_patterns
+from pscheduler_batch.plugins.enabling import PERMISSION_FILE
 from pscheduler_batch.plugins.installation import find_classes, find_closed, find_installed, install, remove
-from pscheduler_batch.plugins.permission import GUARDED_PAIRS, KNOWN_TESTS, PERMISSION_FILE, Permission, read_permission
+from pscheduler_batch.plugins.permission import GUARDED_PAIRS, KNOWN_TESTS, Permission, read_permission
 from pscheduler_batch.text import closest, list_names, printable
 from pscheduler_commands import OWN_COMMANDS
 

@@ -33,9 +33,8 @@ from pscheduler_batch.plugins.batch_plan import (
 from pscheduler_batch.plugins.detached_process import DetachedError, reply_of_detached
 from pscheduler_batch.plugins.fetching import fetch_batch
 from pscheduler_batch.plugins.methods import TEST, Call, MethodError
-from pscheduler_batch.plugins.permission import Permission
+from pscheduler_batch.plugins.permission import Permission, permission_of
 from pscheduler_batch.plugins.specification import BATCH, Specification, read_specification
-from pscheduler_batch.plugins.tool import permission_of
 from pscheduler_batch.processor import AsyncBatchProcessor
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import report_of_texts

@@ -21,12 +21,12 @@ from pscheduler_batch.input.locations import locate_findings
 from pscheduler_batch.input.positions import find_duplicates
 from pscheduler_batch.iso8601 import format_duration, parse_duration
 from pscheduler_batch.model import Iteration, Plan
+from pscheduler_batch.plugins.enabling import PERMISSION_FILE, disabled_words
 from pscheduler_batch.plugins.host_patterns import ANY, is_pattern, matches, plain_host
+from pscheduler_batch.plugins.methods import Call, MethodError
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import closest, count_words, list_names, shorten, show
-
-PERMISSION_FILE = "/etc/pscheduler/tool/batch-processor.json"
 
 # The pairs of a task that a batch may only have where the file allows them: with them, a task does what is not a
 # measurement, or does it before others.
@@ -130,8 +130,7 @@ class Permission:
             batch_url: The URL or the name of the batch in the spec; None if the spec has the batch itself.
         """
         if not self.enabled:
-            why = "does not exist" if self.missing else 'does not have "enabled": true'
-            return [f"batches are not enabled on this host: {self.source} {why}"]
+            return [disabled_words(self.source, missing=self.missing)]
         refused = [] if batch_url is None else list(self._refuse_url(batch_url))
         if duration is not None and duration > self.max_duration:
             refused.append(
@@ -227,6 +226,19 @@ def read_permission(path: str = PERMISSION_FILE) -> Permission:
     except OSError as error:
         raise PermissionFileError([Problem("/", f"cannot read it: {error.strerror}")], source=path) from error
     return _to_permission(content, path)
+
+
+def permission_of(call: Call) -> Permission:
+    """
+    Read the permission of the host that a method runs on.
+
+    Raises:
+        MethodError: There are errors in its file.
+    """
+    try:
+        return read_permission(call.permission_file or PERMISSION_FILE)
+    except PermissionFileError as error:
+        raise MethodError(f"batches are not enabled on this host, as its permission file is wrong\n{error}") from error
 
 
 def _to_permission(content: bytes, path: str) -> Permission:

@@ -6,8 +6,8 @@ import json
 
 from pscheduler_batch.plugins.batch_plan import duration_of, duration_text, plan_specified
 from pscheduler_batch.plugins.methods import Call
+from pscheduler_batch.plugins.permission import permission_of
 from pscheduler_batch.plugins.specification import read_specification
-from pscheduler_batch.plugins.tool import permission_of
 
 
 def duration(call: Call) -> str:

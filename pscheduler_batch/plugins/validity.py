@@ -17,8 +17,8 @@ from pscheduler_batch.plugins.batch_plan import (
     read_named,
 )
 from pscheduler_batch.plugins.methods import Call, MethodError
+from pscheduler_batch.plugins.permission import permission_of
 from pscheduler_batch.plugins.specification import Specification, find_errors, read_specification
-from pscheduler_batch.plugins.tool import permission_of
 
 
 def spec_is_valid(call: Call) -> str:

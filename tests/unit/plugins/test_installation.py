@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from pscheduler_batch.cli.batch_plugins import batch_plugins
 from pscheduler_batch.plugins import installation
+from pscheduler_batch.plugins.enabling import PERMISSION_FILE
 from pscheduler_batch.plugins.installation import (
     BROKEN,
     OURS,
@@ -24,7 +25,7 @@ from pscheduler_batch.plugins.installation import (
     remove,
 )
 from pscheduler_batch.plugins.methods import METHODS
-from pscheduler_batch.plugins.permission import PERMISSION_FILE, Permission, read_permission
+from pscheduler_batch.plugins.permission import Permission, read_permission
 from pscheduler_commands import OWN_COMMANDS
 
 OLD = "#!/bin/sh\necho the command of pScheduler\n"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pscheduler_batch.iso8601 import parse_duration
-from pscheduler_batch.plugins import tool
+from pscheduler_batch.plugins import admission, tool
 from pscheduler_batch.plugins.methods import METHODS, Call, MethodError, run_method
 from tests.support.methods import answered, called
 
@@ -99,7 +99,7 @@ def test_another_test_is_declined(permission):
 
 def test_a_bug_is_a_reason(monkeypatch, permission):
     """A traceback would reach the log of the server only."""
-    monkeypatch.setattr(tool, "read_specification", lambda _: 1 // 0)
+    monkeypatch.setattr(admission, "read_specification", lambda _: 1 // 0)
 
     assert asked(permission(), spec_of({"task": IDLE}))["reasons"] == [
         "this is a bug in pscheduler-batch: ZeroDivisionError"
@@ -266,3 +266,25 @@ def test_a_batch_with_more_iterations_than_can_be_planned_in_time_is_refused(per
     assert "at most 10,000 are allowed" in "\n".join(reasons)
     # Whoever posts a task has no such option.
     assert "--max-iterations" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"enabled": false, "tests": ["*"]}', 'does not have "enabled": true'),
+        ('{"tests": ["*"]}', 'does not have "enabled": true'),
+        ('{"enabled": "true"}', "its permission file is wrong"),
+        ('{"enabled": 0}', "its permission file is wrong"),
+        ("{", "its permission file is wrong"),
+        ("[" * 100_000, "its permission file is wrong"),
+        ("[]", "its permission file is wrong"),
+    ],
+)
+def test_a_file_that_enables_nothing_refuses_everything(tmp_path, text, words):
+    """Only ``true`` enables batches; an error is reported."""
+    file = tmp_path / "permission.json"
+    file.write_text(text)
+    reply = asked(str(file), spec_of({"task": IDLE}))
+
+    assert reply["can-run"] is False
+    assert words in reply["reasons"][0]
