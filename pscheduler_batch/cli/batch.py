@@ -114,7 +114,7 @@ class Seed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         if isinstance(value, int):
             return value
         if not _SEED.fullmatch(value):
-            self.fail(f"{value!r} is not a seed; give a number of up to 15 digits, or none for a new order", param, ctx)
+            self.fail(f"{value!r} is not a seed; give a number of up to 15 digits, or {RANDOM}", param, ctx)
         return value == RANDOM or int(value)
 
     def shell_complete(

@@ -45,6 +45,9 @@ def test_a_word_that_is_no_number_is_the_input(there, submitted, tmp_path):
     again = run_batch(*there, f"--shuffle={first['seed']}", "--", str(path)).document["batch"]["shuffle"]
     last = run_batch(*there, str(path), "--shuffle", PSCHEDULER_BATCH_SHUFFLE="7").document["batch"]["shuffle"]
 
+    new = run_batch("--dry-run", str(path), PSCHEDULER_BATCH_SHUFFLE="random").document["batch"]["shuffle"]
+
+    assert isinstance(new["seed"], int)
     assert again == first
     assert submitted() == [*first["orders"][0], *again["orders"][0], *last["orders"][0]]
 
