@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Callable, List, Mapping, Union
+
+from click.testing import CliRunner
 
 TIME_LIMIT = 60  # seconds; only what hangs needs them
 
@@ -42,6 +45,12 @@ def environment(**changes: str) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSCHEDULER_")}
     ours = {"BETA": "1", "PSCHEDULER_BATCH_NO_SUMMARY": "1", **changes}
     return {name: value for name, value in {**kept, **ours}.items() if value}
+
+
+def runner_of_streams() -> CliRunner:
+    """Return a runner that keeps the streams apart: click 8.1 has to be told to, later versions always do."""
+    apart: Any = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+    return CliRunner(**apart)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

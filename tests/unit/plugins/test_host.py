@@ -7,14 +7,12 @@ import subprocess
 import sys
 from configparser import ConfigParser
 from importlib.metadata import distributions
-from inspect import signature
 from pathlib import Path
 from textwrap import dedent
 
 import click
 import pytest
 from click.shell_completion import ShellComplete
-from click.testing import CliRunner
 
 from pscheduler_commands import OWN_COMMANDS
 from pscheduler_commands.directory import (
@@ -26,10 +24,9 @@ from pscheduler_commands.directory import (
 )
 from pscheduler_commands.host import pscheduler
 from pscheduler_commands.plugins import find_plugins, load_plugin
+from tests.support.commands import runner_of_streams
 
 ROOT = Path(__file__).parents[3]
-# Click 8.1 has to be told to keep the streams apart; later versions always do.
-APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 WORKING = """
 import click
 
@@ -98,7 +95,7 @@ def no_commands(tmp_path, monkeypatch):
 
 def call(*arguments):
     """Call ``pscheduler`` in this process."""
-    return CliRunner(**APART).invoke(pscheduler, list(arguments), prog_name="pscheduler")
+    return runner_of_streams().invoke(pscheduler, list(arguments), prog_name="pscheduler")
 
 
 def test_a_plugin_runs_with_its_arguments(shelf, no_commands):

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from pscheduler_batch.cli.batch_plugins import batch_plugins
 from pscheduler_batch.plugins import installation
@@ -27,6 +26,7 @@ from pscheduler_batch.plugins.installation import (
 from pscheduler_batch.plugins.methods import METHODS
 from pscheduler_batch.plugins.permission import Permission, read_permission
 from pscheduler_commands import OWN_COMMANDS
+from tests.support.commands import runner_of_streams
 
 OLD = "#!/bin/sh\necho the command of pScheduler\n"
 COMMANDS = list(OWN_COMMANDS)
@@ -53,7 +53,7 @@ def tree(classes):
 
 def run(*arguments, **variables):
     """Run the command; return its exit status, output and errors."""
-    done = CliRunner().invoke(
+    done = runner_of_streams().invoke(
         batch_plugins, list(map(str, arguments)), env=variables, prog_name="pscheduler batch-plugins"
     )
     return done.exit_code, done.stdout, done.stderr
