@@ -16,6 +16,7 @@ from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, make_ti
 from pscheduler_batch.plugins.methods import TEST, MethodError
 from pscheduler_batch.plugins.permission import Permission
 from pscheduler_batch.plugins.specification import BATCH, Specification
+from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import count_words, list_names, shorten
 from pscheduler_batch.transforms.confinement import Confinement
 
@@ -184,7 +185,8 @@ def _least_time(plan: Plan) -> timedelta:
 
 
 def _tests_of(iterations: List[Iteration]) -> str:
-    tests = dict.fromkeys(str(iteration.task["test"]["type"]) for iteration in iterations)
+    # A transform may have made the name of a secret.
+    tests = dict.fromkeys(redact(str(each.task["test"]["type"]), each.private) for each in iterations)
     return f"test {list_names(shorten(test) for test in tests)}"
 
 

@@ -288,3 +288,13 @@ def test_a_file_that_enables_nothing_refuses_everything(tmp_path, text, words):
 
     assert reply["can-run"] is False
     assert words in reply["reasons"][0]
+
+
+def test_a_secret_that_became_the_name_of_a_test_stays_secret(permission):
+    """Its duration cannot be known, and the messages of methods are answers of the server."""
+    job = {"task": IDLE, "task-transform": {"args": {"_key": "abracadabra"}, "script": ".test.type = $_key"}}
+    said = answered("test/batch/spec-is-valid", spec_of(job))["error"]
+    reasons = asked(permission(), spec_of(job))["reasons"]
+
+    assert "abracadabra" not in "\n".join([said, *reasons])
+    assert "(test (hidden))" in said
