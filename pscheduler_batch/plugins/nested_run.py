@@ -47,7 +47,7 @@ from pscheduler_batch.scheduler.hosts import find_hosts, open_client, this_host
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
-from pscheduler_batch.text import count_words
+from pscheduler_batch.text import HIDDEN, count_words
 
 # The name of the mark in the reference of tasks that a batch submits which is a task itself.
 NESTED = "pscheduler-batch-task"
@@ -240,9 +240,39 @@ class _Run:
         diags = "\n".join([*self._warnings, summary])[:_LONGEST_DIAGS]
         account = {"succeeded": succeeded and not outcome.bugs, **dict(said), "diags": diags}
         # A result of many megabytes is written once.
-        batch = "".join(re.sub(r"\n *", "", piece) for piece in processor.document_pieces(outcome))
+        batch = _public("".join(re.sub(r"\n *", "", piece) for piece in processor.document_pieces(outcome)))
         result = json.dumps({"schema": 1, **account})
         return f'{{"result": {result[:-1]}, "{BATCH}": {batch}}}, {json.dumps(account)[1:]}'
+
+
+def _public(text: str) -> str:
+    """Return the text of a document without its secrets, as everyone may read the results of a server."""
+    if '"_' not in text:
+        return text
+    document = json.loads(text)
+    redactor = Redactor.of([document])
+    try:
+        return json.dumps(without_secret_values(document, redactor))
+    except RecursionError:
+        # This one cuts off what is nested very deep.
+        return json.dumps(redactor.value(document))
+
+
+def without_secret_values(value: Any, redactor: Redactor) -> Any:
+    """
+    Copy a document without secrets, with all of its names and numbers: a secret may be a single letter or digit.
+
+    >>> without_secret_values({"_key": "t", "test": ["t", 1]}, Redactor(["t"]))
+    {'_key': '(hidden)', 'test': ['(hidden)', 1]}
+    """
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if name.startswith("_") and inner is not None else without_secret_values(inner, redactor)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secret_values(inner, redactor) for inner in value]
+    return redactor.text(value) if isinstance(value, str) else value
 
 
 def _error_of(outcome: BatchOutcome, failed: int, count: int) -> str:

@@ -141,6 +141,17 @@ def test_a_batch_with_failing_runs_is_a_failed_run_with_all_of_its_output(tool):
     assert "bad/0" in output["diags"]
 
 
+def test_a_result_has_no_secrets(tool):
+    """Everyone may read the results of a server, and archivers may send them anywhere."""
+    secret = {"task": {"test": {"type": "noop", "spec": {}}, "reference": {"_token": "abracadabra"}}}
+    moved = {"task-transform": {"script": ".reference.said = .reference._token"}}
+    output = tool.run(batch_of({"label": "a", **secret}, {"label": "b", **secret, **moved})).end()
+    tasks = [each["task"] for each_job in output["result"]["batch"]["jobs"] for each in each_job["results"]]
+
+    assert "abracadabra" not in json.dumps(output)
+    assert [each["reference"]["_token"] for each in tasks] == ["(hidden)", "(hidden)"]
+
+
 def test_a_batch_that_takes_too_long_ends_by_itself_with_what_it_has(tool):
     """Less than half of 20 seconds is left for measuring; a busy machine needs some of that for the first job."""
     run = tool.run(batch_of(job("good"), job("long", task=HOUR, iterations=2)), duration="PT20S")
