@@ -87,8 +87,10 @@ def test_the_descriptions_have_what_pscheduler_demands():
 
 def test_a_refusal_where_batches_are_disabled_imports_next_to_nothing():
     """Servers ask for each task that is posted."""
-    imports = ("import sys", "import sys, json, typing, importlib, contextlib, pscheduler_batch.plugins.tool")
-    always, loaded = (
+    # On Python 3.9, some of these import more than they do today.
+    always = "import sys, json, typing, importlib, contextlib"
+    imports = (always, f"{always}, pscheduler_batch.plugins.tool")
+    before, loaded = (
         subprocess.run(
             [sys.executable, "-c", f"{code}; sys.exit(' '.join(sys.modules))"],
             capture_output=True,
@@ -101,7 +103,7 @@ def test_a_refusal_where_batches_are_disabled_imports_next_to_nothing():
     own = {name.partition(".")[2] for name in loaded if name.startswith("pscheduler_batch.")}
 
     assert own == {"plugins", "plugins.enabling", "plugins.methods", "plugins.tool"}
-    assert not {"dataclasses", "datetime", "re"} & (set(loaded) - set(always))
+    assert not {"dataclasses", "datetime", "re"} & (set(loaded) - set(before))
 
 
 def test_a_closed_input_is_an_empty_one(tmp_path):
