@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Batch
 from pscheduler_batch.output.console import show_warnings
-from pscheduler_batch.output.file_names import name_file, require_different
+from pscheduler_batch.output.file_names import name_file, require_different, require_unread
 from pscheduler_batch.output.line_file import STANDARD_ERROR
 from pscheduler_batch.settings import Settings
 from pscheduler_batch.text import STANDARD_INPUT
@@ -99,7 +99,8 @@ class Options:
             now: The time in the time zone of this machine.
 
         Raises:
-            FileNameError: A name is invalid, a directory does not exist, or two outputs have the same file.
+            FileNameError: A name is invalid, a directory does not exist, two outputs have the same file, or lines would
+                be written over a file that is read.
         """
 
         def name(pattern: Optional[str]) -> Optional[str]:
@@ -115,6 +116,11 @@ class Options:
         )
         written = (named.output, named.journal, named.resume, named.stream, named.events, *named.report)
         require_different(path for path in written if path is not None and path != STANDARD_ERROR)
+        # An output may replace its batch, of which it has everything; lines would destroy what is read.
+        read = [path for path in (self.input_file, self.only_failed, self.expect_file, *self.data) if path is not None]
+        for path in (named.stream, named.events):
+            if path is not None and path != STANDARD_ERROR:
+                require_unread(path, read)
         return named
 
 

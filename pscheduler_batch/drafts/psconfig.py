@@ -99,7 +99,7 @@ class _Template:
         found = self.tables(table)
         if name not in found:
             near = closest(name, found)
-            hint = f'did you mean "{near}"?' if near else f"it has {list_names(found) or 'none'}"
+            hint = f'did you mean "{near}"?' if near else f"it has {list_names(found) if found else 'none'}"
             raise TemplateError(path, f'the template has no "{shorten(name)}" in {table}; {hint}')
         referred: Mapping[str, Any] = found[name]
         return referred

@@ -94,7 +94,8 @@ class Groups:
                 raise TemplateError((*where, "class"), reason)
             if selector["name"] not in self._addresses:
                 near = closest(selector["name"], self._addresses)
-                hint = f'did you mean "{near}"?' if near else f"it has {list_names(self._addresses) or 'none'}"
+                known = list_names(self._addresses) if self._addresses else "none"
+                hint = f'did you mean "{near}"?' if near else f"it has {known}"
                 raise TemplateError(
                     (*where, "name"), f'the template has no address "{shorten(selector["name"])}"; {hint}'
                 )

@@ -103,7 +103,7 @@ class _Text:
         self._lines = Lines(text)
         try:
             self._secrets: Optional[List[Tuple[int, int]]] = secret_spans(text)
-        except (LookupError, RecursionError, StopIteration, ValueError):
+        except (LookupError, RuntimeError, StopIteration, ValueError):
             # It is not JSON, so secrets have to be guessed.
             self._secrets = None
 

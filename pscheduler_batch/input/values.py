@@ -155,8 +155,8 @@ def read_settings(
     Raises:
         OptionError: Some are wrong; all errors are in this one.
     """
-    lines = [shorten(text.split("\n")[0]) for text in given]
-    shown = "\n".join(line if "=" in line and not _names_a_secret(line) else line.partition("=")[0] for line in lines)
+    # Any value may have secrets in it, so messages show the names alone.
+    shown = "\n".join(shorten(_name_in(text)) for text in given)
     settings: List[Setting] = []
     problems: List[Problem] = []
     for number, text in enumerate(given, start=1):
@@ -271,8 +271,10 @@ def _path_in(text: str) -> Tuple[Path, int]:
     return tuple(steps), end
 
 
-def _names_a_secret(line: str) -> bool:
-    return is_secret(_path_in(line)[0])
+def _name_in(text: str) -> str:
+    """Return what is before the value, also where there is no equals sign behind the name of a secret."""
+    path, end = _path_in(text)
+    return text[:end] if is_secret(path) else text.split("\n", maxsplit=1)[0].partition("=")[0]
 
 
 def _merged(data: JSON, layer: JSON) -> JSON:

@@ -93,6 +93,21 @@ def require_different(paths: Iterable[str]) -> None:
         known.add(real)
 
 
+def require_unread(path: str, read: Iterable[str]) -> None:
+    """
+    Require that a file that is written is none of those that are read; a device or a pipe may be.
+
+    Args:
+        path: The file, after :func:`expand`.
+        read: The files that are read.
+
+    Raises:
+        FileNameError: It is one of them.
+    """
+    if os.path.isfile(path) and any(os.path.exists(other) and os.path.samefile(path, other) for other in read):
+        raise FileNameError(f"{printable(path)} is read, so nothing else is written to it; choose a different file")
+
+
 def _expand_one(letter: str, pattern: str, now: datetime) -> str:
     if letter == "%":
         return "%"

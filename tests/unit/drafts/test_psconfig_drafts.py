@@ -218,3 +218,13 @@ def test_the_example_gives_its_batches():
 
     assert [task["test"]["spec"] for task in tasks] == expected
     assert {task["archives"][0]["data"]["_url"] for task in tasks} == {"https://archive.example.net/batches"}
+
+
+def test_a_context_of_a_template_without_contexts_is_an_error():
+    """There is none that may have been meant."""
+    text = json.dumps(
+        {name: part for name, part in changed(("addresses/c/contexts", ["x"])).items() if name != "contexts"}
+    )
+
+    with pytest.raises(InputError, match='has no "x" in contexts; it has none'):
+        psconfig_jobs(text, source="template.json")

@@ -166,3 +166,10 @@ def test_a_warning_says_that_it_is_one():
 def test_no_problems_are_no_text():
     """Not even a newline."""
     assert render_problems([], text="{}", source="a.json") == ""
+
+
+def test_text_that_only_begins_like_an_object_has_an_excerpt():
+    """Its secrets are guessed."""
+    lines = render_problems([Problem("/", "wrong", 1, 1)], text='a={"_key": "abc"}', source="x").split("\n")
+
+    assert lines == ["x:1:1: error: wrong", '    a={"_key": *****}', "    ^"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pscheduler_batch.errors import OptionError
+from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.input.values import Values, combine, read_data, read_settings
 from pscheduler_batch.text import HIDDEN
@@ -206,3 +207,16 @@ def test_no_values_change_nothing():
 
     assert Values().added_to(data) is data
     assert Values.of(None, source="data") == Values()
+
+
+@pytest.mark.parametrize("given", ["a._b.c=1", "_pw two", '["_pw=two', "=two", "x"])
+def test_errors_show_no_values(given):
+    """Another value may be an object with secrets, which also once ended the message in a traceback."""
+    with pytest.raises(OptionError) as caught:
+        added({"other": 1}, 'other={"_pw": "one"}', given)
+    error = caught.value
+    message = render_problems(error.problems, text=error.text, source=error.source)
+
+    assert "--set:2:" in message
+    assert "one" not in message
+    assert "_pw two" not in message

@@ -6,7 +6,13 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pscheduler_batch.output.file_names import FileNameError, expand, require_different, require_directory
+from pscheduler_batch.output.file_names import (
+    FileNameError,
+    expand,
+    require_different,
+    require_directory,
+    require_unread,
+)
 
 NOW = datetime(2026, 3, 1, 9, 5, 7, 1234, tzinfo=timezone(timedelta(hours=-5), "EST"))
 
@@ -86,3 +92,15 @@ def test_no_file_is_written_twice(tmp_path):
 def test_different_files_are_fine(tmp_path):
     """And a device takes whatever comes."""
     require_different([f"{tmp_path}/a.json", f"{tmp_path}/a.html", "/dev/null", "/dev/null", "/dev/stdout"])
+
+
+def test_a_file_that_is_read_is_not_written(tmp_path):
+    """Whatever it is called; pipes and other files may be."""
+    batch = tmp_path / "batch.json"
+    batch.write_text("{}")
+    (tmp_path / "link").symlink_to(batch)
+
+    with pytest.raises(FileNameError, match="is read, so nothing else is written to it"):
+        require_unread(f"{tmp_path}/link", ["-", str(batch)])
+    require_unread(f"{tmp_path}/new", ["-", str(batch)])
+    require_unread("/dev/null", ["/dev/null"])
