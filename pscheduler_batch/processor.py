@@ -128,7 +128,7 @@ class AsyncBatchProcessor:
         if self._max_parallel is not None:
             plan = limit_parallel(self.batch, plan, self._max_parallel)
         self._expected(plan)
-        return shuffle_serial(plan, seed_of(self._shuffle))
+        return plan if self._shuffle is False else shuffle_serial(plan, seed_of(self._shuffle))
 
     async def __call__(
         self,
@@ -225,7 +225,7 @@ class AsyncBatchProcessor:
         async with AsyncExitStack() as stack:
             journal = self._open_journal(hosts, stack, plan.seed)
             # A batch that is resumed keeps its order.
-            plan = shuffle_serial(plan, journal.seed)
+            plan = plan if journal.seed is None else shuffle_serial(plan, journal.seed)
             client = open_client(self._settings, session, self._retry)
             stack.push_async_callback(client.aclose)
             mark = new_mark if self._mark else None

@@ -126,5 +126,6 @@ class Options:
 
 def print_warnings(options: Options, batch: Batch, warnings: Iterable[Problem]) -> None:
     """Print warnings about a batch, unless only errors are wanted."""
-    if not options.quiet:
-        show_warnings(warnings, text=batch.text, source=batch.source)
+    found = tuple(warnings)
+    if found and not options.quiet:
+        show_warnings(found, text=batch.text, source=batch.source)

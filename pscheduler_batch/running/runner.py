@@ -316,7 +316,7 @@ class Runner:
     ) -> None:
         """Run an iteration in a task of its own, keep its result, and note whether it is to be submitted again."""
         result = self._keep(await self._run_guarded(iteration, job_start, start, place))
-        if self._interruption is None and self._retries.want(result):
+        if self._retries.count and self._interruption is None and self._retries.want(result):
             again.add(iteration.number)
             if not _is_measured(result):
                 self._unfinished[iteration.job, iteration.number] = result

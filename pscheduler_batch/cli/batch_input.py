@@ -1,12 +1,14 @@
-"""Read the values of ``--set``, ``--set-file``, ``--set-env`` and ``--data`` (ADR 69)."""
+"""Read what options add to the data of a batch (ADR 69), and which part of it they select (ADR 70)."""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Dict
 
 from pscheduler_batch.cli.option_values import Options
 from pscheduler_batch.errors import InputError, OptionError, Problem
+from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import NONE, Values, combine, read_data, read_settings, value_in
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.console import read_input
@@ -39,6 +41,24 @@ def given_values(options: Options) -> Values:
         *read_settings(options.set_env, source="--set-env", value_of=_variable),
     )
     return combine(tuple(files.items()), settings)
+
+
+def given_selection(options: Options) -> Selection:
+    """
+    Read which jobs and iterations the options select.
+
+    Raises:
+        InputError: The file of ``--only-failed`` is not the output of a batch.
+        CommandError: It cannot be read.
+    """
+    if not (options.job or options.skip_job or options.only_failed is not None):
+        return ALL
+    earlier = None
+    if options.only_failed is not None:
+        # What reads outputs takes long to import.
+        reader = import_module("pscheduler_batch.cli.earlier_output")
+        earlier = reader.read_earlier(options.only_failed, quiet=options.quiet)
+    return Selection(options.job, options.skip_job, earlier)
 
 
 def _content(file: str) -> JSON:
