@@ -99,8 +99,8 @@ class Options:
             now: The time in the time zone of this machine.
 
         Raises:
-            FileNameError: A name is invalid, a directory does not exist, two outputs have the same file, or lines would
-                be written over a file that is read.
+            FileNameError: A name is invalid, a directory does not exist, two outputs have the same file, or a file that
+                is read would lose what it has.
         """
 
         def name(pattern: Optional[str]) -> Optional[str]:
@@ -121,6 +121,9 @@ class Options:
         for path in (named.stream, named.events):
             if path is not None and path != STANDARD_ERROR:
                 require_unread(path, read)
+        if named.output is not None and named.only_failed is not None:
+            # The new output has only a part of what the old one has.
+            require_unread(named.output, [named.only_failed])
         return named
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from errno import ENXIO
 from typing import Callable, Optional
 
 from pscheduler_batch.output.destination import OutputError
@@ -51,10 +52,12 @@ class LineFile:
         """
         if self._path != STANDARD_ERROR:
             try:
-                # Readable by its owner only, like the output. A pipe waits for its reader here.
-                self._number = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+                # Readable by its owner only, like the output. Nothing could end the waiting for the reader of a pipe.
+                self._number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
             except OSError as error:
-                raise OutputError(f"{self._cannot}: {error.strerror}") from error
+                reason = "nothing reads this pipe" if error.errno == ENXIO else error.strerror
+                raise OutputError(f"{self._cannot}: {reason}") from error
+            os.set_blocking(self._number, True)
             self._is_regular = stat.S_ISREG(os.fstat(self._number).st_mode)
         return self
 

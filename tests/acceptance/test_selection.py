@@ -57,6 +57,16 @@ def test_what_failed_is_run_again(earlier, tmp_path):
     assert "  iteration 3:\n    + /test/spec/fail: 1" in difference.stdout
 
 
+def test_the_earlier_output_is_kept(earlier):
+    """A part does not replace the whole."""
+    before = earlier.read_bytes()
+
+    ended = run_batch("--embedded", "--only-failed", str(earlier), "-o", str(earlier), batch=BATCH)
+
+    assert (ended.status, earlier.read_bytes()) == (1, before)
+    assert "is read, so nothing else is written to it" in ended.stderr
+
+
 def test_reports_have_the_numbers_of_iterations(earlier, tmp_path):
     """They are those of the whole job."""
     report = tmp_path / "report.jsonl"

@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_the_lines_before_it(line_file, tmp_path, warned):
     assert str(file.error) == f"cannot write the stream to {path}: File too large; it is incomplete"
 
 
-def test_a_pipe_without_a_reader_is_the_same(line_file, tmp_path, warned):
+def test_a_pipe_that_loses_its_reader_is_the_same(line_file, tmp_path, warned):
     """Python ignores SIGPIPE."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
@@ -116,3 +116,12 @@ def test_the_standard_error_is_written_by_the_progress(line_file, printed):
         file.write("{}")
 
     assert printed == ["{}"]
+
+
+def test_a_pipe_without_a_reader(line_file, tmp_path):
+    """Waiting for one could not be interrupted."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    with pytest.raises(OutputError, match="nothing reads this pipe"), line_file(path):
+        pass
