@@ -1,1 +1,1 @@
-"""The commands: their options, and what each mode of ``pscheduler batch`` does."""
+"""The commands: their options (``batch.py``, ``option_values.py``), and in ``modes/`` what each mode does."""

@@ -9,7 +9,7 @@ from pscheduler_batch.errors import InputError, Problem
 from pscheduler_batch.http.urls import netloc
 from pscheduler_batch.input.test_specs import known_tests
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS
-from pscheduler_batch.text import printable, shorten
+from pscheduler_batch.text import count_words, printable, shorten
 
 MESH, STAR, PAIRS = "mesh", "star", "pairs"
 _PAIR = 2
@@ -56,7 +56,7 @@ def _wrong_lines(lines: Sequence[Tuple[int, List[str]]], expected: int) -> Itera
     for number, words in lines:
         if len(words) != expected:
             wanted = "a host" if expected == 1 else "two hosts, from the first of which to the second is measured"
-            yield Problem("/", f"found {len(words)} words, expected {wanted}", number, 1)
+            yield Problem("/", f"found {count_words(len(words), 'word')}, expected {wanted}", number, 1)
             continue
         for word in words:
             try:

@@ -1,1 +1,1 @@
-"""The journal: record what has happened on disk, and recover it to resume a batch."""
+"""The journal: ``journal.py`` records on disk what happens, ``history.py`` reads it to resume a batch."""

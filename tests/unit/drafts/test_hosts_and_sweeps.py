@@ -129,7 +129,7 @@ def test_paths_through_unknown_tests_are_accepted():
         (
             "pairs",
             "a b\nc\na b\nd d",
-            [(2, "found 1 words"), (3, "a b is there twice"), (4, "d is paired with itself")],
+            [(2, "found 1 word"), (3, "a b is there twice"), (4, "d is paired with itself")],
         ),
         ("mesh", "https://a\nb", [(1, '"https://a" is not a host')]),
         ("mesh", "\n".join(f"h{n}" for n in range(10_000)), [(1, "10,000 hosts make 99,990,000 iterations")]),
