@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import InputError, OptionError, Problem
 from pscheduler_batch.model import JSON, JSONObject
@@ -69,15 +69,11 @@ class Selection:
         if labels is None or not self:
             return frozenset()
         enabled = [number for number, job in enumerate(document["jobs"]) if job.get("enabled", True) is not False]
-        problems = {
-            source: [
-                problem for problem in (_unmatched(each, labels, enabled) for each in enumerate(given, 1)) if problem
-            ]
-            for source, given in (("--job", self.jobs), ("--skip-job", self.skipped))
-        }
         for source, given in (("--job", self.jobs), ("--skip-job", self.skipped)):
-            if problems[source]:
-                raise OptionError(problems[source], source=source, text="\n".join(given))
+            problems = [_unmatched(each, labels, enabled) for each in enumerate(given, 1)]
+            found = [problem for problem in problems if problem is not None]
+            if found:
+                raise OptionError(found, source=source, text="\n".join(given))
         wanted = {number for number in enabled if not self.jobs or _matches(number, labels[number], self.jobs)}
         chosen = {number for number in wanted if not _matches(number, labels[number], self.skipped)}
         if enabled and not chosen:
@@ -150,14 +146,14 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _require_same(earlier: Earlier, labels: Sequence[str]) -> None:
-    problem: Dict[str, str] = {}
     if len(earlier.labels) != len(labels):
         count = count_words(len(earlier.labels), "job")
-        problem["/jobs"] = f"it has {count}, and the batch has {len(labels):,}"
-    else:
-        for number, (before, now) in enumerate(zip(earlier.labels, labels)):
-            if before != now:
-                problem[f"{_JOBS}{number}"] = f"its label is {show(before)}, and that of the batch is {show(now)}"
-                break
-    for where, reason in problem.items():
-        raise InputError([Problem(where, f"this is the output of another batch: {reason}")], source=earlier.source)
+        raise _other_batch(earlier, "/jobs", f"it has {count}, and the batch has {len(labels):,}")
+    for number, (before, now) in enumerate(zip(earlier.labels, labels)):
+        if before != now:
+            reason = f"its label is {show(before)}, and that of the batch is {show(now)}"
+            raise _other_batch(earlier, f"{_JOBS}{number}", reason)
+
+
+def _other_batch(earlier: Earlier, where: str, reason: str) -> InputError:
+    return InputError([Problem(where, f"this is the output of another batch: {reason}")], source=earlier.source)
