@@ -116,7 +116,8 @@ class _Found:
 
 
 def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:
-    return DistinctTest(pairs["test_type"], pairs["spec"], tuple(_to_use(place) for place in pairs["wanted"]))
+    wanted = tuple(_to_use(place) for place in pairs["wanted"])
+    return DistinctTest(pairs["test_type"], pairs["spec"], wanted, tuple(pairs["secrets"]))
 
 
 def _to_use(place: Mapping[str, Any]) -> UseOfTest:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from pscheduler_batch.errors import ERROR, NOTE, Problem
-from pscheduler_batch.model import JSON, JobPlan, JSONObject, Plan
+from pscheduler_batch.model import JSON, Iteration, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.iteration_problems import FURTHER, MOST_REASONS, name_iterations
-from pscheduler_batch.redaction import redact
+from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, spellings_of
 from pscheduler_batch.text import list_names, show
 
 
@@ -40,7 +40,7 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
     Merge errors that many iterations have in common.
 
     Returns:
-        Problems with pointers into the input; at each place a few, and one for the rest.
+        Problems without secrets, with pointers into the input; at each place a few, and one for the rest.
     """
     groups: Dict[Tuple[str, str, str], List[Tuple[ServerProblem, UseOfTest]]] = {}
     reasons: Dict[str, Set[str]] = {}
@@ -58,10 +58,11 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
 
 
 def sum_up_tools(found: Iterable[UsableTool]) -> List[ToolChoice]:
-    """Merge the tools that many iterations have in common; the result has pointers into the input."""
+    """Merge the tools that many iterations have in common; the result has no secrets, and pointers into the input."""
     groups: Dict[Tuple[str, str, str, Tuple[str, ...]], List[UseOfTest]] = {}
     for question, use, tool, hosts in found:
-        groups.setdefault((use.where, question.test_type, tool, hosts), []).append(use)
+        test_type, *named = map(question.redacted, (question.test_type, *hosts))
+        groups.setdefault((use.where, test_type, tool, tuple(named)), []).append(use)
     return [
         ToolChoice(where, _during(uses), test_type, tool, hosts)
         for (where, test_type, tool, hosts), uses in groups.items()
@@ -69,7 +70,9 @@ def sum_up_tools(found: Iterable[UsableTool]) -> List[ToolChoice]:
 
 
 def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, UseOfTest]]:
-    return ((problem, wanted) for problem in found for wanted in problem.question.wanted)
+    for problem in found:
+        told = replace(problem, reason=problem.question.redacted(problem.reason))
+        yield from ((told, wanted) for wanted in problem.question.wanted)
 
 
 def _during(uses: List[UseOfTest]) -> str:
@@ -192,15 +195,22 @@ class DistinctTest:
         test_type: The kind of test.
         spec: Its specification, with its secrets.
         wanted: Its uses, in the order of the input.
+        secrets: The secrets of its task and its transforms that occur in it.
     """
 
     test_type: str
     spec: JSON
     wanted: Tuple[UseOfTest, ...]
+    secrets: Tuple[str, ...] = ()
+
+    @property
+    def private(self) -> JSON:
+        """Values whose secrets must not appear in messages about this test."""
+        return [self.spec, as_secret_pairs(self.secrets)]
 
     def redacted(self, text: str) -> str:
-        """Take the secrets of the specification out of a text about the test."""
-        return redact(text, self.spec)
+        """Take the secrets of the test out of a text about it."""
+        return redact(text, self.private)
 
     def only(self, use: UseOfTest) -> DistinctTest:
         """Return the test with one of its uses."""
@@ -214,21 +224,28 @@ def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
     Returns:
         One test for each type and specification, in the order of their first use.
     """
-    tests: Dict[str, JSONObject] = {}
+    firsts: Dict[str, Iteration] = {}
     wanted: Dict[str, List[UseOfTest]] = {}
     for job_plan in plan.jobs:
         job = job_plan.job
-        for (key, where, allowed), numbers in _iterations_by_test(job_plan, tests).items():
+        for (key, where, allowed), numbers in _iterations_by_test(job_plan, firsts).items():
             among = 1 if job.task_is_array else len(job_plan.iterations)
             written = job.tasks[numbers[0] if job.task_is_array else 0].get("test")
-            changed = written != tests[key]
+            changed = written != firsts[key].task["test"]
             place = UseOfTest(where, job.label, tuple(numbers), among, transformed=changed, allowed=allowed)
             wanted.setdefault(key, []).append(place)
-    return tuple(DistinctTest(tests[key]["type"], tests[key]["spec"], tuple(places)) for key, places in wanted.items())
+    return tuple(_distinct_test(key, firsts[key], places) for key, places in wanted.items())
+
+
+def _distinct_test(key: str, first: Iteration, places: Iterable[UseOfTest]) -> DistinctTest:
+    """Return a test, with those secrets of its first iteration that are in the key, which is its JSON."""
+    there = (secret for secret in find_secrets(first.private) if any(form in key for form in spellings_of(secret)))
+    test = first.task["test"]
+    return DistinctTest(test["type"], test["spec"], tuple(places), tuple(sorted(there)))
 
 
 def _iterations_by_test(
-    job_plan: JobPlan, tests: Dict[str, JSONObject]
+    job_plan: JobPlan, firsts: Dict[str, Iteration]
 ) -> Mapping[Tuple[str, str, Optional[AllowedTools]], List[int]]:
     job = job_plan.job
     found: Dict[Tuple[str, str, Optional[AllowedTools]], List[int]] = {}
@@ -239,7 +256,7 @@ def _iterations_by_test(
         key = keys.get(id(test))
         if key is None:
             key = keys[id(test)] = json.dumps([test["type"], test["spec"]], sort_keys=True)
-            tests.setdefault(key, test)
+            firsts.setdefault(key, iteration)
         where = f"{job.where}/task/{iteration.number}" if job.task_is_array else f"{job.where}/task"
         found.setdefault((key, where, _allowed_tools(iteration.task)), []).append(iteration.number)
     return found

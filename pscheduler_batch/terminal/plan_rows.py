@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Callable, Dict, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Set, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import find_secrets, redact
+from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.scheduler.tasks import Length, destination_of, source_of
 from pscheduler_batch.text import HIDDEN, list_names, printable, two_units
 
@@ -148,11 +148,15 @@ def varying_words(times: JobTimes) -> str:
             varying.setdefault(path, {})[f"{type(value).__name__} {value}"] = value
     if not varying:
         return "all tasks are the same"
-    secrets = find_secrets(tasks)
-    shown = [f"{pointer(path)} {_range(path, list(varying[path].values()), secrets)}" for path in varying]
-    others = len(shown) - MOST_PLACES
-    if others > 0:
-        shown[MOST_PLACES:] = [f"{others:,} other place{'s' if others > 1 else ''}"]
+    secrets = find_secrets(list(_private(times.iterations)))
+    redactor = Redactor(secrets)
+    shown = [
+        f"{_place(path, redactor)} {_range(path, list(varying[path].values()), secrets)}"
+        for path in list(varying)[:MOST_PLACES]
+    ]
+    others = len(varying) - len(shown)
+    if others:
+        shown.append(f"{others:,} other place{'s' if others > 1 else ''}")
     return printable(f"varying: {list_names(shown)}")
 
 
@@ -173,6 +177,15 @@ def time_offset(moment: timedelta) -> str:
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
+def _private(many: Iterable[IterationTimes]) -> Iterator[JSON]:
+    """Return the values whose secrets must not appear in the rows of iterations, each once."""
+    yield from {id(value): value for times in many for value in times.iteration.private}.values()
+
+
+def _place(path: Path, redactor: Redactor) -> str:
+    return pointer(tuple(redactor.message(step) if isinstance(step, str) else step for step in path))
+
+
 def _source(task: JSONObject) -> str:
     return _host_of(task, source_of)
 
@@ -183,18 +196,17 @@ def _destination(task: JSONObject) -> str:
 
 def _host_of(task: JSONObject, find: Callable[[JSON], str]) -> str:
     test = task.get("test")
-    found = find(test.get("spec")) if isinstance(test, Mapping) else ""
-    return _text(redact(found, task)) if found else ""
-
-
-def _text(text: str) -> str:
-    return printable(text[:_LONGEST_TEXT])
+    return find(test.get("spec")) if isinstance(test, Mapping) else ""
 
 
 def _test_of(task: JSONObject) -> str:
     test = task.get("test")
     kind = test.get("type") if isinstance(test, Mapping) else None
-    return _text(kind) if isinstance(kind, str) else UNKNOWN
+    return kind if isinstance(kind, str) else UNKNOWN
+
+
+def _text(text: str) -> str:
+    return printable(text[:_LONGEST_TEXT])
 
 
 def _row(times: JobTimes, place: int) -> PlanRow:
@@ -202,12 +214,13 @@ def _row(times: JobTimes, place: int) -> PlanRow:
     iteration = times.iterations[place]
     number, task = iteration.iteration.number, iteration.iteration.task
     follows = place > 0 and not times.job.parallel
+    redactor = Redactor.of(_private([iteration]))
     return PlanRow(
         label=_text(times.job.label),
         number=f"/{number}",
-        test=_test_of(task),
-        source=_source(task),
-        destination=_destination(task),
+        test=_text(redactor.message(_test_of(task))),
+        source=_text(redactor.message(_source(task))),
+        destination=_text(redactor.message(_destination(task))),
         posted=f"after /{times.iterations[place - 1].iteration.number}" if follows else time_offset(iteration.posted),
         starts=time_offset(iteration.starts) + (" late" if iteration.late else ""),
         lasts=_length_words(iteration.length),
@@ -220,12 +233,13 @@ def _row(times: JobTimes, place: int) -> PlanRow:
 
 def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
     tasks = list({id(times.iteration.task): times.iteration.task for times in many}.values())
+    redactor = Redactor.of(_private(many))
     return PlanRow(
         label="",
         number=f"... {len(many):,} more ...",
-        test=_one_of({_test_of(task) for task in tasks}, "types"),
-        source=_one_of({_source(task) for task in tasks}, "hosts"),
-        destination=_one_of({_destination(task) for task in tasks}, "hosts"),
+        test=_one_of({_test_of(task) for task in tasks}, "types", redactor),
+        source=_one_of({_source(task) for task in tasks}, "hosts", redactor),
+        destination=_one_of({_destination(task) for task in tasks}, "hosts", redactor),
         posted="",
         starts="",
         lasts=_range_of_lengths([times.length for times in many]),
@@ -236,8 +250,8 @@ def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
     )
 
 
-def _one_of(words: Set[str], many: str) -> str:
-    return next(iter(words)) if len(words) == 1 else f"{len(words):,} {many}"
+def _one_of(words: Set[str], many: str, redactor: Redactor) -> str:
+    return _text(redactor.message(next(iter(words)))) if len(words) == 1 else f"{len(words):,} {many}"
 
 
 def _length_words(length: Optional[Length]) -> str:

@@ -26,7 +26,9 @@ def execute(options: Options) -> int:
 
 def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> ServerAnswers:
     async def ask(only: Optional[str]) -> ServerAnswers:
-        session = Session(log=partial(_debug, options), redactor=Redactor.of(question.spec for question in questions))
+        session = Session(
+            log=partial(_debug, options), redactor=Redactor.of(question.private for question in questions)
+        )
         settings = replace(options.settings, timeout=min(options.settings.timeout, TIME_LIMIT))
         client = open_client(settings, session, RETRIES)
         try:

@@ -540,6 +540,25 @@ def test_no_secret_is_told():
     assert "swordfish" not in repr(checked.problems)
 
 
+def test_a_secret_that_a_transform_spreads_is_not_told():
+    """It is one in the test as well, whether servers quote it, cannot be reached, or are its participants."""
+    job = {
+        "task": {"test": {"type": "rtt", "spec": {}}, "_key": "swordfish"},
+        "task-transform": {"script": ".test.spec.dest = ._key"},
+    }
+    quoting = said({"valid": False, "error": "At /dest: 'swordfish' is no host"})
+    refused = ask(servers_with(**{"assist/is-valid": quoting}), job)
+    named = said({"participants": ["swordfish"]})
+    silent = ask(servers_with(**{"assist/participants": named}), job)
+    there = {"swordfish/hostname": said("x"), "swordfish/tools": offers("ping")}
+    led = ask(servers_with(**{"assist/participants": named}, **there), job)
+
+    assert (refused.valid, silent.valid, led.valid) == (False, False, True)
+    for checked in (refused, silent, led):
+        shown = repr(checked.problems) + render_tools(checked) + render_json(checked)
+        assert ("swordfish" in shown, "(hidden)" in shown) == (False, True)
+
+
 def test_jobs_that_are_right_are_asked_about_where_others_are_wrong():
     """Everything is told at once."""
     misnamed = {"task": {"test": {"type": "rtts", "spec": {}}}}

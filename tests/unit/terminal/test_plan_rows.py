@@ -69,6 +69,24 @@ def test_a_source_is_named_without_secrets():
     assert [row.source for row in rows_of(hidden)] == ["(hidden)"]
 
 
+SECRETS = {"_secret": "my-secret", "_number": 4711}
+SPREAD = """
+    .test.type = $global._secret | .test.spec.source = $global._secret | .test.spec.dest = $global._secret
+    | .test.spec[$global._secret] = $iteration | .test.spec.count = $global._number + 2 * ($iteration % 2)
+"""
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_a_secret_that_a_transform_spreads_is_shown_nowhere(count):
+    """Neither in the row of an iteration, nor in one for many, nor in what varies."""
+    job = {"iterations": count, "task": {"test": {"type": "x", "spec": {}}}, "task-transform": {"script": SPREAD}}
+    (times,) = make_timeline(plan_jobs(job, **{"global": {"data": SECRETS}})[1]).jobs
+    rows = rows_of(times)
+
+    assert {(row.test, row.source, row.destination) for row in rows} == {("(hidden)",) * 3}
+    assert varying_words(times) == f"varying: /test/spec/(hidden) 0 to {count - 1} and /test/spec/count (hidden)"
+
+
 def test_forty_iterations_are_all_shown():
     """And not one more."""
     forty, more = times_of({"iterations": 40}, {"iterations": 41})
