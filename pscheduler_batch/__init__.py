@@ -1,5 +1,7 @@
 """
-A batch processor for perfSONAR's pScheduler.
+A batch processor for perfSONAR's pScheduler: each folder is a room, whose ``__init__`` says what happens in it.
+
+The words of an error are in the module that raises it.
 
     >>> from pscheduler_batch import BatchProcessor
     >>> BatchProcessor({"jobs": []})(dry_run=True)

@@ -85,7 +85,7 @@ class Batch:
     A batch without errors; its tasks are checked after the transforms.
 
     Attributes:
-        schema: 1, 2 or 3.
+        schema: The version of the format.
         data: ``$global``, if there is one, with the values from outside.
         document: The input without its comments; the output is a copy of it.
         text: The text of the input, if it came as text; errors point into it.

@@ -1,1 +1,1 @@
-"""The commands: their options (``batch.py``, ``option_values.py``), and in ``modes/`` what each mode does."""
+"""The commands: their options (``batch.py``, ``options.py``), and in ``modes/`` what each mode does with them."""

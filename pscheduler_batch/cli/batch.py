@@ -2,8 +2,9 @@
 The ``batch`` command: its options on the command line and in the environment.
 
 :func:`~pscheduler_batch.cli.execute.execute` does what they ask for. Each option is also a field of
-:class:`~pscheduler_batch.cli.option_values.Options` or of :class:`~pscheduler_batch.settings.Settings`. Only what
-``--help`` needs is imported here.
+:class:`~pscheduler_batch.cli.options.Options`, or, if it is about hosts and requests, of
+:class:`~pscheduler_batch.settings.Settings`; ``modes/run.py`` hands what a run needs to ``processor.py``.
+Only what ``--help`` needs is imported here.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from typing import Dict
 
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import InputError, OptionError, Problem
 from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import NONE, Values, combine, read_data, read_settings, value_in

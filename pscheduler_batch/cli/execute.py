@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from importlib import import_module
 from typing import Any, Callable, Iterator, Mapping
 
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, InputError, OptionError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
 

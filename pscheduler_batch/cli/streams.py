@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Callable, List, Optional, Tuple
 
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.events import BatchBegan, Event, IterationEnded
 from pscheduler_batch.model import Batch, Plan

@@ -1,1 +1,1 @@
-"""One HTTP client: connections, concurrency limits, timeouts, retries of requests; it knows nothing of pScheduler."""
+"""One HTTP client: connections, concurrency limits, timeouts, retries (``retry.py``); knows nothing of pScheduler."""

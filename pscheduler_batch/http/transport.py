@@ -22,8 +22,8 @@ import httpx
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.http.connection_errors import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
-from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.urls import MAX_PORT, shown

@@ -1,1 +1,1 @@
-"""Bytes to a Batch: read, validate by the rules in ``json_schemas/*.json``, and locate every problem in the input."""
+"""Bytes to a Batch: validated by the rules in ``json_schemas/*.json``, built in ``loader.py``, all problems located."""

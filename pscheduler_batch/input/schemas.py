@@ -19,7 +19,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 from pscheduler_batch.input.test_specs import schema_of_spec, versions_of_spec
 from pscheduler_batch.pointers import Path
 
-# The versions of each kind of document, in ascending order; the file names contain them.
+# The versions of each kind of document, in ascending order; the file names contain them. A new one is its own file,
+# which the description of `schema` names in all files of the kind.
 VERSIONS = {"batch": (1, 2, 3), "task": (1, 2, 3, 4, 5)}
 
 # Documents of other programs, whose versions have no numbers in them.

@@ -1,1 +1,1 @@
-"""The journal: ``journal.py`` records on disk what happens, ``history.py`` reads it to resume a batch."""
+"""The journal: ``journal.py`` writes it, ``history.py`` has its format and version, and reads it to resume a batch."""

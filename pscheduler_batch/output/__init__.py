@@ -1,1 +1,1 @@
-"""The output: the document, the files it is written to, and the form of messages on standard error."""
+"""The output: the document, the files it is written to, and the standard error, for messages of all rooms."""

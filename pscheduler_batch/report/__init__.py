@@ -1,1 +1,1 @@
-"""Reports on a batch in all formats, and the summary on a terminal, made from its output document."""
+"""Reports on a batch, made from its output document: a module for each format, and their list in ``formats.py``."""

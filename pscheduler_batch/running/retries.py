@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pscheduler_batch.model import IterationResult
-from pscheduler_batch.scheduler.api import NEVER_RAN_STATES, PREEMPTED, is_final, is_overloaded
+from pscheduler_batch.scheduler.api import UNMEASURED_STATES, is_final, is_overloaded
 
 # What is retried: iterations that measured nothing through no fault of their test, or all that failed.
 UNMEASURED, ANY = "unmeasured", "any"
 CHOICES = (UNMEASURED, ANY)
 
 DEFAULT_DELAY = timedelta(seconds=10)
-
-# The states of runs that did not come about, or were cut.
-_LOST_STATES = NEVER_RAN_STATES | {PREEMPTED}
 
 
 @dataclass(frozen=True)
@@ -66,5 +63,5 @@ def is_unmeasured(result: IterationResult) -> bool:
     if any(run.succeeded for run in result.runs):
         return False
     if runs and all(map(is_final, runs)):
-        return all(run.state in _LOST_STATES or is_overloaded(run) for run in runs)
+        return all(run.state in UNMEASURED_STATES or is_overloaded(run) for run in runs)
     return result.failure is not None and result.failure.may_pass

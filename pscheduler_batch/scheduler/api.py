@@ -33,6 +33,8 @@ UNSTARTED_STATES = frozenset({SCHEDULING, PENDING, ON_DECK})
 # A run does not leave these any more. An overdue one is not among them, as it can still become finished [k].
 FINAL_STATES = frozenset({FINISHED, FAILED, NONSTART, MISSED, PREEMPTED, CANCELED})
 NEVER_RAN_STATES = frozenset({NONSTART, MISSED})
+# Those of a run that did not come about or was cut, which --retries makes up for.
+UNMEASURED_STATES = NEVER_RAN_STATES | {PREEMPTED}
 RUN_STATES = UNSTARTED_STATES | {RUNNING, CLEANUP, OVERDUE} | FINAL_STATES
 
 # A 500 with these words refuses a format that the test does not have [c13, g-m-thr-result-html].

@@ -1,1 +1,1 @@
-"""What people see on a terminal: the live view, the words of events (not of errors), plans, differences and tables."""
+"""What people see on a terminal: live view, words of events (not of errors: those are where they are raised), plans."""

@@ -24,9 +24,8 @@ from datetime import timedelta
 from typing import IO, Any, Callable, Dict, Optional, Tuple, TypeVar
 
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS
+from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, crash_words, exit_words, time_limit_words
 from pscheduler_batch.transforms.confinement import Confinement
-from pscheduler_batch.transforms.error_words import crash_words, exit_words, time_limit_words
 from pscheduler_batch.transforms.jq_child import read_frame, write_frame
 from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 

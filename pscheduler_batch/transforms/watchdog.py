@@ -21,9 +21,16 @@ from struct import Struct
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from pscheduler_batch.model import Batch
-from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS, be_expendable, describe_bug, tie_to_the_parent
+from pscheduler_batch.transforms.child_process import (
+    PARENTS_SIGNALS,
+    be_expendable,
+    crash_words,
+    describe_bug,
+    exit_words,
+    tie_to_the_parent,
+    time_limit_words,
+)
 from pscheduler_batch.transforms.confinement import Confinement, confine_process
-from pscheduler_batch.transforms.error_words import crash_words, exit_words, time_limit_words
 from pscheduler_batch.transforms.pipeline import SkippedError
 from pscheduler_batch.transforms.script import ScriptError
 

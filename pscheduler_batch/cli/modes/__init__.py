@@ -1,1 +1,1 @@
-"""The modes of ``pscheduler batch``, one module each; ``execute`` of a module returns the exit status."""
+"""The modes of ``pscheduler batch``, one module each; ``run.py`` hands the options on to ``processor.py``."""

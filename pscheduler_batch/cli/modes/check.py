@@ -8,7 +8,7 @@ from typing import Callable, Optional, Sequence, Tuple
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, WRONG_USAGE
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, ExpectationError, Problem
 from pscheduler_batch.metrics.expectations import Expectation, jobs_of, resolve
 from pscheduler_batch.output.console import CommandError, read_input, write_error

@@ -10,7 +10,7 @@ from typing import Optional, Sequence
 
 from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.modes import check
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.output.console import print_error
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT, check_on_servers
 from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers

@@ -7,7 +7,7 @@ from typing import Tuple
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.metrics.expectations import jobs_of, resolve, tests_of
 from pscheduler_batch.model import Batch, Plan

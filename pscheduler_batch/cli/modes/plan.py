@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from pscheduler_batch.cli.execute import SUCCEEDED
 from pscheduler_batch.cli.modes.dry_run import make_plan
-from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.model import Plan
 from pscheduler_batch.output.destination import print_text
 from pscheduler_batch.planning.timeline import setup_problems

@@ -16,7 +16,7 @@ from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.embedded_server import embedded_server
 from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.cli.option_values import Options, print_warnings
+from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.cli.streams import Streams
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.events import Watcher

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pscheduler_batch.cli.execute import SUCCEEDED
-from pscheduler_batch.cli.option_values import Options
+from pscheduler_batch.cli.options import Options
 from pscheduler_batch.input.editor_schema import schema_text
 from pscheduler_batch.output.destination import print_text
 

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from pscheduler_batch.http.error_words import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.http.connection_errors import behind_colon, innermost, os_words, tls_words
 
 
 def tls_error(reason):
