@@ -99,6 +99,7 @@ def _iteration_ended(event: Union[AttemptEnded, IterationEnded]) -> Pairs:
     return {
         **_iteration(result.iteration),
         "succeeded": result.succeeded,
+        "skipped": result.skipped,
         "task": result.task_href,
         "runs": [{**_run(run.run, result.iteration), "succeeded": run.succeeded} for run in result.runs],
         "late": _seconds(result.late),

@@ -38,4 +38,4 @@ def limit_parallel(batch: Batch, plan: Plan, most: int) -> Plan:
             warnings.append(Problem(job.where, reason, severity=WARNING))
         jobs.append(replace(job_plan, job=replace(job, sync_start=False, at_once=most)))
     located = locate_problems(warnings, batch.text)
-    return Plan(tuple(jobs), tuple(in_order([*plan.warnings, *located], batch.document)))
+    return replace(plan, jobs=tuple(jobs), warnings=tuple(in_order([*plan.warnings, *located], batch.document)))

@@ -52,7 +52,7 @@ from pscheduler_batch.running.canceling import MAY_GO_ON
 from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.running.submitter import BrokenDownError, CutShortError, Submitter
 from pscheduler_batch.scheduler.api import is_final
-from pscheduler_batch.session import Session
+from pscheduler_batch.session import Session, Shutdown
 from pscheduler_batch.transforms.script import ScriptError
 
 T = TypeVar("T")
@@ -144,8 +144,10 @@ class Runner:
         self._cancel = cancel
         self._retries = retries or Retries()
         self._stop_on_failure = stop_on_failure
-        # The iteration whose failure has stopped the batch.
+        # The iteration whose failure has stopped the batch, which ends the waiting of all that is skipped.
         self._stopped_by: Optional[Iteration] = None
+        self._stop = Shutdown()
+        self._has_skipped = False
         # By iteration, attempts whose tasks may not be over; another one cancels them.
         self._unfinished: Dict[Tuple[int, int], IterationResult] = {}
         self._results = results or ResultStore(session.debug)
@@ -208,7 +210,7 @@ class Runner:
         if self._interruption is None:
             error = error or self._journal.error
             # A batch that was stopped can be resumed without the option, which runs the rest.
-            if error is None and not self._bugs and self._stopped_by is None:
+            if error is None and not self._bugs and not self._has_skipped:
                 end = self._journal.end_of_batch(end)
         outcome = BatchOutcome(
             self._results, start, end, error, self._interruption, tuple(self._bugs), order=render_order(plan)
@@ -230,9 +232,7 @@ class Runner:
                 continue
             await self._run_job(job_plan)
             self._emit(JobEnded(self._clock.now(), job))
-            if self._stopped_by is None and not await self._is_to_continue(batch, judge, job):
-                break
-            if self._interruption is not None:
+            if not await self._is_to_continue(batch, judge, job):
                 break
 
     async def _is_to_continue(self, batch: Batch, judge: Judge, job: Job) -> bool:
@@ -242,6 +242,9 @@ class Runner:
         if known is not None:
             # The decision of an earlier try stands, even if a script depends on the time.
             return known
+        if self._stopped_by is not None:
+            # The other jobs are skipped.
+            return True
         asking = asyncio.ensure_future(judge(job, self._results.of_job(job.number)))
         try:
             goes_on = await self._until_cut(asking)
@@ -288,10 +291,11 @@ class Runner:
             replace(by_number[number], attempt=attempt, delay=delay) for number, delay in zip(numbers, delays)
         )
         start = now + self._retries.delay
-        if self._interruption is None:
+        is_submitting = self._interruption is None and self._stopped_by is None
+        if is_submitting:
             start = self._journal.start_of_job(job.number, len(numbers), start, attempt)
         started = begin_job(replace(job_plan, iterations=iterations), start)
-        if self._interruption is None:
+        if is_submitting:
             self._emit(RetriesBegan(now, started, attempt, start))
             self._debug(f"{describe_job(started)}; attempt {attempt}, from {format_timestamp(start)}")
         return await self._run_attempts(started, start)
@@ -329,12 +333,15 @@ class Runner:
         if self._stop_on_failure and self._stopped_by is None and self._interruption is None and not result.succeeded:
             self._stopped_by = result.iteration
             self._debug(f"{result.iteration.label} failed, so nothing more is submitted")
+            self._stop.begin()
         self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
 
     def _skipped(self, iteration: Iteration) -> IterationResult:
+        self._has_skipped = True
+        is_first = iteration.attempt == 1
         label = "" if self._stopped_by is None else self._stopped_by.label
-        failure = Failure(f"not submitted, because {label} failed", "running the iteration", "")
-        return IterationResult(iteration, failure=failure, skipped=True)
+        reason = f"not submitted{'' if is_first else ' again'}, because {label} failed"
+        return IterationResult(iteration, failure=Failure(reason, "running the iteration", ""), skipped=is_first)
 
     async def _run_guarded(
         self, iteration: Iteration, job_start: datetime, start: Optional[datetime], place: _Place
@@ -351,8 +358,11 @@ class Runner:
                 return known
             await self._wait_out(iteration, job_start)
             await place.take()
-            result = await self._submit(iteration, start, place)
-            if not result.skipped:
+            # What an earlier try has submitted is waited for.
+            if self._stopped_by is not None and self._journal.history_of(iteration).task is None:
+                result = self._skipped(iteration)
+            else:
+                result = await self._submit(iteration, start, place)
                 self._journal.note_result(result)
         except (asyncio.CancelledError, BrokenDownError) as end:
             early: BaseException = end
@@ -368,9 +378,6 @@ class Runner:
         return await self._end_early(iteration, early)
 
     async def _submit(self, iteration: Iteration, start: Optional[datetime], place: _Place) -> IterationResult:
-        # What an earlier try has submitted is waited for.
-        if self._stopped_by is not None and self._journal.history_of(iteration).task is None:
-            return self._skipped(iteration)
         unfinished = self._unfinished.pop((iteration.job, iteration.number), None)
         if unfinished is not None:
             await self._submitter.discard(unfinished)
@@ -419,9 +426,9 @@ class Runner:
     async def _wait_out(self, iteration: Iteration, job_start: datetime) -> None:
         now = self._clock.now()
         delay = iteration.delay - (now - job_start)
-        if delay > timedelta(0):
+        if delay > timedelta(0) and self._stopped_by is None:
             self._emit(IterationMoved(now, iteration, WAITING, start=now + delay))
-            await self._clock.sleep(delay.total_seconds())
+            await self._stop.sleep(self._clock, delay.total_seconds())
 
     def _interrupted(self, result: IterationResult, when: str) -> IterationResult:
         if result.iteration.attempt > 1 and when == UNSUBMITTED:

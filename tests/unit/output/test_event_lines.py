@@ -102,6 +102,7 @@ def test_a_result_is_in_it_by_its_runs_and_its_error():
         "label": "a/0",
         "attempt": 1,
         "succeeded": False,
+        "skipped": False,
         "task": "https://ps.example.net/t",
         "runs": [
             {"href": "https://ps.example.net/r", "state": "failed", "start": None, "end": None, "succeeded": False}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from pscheduler_batch.events import RetriesBegan
 from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.journal.journal import FileJournal
 from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.planning.random_order import shuffle_serial
 from pscheduler_batch.planning.timeline import make_timeline
 from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.transforms.pipeline import Transforms
+from tests.support.clock import NOON
+from tests.support.journals import DIGEST
 from tests.support.submitter import TASK, FakeSubmitter, fail, labels, lose, results_of, run, succeed
 
 
@@ -124,3 +130,67 @@ def test_an_iteration_that_is_submitted_again_has_not_failed_yet():
 
     assert server.begun == ["a/0", "a/1", "a/0", "b/0"]
     assert outcome.succeeded
+
+
+def test_nothing_is_waited_for_by_what_is_skipped():
+    """Neither for a backoff nor for its turn."""
+    server = FakeSubmitter(1)
+    server.behaviour = {"a/0": fail}
+    job = {"iterations": 4, "parallel": True, "sync-start": False, "backoff": "PT1H"}
+    outcome = run(server, job, {"iterations": 2}, stop_on_failure=True)
+
+    assert server.begun == ["a/0"]
+    assert outcome.end - outcome.start == timedelta(seconds=1)
+    assert [result.get("skipped") for job in range(2) for result in results_of(outcome, job)] == [None, *[True] * 5]
+
+
+def test_what_has_been_measured_once_is_not_skipped_but_has_failed():
+    """Another attempt is not made, nor waited for; the first one is in the output."""
+    server, events = FakeSubmitter(1, 2), []
+    server.behaviour = {"a/0": lose, "a/1": fail}
+    job = {"iterations": 2, "parallel": True}
+    outcome = run(server, job, stop_on_failure=True, retries=Retries(3), watch=events.append)
+
+    (result, _) = results_of(outcome, 0)
+    assert (result["error"], result.get("skipped")) == ("not submitted again, because a/1 failed", None)
+    assert [attempt["error"] for attempt in result["attempts"]] == ["no answer"]
+    assert outcome.end - outcome.start == server.time.now() - NOON == timedelta(seconds=2)
+    assert not any(isinstance(event, RetriesBegan) for event in events)
+
+
+def run_with_journal(path, server, *jobs, **options):
+    """Start a batch, or resume it."""
+    opening = FileJournal.resume if path.exists() else FileJournal.begin
+    with closing(opening(str(path), DIGEST, lambda: NOON)) as journal:
+        return run(server, *jobs, journal=journal, **options)
+
+
+def test_a_batch_of_which_nothing_was_skipped_is_complete(tmp_path):
+    """Its end is recorded, as its last iteration was the first to fail."""
+    server, again = FakeSubmitter(1), FakeSubmitter(1)
+    server.behaviour = {"a/1": fail}
+    first = run_with_journal(tmp_path / "journal", server, {"iterations": 2}, stop_on_failure=True)
+    resumed = run_with_journal(tmp_path / "journal", again, {"iterations": 2}, stop_on_failure=True)
+
+    assert again.begun == []
+    assert (resumed.start, resumed.end) == (first.start, first.end)
+
+
+def test_what_an_earlier_continue_if_has_ended_is_not_skipped(tmp_path):
+    """The option does not change how a batch has ended."""
+    server, again = FakeSubmitter(1), FakeSubmitter(1)
+    server.behaviour = {"a/0": fail}
+    jobs = {"continue-if": {"script": "false"}}, {}
+    first = run_with_journal(tmp_path / "journal", server, *jobs)
+    resumed = run_with_journal(tmp_path / "journal", again, *jobs, stop_on_failure=True)
+
+    assert [results_of(outcome, 1) for outcome in (first, resumed)] == [[], []]
+    assert (resumed.end, again.begun) == (first.end, [])
+
+
+def test_a_limit_keeps_the_seed_of_a_plan():
+    """Whichever comes first."""
+    batch = load_batch({"jobs": [{"task": TASK, "iterations": 3}]})
+    plan = shuffle_serial(plan_batch(batch, Transforms(batch)), 7)
+
+    assert limit_parallel(batch, plan, 1).seed == 7
