@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -9,9 +10,12 @@ from typing import BinaryIO, Iterable, Iterator, Optional, TextIO
 
 from pscheduler_batch.errors import BatchError, InputError, Problem
 from pscheduler_batch.input.excerpts import render_problems
-from pscheduler_batch.text import encodable, printable
+from pscheduler_batch.text import STANDARD_INPUT, encodable, printable
 
 PROGRAM = "pscheduler batch"
+
+# No batch, list or value is larger; a device or another program may not end at all. In bytes.
+LARGEST_INPUT = 256 * 2**20
 
 
 class CommandError(BatchError):
@@ -73,12 +77,15 @@ def forget_what_is_left(stream: TextIO) -> None:
 
 def read_input(input_file: str, *, what: str = "the batch", program: str = PROGRAM) -> bytes:
     """
-    Read all of a file, or of the standard input.
+    Read all of a file, or of the standard input, up to 256 MiB.
 
     The arguments and errors are those of :func:`open_input`.
     """
     with open_input(input_file, what=what, program=program) as stream:
-        return stream.read()
+        data = stream.read(LARGEST_INPUT + 1)
+        if len(data) > LARGEST_INPUT:
+            raise OSError(errno.EFBIG, f"it has more than {LARGEST_INPUT // 2**20} MiB, the most that is read")
+        return data
 
 
 @contextmanager
@@ -105,5 +112,5 @@ def open_input(input_file: str, *, what: str = "the batch", program: str = PROGR
             print_error(f"reading {what} from the terminal; end with Control-D", program=program, severity="note")
         yield sys.stdin.buffer
     except OSError as error:
-        shown = printable(input_file) or "a file with an empty name"
+        shown = f"the {STANDARD_INPUT}" if input_file == "-" else printable(input_file) or "a file with an empty name"
         raise CommandError(f"cannot read {shown}: {error.strerror}") from error

@@ -9,6 +9,7 @@ a whole, and the message tells which, so that the user knows what to do.
 from __future__ import annotations
 
 import io
+import os
 import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -107,8 +108,10 @@ def read_output(file: BinaryIO, *, source: str) -> Iterator[Output]:
             output = _read_in_pieces(twice, source)
         except (ValueError, RecursionError):
             # Not an output, or one with a name twice in an object.
+            # A device has no size, and perhaps no end.
+            size = twice.seek(0, os.SEEK_END)
             twice.seek(0)
-            output = Output.of(read_whole(twice.read(), source=source))
+            output = Output.of(read_whole(twice.read(size), source=source))
         yield output
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pscheduler_batch.output.console import write_error
+from pscheduler_batch.output.console import CommandError, read_input, write_error
 from pscheduler_batch.output.destination import print_text
 
 
@@ -25,3 +25,11 @@ def test_a_stream_gets_the_characters_that_it_has(name, write, encoding, expecte
     monkeypatch.undo()
 
     assert written == expected
+
+
+def test_a_file_without_an_end_is_not_read_for_ever():
+    """It may be a device, or the output of a program that does not stop."""
+    with pytest.raises(CommandError) as refused:
+        read_input("/dev/zero")
+
+    assert str(refused.value) == "cannot read /dev/zero: it has more than 256 MiB, the most that is read"

@@ -105,6 +105,13 @@ def test_what_is_not_an_output(data, said):
     assert refusal(data) == f"out.json: {said}"
 
 
+def test_a_device_is_not_read_for_ever():
+    """It has no size."""
+    reading = pytest.raises(ReportError, match="the input is empty")
+    with open("/dev/zero", "rb") as device, reading, read_output(device, source="zero"):
+        pass
+
+
 def test_invalid_json_has_its_place():
     """And the line, on which it is shown."""
     lines = refusal(b'{"jobs": [}').split("\n")
