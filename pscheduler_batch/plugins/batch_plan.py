@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from datetime import timedelta
 from typing import Any, List, Mapping, NamedTuple, Union
 
@@ -15,6 +14,7 @@ from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, make_timeline
 from pscheduler_batch.plugins.methods import TEST, MethodError
 from pscheduler_batch.plugins.permission import Permission
+from pscheduler_batch.plugins.site_file import read_site_file
 from pscheduler_batch.plugins.specification import BATCH, Specification
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import count_words, list_names, shorten
@@ -28,8 +28,6 @@ CONFINEMENT = Confinement()
 
 # What a method can plan in its five seconds.
 MOST_ITERATIONS = 10_000
-# A larger file is not a batch.
-LARGEST_BATCH = 10_000_000
 
 # How long a run may be over before its result is fetched (ADR 48).
 _FETCHING = timedelta(seconds=10)
@@ -97,17 +95,9 @@ def read_named(name: str, permission: Permission) -> bytes:
     if folder is None:
         raise MethodError(f"batch-url {shorten(name)}: this host has no directory of batches")
     try:
-        # Never waits, whatever it is.
-        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise MethodError(f"batch-url {shorten(name)}: not a regular file")
-            data = stream.read(LARGEST_BATCH + 1)
+        return read_site_file(os.path.join(folder, name))
     except OSError as error:
         raise MethodError(f"batch-url {shorten(name)}: cannot read this batch: {error.strerror}") from error
-    if len(data) > LARGEST_BATCH:
-        raise MethodError(f"batch-url {shorten(name)}: larger than {LARGEST_BATCH:,} bytes, which is no batch")
-    return data
 
 
 def duration_of(spec: Specification, plan: Plan) -> timedelta:

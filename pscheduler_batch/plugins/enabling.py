@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Optional
 
+from pscheduler_batch.plugins.site_file import read_site_file
+
 PERMISSION_FILE = "/etc/pscheduler/tool/batch-processor.json"
 
 
@@ -23,8 +25,7 @@ def why_disabled(path: str) -> Optional[str]:
         The reason; None if batches are enabled, or if the file contains an error that has to be reported.
     """
     try:
-        with open(path, "rb") as stream:
-            document = json.loads(stream.read())
+        document = json.loads(read_site_file(path))
     except FileNotFoundError:
         return disabled_words(path, missing=True)
     except (OSError, RecursionError, ValueError):

@@ -12,8 +12,8 @@ from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import OK, REDIRECTION
 from pscheduler_batch.http.transport import HttpTransport
-from pscheduler_batch.plugins.batch_plan import LARGEST_BATCH
 from pscheduler_batch.plugins.methods import MethodError
+from pscheduler_batch.plugins.site_file import LARGEST_FILE
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
@@ -42,7 +42,7 @@ async def fetch_batch(
     settings = Settings(verify_tls=True, ca_file=ca_file, max_connections=1, timeout=limit)
     async with AsyncExitStack() as stack:
         session = Session(clock or Clock(), redactor=Redactor())
-        client = HttpClient(HttpTransport(settings, max_body=LARGEST_BATCH), session)
+        client = HttpClient(HttpTransport(settings, max_body=LARGEST_FILE), session)
         stack.push_async_callback(client.aclose)
         try:
             reply = await client.request(Request("GET", url, DOING))

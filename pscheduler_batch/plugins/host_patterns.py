@@ -2,7 +2,8 @@
 Which hosts a site means: names, patterns such as ``*.example.net``, addresses, networks, and this host.
 
 Names are compared, never looked up: the answer could be another one when the host is measured. So an
-allowed network allows the addresses in it, not names that resolve to them.
+allowed network allows the addresses in it, not names that resolve to them. An IPv4 address written as an IPv6 one
+(``::ffff:192.0.2.1``) is that IPv4 address, in a network as well.
 """
 
 from __future__ import annotations
@@ -103,9 +104,12 @@ def _plain_name(text: str) -> Optional[str]:
 
 def _network(text: str) -> Optional[Network]:
     try:
-        return ip_network(text)
+        network = ip_network(text)
     except ValueError:
         return None
+    first = _unmapped(network.network_address)
+    # Only a network of mapped addresses alone, of 96 bits or more, begins with one.
+    return ip_network(f"{first}/{network.prefixlen - (network.max_prefixlen - first.max_prefixlen)}")
 
 
 def _unmapped(address: Address) -> Address:

@@ -24,6 +24,7 @@ from pscheduler_batch.model import Iteration, Plan
 from pscheduler_batch.plugins.enabling import PERMISSION_FILE, disabled_words
 from pscheduler_batch.plugins.host_patterns import ANY, is_pattern, matches, plain_host
 from pscheduler_batch.plugins.methods import Call, MethodError
+from pscheduler_batch.plugins.site_file import read_site_file
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import closest, count_words, list_names, shorten, show
@@ -219,8 +220,7 @@ def read_permission(path: str = PERMISSION_FILE) -> Permission:
         PermissionFileError: The file cannot be read, or contains an error, so that nothing can be allowed.
     """
     try:
-        with open(path, "rb") as stream:
-            content = stream.read()
+        content = read_site_file(path)
     except FileNotFoundError:
         return Permission(source=path, missing=True)
     except OSError as error:
@@ -243,7 +243,7 @@ def permission_of(call: Call) -> Permission:
 
 def _to_permission(content: bytes, path: str) -> Permission:
     try:
-        parsed = parse(content, source=path)
+        parsed = parse(content, source=path, what="the permission of this host")
         document, findings = to_plain(parsed.value)
     except InputError as error:
         raise PermissionFileError(error.problems, source=path, text=error.text) from error

@@ -13,9 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
-from pscheduler_batch.plugins.batch_plan import LARGEST_BATCH, plan_given
+from pscheduler_batch.plugins.batch_plan import plan_given
 from pscheduler_batch.plugins.fetching import fetch_batch
 from pscheduler_batch.plugins.methods import MethodError
+from pscheduler_batch.plugins.site_file import LARGEST_FILE
 from tests.support.clock import VirtualClock
 
 BATCH = b'{"jobs": []}'
@@ -31,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.over.wait(60)
         status = {"/gone": 404, "/moved": 302}.get(self.path, 200)
         body = {"/gone": b"no such file", "/page": b"<html>"}.get(self.path, BATCH)
-        size = LARGEST_BATCH + 1 if self.path == "/huge" else len(body)
+        size = LARGEST_FILE + 1 if self.path == "/huge" else len(body)
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "https://localhost/other")

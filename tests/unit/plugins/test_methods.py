@@ -102,7 +102,7 @@ def test_a_refusal_where_batches_are_disabled_imports_next_to_nothing():
     )
     own = {name.partition(".")[2] for name in loaded if name.startswith("pscheduler_batch.")}
 
-    assert own == {"plugins", "plugins.enabling", "plugins.methods", "plugins.tool"}
+    assert own == {"plugins", "plugins.enabling", "plugins.methods", "plugins.site_file", "plugins.tool"}
     assert not {"dataclasses", "datetime", "re"} & (set(loaded) - set(before))
 
 

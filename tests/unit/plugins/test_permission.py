@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from datetime import timedelta
 from ipaddress import ip_address
@@ -12,6 +13,7 @@ import pytest
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.plugins import host_patterns
+from pscheduler_batch.plugins.enabling import why_disabled
 from pscheduler_batch.plugins.permission import Permission, PermissionFileError, read_permission
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -139,6 +141,23 @@ def test_hosts_in_any_spelling(host):
 def test_spellings_of_allowed_hosts(host):
     """Case, a dot at the end and the port make no difference."""
     assert allow().allows_host(host)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "allowed", "refused"),
+    [
+        ("::ffff:192.0.2.1", ["192.0.2.1", "::ffff:c000:201"], ["192.0.2.2", "::ffff:192.0.2.2"]),
+        ("::ffff:192.0.2.0/120", ["192.0.2.255", "[::ffff:192.0.2.1]:443"], ["192.0.3.0", "::192.0.2.1"]),
+        ("::ffff:0:0/96", ["203.0.113.1", "::ffff:203.0.113.1"], ["2001:db8::1", "::1:0:0:1"]),
+        ("::/0", ["2001:db8::1"], ["203.0.113.1", "::ffff:203.0.113.1"]),
+        ("192.0.2.0/24", ["::ffff:192.0.2.9"], ["::ffff:192.0.3.9", "::192.0.2.9"]),
+    ],
+)
+def test_a_mapped_address_is_its_ipv4_address(pattern, allowed, refused):
+    """In the file as in a task; a network of IPv6 has no IPv4 addresses, although it may have all mapped ones."""
+    hosts = (*allowed, *refused)
+
+    assert [host for host in hosts if host_patterns.matches(host_patterns.plain_host(host), (pattern,))] == allowed
 
 
 @pytest.mark.parametrize(
@@ -368,7 +387,7 @@ def test_the_file_is_read(tmp_path):
         ('{"enabled": true, "enabled": false}', "1:19: error: /enabled: this name occurs twice"),
         ("[]", "1:1: error: found [], expected an object"),
         ('{"enabled": true,}', "1:17: error: not JSON: trailing comma before the closing bracket"),
-        ("", ": error: the input is empty"),
+        ("", ": error: the input is empty; expected the permission of this host as one JSON object"),
     ],
 )
 def test_a_wrong_file_allows_nothing_and_says_where(tmp_path, text, message):
@@ -395,3 +414,13 @@ def test_a_file_that_cannot_be_read_allows_nothing(tmp_path):
     """A directory in its place, for example."""
     with pytest.raises(PermissionFileError, match="cannot read it: Is a directory"):
         read_permission(str(tmp_path))
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path):
+    """Each task that is posted would wait for it."""
+    path = str(tmp_path / "batch-processor.json")
+    os.mkfifo(path)
+
+    assert why_disabled(path) is None
+    with pytest.raises(PermissionFileError, match="cannot read it: not a regular file"):
+        read_permission(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import pytest
 
@@ -170,11 +171,16 @@ def test_a_named_batch_is_read_from_the_directory_of_the_site(permission, tmp_pa
     folder.mkdir()
     folder.joinpath("mesh.json").write_text(json.dumps(spec_of({"task": IDLE})["batch"]))
     folder.joinpath("directory").mkdir()
+    os.mkfifo(folder / "pipe")
+    folder.joinpath("large").touch()
+    os.truncate(folder / "large", 10_000_001)
     file = permission(batch_folder=str(folder))
 
     assert asked(file, {"batch-url": "mesh.json"}) == {"can-run": True}
     assert "No such file" in asked(file, {"batch-url": "mush.json"})["reasons"][0]
     assert "Is a directory" in asked(file, {"batch-url": "directory"})["reasons"][0]
+    assert "not a regular file" in asked(file, {"batch-url": "pipe"})["reasons"][0]
+    assert "larger than 10,000,000 bytes" in asked(file, {"batch-url": "large"})["reasons"][0]
 
 
 def test_there_is_nothing_to_exchange():
