@@ -1,11 +1,15 @@
-"""Processes with a time limit, none of which outlives the server."""
+"""
+Processes with a time limit, none of which outlives the server.
+
+Each leads a process group of its own. What it leaves in the background may go on when it has exited, as in pScheduler,
+and is ended with the server. Only what leaves the group, as a daemon does, lives on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set
 
@@ -15,6 +19,8 @@ ENDED_FROM_OUTSIDE = 2
 
 # How long a process may take to end after SIGTERM, in seconds, as in pScheduler.
 GRACE = 0.5
+# How often it is looked whether its group is gone; no event tells that.
+_LOOKING = 0.02
 
 _STDIN, _STDOUT, _STDERR = range(3)
 
@@ -36,10 +42,10 @@ class Ended:
 
 
 class Processes:
-    """The running processes of one server."""
+    """The running processes of one server, and those whose groups they have left something in."""
 
     def __init__(self) -> None:
-        self._running: Set[_Process] = set()
+        self._alive: Set[_Process] = set()
 
     async def run(
         self,
@@ -70,8 +76,9 @@ class Processes:
             )
         except OSError as error:
             return Ended(ENDED_FROM_OUTSIDE, "", f"{command[0]}: {error.strerror or error}")
-        self._running.add(process)
-        process.exited.add_done_callback(lambda _: self._running.discard(process))
+        self._forget_dead()
+        self._alive.add(process)
+        process.exited.add_done_callback(lambda _: self._forget_dead())
         try:
             process.write(text)
             await asyncio.wait({process.over}, timeout=seconds)
@@ -79,12 +86,19 @@ class Processes:
                 return process.how()
             await process.end()
             return Ended(ENDED_FROM_OUTSIDE, "", TOO_LONG)
-        finally:
+        except asyncio.CancelledError:
             process.kill()
+            raise
+        finally:
+            process.release()
 
     async def close(self) -> None:
-        """End all processes; each has a moment after SIGTERM."""
-        await asyncio.gather(*(process.end() for process in tuple(self._running)))
+        """End all processes and what is in their groups; each has a moment after SIGTERM."""
+        self._forget_dead()
+        await asyncio.gather(*(process.end() for process in tuple(self._alive)))
+
+    def _forget_dead(self) -> None:
+        self._alive = {process for process in self._alive if process.is_alive}
 
 
 class _Process(asyncio.SubprocessProtocol):
@@ -162,20 +176,57 @@ class _Process(asyncio.SubprocessProtocol):
     async def end(self) -> None:
         """Terminate it, and kill what is left of its group after a moment."""
         self._signal(signal.SIGTERM)
-        await asyncio.wait({self.exited}, timeout=GRACE)
+        # What it has left behind may be ended in another event loop than it was started in.
+        if not self.exited.done():
+            await asyncio.wait({self.exited}, timeout=GRACE)
+        await self._wait_for_group()
         self.kill()
-        await asyncio.wait({self.over}, timeout=GRACE)
+        self.release()
+        if not self.over.done():
+            await asyncio.wait({self.over}, timeout=GRACE)
+        await self._wait_for_group()
+
+    async def _wait_for_group(self) -> None:
+        """Wait a moment until its group is gone, unless it is still running itself."""
+        for _ in range(int(GRACE / _LOOKING)):
+            if not (self.exited.done() and self.is_alive):
+                break
+            await asyncio.sleep(_LOOKING)
 
     def kill(self) -> None:
-        """Kill it with its group, unless it has exited, and read no more of its output."""
+        """Kill its group."""
         self._signal(signal.SIGKILL)
+
+    def release(self) -> None:
+        """Read no more of its output."""
         self._started.close()
 
-    def _signal(self, number: signal.Signals) -> None:
-        # The number of a process that has exited may be another's.
-        if self._started.get_returncode() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._started.get_pid(), number)
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is something in its group."""
+        return self._signal(0)
+
+    def _signal(self, number: int) -> bool:
+        """Signal its group; return whether there is one."""
+        pid = self._started.get_pid()
+        # The number of a process that has exited may be another's; the one of a group is in use while there is one.
+        if self._started.get_returncode() is not None and _exists(pid):
+            return False
+        try:
+            os.killpg(pid, number)
+        except (PermissionError, ProcessLookupError):
+            return False
+        return True
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _decoded(parts: Sequence[bytes]) -> str:

@@ -148,6 +148,40 @@ def test_its_children_end_with_it():
     assert python(code, seconds=0.5) == Ended(2, "", TOO_LONG)
 
 
+# Starts a process in the background that says its number, ignores SIGTERM or not, and has no output open.
+LEAVES = """
+import subprocess, sys
+child = subprocess.Popen(
+    [sys.executable, "-IS", "-c", sys.stdin.read()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+)
+print(child.stdout.readline().decode(), end="")
+"""
+PATIENT_CHILD = "import os, sys, time; print(os.getpid(), flush=True); os.close(2); time.sleep(600)"
+STUBBORN_CHILD = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {PATIENT_CHILD}"
+
+
+def is_running(pid):
+    """Return whether there is such a process; one that has ended may wait for its parent to notice."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("code", [PATIENT_CHILD, STUBBORN_CHILD], ids=["gentle", "stubborn"])
+def test_what_a_process_leaves_in_the_background_ends_with_the_server(code):
+    """Until then it may go on, as in pScheduler; the server may have been started again in the meantime."""
+    processes = Processes()
+    command = [sys.executable, "-IS", "-c", LEAVES]
+    ended = asyncio.run(processes.run(command, code, seconds=60.0, environment={}))
+    child = int(ended.stdout)
+    before = is_running(child)
+    asyncio.run(processes.close())
+
+    assert (ended.status, before, is_running(child)) == (0, True, False)
+
+
 def test_a_process_that_has_left_its_group_does_not_hold_it_up():
     """Such a one lives on, as in pScheduler, and has the output open."""
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
