@@ -140,7 +140,7 @@ class ResultStream:
         return await self._results.__anext__()
 
     async def aclose(self) -> None:
-        """Interrupt the batch if it has not ended, and wait for its end."""
+        """Interrupt the batch if it has not ended, and wait for its end, for up to 35 seconds (ADR 52)."""
         await self._results.aclose()
 
     async def __aenter__(self) -> ResultStream:  # noqa: PYI034 - not made for subclasses
