@@ -13,6 +13,7 @@ from pscheduler_batch.input.test_specs import kind_of_spec, known_tests
 from pscheduler_batch.input.validation import explain
 from pscheduler_batch.model import JSON
 from pscheduler_batch.pointers import pointer
+from pscheduler_batch.text import show
 
 
 def find_spec_warnings(task: JSON) -> List[Problem]:
@@ -26,12 +27,17 @@ def find_spec_warnings(task: JSON) -> List[Problem]:
         task: Any task, with any errors in it.
 
     Returns:
-        Warnings, whose pointers are relative to the task; none for tests that are not known.
+        Warnings, whose pointers are relative to the task; none for tests that are not known, unless the name of a known
+        one is written in other letters.
     """
     test = task.get("test") if isinstance(task, Mapping) else None
     kind = test.get("type") if isinstance(test, Mapping) else None
-    if not isinstance(test, Mapping) or not isinstance(kind, str) or kind not in known_tests():
+    if not isinstance(test, Mapping) or not isinstance(kind, str):
         return []
+    if kind not in known_tests():
+        meant = kind.strip().lower()
+        reason = f"pScheduler has no test {show(kind)}; did you mean {show(meant)}?"
+        return [Problem("/test/type", reason, severity=WARNING)] if meant in known_tests() else []
     spec = test.get("spec")
     if not isinstance(spec, Mapping):
         return []

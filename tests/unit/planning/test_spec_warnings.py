@@ -82,12 +82,14 @@ def test_a_null_in_the_input_is_reported_without_a_transform():
     [
         None,
         {"test": {"type": "mine", "spec": {"dest": None}}},
+        {"test": {"type": "rtts", "spec": {"dest": None}}},
+        {"test": {"type": "rtt", "spec": {"dest": "a", "ttl": 255, "interval": "PT0S"}}},
         {"test": {"type": None, "spec": {"dest": None}}},
         {"test": {"type": "rtt", "spec": None}},
         {"test": None},
     ],
 )
-def test_unknown_tests_and_other_errors_are_not_reported(task):
+def test_what_servers_may_accept_is_not_reported(task):
     """What they mean is for servers to decide."""
     assert find_spec_warnings(task) == []
 
@@ -106,6 +108,9 @@ def test_a_url_is_expected_as_such():
         ("rtt", {}, "/test/spec", 'required pair "dest" is missing'),
         ("rtt", {"dest": "a", "count": "5"}, "/test/spec/count", "; remove the quotes"),
         ("rtt", {"dest": "a", "count": 0}, "/test/spec/count", "found 0, expected a whole number of 1 or more"),
+        ("rtt", {"dest": "a", "ttl": 300}, "/test/spec/ttl", "found 300, expected a whole number from 1 to 255"),
+        ("Rtt", {"dst": "a"}, "/test/type", 'pScheduler has no test "Rtt"; did you mean "rtt"?'),
+        ("IDLE ", {}, "/test/type", 'pScheduler has no test "IDLE "; did you mean "idle"?'),
         ("rtt", {"dest": "a", "interval": 2}, "/test/spec/interval", '; 2 seconds is "PT2S"'),
         (
             "rtt",
