@@ -18,8 +18,9 @@ from pscheduler_batch.drafts.psconfig import psconfig_jobs
 from pscheduler_batch.drafts.sweeps import SweepError, path_in_spec, sweep
 from pscheduler_batch.errors import InputError
 from pscheduler_batch.http.request import Request
+from pscheduler_batch.http.response import Reply
 from pscheduler_batch.output.console import CommandError, print_error, read_input, show_problems, show_warnings
-from pscheduler_batch.output.destination import Destination
+from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT
@@ -92,6 +93,9 @@ def write_batch(words: Sequence[str], wishes: Wishes) -> int:
     def show_places() -> int:
         try:
             return write()
+        except _HelpError as help_text:
+            print_text(str(help_text))
+            return SUCCEEDED
         except InputError as error:
             show_problems(error)
             return FAILED
@@ -183,6 +187,7 @@ def _ask_embedded(words: Sequence[str]) -> Mapping[str, Any]:
     try:
         spec: Mapping[str, Any] = test.from_cli(words[1:])
     except embedded.UsageError as error:
+        _require_no_help(words, str(error))
         raise CommandError(f"{words[0]}: {printable(str(error)) if chr(10) not in str(error) else error}") from error
     return spec
 
@@ -199,7 +204,9 @@ def _ask_assist(assist: str, words: Sequence[str]) -> Mapping[str, Any]:
         url = f"{test_url(assist, words[0])}/spec?{urlencode({'args': json.dumps(list(words[1:]))})}"
     except ValueError as error:
         raise CommandError(f"--assist: {error}") from error
-    spec = _fetched(url, doing, Settings(), as_json=True)
+    reply = _fetch(url, doing, Settings())
+    _require_no_help(words, reply.text)
+    spec = decipher_json(reply, doing=doing, url=url)
     if not isinstance(spec, Mapping):
         raise CommandError(f"{doing}: the answer is not an object")
     return spec
@@ -208,20 +215,34 @@ def _ask_assist(assist: str, words: Sequence[str]) -> Mapping[str, Any]:
 def _read_template(template: str) -> bytes:
     if not template.startswith(_WEB):
         return _read(template, "a template of pSConfig")
-    body: bytes = _fetched(template, "cannot fetch the template", Settings(verify_tls=True), as_json=False)
-    return body
+    doing = "cannot fetch the template"
+    reply = _fetch(template, doing, Settings(verify_tls=True))
+    decipher_json(reply, doing=doing, url=template)
+    return reply.body
 
 
-def _fetched(url: str, doing: str, settings: Settings, *, as_json: bool) -> Any:
-    """Fetch a document; as JSON, or as the bytes of it after it turned out to be JSON."""
-
-    async def fetch() -> Any:
+def _fetch(url: str, doing: str, settings: Settings) -> Reply:
+    async def fetch() -> Reply:
         client = open_client(replace(settings, timeout=TIME_LIMIT), Session(redactor=Redactor.of(())), RETRIES)
         try:
-            reply = await client.request(Request("GET", url, doing))
-            document = decipher_json(reply, doing=doing, url=url)
-            return document if as_json else reply.body
+            return await client.request(Request("GET", url, doing))
         finally:
             await client.aclose()
 
     return asyncio.run(fetch())
+
+
+class _HelpError(Exception):
+    """The words of a test ask for its help, which is the text."""
+
+
+def _require_no_help(words: Sequence[str], answer: str) -> None:
+    """
+    Compare the answer to the words of a test with a help text, which servers send as an error [n05].
+
+    Raises:
+        _HelpError: The words ask for help, and this is it.
+    """
+    if {"-h", "--help"} & set(words[1:]) and "-h, --help" in answer:
+        lines = "\n".join(map(printable, answer.strip().split("\n")))
+        raise _HelpError(f"Options of the test {printable(words[0])}:\n\n  {lines}\n")

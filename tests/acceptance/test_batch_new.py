@@ -77,6 +77,21 @@ def test_the_assist_turns_the_words_into_a_specification():
     assert (unknown[0], 'No test "nosuch" is available' in unknown[2]) == (1, True)
 
 
+@pytest.mark.parametrize("asked", ["assist", "embedded"])
+def test_the_options_of_a_test_are_printed(asked, tmp_path):
+    """Servers send them as an error; a wrong option before is one."""
+    file = tmp_path / "batch.json"
+    with EmbeddedServer() as server:
+        where = ["--assist", server.netloc] if asked == "assist" else []
+        status, text, errors = new(*where, "-o", file, "--", "rtt", "--count", "5", "-h")
+        wrong = new(*where, "--", "rtt", "--bogus", "--help")
+
+    assert (status, errors, file.exists()) == (0, "", False)
+    assert text.startswith("Options of the test rtt:\n\n  -h, --help            show this help message and exit\n")
+    assert "  -d DEST, --dest=DEST  Host to measure to\n" in text
+    assert (wrong[:2], "no such option: --bogus" in wrong[2]) == ((1, ""), True)
+
+
 def test_without_an_assist_the_embedded_tests_are_used():
     """The comment names the pairs that are left to use."""
     status, text, errors = new("--", "throughput", "--dest", "127.0.0.1", "--duration", "PT5S")
