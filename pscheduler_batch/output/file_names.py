@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import datetime
-from typing import Iterable, Mapping, Set
+from typing import Iterable, Mapping, Set, Tuple, Union
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.text import printable
@@ -77,7 +78,7 @@ def require_directory(path: str) -> None:
 
 def require_different(paths: Iterable[str]) -> None:
     """
-    Require that no file is written twice; the same device may be.
+    Require that no file is written twice, by whatever names; the same device may be.
 
     Args:
         paths: The files, after :func:`expand`.
@@ -85,12 +86,21 @@ def require_different(paths: Iterable[str]) -> None:
     Raises:
         FileNameError: Two of them are the same file.
     """
-    known: Set[str] = set()
+    known: Set[Union[str, Tuple[int, int]]] = set()
     for path in paths:
-        real = os.path.realpath(path)
-        if real in known and (os.path.isfile(real) or not os.path.exists(real)):
+        file = _identity(path)
+        if file is not None and file in known:
             raise FileNameError(f"two outputs have the same file, {printable(path)}; choose different files")
-        known.add(real)
+        known.update([] if file is None else [file])
+
+
+def _identity(path: str) -> Union[str, Tuple[int, int], None]:
+    """Return what all names of a file have in common, hard links included; None for a device or a pipe."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def require_unread(path: str, read: Iterable[str]) -> None:

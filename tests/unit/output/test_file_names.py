@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -83,7 +84,14 @@ def test_no_file_is_written_twice(tmp_path):
     there = tmp_path / "there.json"
     there.touch()
     (tmp_path / "link.json").symlink_to(there)
-    for names in (["there.json", "link.json"], ["new.html", "./new.html"]):
+    os.link(there, tmp_path / "hard.json")
+    (tmp_path / "new-link.html").symlink_to(tmp_path / "new.html")
+    for names in (
+        ["there.json", "link.json"],
+        ["there.json", "hard.json"],
+        ["new.html", "./new.html"],
+        ["new.html", "new-link.html"],
+    ):
         paths = [f"{tmp_path}/{name}" for name in names]
         with pytest.raises(FileNameError, match=f"two outputs have the same file, {paths[1]}; choose"):
             require_different(paths)
