@@ -9,8 +9,9 @@ from typing import Optional, Union
 
 from pscheduler_batch.model import Iteration, JobPlan, Plan
 
-# Seeds that are chosen are below this: enough of them, and short enough to type.
-_SEEDS = 1_000_000
+# Seeds are below this: numbers in jq are exact up to 2^53. New ones are short enough to type.
+SEEDS = 10**15
+_NEW_SEEDS = 1_000_000
 
 
 def seed_of(shuffle: Union[bool, int]) -> Optional[int]:  # noqa: FBT001 - a seed or not
@@ -24,7 +25,7 @@ def seed_of(shuffle: Union[bool, int]) -> Optional[int]:  # noqa: FBT001 - a see
         The seed; None for no random order.
     """
     if shuffle is True:
-        return randbelow(_SEEDS)
+        return randbelow(_NEW_SEEDS)
     return None if shuffle is False else shuffle
 
 

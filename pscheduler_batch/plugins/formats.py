@@ -7,6 +7,7 @@ A result may come from a tool that failed, or from any version of one, so nothin
 from __future__ import annotations
 
 from html import escape
+from itertools import chain
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import BatchError
@@ -115,7 +116,7 @@ def _html_of(report: BatchReport) -> Iterator[str]:
         yield "</table>\n"
     if left_out:
         yield f"<p>and {left_out:,} more jobs</p>\n"
-    groups, more = failure_groups(report.failed)
+    groups, more = failure_groups(chain(report.failed, report.skipped))
     reasons = [f"{names_of(group.names, count=group.count)}: {group.reason}" for group in groups]
     reasons += [f"and {more:,} more reasons"] if more else []
     reasons += [one_line(report.error, LONGEST_REASON)] if report.error is not None else []

@@ -46,6 +46,7 @@ from pscheduler_batch.metrics.measurement import Measurement, Pool, measure, wit
 from pscheduler_batch.metrics.samples import Samples
 from pscheduler_batch.model import JSON, Batch, Iteration, JobPlan, JSONObject, Plan
 from pscheduler_batch.output.document import PARTICIPANTS
+from pscheduler_batch.planning.random_order import SEEDS
 from pscheduler_batch.planning.sweep import Variation
 from pscheduler_batch.pointers import Path
 from pscheduler_batch.redaction import Redactor, find_secrets
@@ -247,6 +248,7 @@ def _report(
         start=_read(parse_timestamp, batch.get("start")),
         end=_read(parse_timestamp, batch.get("end")),
         error=common.text(error) if isinstance(error, str) else None,
+        seed=_seed_of(batch.get("shuffle")),
         unrun=tuple(unrun),
         jobs=tuple(metrics),
         judgments=(*judged, *(each for each in judgments if (each.expectation, each.job) not in known)),
@@ -264,6 +266,11 @@ def _with_load(metrics: Iterable[JobMetrics], rows: Iterable[Row], loads: Loads)
         for test, under_load in found.items():
             completed[number, test] = under_load.complete(completed[number, test], loads)
     return list(completed.values())
+
+
+def _seed_of(order: JSON) -> Optional[int]:
+    seed = _object(order).get("seed")
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < SEEDS else None
 
 
 def _known_jobs(document: JSONObject, jobs: Sequence[_Job]) -> List[KnownJob]:

@@ -20,7 +20,7 @@ from pscheduler_batch.metrics.table import HIGHER, METRICS, Metric, key_metric
 from pscheduler_batch.metrics.units import BITS, SECONDS, value_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.job_runs import JobRuns, Place
-from pscheduler_batch.report.rows import JobMetrics, Row
+from pscheduler_batch.report.rows import SKIPPED, JobMetrics, Row
 from pscheduler_batch.text import all_words, list_names, number_words
 
 # Values that differ by less than this share of the largest one are the same in words.
@@ -60,7 +60,7 @@ def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]
     Returns:
         Whole sentences, failures first; nothing for runs that succeeded and measured nothing.
     """
-    found = [_failures(runs), *(load_words(each.metrics) for each in metrics)]
+    found = [_failures(runs), _skipped(runs), *(load_words(each.metrics) for each in metrics)]
     for test, of_test in runs.by_test().items():
         for pooled in metrics:
             found += _of_test(_measured(of_test, pooled)) if pooled.test == test else []
@@ -75,7 +75,7 @@ def _measured(runs: JobRuns, pooled: JobMetrics) -> _Measured:
 
 def _failures(runs: JobRuns) -> str:
     rows = runs.rows
-    failed = [(name, row) for name, row in zip(runs.names, rows) if not row.succeeded]
+    failed = [(name, row) for name, row in zip(runs.names, rows) if row.failed]
     if not failed:
         return ""
     reasons = Counter(one_line(row.reason or row.state, _REASON).rstrip(".") for _, row in failed)
@@ -89,6 +89,16 @@ def _failures(runs: JobRuns) -> str:
         return f"{share} failed for the same reason: {reason}"
     often = "one of them" if times == 1 else f"the most frequent, {times:,} times"
     return f"{share} failed for {len(reasons):,} different reasons; {often}: {reason}"
+
+
+def _skipped(runs: JobRuns) -> str:
+    skipped = [row for row in runs.rows if row.skipped]
+    if not skipped:
+        return ""
+    count = len(runs.rows)
+    share = all_words(count, "runs") if len(skipped) == count > 1 else f"{len(skipped):,} of {_counted(count, 'run')}"
+    verb = "was" if len(skipped) == 1 else "were"
+    return f"{share} {verb} skipped: {one_line(skipped[0].reason or SKIPPED, _REASON)}"
 
 
 def _of_test(measured: _Measured) -> Iterator[str]:

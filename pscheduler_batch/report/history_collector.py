@@ -66,7 +66,7 @@ class _Runs:
 
     def add(self, when: datetime, output: int, task: int, row: Row) -> None:
         number = len(self.times)
-        if not row.succeeded:
+        if row.failed:
             self.reasons[number] = one_line(row.reason or "", _LONGEST_REASON)
         self.times.append(when.timestamp())
         self.outputs.append(output)
@@ -159,7 +159,7 @@ class HistoryCollector:
         Args:
             source: Its name.
             rows: Its rows.
-            start: When the batch started, for iterations that failed before they had a run.
+            start: When the batch started, for iterations that failed before they had a run; skipped ones are left out.
         """
         output = len(self._sources)
         self._sources.append(source)
@@ -168,6 +168,8 @@ class HistoryCollector:
         for row in rows:
             job = keys.of(row)
             self._judge.know(job, row)
+            if row.skipped:
+                continue
             when = row.result_time or row.start or row.planned or start
             identity = _identity_of(row, start)
             identities.add(identity)

@@ -30,8 +30,8 @@ from pscheduler_batch.report.html_table import HtmlCell, HtmlColumn, columns_of,
 from pscheduler_batch.report.job_runs import job_runs_of, run_key
 from pscheduler_batch.report.jsonl_report import json_line
 from pscheduler_batch.report.packing import Pack
-from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
-from pscheduler_batch.report.run_table import judged_words
+from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row
+from pscheduler_batch.report.run_table import counts_words, judged_words
 from pscheduler_batch.report.starts import skew_words
 from pscheduler_batch.text import all_words, short_duration
 
@@ -119,6 +119,7 @@ class Section:
         columns: The columns of its table.
         count: How many runs it has.
         failed: How many of them failed.
+        skipped: How many of them were skipped.
         findings: What came out, in sentences.
         skew: How far their starts were from the planned start, in words.
         drawings: What is drawn.
@@ -133,12 +134,18 @@ class Section:
     columns: Tuple[HtmlColumn, ...]
     count: int
     failed: int
+    skipped: int
     findings: Tuple[str, ...]
     skew: Optional[str]
     drawings: Drawings
     figures: Tuple[Tuple[int, Figure], ...]
     spans: JobSpans
     under_load: Tuple[Tuple[int, UnderLoad], ...]
+
+    @property
+    def good(self) -> Optional[bool]:
+        """Whether all of it succeeded; None if some of it was skipped and nothing failed."""
+        return None if self.skipped and not self.failed else not self.failed
 
 
 @dataclass
@@ -211,6 +218,7 @@ class PageContents:
             "verdict": verdict_of(report),
             "count": self._count,
             "failed": sum(section.failed for section in sections),
+            "skipped": sum(section.skipped for section in sections),
             "overview": drawn,
             "found": found[:_FINDINGS],
             "more_found": max(0, len(found) - _FINDINGS),
@@ -260,7 +268,8 @@ class PageContents:
             facts=tuple(_facts(rows)),
             columns=columns_of(rows),
             count=len(rows),
-            failed=sum(not row.succeeded for row in rows),
+            failed=sum(row.failed for row in rows),
+            skipped=sum(row.skipped for row in rows),
             findings=findings_of(job, metrics),
             skew=skew_words(rows),
             drawings=drawings,
@@ -285,7 +294,7 @@ class PageContents:
         """Note the state of a run, and why it failed: one cause often makes hundreds of runs fail."""
         state = one_line(entry.row.state, STATE)
         self._states.add(state)
-        if entry.row.succeeded:
+        if not entry.row.failed:
             return
         why = (state, one_line(entry.row.reason or "", _SHORT_REASON))
         same = self._failures.setdefault(why, Failed(*why, runs=[]))
@@ -323,7 +332,7 @@ class _DetailsOfRuns:
         Returns:
             Either HTML, where it may stand in the page as it is and there is room, or the number of its pack.
         """
-        room = self._most_packed * (_FOR_SUCCEEDED if row.succeeded else 1) - sum(map(len, self._packs))
+        room = self._most_packed * (1 if row.failed else _FOR_SUCCEEDED) - sum(map(len, self._packs))
         html = self._macros.details(brief, _details(row)) if room > 0 else ""
         if html and plain and len(html) <= self._plain_room:
             self._plain_room -= len(html)
@@ -383,8 +392,9 @@ def _outcome_of(report: BatchReport) -> str:
         return "Nothing was run"
     if failed == count:
         return "The only run failed" if count == 1 else f"{all_words(count, 'runs').capitalize()} failed"
-    if failed:
-        return f"{failed:,} of {count:,} runs failed"
+    counts = counts_words(report)
+    if counts:
+        return counts
     return "The run succeeded" if count == 1 else f"{all_words(count, 'runs').capitalize()} succeeded"
 
 
@@ -440,7 +450,7 @@ def _packed(pieces: Iterable[str]) -> str:
 
 def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:
     """
-    Write what the script of the page knows of a run: its key, whether it failed, its state, the text that the filter
+    Write what the script of the page knows of a run: its key, what became of it, its state, the text that the filter
     looks at, the keys by which its columns are sorted, and its HTML where that is not in the page.
     """
     row, state = entry.row, one_line(entry.row.state, STATE)
@@ -448,7 +458,8 @@ def _table_row(section: Section, entry: Entry, number: int, html: str) -> str:
     shown = (f"{cell.text} {cell.unit}" for cell in entry.cells)
     found = " ".join((section.label, *hosts, entry.name, state, *shown, one_line(row.reason or "", REASON))).lower()
     orders = [str(number), state, *(cell.order for cell in entry.cells)]
-    return _json_text([entry.key, not row.succeeded, state, found, orders, html])
+    outcome = SKIPPED if row.skipped else "failed" if row.failed else "succeeded"
+    return _json_text([entry.key, outcome, state, found, orders, html])
 
 
 def _details(row: Row) -> Details:

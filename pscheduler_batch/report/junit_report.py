@@ -2,9 +2,9 @@
 The report for CI systems: JUnit XML.
 
 A job is a test suite, and a run a test case in it. A failed run is a failure, an iteration without a run an error, and
-a job that was not run a skipped case. Expectations are the cases of one more suite. There is no standard: elements,
-attributes and their order are those that the schemas of Jenkins, Ant and Maven have in common, plus the properties of
-cases, which only newer schemas have.
+a job that was not run, or an iteration that was not submitted because another one had failed, a skipped case.
+Expectations are the cases of one more suite. There is no standard: elements, attributes and their order are those that
+the schemas of Jenkins, Ant and Maven have in common, plus the properties of cases, which only newer schemas have.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timezone
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
@@ -35,7 +35,7 @@ class JunitReport:
 
     def render(self, report: BatchReport) -> Iterator[str]:
         """Write the document; the totals stand first, so the rows are read twice."""
-        jobs = [_suite_of_job(rows) for _, rows in groupby(report.rows, key=_job_of)]
+        jobs = [_suite_of_job(rows, report.seed) for _, rows in groupby(report.rows, key=_job_of)]
         others = [(_suite_of_cases(name, cases, start), cases) for name, cases, start in _other_cases(report)]
         suites = [*jobs, *(suite for suite, _ in others)]
         root = ET.Element("testsuites", name=_NAME)
@@ -65,7 +65,7 @@ def _other_cases(report: BatchReport) -> Iterator[Tuple[str, List[ET.Element], O
         yield _NAME, [case], report.start
 
 
-def _suite_of_job(rows: Iterable[Row]) -> ET.Element:
+def _suite_of_job(rows: Iterable[Row], seed: Optional[int]) -> ET.Element:
     counts: Counter[str] = Counter()
     seconds = 0.0
     name = ""
@@ -73,12 +73,17 @@ def _suite_of_job(rows: Iterable[Row]) -> ET.Element:
     for row in rows:
         name = row.job_label
         counts["tests"] += 1
-        if not row.succeeded:
+        if row.skipped:
+            counts["skipped"] += 1
+        elif row.failed:
             counts["errors" if row.run is None else "failures"] += 1
         seconds += float(_case_seconds(row))
         if row.start is not None:
             start = row.start if start is None else min(start, row.start)
-    return _suite(name, counts, seconds, start)
+    suite = _suite(name, counts, seconds, start)
+    if seed is not None:
+        _add_properties(suite, [("shuffle-seed", str(seed))])
+    return suite
 
 
 def _suite_of_cases(name: str, cases: Sequence[ET.Element], start: Optional[datetime]) -> ET.Element:
@@ -100,15 +105,15 @@ def _suite(name: str, counts: Mapping[str, int], seconds: float, start: Optional
 
 def _suite_pieces(suite: ET.Element, cases: Iterable[ET.Element]) -> Iterator[str]:
     yield f"  {_opening(suite)}"
-    for case in cases:
-        ET.indent(case, level=2)
-        yield f"    {ET.tostring(case, encoding='unicode')}\n"
+    for part in chain(suite, cases):
+        ET.indent(part, level=2)
+        yield f"    {ET.tostring(part, encoding='unicode')}\n"
     yield f"  </{suite.tag}>\n"
 
 
 def _opening(element: ET.Element, *, empty: bool = False) -> str:
     """Write the opening tag of an element, or all of an empty one."""
-    text = ET.tostring(element, encoding="unicode")
+    text = ET.tostring(ET.Element(element.tag, element.attrib), encoding="unicode")
     return f"{text}\n" if empty else f"{text[: -len(' />')]}>\n"
 
 
@@ -119,15 +124,21 @@ def _job_of(row: Row) -> int:
 def _case_of_row(row: Row) -> ET.Element:
     case = _case(row.job_label, f"{row.label}, run {row.run}" if row.runs > 1 else row.label)
     case.set("time", _case_seconds(row))
-    properties = ET.SubElement(case, "properties")
-    for name, value in _properties(row):
-        ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))
-    if not row.succeeded:
+    _add_properties(case, _properties(row))
+    if row.skipped:
+        _add(case, "skipped", message=row.reason or row.state)
+    elif row.failed:
         reason = row.reason or row.state
         _add(case, "error" if row.run is None else "failure", reason, message=reason, type=row.state)
     if row.text:
         _add(case, "system-out", row.text)
     return case
+
+
+def _add_properties(element: ET.Element, pairs: Iterable[Tuple[str, str]]) -> None:
+    properties = ET.SubElement(element, "properties")
+    for name, value in pairs:
+        ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))
 
 
 def _case_seconds(row: Row) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.report.formatting import one_line
-from pscheduler_batch.report.rows import BatchReport
+from pscheduler_batch.report.rows import BatchReport, Row
 from pscheduler_batch.report.run_table import (
     LONGEST_REASON,
+    counts_words,
     failure_groups,
     judged_words,
     names_of,
@@ -25,7 +26,7 @@ from pscheduler_batch.report.summary import JUDGMENTS, LOADS, MANY, summary_colu
 from pscheduler_batch.terminal.table import WIDEST, Column
 
 # The columns that contain only words and numbers of this program.
-_PLAIN = frozenset({"result", "results", "duration", "runs", "failed"})
+_PLAIN = frozenset({"result", "results", "duration", "runs", "failed", "skipped"})
 
 
 class MarkdownReport:
@@ -44,8 +45,8 @@ class MarkdownReport:
         if left_out:
             yield f"\nand {left_out:,} more jobs\n"
         yield from _loads(report)
-        if report.failed:
-            yield from _failures(report)
+        yield from _reasons("Failures", report.failed)
+        yield from _reasons("Skipped", report.skipped)
         if report.judgments:
             yield from _expectations(report)
         if len(report.rows) <= MANY:
@@ -53,8 +54,9 @@ class MarkdownReport:
 
 
 def _verdict(report: BatchReport) -> str:
-    if report.failed:
-        return f"{len(report.failed):,} of {len(report.rows):,} runs failed"
+    counts = counts_words(report)
+    if counts:
+        return counts
     if report.error is not None:
         return "ended early"
     if report.unmet:
@@ -84,9 +86,10 @@ def _loads(report: BatchReport) -> Iterator[str]:
             yield f"- and {len(lines) - LOADS:,} more jobs\n"
 
 
-def _failures(report: BatchReport) -> Iterator[str]:
-    yield "\n### Failures\n\n"
-    groups, more = failure_groups(report.failed)
+def _reasons(title: str, rows: Iterable[Row]) -> Iterator[str]:
+    groups, more = failure_groups(rows)
+    if groups:
+        yield f"\n### {title}\n\n"
     for group in groups:
         yield f"- {names_of(group.names, _code, group.count)}: {_code(group.reason, LONGEST_REASON)}\n"
     if more:

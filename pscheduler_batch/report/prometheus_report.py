@@ -100,10 +100,12 @@ def _about_batch(report: BatchReport) -> Iterator[Tuple[str, str, str, _Value]]:
     end = report.end or max((row.end for row in report.rows if row.end is not None), default=None)
     yield "runs", "runs of the batch, and iterations without a run", COUNT, len(report.rows)
     yield "failed_runs", "runs that failed, and iterations without a run", COUNT, len(report.failed)
+    yield "skipped_runs", "iterations not submitted because another one had failed", COUNT, len(report.skipped)
     yield "jobs_not_run", "jobs of the batch that were not run", COUNT, len(report.unrun)
     yield "ended_early", "whether the batch ended early", COUNT, report.error is not None
     yield "start_timestamp", "when the batch started", SECONDS, _timestamp(report.start)
     yield "end_timestamp", "when the batch ended", SECONDS, _timestamp(end)
+    yield "shuffle_seed", "seed of the random order of iterations", COUNT, report.seed
 
 
 def _expectations(judgments: Iterable[Judgment], batch: Mapping[str, str]) -> Iterator[str]:
@@ -147,7 +149,7 @@ def _metric(name: str) -> Callable[[Row], _Value]:
 
 
 _GAUGES = (
-    _Gauge("run_succeeded", "whether the run succeeded", COUNT, lambda row: row.succeeded),
+    _Gauge("run_succeeded", "whether the run succeeded", COUNT, lambda row: None if row.skipped else row.succeeded),
     _Gauge("run_end_timestamp", "when the run ended", SECONDS, lambda row: _timestamp(row.end)),
     _Gauge("run_duration", "duration of the run", SECONDS, _duration),
     *(_Gauge(name.replace("-", "_"), each.meaning, each.unit, _metric(name)) for name, each in METRICS.items()),

@@ -37,7 +37,7 @@ class Row:
         test: The type of the test.
         lead: The host that ran the task, where known.
         destination: The destination of the measurement, where the task names one.
-        state: The state of the run in pScheduler's words; "failed" without a run, or "skipped".
+        state: The state of the run in pScheduler's words; "failed" without a run, or :data:`SKIPPED`.
         succeeded: Whether the result of the run says so, and nothing else went wrong with its iteration.
         metrics: The numbers of the result by name, in base units and in the order of the table (ADR 53); empty for
             unknown tests.
@@ -100,6 +100,16 @@ class Row:
     def label(self) -> str:
         """The name of the iteration in messages."""
         return f"{self.job_label}/{self.iteration}"
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the iteration was not submitted because another one had failed; it has not failed itself."""
+        return self.run is None and self.state == SKIPPED
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed."""
+        return not (self.succeeded or self.skipped)
 
     @property
     def duration(self) -> Optional[timedelta]:
@@ -206,7 +216,12 @@ class Rows(Collection[Row]):
     @property
     @abstractmethod
     def failed(self) -> Collection[Row]:
-        """Those that did not succeed."""
+        """Those that failed."""
+
+    @property
+    @abstractmethod
+    def skipped(self) -> Collection[Row]:
+        """Those that were skipped."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +240,7 @@ class BatchReport:
         file: The name of the file that the report is written to; empty for the standard output.
         judgments: The expectations, those that were judged when the batch was run first (ADR 55).
         name: The file name of the batch, or of its output where that is all that is known; empty for standard input.
+        seed: The seed of the random order of serial iterations; None if it is that of their numbers (ADR 72).
     """
 
     rows: Union[Rows, Tuple[Row, ...]]
@@ -236,6 +252,7 @@ class BatchReport:
     file: str = ""
     judgments: Tuple[Judgment, ...] = ()
     name: str = ""
+    seed: Optional[int] = None
 
     @property
     def unmet(self) -> Tuple[Judgment, ...]:
@@ -244,13 +261,18 @@ class BatchReport:
 
     @property
     def failed(self) -> Collection[Row]:
-        """The rows that did not succeed."""
-        return self.rows.failed if isinstance(self.rows, Rows) else tuple(row for row in self.rows if not row.succeeded)
+        """The rows that failed."""
+        return self.rows.failed if isinstance(self.rows, Rows) else tuple(row for row in self.rows if row.failed)
+
+    @property
+    def skipped(self) -> Collection[Row]:
+        """The rows of iterations that were not submitted because another one had failed."""
+        return self.rows.skipped if isinstance(self.rows, Rows) else tuple(row for row in self.rows if row.skipped)
 
     @property
     def succeeded(self) -> bool:
         """Whether nothing went wrong, and every expectation was met."""
-        return self.error is None and not self.failed and not self.unmet
+        return self.error is None and not (self.failed or self.skipped or self.unmet)
 
 
 def _in_utc(moment: Optional[datetime]) -> Optional[datetime]:

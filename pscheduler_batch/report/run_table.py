@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from rich.text import Text
@@ -14,7 +15,7 @@ from pscheduler_batch.metrics.headlines import load_words, pooled_words
 from pscheduler_batch.metrics.table import METRICS, main_metrics
 from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.formatting import duration_words, one_line
-from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row
+from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
 from pscheduler_batch.text import short_duration
@@ -47,10 +48,16 @@ def _row_cells(row: Row) -> Tuple[Cell, ...]:
     return (
         _label_cell(row),
         _path_cell(row),
-        Cell(one_line(row.state, WIDEST), style=SUCCEEDED_STYLE if row.succeeded else FAILED_STYLE),
+        Cell(one_line(row.state, WIDEST), style=_style_of(row)),
         Cell(_result_words(row)),
         Cell(duration_words(row)),
     )
+
+
+def _style_of(row: Row) -> str:
+    if row.skipped:
+        return ""
+    return FAILED_STYLE if row.failed else SUCCEEDED_STYLE
 
 
 class JobTally:
@@ -62,17 +69,19 @@ class JobTally:
         label: Its label.
         runs: How many rows it has.
         failed: How many of them failed.
+        skipped: How many of them were skipped.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
         """Go through the rows, of which there is at least one."""
-        self.runs = self.failed = 0
+        self.runs = self.failed = self.skipped = 0
         # The smallest and the largest value of each main metric, by type of test.
         self._ranges: Dict[str, Dict[str, Tuple[float, float]]] = {}
         for row in rows:
             self.number, self.label = row.job, row.job_label
             self.runs += 1
-            self.failed += not row.succeeded
+            self.failed += row.failed
+            self.skipped += row.skipped
             ranges = self._ranges.setdefault(row.test, {})
             for name, value in main_metrics(row.metrics).items():
                 least, most = ranges.get(name, (value, value))
@@ -100,10 +109,12 @@ def job_columns(jobs: Sequence[JobTally], metrics: Sequence[JobMetrics]) -> Tupl
         metrics: The metrics of jobs, those of other jobs among them.
     """
     failed = tuple(Cell(f"{job.failed:,}", style=FAILED_STYLE if job.failed else "") for job in jobs)
+    skipped = tuple(Cell(f"{job.skipped:,}") for job in jobs)
     return (
         Column("job", tuple(Cell(one_line(job.label, WIDEST)) for job in jobs), 8, 14, 5),
         Column("runs", tuple(Cell(f"{job.runs:,}") for job in jobs), 4, 6, 3, right=True),
         Column("failed", failed, 6, 6, 4, right=True),
+        *([Column("skipped", skipped, 7, 7, 4, right=True)] if any(job.skipped for job in jobs) else []),
         Column("results", tuple(Cell(job.words(metrics)) for job in jobs), 16, 30, 2, most=GREATEST_WIDTH),
     )
 
@@ -129,15 +140,15 @@ def load_lines(jobs: Sequence[JobMetrics], write: Callable[[str], str] = str, mo
     return [*lines[:most], *([Text(f"and latency under load of {more:,} more jobs")] if more > 0 else [])]
 
 
-def failure_lines(failed: Iterable[Row], write: Callable[[str], str] = str) -> List[Text]:
+def failure_lines(report: BatchReport, write: Callable[[str], str] = str) -> List[Text]:
     """
-    Write why runs failed; those that failed for the same reason share a line.
+    Write why runs failed, and why others were skipped; those with the same reason share a line.
 
     Args:
-        failed: The rows of these runs.
+        report: The results of the batch.
         write: Makes any text fit for its reader.
     """
-    groups, more = failure_groups(failed)
+    groups, more = failure_groups(chain(report.failed, report.skipped))
     lines = [
         Text.assemble((write(f"{names_of(group.names, count=group.count)}: "), FAILED_STYLE), write(group.reason))
         for group in groups
@@ -237,16 +248,31 @@ def judged_words(report: BatchReport) -> str:
     return f"{unmet:,} of {count:,} {noun} not met" if unmet else f"{count:,} {noun} met"
 
 
+def counts_words(report: BatchReport) -> str:
+    """
+    Count the runs that did not succeed, as in "1 of 8 runs failed, 6 skipped"; empty if all did.
+
+    Args:
+        report: The results of the batch.
+    """
+    count, failed, skipped = len(report.rows), len(report.failed), len(report.skipped)
+    runs = f"{count:,} run{'' if count == 1 else 's'}"
+    if not failed:
+        return f"{skipped:,} of {runs} skipped" if skipped else ""
+    return f"{failed:,} of {runs} failed{f', {skipped:,} skipped' if skipped else ''}"
+
+
 def totals_line(report: BatchReport) -> str:
     """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
-    count, failed = len(report.rows), len(report.failed)
-    skipped = sum(row.state == SKIPPED for row in report.failed)
-    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed:,} succeeded, {failed - skipped:,} failed"
+    count, failed, skipped = len(report.rows), len(report.failed), len(report.skipped)
+    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed - skipped:,} succeeded, {failed:,} failed"
     said += f", {skipped:,} skipped" if skipped else ""
     parts = [said if count else "no runs"]
     parts += [words for words in (judged_words(report),) if words]
     if report.start is not None and report.end is not None and report.end >= report.start:
         parts.append(short_duration(round((report.end - report.start).total_seconds(), 1)))
+    if report.seed is not None:
+        parts.append(f"random order (seed {report.seed})")
     if report.unrun:
         parts.append(f"not run: {names_of(report.unrun, lambda label: one_line(label, WIDEST))}")
     if report.error is not None:

@@ -48,7 +48,7 @@ class StoredRows(Rows):
     def __init__(self) -> None:
         """Start without rows."""
         self._records = RecordStore()
-        self._failed = array("Q")
+        self._failed, self._skipped = array("Q"), array("Q")
         # The number of rows up to the end of each job, and what it varies.
         self._ends: List[int] = []
         self._varied: List[Dict[Path, str]] = []
@@ -58,8 +58,10 @@ class StoredRows(Rows):
         """Add a row to the current job."""
         data = pickle.dumps(tuple(vars(row).values()), _PROTOCOL)
         number = self._records.append(data if len(data) < _LARGE else zlib.compress(data, _LEVEL))
-        if not row.succeeded:
+        if row.failed:
             self._failed.append(number)
+        elif row.skipped:
+            self._skipped.append(number)
 
     def end_job(self, variation: Variation) -> None:
         """
@@ -82,8 +84,13 @@ class StoredRows(Rows):
 
     @property
     def failed(self) -> Collection[Row]:
-        """Those that did not succeed; the others are not read."""
+        """Those that failed; the others are not read."""
         return _Selected(self._read, self._failed)
+
+    @property
+    def skipped(self) -> Collection[Row]:
+        """Those that were skipped; the others are not read."""
+        return _Selected(self._read, self._skipped)
 
     def __len__(self) -> int:
         """Return the number of rows."""

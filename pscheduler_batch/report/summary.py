@@ -101,7 +101,7 @@ def summary_of(
     if left_out:
         parts.append(Text(f"and {left_out:,} more jobs"))
     parts += load_lines(report.jobs, write, LOADS)
-    parts += failure_lines(report.failed, write)
+    parts += failure_lines(report, write)
     parts += judgment_lines(report.judgments, write, JUDGMENTS)
     parts += [Text(write(note)) for note in notes]
     return render_lines([*parts, Text(write(totals_line(report)))], width, color=color)

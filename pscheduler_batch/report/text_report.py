@@ -48,7 +48,7 @@ class TextReport:
         error = [] if report.error is None else [Text(one_line(report.error))]
         for lines in (
             [*pooled_lines(report.jobs), *load_lines(report.jobs)],
-            failure_lines(report.failed),
+            failure_lines(report),
             judgment_lines(report.judgments),
             error,
         ):

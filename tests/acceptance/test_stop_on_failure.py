@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.support.commands import job, run_batch, task
 
@@ -18,6 +19,29 @@ def test_the_rest_is_skipped(there):
     assert [[len(result["runs"]) for result in results] for results in ended.results] == [[1, 1, 0], [0]]
     assert "4 runs: 1 succeeded, 1 failed, 2 skipped" in ended.stderr
     assert "first/2, second/0: not submitted, because first/1 failed" in ended.stderr
+
+
+def test_reports_and_events_tell_what_was_skipped_from_what_failed(there, tmp_path):
+    """And reports have the seed of a random order, which is also that of the output."""
+    files = [str(tmp_path / name) for name in ("r.html", "r.xml", "r.txt", "r.md", "r.prom")]
+    reports = [part for name in files for part in ("--report", name)]
+    events = tmp_path / "events"
+    ended = run_batch(*there, "--stop-on-failure", "--shuffle", "--events", str(events), *reports, batch=BATCH)
+    page, junit, text, markdown, metrics = (Path(name).read_text("utf-8") for name in files)
+
+    seed = ended.document["batch"]["shuffle"]["seed"]
+    count = sum(result.get("skipped", False) for results in ended.results for result in results)
+    assert f"1 failed, {count} skipped; " in text
+    assert all(f"random order (seed {seed})" in each for each in (text, markdown))
+    assert f"## Batch: 1 of 4 runs failed, {count} skipped\n" in markdown
+    assert f'<h1><span class="mark bad" aria-hidden="true">✗</span> 1 of 4 runs failed, {count} skipped</h1>' in page
+    assert f"<dt>Random order</dt><dd>seed {seed}</dd>" in page
+    assert f'failures="1" errors="0" skipped="{count}"' in junit
+    assert f'<property name="shuffle-seed" value="{seed}" />' in junit
+    assert f'pscheduler_batch_skipped_runs{{batch="r"}} {count}\n' in metrics
+    assert f'pscheduler_batch_shuffle_seed{{batch="r"}} {seed}\n' in metrics
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [each["skipped"] for each in told if each["event"] == "iteration-ended"].count(True) == count
 
 
 def test_the_rest_is_run_when_the_batch_is_resumed_without_the_option(there, tmp_path):

@@ -34,6 +34,11 @@ def result(*runs: Dict[str, Any], kind: str = "rtt", error: Any = None, **spec: 
     return {"task": task, "runs": list(runs), **failure}
 
 
+def skipped(after: str = "rtt/0", **spec: Any) -> Dict[str, Any]:
+    """Make the result of an iteration that was not submitted because another one had failed."""
+    return {**result(error=f"not submitted, because {after} failed", **spec), "skipped": True}
+
+
 def several(*seconds: int, start: int = 0, end: int = 40, state: str = "finished", **spec: Any) -> Dict[str, Any]:
     """
     Make an iteration with several results.
@@ -73,6 +78,12 @@ def judged(*judgments: Dict[str, Any]) -> Dict[str, Any]:
     """Make an output with a run that succeeded and such expectations."""
     document = output(job(result(run())))
     return {**document, "batch": {**document["batch"], "expectations": list(judgments)}}
+
+
+def shuffled(document: Dict[str, Any], seed: Any = 7) -> Dict[str, Any]:
+    """Add a random order of iterations to an output."""
+    orders = [list(range(len(each["results"]))) for each in document["jobs"]]
+    return {**document, "batch": {**document["batch"], "shuffle": {"seed": seed, "orders": orders}}}
 
 
 def output(*jobs: Dict[str, Any], **pairs: Any) -> Dict[str, Any]:

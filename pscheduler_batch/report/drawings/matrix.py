@@ -148,12 +148,12 @@ def _marked(metric: Metric, values: Mapping[Place, float], *, worst: bool) -> Op
 
 def _cell(job: JobRuns, place: Place, rows: Sequence[Row]) -> Cell:
     """Make the cell of a place without its number."""
-    failed = [row for row in rows if not row.succeeded]
+    failed = [row for row in rows if row.failed]
     name = (" → " if job.mesh else ", ").join(axis.labels[number] for axis, number in zip(job.axes, place))
     count = f"{len(failed)} of {len(rows)} runs failed" if len(rows) > 1 else "failed"
     return Cell(
         text="✗" if failed else _NOTHING,
         failed=len(failed),
         link=run_key((failed or rows)[0]),
-        note=f"{name}: {count}" if failed else name,
+        note=f"{name}: {count}" if failed else f"{name}: skipped" if all(row.skipped for row in rows) else name,
     )

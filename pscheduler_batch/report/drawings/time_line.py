@@ -135,8 +135,10 @@ def _spans(job: JobRuns, most: int) -> Tuple[List[Span], int]:
     """Make the spans of a job, and return how many runs each of them has."""
     runs: Dict[str, List[Row]] = {}
     for name, row in zip(job.names, job.rows):
-        runs.setdefault(name if row.lead_state is None else str(row.iteration), []).append(row)
-    each = math.ceil(len(runs) / most)
+        # What was skipped has no place in time.
+        if not row.skipped:
+            runs.setdefault(name if row.lead_state is None else str(row.iteration), []).append(row)
+    each = max(1, math.ceil(len(runs) / most))
     spans = [_span(name, of_run) for name, of_run in runs.items()]
     return (spans if each == 1 else [_joined(spans[at : at + each]) for at in range(0, len(spans), each)]), each
 

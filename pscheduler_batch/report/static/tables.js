@@ -49,7 +49,7 @@
 
   // The runs of a job -------------------------------------------------------------------------------------------------
 
-  // Each run of the table is [key, failed, state, text to search, what each column is sorted by, HTML if it is not in the page].
+  // Each run of the table is [key, succeeded, failed or skipped, state, text to search, what each column is sorted by, HTML if it is not in the page].
   const [ORDERS, HTML] = [4, 5];
   const jobs = all(".job").map((section) => {
     const table = section.querySelector("table.runs");
@@ -171,7 +171,7 @@
     await load();
     const words = byId("filter-text").value.toLowerCase().split(/\s+/).filter(Boolean);
     const state = byId("filter-state").value;
-    fits = ([, failed, itsState, text]) => ({ "": true, succeeded: !failed, failed }[state] ?? `state:${itsState}` === state) && words.every((word) => text.includes(word));
+    fits = ([, outcome, itsState, text]) => ["", outcome, `state:${itsState}`].includes(state) && words.every((word) => text.includes(word));
     const before = searching;
     searching = words.length > 0 || state !== "";
     for (const job of jobs) {

@@ -12,7 +12,19 @@ import pytest
 
 from pscheduler_batch.metrics.samples import Packet, Samples
 from pscheduler_batch.report.document_rows import report_of, report_of_texts
-from tests.support.output_documents import END, HOSTILE, RTT, START, failed_run, job, output, result, run, several
+from tests.support.output_documents import (
+    END,
+    HOSTILE,
+    RTT,
+    START,
+    failed_run,
+    job,
+    output,
+    result,
+    run,
+    several,
+    shuffled,
+)
 
 START_TIME = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -417,3 +429,13 @@ def test_several_results_without_the_time_of_a_lead_run_have_their_own(lead_run)
 
     assert (row.start, row.duration) == (START_TIME + timedelta(seconds=10), timedelta(0))
     assert (row.result_time, row.lead_state) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("seed", "known"),
+    [(7, 7), (0, 0), (10**15 - 1, 10**15 - 1), (10**15, None), (-1, None), (True, None), ("7", None), (None, None)],
+)
+def test_a_report_has_the_seed_of_a_random_order(seed, known):
+    """What is no seed is left out."""
+    assert report_of(shuffled(output(job(result(run()))), seed)).seed == known
+    assert report_of(output(batch={"shuffle": "no object"})).seed is None

@@ -11,7 +11,7 @@ from pscheduler_batch.report.findings import findings_of, trend_words
 from pscheduler_batch.report.job_runs import job_runs_of
 from tests.support.load_documents import load, pings
 from tests.support.measured_jobs import at, buckets_of, mean_of, path_of, rates_of, trips_of
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, skipped
 
 
 def found(*results):
@@ -40,6 +40,10 @@ def failing(*reasons, succeeded=0):
             "3 of 4 runs failed for 2 different reasons; the most frequent, 2 times: b.",
         ),
         (failing("a", "b"), "Both runs failed for 2 different reasons; one of them: a."),
+        ([*failing("a"), skipped(), skipped()], "1 of 3 runs failed, run 0: a."),
+        ([*failing(succeeded=1), skipped()], "1 of 2 runs was skipped: not submitted, because rtt/0 failed."),
+        ([skipped(), skipped()], "Both runs were skipped: not submitted, because rtt/0 failed."),
+        ([skipped()], "1 of 1 run was skipped: not submitted, because rtt/0 failed."),
     ],
 )
 def test_failures_come_first(results, sentence):

@@ -18,7 +18,7 @@ from pscheduler_batch.report.history_collector import MOST_VALUES
 from pscheduler_batch.report.history_formats import render_history
 from tests.support.histories import DAY, FIRST, daily, failed_at, history_of, rtt, run_at
 from tests.support.load_documents import load, pings
-from tests.support.output_documents import job, output, result, several
+from tests.support.output_documents import job, output, result, several, skipped
 
 USUAL = (0.5, 0.52, 0.48, 0.55, 0.45, 0.51, 0.49, 0.53)
 
@@ -443,3 +443,10 @@ def test_hostile_text_does_not_get_in():
 
     assert failure.reason.startswith(r"\u001b[2J\u202e</script>xxx")
     assert len(failure.reason) <= 200
+
+
+def test_what_was_skipped_is_no_run():
+    """Nor a failure: nothing was tried."""
+    history = history_of({"1.json": output(job(result(run_at(FIRST, rtt(1))), skipped(), skipped()))})
+
+    assert (history.runs, history.failed) == (1, 0)

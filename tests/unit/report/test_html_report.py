@@ -32,6 +32,8 @@ from tests.support.output_documents import (
     result,
     run,
     several,
+    shuffled,
+    skipped,
 )
 
 SWEEP = output(job(*(result(run(), count=5 * n) for n in range(1, 5))))
@@ -117,6 +119,8 @@ def page_of(document, **options):
         (output(job(result(failed_run()))), "The only run failed"),
         (output(job(result(failed_run()), result(failed_run()))), "Both runs failed"),
         (output(), "Nothing was run"),
+        (output(job(result(failed_run()), skipped()), job(skipped())), "1 of 3 runs failed, 2 skipped"),
+        (output(job(skipped())), "1 of 1 run skipped"),
         (output(job(result(run())), batch={"error": "the assist is gone"}), "The batch was not completed"),
     ],
 )
@@ -169,6 +173,28 @@ def test_not_all_failed_runs_are_listed():
     assert len([found for found in page.attributes("a") if found["href"].startswith("#run-")]) == 12
     assert "and 49 more" in page.text
     assert "And 1 more reason. " in reasons.text
+
+
+def test_what_was_skipped_has_not_failed():
+    """It has a count, a state and a reason of its own, and is not among the failures."""
+    page = page_of(output(job(result(failed_run("no route")), skipped(), skipped()), job(skipped(), label="later")))
+    first, later = page.data("table")
+    text = " ".join(page.text.split())
+
+    assert [outcome for _, outcome, *_ in (*first, *later)] == ["failed", *["skipped"] * 3]
+    assert "Failed1 Skipped3" in text
+    assert "✗ rtt 1 of 3 failed, 2 skipped" in text
+    assert "\N{EN DASH} later 1 of 1 skipped" in text
+    assert "\N{EN DASH} skipped" in text
+    assert text.count("not submitted, because rtt/0 failed") == text.count("ipped: not submitted") + 3
+    assert len(page.attributes("tbody", **{"class": "failed"})) == 1
+    assert len(page.attributes("tbody", **{"class": "skipped"})) == 3
+
+
+def test_the_seed_of_a_random_order_is_at_the_top():
+    """It repeats the order."""
+    assert "Random orderseed 7" in " ".join(page_of(shuffled(SWEEP)).text.split())
+    assert "Random order" not in page_of(SWEEP).text
 
 
 def test_jobs_that_were_not_run_are_named():
@@ -340,13 +366,13 @@ def test_each_of_very_many_jobs_has_some_rows_in_the_page():
 def test_what_the_filter_and_sorting_need_of_a_run():
     """Its hosts, labels and numbers in lower case, and what each column is sorted by."""
     page = page_of(output(job(result(run(), length=9), result(failed_run("No Route")), label="Paths")))
-    (key, failed, state, found, orders, html), (_, *other) = page.data("table")[0]
+    (key, outcome, state, found, orders, html), (_, *other) = page.data("table")[0]
 
-    assert (key, failed, state, html) == ("run-0-0-0", False, "finished", "")
+    assert (key, outcome, state, html) == ("run-0-0-0", "succeeded", "finished", "")
     assert found.startswith("paths rtt ps.example.net 192.0.2.1 0 finished 9 ")
     assert "0.4 ms" in found
     assert orders[:5] == ["0", "finished", "9", "0.0003", "0.0004"]
-    assert other[:2] == [True, "failed"]
+    assert other[:2] == ["failed", "failed"]
     assert other[2].endswith(" no route")
 
 

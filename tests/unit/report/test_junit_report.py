@@ -9,13 +9,27 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.junit_report import JunitReport
-from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
+from tests.support.output_documents import (
+    HOSTILE,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    several,
+    shuffled,
+    skipped,
+)
 
 MIXED = output(
     job(result(run()), result(failed_run("Timeout")), result(error="forbidden"), label="first"),
     job(result(run(), run(), kind="latencybg"), label="second"),
     job(label="off"),
 )
+STOPPED = shuffled(output(job(result(error="forbidden"), skipped(), skipped()), job(skipped(), label="later")))
 BROKEN = {**MIXED, "batch": {"error": "continue-if failed"}}
 HOSTILE_ONE = output(
     job(result(run(state=HOSTILE), dest=HOSTILE), label=HOSTILE), job(result(error=HOSTILE)), job(label=HOSTILE)
@@ -34,10 +48,11 @@ def tree_of(document):
         output(),
         MIXED,
         BROKEN,
+        STOPPED,
         HOSTILE_ONE,
         judged(kept(), broken(HOSTILE, job=HOSTILE, found=HOSTILE)),
     ],
-    ids=["empty", "mixed", "broken", "hostile", "judged"],
+    ids=["empty", "mixed", "broken", "stopped", "hostile", "judged"],
 )
 def test_the_rules_of_the_schemas(document):
     """Which elements and attributes there are, in which order, and that what is counted is there."""
@@ -47,7 +62,7 @@ def test_the_rules_of_the_schemas(document):
     assert root.tag == "testsuites"
     assert {suite.tag for suite in root} <= {"testsuite"}
     assert all(set(suite.attrib) - {"timestamp"} == {"name", "tests", "time", *COUNTED} for suite in root)
-    assert all({case.tag for case in suite} == {"testcase"} for suite in root)
+    assert all(re.fullmatch(r"(properties )?(testcase )+", "".join(f"{part.tag} " for part in suite)) for suite in root)
     assert all(set(case.attrib) == {"name", "classname", "time"} for case in cases)
     assert all(re.fullmatch(r"\d+\.\d{3}", element.get("time")) for element in root.iter() if "time" in element.attrib)
     for case in cases:
@@ -76,6 +91,27 @@ def test_what_became_of_runs():
         "second/0, run 1": [],
         "off": ["skipped"],
     }
+
+
+def test_what_was_skipped_is_counted_as_that():
+    """It is neither a failure nor an error; the reason is in the message."""
+    root = tree_of(STOPPED)
+    first, later = root
+
+    assert {name: root.get(name) for name in COUNTED} == {"failures": "0", "errors": "1", "skipped": "3"}
+    assert [(suite.get("errors"), suite.get("skipped")) for suite in root] == [("1", "2"), ("0", "1")]
+    assert [case.find("skipped") is None for case in first.iter("testcase")] == [True, False, False]
+    assert later.find("testcase/skipped").attrib == {"message": "not submitted, because rtt/0 failed"}
+
+
+def test_a_random_order_is_a_property_of_suites():
+    """Its seed repeats it."""
+    suites = {suite.get("name"): suite for suite in tree_of(STOPPED)}
+
+    found = suites["rtt"].find("properties/property")
+    assert found.attrib == {"name": "shuffle-seed", "value": "7"}
+    assert suites["later"].find("properties/property").attrib == found.attrib
+    assert tree_of(MIXED).find("testsuite/properties") is None
 
 
 def test_a_suite_for_every_job():

@@ -8,7 +8,19 @@ from markdown_it import MarkdownIt
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.markdown_report import MarkdownReport
 from pscheduler_batch.report.summary import MANY
-from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run
+from tests.support.output_documents import (
+    HOSTILE,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    shuffled,
+    skipped,
+)
 
 
 def text_of(document):
@@ -66,6 +78,8 @@ def test_the_summary():
     [
         (output(job(result(run()))), "all runs succeeded"),
         (output(), "no runs"),
+        (output(job(result(failed_run()), skipped(), skipped())), "1 of 3 runs failed, 2 skipped"),
+        (output(job(result(run()), skipped())), "1 of 2 runs skipped"),
         (output(batch={"error": "no"}), "ended early"),
     ],
 )
@@ -151,3 +165,19 @@ def test_not_all_of_many_expectations_are_listed():
 
     assert text.startswith("## Batch: all runs succeeded\n\n1 run: 1 succeeded, 0 failed; 1,000 expectations met; ")
     assert text.endswith("\n- and 980 more expectations\n")
+
+
+def test_what_was_skipped_has_a_list_of_its_own():
+    """The totals have the seed of a random order."""
+    text = text_of(shuffled(output(job(result(failed_run("Timeout")), skipped(), skipped()))))
+
+    assert "3 runs: 0 succeeded, 1 failed, 2 skipped; 3 min 5 s; random order (seed 7).\n" in text
+    assert "### Failures\n\n- `rtt/0`: `Timeout`\n\n### Skipped\n\n- `rtt/1`, `rtt/2`: `not submitted" in text
+
+
+def test_a_large_batch_has_a_column_for_what_was_skipped():
+    """Only if anything was."""
+    many = [skipped() for _ in range(MANY)]
+
+    assert "| `rtt` | 51 | 1 | 50 |" in text_of(output(job(result(failed_run()), *many)))
+    assert "skipped" not in text_of(output(job(result(failed_run()), *[result(run()) for _ in many])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pscheduler_batch.report.drawings.matrix import SHADES, matrices_of
 from tests.support.measured_jobs import mean_of, rates_of, runs_of, trips_of
-from tests.support.output_documents import HOSTILE, failed_run, result
+from tests.support.output_documents import HOSTILE, failed_run, result, skipped
 
 
 def texts(matrix):
@@ -41,6 +41,15 @@ def test_missing_and_failed_pairs_are_told_apart():
     assert (row[1].text, row[1].failed, row[1].link) == ("✗", 1, "0-4-0")
     assert row[1].note == "a.example.net → b.example.net: failed"
     assert (last[0].text, last[0].failed, last[0].link) == ("\u2013", 0, "")
+
+
+def test_a_pair_that_was_skipped_has_not_failed():
+    """Its note says so."""
+    left = skipped(source="a.example.net", dest="b.example.net")
+    (matrix,) = matrices_of(runs_of(*mesh(missing=("ab",)), left))
+    (_, row), *_ = matrix.rows
+
+    assert (row[1].text, row[1].failed, row[1].note) == ("\u2013", 0, "a.example.net → b.example.net: skipped")
 
 
 def test_a_pair_with_several_runs_has_their_median():

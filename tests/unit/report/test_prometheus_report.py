@@ -16,7 +16,20 @@ from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.prometheus_report import PrometheusReport
 from tests.support.load_documents import load, pings
-from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
+from tests.support.output_documents import (
+    HOSTILE,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    several,
+    shuffled,
+    skipped,
+)
 
 ROOT = Path(__file__).parents[3]
 NOON = 1772366400
@@ -59,6 +72,7 @@ def test_a_gauge_for_each_metric():
     assert samples == {
         "pscheduler_batch_runs": [(batch, 3)],
         "pscheduler_batch_failed_runs": [(batch, 2)],
+        "pscheduler_batch_skipped_runs": [(batch, 0)],
         "pscheduler_batch_jobs_not_run": [(batch, 1)],
         "pscheduler_batch_ended_early": [(batch, 0)],
         "pscheduler_batch_start_timestamp_seconds": [(batch, NOON)],
@@ -93,9 +107,20 @@ def test_every_metric_has_a_name_that_prometheus_takes():
     assert {re.fullmatch(r"pscheduler_batch_[a-z0-9_]+", family.name) is not None for family in families} == {True}
 
 
+def test_what_was_skipped_has_not_failed():
+    """An alert about failed runs is not about it; the seed is exact."""
+    samples = samples_of(shuffled(output(job(result(failed_run()), skipped(), skipped())), 10**15 - 1))
+
+    assert {value for _, value in samples["pscheduler_batch_run_succeeded"]} == {0}
+    assert len(samples["pscheduler_batch_run_succeeded"]) == 1
+    assert samples["pscheduler_batch_failed_runs"][0][1] == 1
+    assert samples["pscheduler_batch_skipped_runs"][0][1] == 2
+    assert samples["pscheduler_batch_shuffle_seed"][0][1] == 999_999_999_999_999
+
+
 def test_documents_name_only_what_is_written():
     """In queries and alerts; a name that does not exist would be no error there."""
-    report = report_of(judged(kept()))
+    report = report_of(shuffled(judged(kept())))
     (row,) = report.rows
     (of_job,) = report.jobs
     everything = dict.fromkeys(METRICS, 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from dataclasses import replace
 from os import urandom
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.formats import FORMATS
 from pscheduler_batch.report.rendering import render_report
-from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
+from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run, skipped
 
 DOCUMENT = output(
     job(result(run(), length=1), result(failed_run(), run(), length=2), label="a"),
@@ -30,6 +31,21 @@ def test_rows_can_be_read_repeatedly_and_by_turns():
     assert len(report.rows) == 5
     assert ([row.label for row in report.failed], len(report.failed)) == (["a/1", "b/1"], 2)
     assert next(iter(report.failed)) in report.rows
+
+
+def test_what_was_skipped_has_not_failed():
+    """Nor has it succeeded, and neither has its batch; a run whose state has that name is a run."""
+    report = report_of(
+        output(job(result(failed_run()), skipped(), result(run({"succeeded": False}, state="skipped"))), job(skipped()))
+    )
+    alone = report_of(output(job(skipped())))
+
+    assert [row.label for row in report.failed] == ["rtt/0", "rtt/2"]
+    assert [row.label for row in report.skipped] == ["rtt/1", "rtt/0"]
+    assert (len(report.failed), len(report.skipped)) == (2, 2)
+    in_memory = replace(report, rows=tuple(report.rows))
+    assert (len(in_memory.failed), len(in_memory.skipped)) == (2, 2)
+    assert (len(alone.failed), alone.succeeded, next(iter(alone.rows)).succeeded) == (0, False, False)
 
 
 def test_what_a_job_varies_is_that_of_all_its_tasks():

@@ -10,7 +10,20 @@ import pytest
 
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.summary import MANY, print_summary, summary_of
-from tests.support.output_documents import HOSTILE, broken, failed_run, job, judged, kept, output, result, run, several
+from tests.support.output_documents import (
+    HOSTILE,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    several,
+    shuffled,
+    skipped,
+)
 
 MIXED = output(job(result(run()), result(failed_run("Timeout"))), job(label="off"))
 
@@ -268,3 +281,18 @@ def test_hostile_expectations_stay_words():
     hostile = broken(HOSTILE, job=HOSTILE, found=HOSTILE)
 
     assert "\x1b" not in printed(judged(hostile))
+
+
+def test_what_was_skipped_has_its_reason_after_the_failures():
+    """It is not red, as it has not failed."""
+    document = shuffled(output(job(result(failed_run("Timeout")), skipped(), skipped())))
+    lines = printed(document, width=80).splitlines()
+    colored = printed(document, color=True)
+
+    assert lines[-3:] == [
+        "rtt/0: Timeout",
+        "rtt/1, rtt/2: not submitted, because rtt/0 failed",
+        "3 runs: 0 succeeded, 1 failed, 2 skipped; 3 min 5 s; random order (seed 7)",
+    ]
+    assert [line for line in colored.splitlines() if re.search(r"\x1b\[[0-9;]*m *skipped", line)] == []
+    assert re.search(r"\x1b\[[0-9;]*m *failed", colored)

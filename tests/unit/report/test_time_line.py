@@ -7,7 +7,7 @@ from pscheduler_batch.report.drawings.time_line import job_spans_of, overview_of
 from pscheduler_batch.report.job_runs import job_runs_of
 from tests.support.measured_jobs import NOON as PLANNED
 from tests.support.measured_jobs import at, runs_of
-from tests.support.output_documents import RTT, failed_run, job, output, result, run, several
+from tests.support.output_documents import RTT, failed_run, job, output, result, run, several, skipped
 
 
 def overview(*jobs):
@@ -39,6 +39,16 @@ def test_runs_without_times_have_no_bar():
 
     assert (len(line.bars), line.lanes) == (1, ("0", "1"))
     assert time_line_of(runs_of(result(error="no route"))) is None
+
+
+def test_what_was_skipped_has_no_lane():
+    """It has no place in time, and is no failure."""
+    line = time_line_of(runs_of(at(0), skipped(), skipped()))
+    several_jobs = overview(job(at(0), skipped()), job(skipped()))
+
+    assert (line.lanes, len(line.bars)) == (("0",), 1)
+    assert [(bar.lane, bar.succeeded) for bar in several_jobs.bars] == [(0, True)]
+    assert time_line_of(runs_of(skipped())) is None
 
 
 def test_a_run_that_ended_before_it_began_is_a_point():
