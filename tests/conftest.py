@@ -9,7 +9,7 @@ import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Tuple
+from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import pytest
 
@@ -27,6 +27,18 @@ NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", 
 BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])(sys.argv[2]))"
 QUICK = Pace(scheduling=0.02, setup=0.03, cleanup=0.01)
 INSTALL = ("-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation")
+
+
+# The most characters of a value in the name of a test: whole programs and absurd numbers are among them.
+LONGEST_VALUE = 80
+
+
+def pytest_make_parametrize_id(val: object) -> Optional[str]:
+    """Cut long values in the names of tests; None leaves one to pytest."""
+    if not isinstance(val, (str, bytes, int)) or isinstance(val, bool):
+        return None
+    text = f"{val:x}" if isinstance(val, int) else val if isinstance(val, str) else repr(val)
+    return f"{ascii(text[:LONGEST_VALUE])[1:-1]}..." if len(text) > LONGEST_VALUE else None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from pscheduler_batch.terminal.table import Cell, Column, render_lines
 _STYLES = {BETTER: "green", WORSE: "red"}
 # In the order in which they are counted.
 _VERDICTS = (BETTER, WORSE, HIGHER, LOWER, DIFFERENT, SAME, UNCLEAR, ONLY_BEFORE, ONLY_AFTER, TOO_FEW)
-_USUAL_WIDTH = 80
 
 
 def render_comparison(form: str, compared: BatchComparison, width: Optional[int] = None) -> str:
@@ -64,9 +63,7 @@ def _as_text(compared: BatchComparison, width: Optional[int]) -> str:
         Column("", tuple(Cell(found.verdict, style=_STYLES.get(found.verdict, "")) for found in each), 6, 12, 4),
     )
     groups = [(_heading(group), group.comparisons) for group in tables]
-    lines, needed = grouped_lines(columns, groups, width) if each else ([], width or _USUAL_WIDTH)
-    if width is None:
-        needed = max(needed, _USUAL_WIDTH)
+    lines, needed = grouped_lines(columns, groups, width)
     lines += [Text(f"{reason}: {'; '.join(names)}") for reason, names in compared.others]
     lines += judgment_lines(compared.judgments)
     return render_lines([*lines, Text(_totals(each))], needed)

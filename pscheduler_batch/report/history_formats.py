@@ -19,7 +19,6 @@ from pscheduler_batch.terminal.table import WIDEST, Cell, Column, render_lines
 from pscheduler_batch.text import count_words
 
 _STYLES = {True: "red", False: "green", None: ""}
-_USUAL_WIDTH = 80
 # How many reasons of failures the text lists.
 _REASONS = 10
 
@@ -65,12 +64,7 @@ def _as_text(history: History, width: Optional[int]) -> str:
         Column("median", tuple(Cell(_median(each)) for each in metrics), 6, 9, 1, right=True),
         Column("", tuple(Cell(each.verdict, style=_STYLES[each.is_worse]) for each in metrics), 6, 14, 2),
     )
-    lines: List[Text] = []
-    needed = width or _USUAL_WIDTH
-    if tables:
-        lines, needed = grouped_lines(columns, [(_heading(each), shown) for each, shown in tables], width)
-    if width is None:
-        needed = max(needed, _USUAL_WIDTH)
+    lines, needed = grouped_lines(columns, [(_heading(each), shown) for each, shown in tables], width)
     sentences = sentences_of(history)
     said = [Text(each.text, style="red" if each.kind == BAD else "") for each in sentences[:MOST_SENTENCES]]
     if len(sentences) > MOST_SENTENCES:

@@ -11,7 +11,7 @@ from pscheduler_batch.metrics.table import METRICS, Metric
 from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import JobMetrics
-from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
+from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH, USUAL_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column, render_lines, table_lines, whole_width
 
 _INDENT = "  "
@@ -65,17 +65,19 @@ def grouped_lines(
 
     Args:
         columns: The columns of all rows.
-        groups: The headings, each with what the rows below it are about.
+        groups: The headings, each with what the rows below it are about; without any, there are no lines.
         width: The most characters in a line; None for as many as the table needs.
 
     Returns:
-        The lines, and how many characters they need, as headings are not cut.
+        The lines, and how many characters they need, as headings are not cut; at least 80 if that is not limited.
     """
-    if width is None:
-        width = whole_width(columns) + len(_INDENT)
+    least = width or USUAL_WIDTH
+    if not groups:
+        return [], least
+    width = width or whole_width(columns) + len(_INDENT)
     lines = iter(table_lines(columns, width, indent=_INDENT))
     parts = [next(lines), *_below_headings(groups, lines)]
-    return parts, min(max(width, *(len(title) + 1 for title, _ in groups)), GREATEST_WIDTH)
+    return parts, min(max(least, width, *(len(title) + 1 for title, _ in groups)), GREATEST_WIDTH)
 
 
 def _names(metrics: Sequence[Metric]) -> Column:

@@ -411,7 +411,7 @@ def test_one_host_can_be_told_to_do_it_all(server):
 
 def test_expectations_are_judged(server):
     """The outcome is in the batch pair, also when the processor is called again."""
-    processor = BatchProcessor(BATCH, expect=["a: idle-time < 1 s", "a: max(idle-time) = 0"])
+    processor = BatchProcessor(BATCH, expect=["a: idle-time < 1 s", "a: max(idle-time) = 0"], clock=CLOCK)
     first, second = (processor()["batch"]["expectations"] for _ in range(2))
 
     assert server.calls
@@ -420,7 +420,7 @@ def test_expectations_are_judged(server):
         ("a: idle-time < 1 s", False, "no data in 2 runs"),
         ("a: max(idle-time) = 0", False, "no data in 2 runs"),
     ]
-    assert "expectations" not in BatchProcessor(BATCH)()["batch"]
+    assert "expectations" not in BatchProcessor(BATCH, clock=CLOCK)()["batch"]
 
 
 @pytest.mark.parametrize(

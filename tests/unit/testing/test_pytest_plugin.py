@@ -110,7 +110,11 @@ def test_the_marker_has_options_for_the_server(pscheduler_server):
 
 
 @pytest.mark.parametrize(
-    ("program", "words"), [(OFF, "pip install 'pscheduler-batch[embedded]'"), (POSITIONAL, "keyword arguments only")]
+    ("program", "words"),
+    [
+        pytest.param(OFF, "pip install 'pscheduler-batch[embedded]'", id="not installed"),
+        pytest.param(POSITIONAL, "keyword arguments only", id="positional arguments"),
+    ],
 )
 def test_a_server_that_cannot_start_says_why(tmp_path, program, words):
     """In one line, without a traceback."""
