@@ -24,9 +24,9 @@ from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.confined_plan import plan_confined
-from pscheduler_batch.planning.parallel_limit import limit_parallel
+from pscheduler_batch.planning.parallel_limit import check_limit, limit_parallel
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
-from pscheduler_batch.planning.random_order import seed_of, shuffle_serial
+from pscheduler_batch.planning.random_order import check_shuffle, seed_of, shuffle_serial
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.report.live_results import OnResult, ResultStream, watch_results
@@ -89,7 +89,10 @@ class AsyncBatchProcessor:
 
         Raises:
             InputError: There are errors in the batch, its data, or an expectation.
+            ValueError: ``max_parallel``, ``shuffle`` or the values about retries are invalid.
         """
+        check_limit(max_parallel)
+        check_shuffle(shuffle)
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         values = data if isinstance(data, Values) else Values.of(data, source="data")
         self.batch: Batch = load_batch(spec, source=source, values=values, selection=selection)
@@ -125,8 +128,7 @@ class AsyncBatchProcessor:
             plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
         else:
             plan = plan_confined(self.batch, self._confinement, max_iterations=self._max_iterations)
-        if self._max_parallel is not None:
-            plan = limit_parallel(self.batch, plan, self._max_parallel)
+        plan = limit_parallel(self.batch, plan, self._max_parallel)
         self._expected(plan)
         return plan if self._shuffle is False else shuffle_serial(plan, seed_of(self._shuffle))
 

@@ -67,6 +67,8 @@ _CANNOT_GO_TOGETHER = (
 # The value of --shuffle without a seed; numbers in jq are exact up to 2^53.
 RANDOM = "random"
 _SEED = re.compile(rf"[0-9]{{1,15}}|{RANDOM}")
+# A longer number is a wrong seed, not the input.
+_MEANT_AS_SEED = re.compile(rf"[0-9]+|{RANDOM}")
 
 _FOR_SEVERAL_FILES = ("check", "check_server", "plan")
 _FORMATS_OF_CHECKS = ("text", "json")
@@ -135,7 +137,7 @@ class BatchCommand(SectionedCommand):
         """Parse the arguments, with a new seed where none follows ``--shuffle``."""
         end = args.index("--") if "--" in args else len(args)
         options = [
-            f"{arg}={RANDOM}" if arg == "--shuffle" and not _SEED.fullmatch(after) else arg
+            f"{arg}={RANDOM}" if arg == "--shuffle" and not _MEANT_AS_SEED.fullmatch(after) else arg
             for arg, after in zip(args[:end], [*args[1:], ""])
         ]
         return super().parse_args(ctx, options + args[end:])

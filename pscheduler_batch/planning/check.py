@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import InputError, OptionError, Problem
 from pscheduler_batch.input.loader import load_right_parts
@@ -20,11 +21,15 @@ from pscheduler_batch.input.values import Values
 from pscheduler_batch.metrics.expectations import tests_of
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.planning.check_result import CheckResult
+from pscheduler_batch.planning.parallel_limit import limit_parallel
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, work_out
 from pscheduler_batch.planning.server_problems import AllowedTools, DistinctTest, UseOfTest, distinct_tests
 from pscheduler_batch.planning.watched_work import to_problem, work_watched
 from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.pipeline import Guard, Transforms
+
+# Returns a plan and its errors.
+Planner = Callable[[Transforms], Tuple[Plan, Sequence[Problem]]]
 
 # The time limit of a script; a normal one takes milliseconds.
 DEFAULT_LIMIT = timedelta(seconds=10)
@@ -37,6 +42,7 @@ def check_batch(
     values: Values = NO_VALUES,
     selection: Selection = ALL,
     max_iterations: int = DEFAULT_MAX_ITERATIONS,
+    max_parallel: Optional[int] = None,
     limit: timedelta = DEFAULT_LIMIT,
     with_questions: bool = False,
     confinement: Optional[Confinement] = None,
@@ -53,6 +59,7 @@ def check_batch(
         values: Values from outside for its data.
         selection: The jobs and iterations that are checked.
         max_iterations: The most iterations of the batch.
+        max_parallel: How many iterations of a job may be under way at once; jobs with more may get a warning.
         limit: The time limit of a script, for its compilation and for each iteration.
         with_questions: Whether to collect the tests that servers are asked about.
         confinement: Limits for the scripts of a stranger, instead of ``limit``; they are never run without.
@@ -69,24 +76,32 @@ def check_batch(
     if loaded.batch is None:
         return CheckResult(source, loaded.text, None, 0, (*loaded.warnings, *loaded.problems))
     batch = loaded.batch
-    found = _Found.of(_work_out(batch, max_iterations, limit, confinement, with_questions=with_questions))
+    planner = partial(_plan, batch, max_iterations, max_parallel)
+    found = _Found.of(_work_out(batch, planner, limit, confinement, with_questions=with_questions))
     problems = in_order([*loaded.problems, *found.problems], batch.document)
     return CheckResult(source, batch.text, batch, found.iterations, tuple(problems), found.questions, tests=found.tests)
 
 
+def _plan(
+    batch: Batch, max_iterations: int, max_parallel: Optional[int], transforms: Transforms
+) -> Tuple[Plan, Sequence[Problem]]:
+    """Return the plan, with its warnings, and the errors."""
+    worked_out = work_out(batch, transforms, max_iterations=max_iterations)
+    return limit_parallel(batch, worked_out.plan, max_parallel), worked_out.problems
+
+
 def _work_out(
-    batch: Batch, max_iterations: int, limit: timedelta, confinement: Optional[Confinement], *, with_questions: bool
+    batch: Batch, planner: Planner, limit: timedelta, confinement: Optional[Confinement], *, with_questions: bool
 ) -> Mapping[str, Any]:
     """Compute the plan, again until no script has to be stopped; the reply is plain JSON."""
 
     def work(guard: Guard) -> Dict[str, Any]:
-        transforms = Transforms(batch, guard, confined=confinement is not None)
-        worked_out = work_out(batch, transforms, max_iterations=max_iterations)
+        plan, errors = planner(Transforms(batch, guard, confined=confinement is not None))
         return {
-            "problems": [asdict(problem) for problem in (*worked_out.problems, *worked_out.plan.warnings)],
-            "iterations": sum(len(job.iterations) for job in worked_out.plan.jobs),
-            "questions": _questions(worked_out.plan) if with_questions else [],
-            "tests": list(tests_of(worked_out.plan).items()),
+            "problems": [asdict(problem) for problem in (*errors, *plan.warnings)],
+            "iterations": sum(len(job.iterations) for job in plan.jobs),
+            "questions": _questions(plan) if with_questions else [],
+            "tests": list(tests_of(plan).items()),
         }
 
     stopped: Dict[str, Any] = {"iterations": 0, "questions": [], "tests": []}

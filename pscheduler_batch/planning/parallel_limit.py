@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List
+from typing import List, Optional
 
 from pscheduler_batch.errors import WARNING, Problem
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch, JobPlan, Plan
 
 
-def limit_parallel(batch: Batch, plan: Plan, most: int) -> Plan:
+def check_limit(most: Optional[int]) -> None:
+    """
+    Check a limit of parallel iterations, as nothing would ever begin below 1.
+
+    Raises:
+        ValueError: It is neither None nor an integer of 1 or more.
+    """
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise ValueError(f"invalid max_parallel: {most!r}; it is an integer of 1 or more, or None for no limit")
+
+
+def limit_parallel(batch: Batch, plan: Plan, most: Optional[int]) -> Plan:
     """
     Limit the parallel iterations of each job.
 
     Args:
         batch: The batch.
         plan: Its plan.
-        most: How many iterations of a job may be under way at once.
+        most: How many iterations of a job may be under way at once; None for no limit.
 
     Returns:
         The plan with the limit. Iterations that wait for others cannot start together with them, so jobs with more
         iterations lose their synchronized start, with a warning.
     """
+    if most is None:
+        return plan
     jobs: List[JobPlan] = []
     warnings: List[Problem] = []
     for job_plan in plan.jobs:

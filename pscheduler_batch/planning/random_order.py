@@ -14,6 +14,17 @@ SEEDS = 10**15
 _NEW_SEEDS = 1_000_000
 
 
+def check_shuffle(shuffle: Union[bool, int, None]) -> None:  # noqa: FBT001 - a seed or not
+    """
+    Check whether :func:`seed_of` can return a seed.
+
+    Raises:
+        ValueError: It is a seed that is not an integer from 0 and below :data:`SEEDS`.
+    """
+    if shuffle is not None and not (isinstance(shuffle, int) and 0 <= shuffle < SEEDS):
+        raise ValueError(f"invalid shuffle: {shuffle!r}; it is a seed of up to 15 digits, True for a new one, or False")
+
+
 def seed_of(shuffle: Union[bool, int]) -> Optional[int]:  # noqa: FBT001 - a seed or not
     """
     Return the seed of a random order.

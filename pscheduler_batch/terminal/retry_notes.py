@@ -20,10 +20,13 @@ class RetryNotes:
 
     def watch(self, event: Event) -> None:
         """Take an event; a :data:`pscheduler_batch.events.Watch`."""
-        if isinstance(event, AttemptEnded):
-            self._retried.add((event.result.iteration.job, event.result.iteration.number))
-        elif isinstance(event, IterationEnded):
-            self._succeeded += event.succeeded and event.result.iteration.attempt > 1
+        if not isinstance(event, (AttemptEnded, IterationEnded)):
+            return
+        iteration, failure = event.result.iteration, event.result.failure
+        # A failure without a URL is our own: the batch ended before this attempt was made.
+        if iteration.attempt > 1 and (event.result.task_href is not None or failure is None or failure.url):
+            self._retried.add((iteration.job, iteration.number))
+            self._succeeded += isinstance(event, IterationEnded) and event.succeeded
 
     def notes(self) -> List[str]:
         """Return a line if there were any, fit for a terminal."""

@@ -188,3 +188,14 @@ def test_an_assist_that_is_not_there_is_an_error():
 
     assert (ended.status, ended.stdout) == (1, "")
     assert "cannot ask the assist 127.0.0.1:1: " in ended.stderr
+
+
+def test_options_of_a_run_can_stay_on_the_command_line():
+    """Only a limit of parallel iterations makes a difference."""
+    batch = {"jobs": [job("sync", iterations=3, parallel=True)]}
+    limited = check("--max-parallel", "2", "--shuffle", "--stop-on-failure", "--retries", "2", batch=batch)
+    others = check("--shuffle", "7", "--stop-on-failure", "--retries", "2", batch=batch)
+
+    assert (limited.status, limited.stdout) == (0, "standard input: 1 job, 3 iterations: no errors, 1 warning\n")
+    assert "warning: /jobs/0: its 3 iterations do not start together" in limited.stderr
+    assert (others.status, others.stderr) == (0, "")

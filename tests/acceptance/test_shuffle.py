@@ -61,6 +61,16 @@ def test_a_wrong_seed_is_an_error(seed):
     assert f"Invalid value for '--shuffle': {seed!r} is not a seed" in ended.stderr
 
 
+def test_a_number_that_is_too_long_is_a_wrong_seed():
+    """Not a file that does not exist; with a directory, it is one."""
+    ended = run_batch("--dry-run", "--shuffle", "1234567890123456", batch=BATCH)
+    file = run_batch("--dry-run", "--shuffle", "./1234567890123456", batch=BATCH)
+
+    assert ended.status == 2
+    assert "'1234567890123456' is not a seed; give a number of up to 15 digits, or random" in ended.stderr
+    assert "cannot read ./1234567890123456" in file.stderr
+
+
 def test_plans_show_the_order():
     """With the seed that repeats it."""
     rows = re.findall(r"^ *sweep/(\d+) +noop", run_batch("--plan", "--shuffle=7", batch=BATCH).stdout, re.MULTILINE)

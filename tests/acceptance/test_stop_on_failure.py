@@ -21,6 +21,14 @@ def test_the_rest_is_skipped(there):
     assert "first/2, second/0: not submitted, because first/1 failed" in ended.stderr
 
 
+def test_plans_say_that_the_batch_may_stop():
+    """Only with the option."""
+    note = "Nothing more is submitted after the first failure.\n"
+
+    assert run_batch("--plan", "--stop-on-failure", batch=BATCH).stdout.endswith(f"\n\n{note}")
+    assert note not in run_batch("--plan", batch=BATCH).stdout
+
+
 def test_reports_and_events_tell_what_was_skipped_from_what_failed(there, tmp_path):
     """And reports have the seed of a random order, which is also that of the output."""
     files = [str(tmp_path / name) for name in ("r.html", "r.xml", "r.txt", "r.md", "r.prom")]

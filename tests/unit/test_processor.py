@@ -372,6 +372,25 @@ def test_a_task_that_is_wrong_is_refused_before_anything_is_sent():
         BatchProcessor({"jobs": [{"task": TASK}, {"task": {}}]})()
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"max_parallel": 0}, r"^invalid max_parallel: 0; it is an integer of 1 or more, or None for no limit$"),
+        ({"max_parallel": 2.5}, "invalid max_parallel"),
+        ({"max_parallel": True}, "invalid max_parallel"),
+        ({"shuffle": -1}, r"^invalid shuffle: -1; it is a seed of up to 15 digits, True for a new one, or False$"),
+        ({"shuffle": 10**15}, "invalid shuffle"),
+        ({"shuffle": "7"}, "invalid shuffle"),
+        ({"retries": -1}, "invalid retries"),
+    ],
+)
+def test_a_wrong_option_is_refused_at_once(option, message):
+    """A limit of none would wait for ever."""
+
+    with pytest.raises(ValueError, match=message):
+        BatchProcessor(BATCH, **option)
+
+
 def test_too_many_iterations_are_refused():
     """The limit is an option."""
 

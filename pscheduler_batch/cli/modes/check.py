@@ -91,6 +91,7 @@ def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
         values=given_values(options),
         selection=given_selection(options),
         max_iterations=options.max_iterations,
+        max_parallel=options.max_parallel,
         limit=options.check_limit,
         with_questions=ask_servers is not None,
     )

@@ -48,8 +48,7 @@ def make_plan(options: Options) -> Tuple[Batch, Plan]:
         selection=given_selection(options),
     )
     plan = plan_batch(batch, Transforms(batch), max_iterations=options.max_iterations)
-    if options.max_parallel is not None:
-        plan = limit_parallel(batch, plan, options.max_parallel)
+    plan = limit_parallel(batch, plan, options.max_parallel)
     resolve(expectations, jobs_of(batch.jobs, tests_of(plan)))
     print_warnings(options, batch, plan.warnings)
     return batch, shuffle_serial(plan, seed_of(options.shuffle))

@@ -28,7 +28,8 @@ def execute(options: Options) -> int:
 def _notes(options: Options, plan: Plan) -> str:
     """Return the lines below a plan, after an empty one."""
     order = "" if plan.seed is None else f"Serial iterations are in random order; --shuffle {plan.seed} repeats it.\n"
-    notes = order + _retry_words(options)
+    stop = "Nothing more is submitted after the first failure.\n" if options.stop_on_failure else ""
+    notes = order + _retry_words(options) + stop
     return f"\n{notes}" if notes else ""
 
 

@@ -22,7 +22,7 @@ LIMIT = timedelta(seconds=1)
 
 def check(*jobs, limit=LIMIT, **pairs):
     """Check a batch of some jobs, all of which have the same task unless they say otherwise."""
-    options = {name: pairs.pop(name) for name in ("max_iterations", "with_questions") if name in pairs}
+    options = {name: pairs.pop(name) for name in ("max_iterations", "max_parallel", "with_questions") if name in pairs}
     batch = {"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs}
     return check_batch(json.dumps(batch).encode(), source="a.json", limit=limit, **options)
 
@@ -229,3 +229,16 @@ def test_no_secret_is_in_the_json():
 
     assert len(checked.errors) == 2
     assert "swordfish" not in render_json(checked)
+
+
+def test_a_limit_of_parallel_iterations_has_its_warning():
+    """As when the batch is run; other errors keep their place before it."""
+    jobs = {"parallel": True, "iterations": 3}, {"parallel": True, "iterations": 3, "sync-start": False}
+    checked = check(*jobs, {"task": {}}, max_parallel=2)
+
+    assert [(problem.where, problem.severity) for problem in checked.problems] == [
+        ("/jobs/0", "warning"),
+        ("/jobs/2/task", "error"),
+    ]
+    assert "its 3 iterations do not start together" in str(checked.problems[0])
+    assert check(*jobs, max_parallel=3).problems == check(*jobs).problems == ()

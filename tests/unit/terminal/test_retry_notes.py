@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pscheduler_batch.events import AttemptEnded, IterationEnded
-from pscheduler_batch.model import IterationResult
+from pscheduler_batch.model import Failure, IterationResult
 from pscheduler_batch.terminal.event_words import describe_event
 from pscheduler_batch.terminal.retry_notes import RetryNotes
 from tests.support.clock import after
@@ -40,6 +40,19 @@ def test_iterations_count_once_whatever_their_attempts():
     ]
     assert notes_of(attempts[0], ended) == ["note: 1 iteration was submitted again; 1 succeeded in the end"]
     assert notes_of(at_once) == []
+
+
+def test_an_attempt_that_was_not_made_does_not_count():
+    """The batch was interrupted, or stopped by another failure; what was canceled had been submitted."""
+    first, second = (AttemptEnded(after(1), lose(attempt(number, 1))) for number in (0, 1))
+    failure = Failure("not submitted again, because a/1 failed", "running the iteration", "")
+    left = IterationEnded(after(9), IterationResult(attempt(0, 2), failure=failure), succeeded=False)
+    canceled = IterationEnded(
+        after(9), IterationResult(attempt(1, 2), "https://ps/t", failure=failure), succeeded=False
+    )
+
+    assert notes_of(first, left) == []
+    assert notes_of(first, second, left, canceled) == ["note: 1 iteration was submitted again; 0 succeeded in the end"]
 
 
 def test_a_log_has_the_reason_of_each_attempt():
