@@ -31,6 +31,9 @@ MOST_ITERATIONS = 10_000
 
 # How long a run may be over before its result is fetched (ADR 48).
 _FETCHING = timedelta(seconds=10)
+# How much later the last result may be there: a busy server starts tools 10 seconds late, and gives them all of their
+# time then, or waits 15 seconds for what other participants measured.
+_LATENESS = timedelta(seconds=15)
 # The start of the interpreter, and of the batch.
 _STARTING = timedelta(seconds=5)
 
@@ -131,7 +134,7 @@ def needed_time(plan: Plan) -> timedelta:
             f"/duration: required, as the duration of {count_words(len(unknown), 'iteration')} is not known "
             f"({_tests_of(unknown)})"
         )
-    work = timeline.total + sum(map(_slack, timeline.jobs), timedelta(0)) + _STARTING + ENDING
+    work = timeline.total + sum(map(_slack, timeline.jobs), timedelta(0)) + _LATENESS + _STARTING + ENDING
     needed = work + min(LONGEST_CANCELING, work / (_PART - 1))
     return timedelta(seconds=-(-needed // timedelta(seconds=1)))
 

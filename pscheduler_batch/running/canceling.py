@@ -22,7 +22,7 @@ from pscheduler_batch.scheduler.api import CANCELED as RUN_CANCELED
 from pscheduler_batch.scheduler.api import is_final, marked_tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster, Posting
-from pscheduler_batch.scheduler.run_results import find_fresh_run, read_last_state
+from pscheduler_batch.scheduler.run_results import find_fresh_run, in_order, read_last_state, read_results_so_far
 from pscheduler_batch.scheduler.tasks import mark_pattern
 
 # What happened to the task of an iteration that was ended early.
@@ -243,6 +243,22 @@ class Canceler:
             runs.append(_result_of(run))
             ending.fate = OVER if is_final(run) and run.state != RUN_CANCELED else CANCELED
         ending.result = replace(ending.result, runs=tuple(runs))
+        await self._read_results_so_far(ending)
+
+    async def _read_results_so_far(self, ending: _Ending) -> None:
+        """Read what the test had measured by then, if it is one with several results (ADR 15)."""
+        href, runs = ending.result.task_href, ending.result.runs
+        if href is None or len(runs) != 1 or not self._has_begun(runs[0].run):
+            return
+        lead, found = runs[0].run, []
+        async for run in read_results_so_far(self._client, href, lead):
+            found.append(_result_of(run))
+            ending.result = replace(ending.result, runs=in_order(found), lead_run=lead)
+
+    def _has_begun(self, run: Run) -> bool:
+        """Return whether a run without a result may have had some of several."""
+        now = self._session.clock.now() + self._client.http.clock_offset(host_of(run.href))
+        return run.result_merged is None and run.start_time is not None and run.start_time <= now
 
     def _move(self, ending: _Ending, state: str, *, end: Optional[datetime] = None) -> None:
         ending.state = state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Callable, Dict, Iterable, Optional, Tuple
+from typing import AsyncIterator, Callable, Dict, Iterable, Optional, Tuple
 
 from pscheduler_batch.errors import RefusedError, ReplyError, SchedulerError
 from pscheduler_batch.http.request import Purpose
@@ -27,7 +27,7 @@ from pscheduler_batch.scheduler.api import (
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import RunWaiter
 
-# For how long to wait for the state of a run after its task was canceled.
+# For how long to wait for the state of a run after its task was canceled, and for all of its results by then.
 LAST_LOOK = timedelta(seconds=5)
 
 # For how long to wait for the run of a task that is to be canceled, and what the server is asked for, which waits for
@@ -86,10 +86,10 @@ class Fetcher:
 
         def keep_other(result: RunResult) -> None:
             fetched[result.run.href] = result
-            keep(_in_order(fetched.values()))
+            keep(in_order(fetched.values()))
 
         outcomes = await asyncio.gather(*(self._fetch_other(href, keep_other) for href in others))
-        carrying = _in_order(outcome for outcome in outcomes if isinstance(outcome, RunResult))
+        carrying = in_order(outcome for outcome in outcomes if isinstance(outcome, RunResult))
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         if carrying and run.state != FINISHED:
             reason = "; ".join(reasons_of(run)) or "no reason given"
@@ -200,6 +200,39 @@ async def read_last_state(client: SchedulerClient, known: Run) -> Run:
     return _read(client, reply, doing=doing, url=known.href) or known
 
 
+async def read_results_so_far(client: SchedulerClient, task_href: str, lead: Run) -> AsyncIterator[Run]:
+    """
+    Read the results that the task of an unfinished run has had, as each of several is a run of its own (ADR 15).
+
+    Args:
+        client: Makes the requests, in slots that are reserved for canceling.
+        task_href: The task.
+        lead: Its lead run, which has no result.
+
+    Yields:
+        Those that can be read within :data:`LAST_LOOK`.
+    """
+    clock = client.session.clock
+    until = clock.now() + LAST_LOOK
+    doing = "reading the results of a canceled task"
+    url = runs_url(task_href)
+    reply = await client.look(url, doing=doing, within=LAST_LOOK, purpose=Purpose.CANCEL)
+    try:
+        hrefs = [] if reply is None else decipher_hrefs(reply, doing=doing, url=url)
+    except SchedulerError as error:
+        client.session.debug(str(error))
+        return
+    for href in hrefs:
+        left = until - clock.now()
+        if left <= timedelta(0):
+            client.session.debug(f"{doing}: no time for all {len(hrefs):,} runs of {shown(task_href)}")
+            return
+        reply = None if href == lead.href else await client.look(href, doing=doing, within=left, purpose=Purpose.CANCEL)
+        run = None if reply is None else _read(client, reply, doing=doing, url=href)
+        if run is not None and run.result_merged is not None:
+            yield run
+
+
 def _read(client: SchedulerClient, reply: Reply, *, doing: str, url: str) -> Optional[Run]:
     try:
         return decipher_run(reply, doing=doing, url=url)
@@ -208,5 +241,6 @@ def _read(client: SchedulerClient, reply: Reply, *, doing: str, url: str) -> Opt
         return None
 
 
-def _in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:
+def in_order(results: Iterable[RunResult]) -> Tuple[RunResult, ...]:
+    """Sort results by the starts of their runs."""
     return tuple(sorted(results, key=lambda result: (result.run.start_time is None, result.run.start_time)))

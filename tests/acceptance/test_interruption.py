@@ -19,9 +19,10 @@ from pscheduler_batch.embedded.faults.rules import Rule
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
+from pscheduler_batch.embedded.tests.idlebgm import IdlebgmTest
 from pscheduler_batch.embedded.tests.noop import NoopTest
 from pscheduler_batch.running.signals import TOGETHER
-from tests.support.commands import TIME_LIMIT, job, run_batch, task
+from tests.support.commands import TIME_LIMIT, job, run_batch, task, wait_for
 from tests.support.interruption_points import CANCELED, HANG, HOUR, INTERRUPTION_POINTS, gate, is_done, left
 from tests.support.running_command import Held, RunningCommand
 
@@ -32,7 +33,7 @@ HASTE = ("--cancel-wait", "PT0S")
 @pytest.fixture
 def server():
     """A server of the test's own."""
-    tests = {test.name: test for test in (IdleTest(), NoopTest())}
+    tests = {test.name: test for test in (IdleTest(), IdlebgmTest(), NoopTest())}
     with EmbeddedServer(tests=tests, pace=Pace(scheduling=0.02, setup=0.03, cleanup=0.01)) as server:
         yield server
 
@@ -109,6 +110,22 @@ def test_an_interruption_while_results_are_fetched_keeps_those_that_are_there(se
     assert result["runs"][0]["application/json"]["succeeded"] is True
     assert result["error"] == "interrupted by SIGINT before it was done"
     assert "DELETE" not in [method for method, _ in server.state.requests]
+
+
+def test_an_interruption_keeps_the_results_that_a_test_has_had(server, there):
+    """One with several results gives each as soon as it is measured."""
+    several = task("idlebgm", duration="PT1H", interval="PT0.1S")
+    with RunningCommand(*there, batch={"jobs": [job("several", task=several)]}) as running:
+        wait_for(lambda: [len(item.runs) > 3 for item in server.state.tasks.values()] == [True])
+        running.signal(signal.SIGINT)
+        ended = running.end()
+    (result,) = ended.results[0]
+
+    assert result["error"] == f"interrupted by SIGINT {CANCELED}"
+    assert len(result["runs"]) >= 3
+    assert all(run["application/json"]["succeeded"] for run in result["runs"])
+    assert result["lead-run"]["state"] == "canceled"
+    assert left(server) == 0
 
 
 def test_an_interruption_while_the_next_task_is_submitted_loses_neither(server, there):

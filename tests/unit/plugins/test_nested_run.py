@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pscheduler_batch.http.response import Reply
+from pscheduler_batch.planning.timeline import make_timeline
 from pscheduler_batch.plugins.batch_plan import ENDING, canceling_time, needed_time, plan_given
 from pscheduler_batch.plugins.methods import MethodError
 from pscheduler_batch.plugins.nested_run import NESTED, is_canceled, level_of, marked_plan, read_assignment
@@ -137,3 +138,12 @@ def test_the_planned_time_has_room_for_the_end(count):
     needed = needed_time(plan)
 
     assert needed - ENDING - canceling_time(needed) >= count * timedelta(seconds=2 + 6 + 1 + 10)
+
+
+def test_the_planned_time_has_room_for_a_server_that_is_late():
+    """A tool that is started 10 seconds late ends as late; the batch still needs time to fetch what it measured."""
+    latency = {"test": {"type": "latencybg", "spec": {"dest": "ps.example.net", "duration": "PT3M"}}}
+    plan = plan_given({"jobs": [{"iterations": 2, "parallel": True, "task": latency}]}, "batch").plan
+    needed = needed_time(plan)
+
+    assert needed - ENDING - canceling_time(needed) >= make_timeline(plan).total + timedelta(seconds=10 + 10 + 5)

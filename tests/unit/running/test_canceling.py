@@ -24,6 +24,8 @@ from tests.support.wire import HOST, IDLE, ONE_HOST
 DELETE = "DELETE /tasks/5f1c"
 FIRST = "GET /tasks/5f1c/runs/first"
 RUN = "GET /tasks/5f1c/runs/0a"
+RUNS = "GET /tasks/5f1c/runs"
+LATE = {"start-time": "2026-03-01T12:00:25+00:00", "result-merged": {"succeeded": True}}
 NEVER = 1000.0
 HOUR = {"test": {"type": "idle", "spec": {"duration": "PT1H"}}, "schedule": {}}
 DELETED = [{"text": "OK"}]
@@ -293,11 +295,68 @@ def test_the_run_is_read_once_more(wire, reply, state, fate):
     assert [asked for asked in server.asked if asked.startswith(RUN)] == [RUN]
 
 
+def measuring(wire, state: str):
+    """Make a server with a run of an hour that has had results, and is in a state after its task was canceled."""
+    server = wire("several-results")
+    times = {"start-time": "2026-03-01T11:59:00+00:00", "end-time": "2026-03-01T13:00:00+00:00"}
+    server.changed[FIRST] = [{"run": {"state": "running", **times}}]
+    server.changed[RUN] = [{"run": {"state": state, **times}}]
+    server.changed[RUNS] = [{"json": [f"/tasks/5f1c/runs/{name}" for name in ("0a", "1b", "2c", "3d")]}]
+    server.changed[DELETE] = DELETED
+    return server
+
+
+@pytest.mark.parametrize(
+    ("state", "fate"), [("running", "its task was canceled"), ("canceled", "its task was canceled"), ("finished", OVER)]
+)
+def test_the_results_that_a_test_has_had_by_then_are_kept(wire, state, fate):
+    """Each of several results is a run of its own, and the lead run has none."""
+    server = measuring(wire, state)
+    done = Canceled(server, when="running", task=HOUR)
+
+    assert [run.run.href for run in done.result.runs] == [f"{HREF}/runs/{name}" for name in ("1b", "2c", "3d")]
+    assert all(run.succeeded for run in done.result.runs)
+    assert (done.result.lead_run.state, done.fate) == (state, fate)
+
+
+@pytest.mark.parametrize(
+    ("reply", "left"),
+    [
+        ({"status": 500, "text": "no"}, ["1b", "3d"]),
+        ({"json": []}, ["1b", "3d"]),
+        ({"run": {"result-merged": None}}, ["1b", "3d"]),
+        ({"run": {}, "takes": NEVER}, ["1b"]),
+        ({"run": LATE, "takes": LAST_LOOK.total_seconds() - 0.5}, ["1b", "2c"]),
+    ],
+)
+def test_results_that_cannot_be_read_in_time_are_left(wire, reply, left):
+    """The others are in the output, and an interruption takes no longer."""
+    server = measuring(wire, "canceled")
+    server.changed[RUN.replace("0a", "2c")] = [reply]
+    server.changed[RUN.replace("0a", "3d")] = [{"run": LATE, "takes": 1}]
+    done = Canceled(server, when="running", task=HOUR)
+
+    assert [run.run.href for run in done.result.runs] == [f"{HREF}/runs/{name}" for name in left]
+    assert (done.fate, done.seconds <= LAST_LOOK.total_seconds()) == ("its task was canceled", True)
+
+
+@pytest.mark.parametrize("reply", [{"status": 500, "text": "no"}, {"json": {}}, {"json": ["/tasks/5f1c/runs/0a"]}])
+def test_a_run_without_several_results_is_kept_alone(wire, reply):
+    """So it is if they cannot be listed."""
+    server = measuring(wire, "canceled")
+    server.changed[RUNS] = [reply]
+    done = Canceled(server, when="running", task=HOUR)
+
+    assert [run.run.href for run in done.result.runs] == [f"{HREF}/runs/0a"]
+    assert (done.result.lead_run, done.fate, server.asked[-1]) == (None, "its task was canceled", RUNS)
+
+
 @pytest.mark.parametrize("when", [POST, "posted"])
 def test_a_run_that_is_just_being_scheduled_is_canceled_as_well(wire, when):
     """A server would run it although its task was canceled meanwhile."""
     server = posting(wire, 0 if when == "posted" else 8)
-    server.changed[FIRST] = [{"run": {"state": "pending", "end-time": "2026-03-01T13:00:00+00:00"}, "takes": 2}]
+    times = {"start-time": "2026-03-01T12:30:00+00:00", "end-time": "2026-03-01T13:30:00+00:00"}
+    server.changed[FIRST] = [{"run": {"state": "pending", **times}, "takes": 2}]
     server.changed[RUN] = [{"status": 404, "text": "Resource not found."}]
     done = Canceled(server, when=when, task=HOUR)
 
