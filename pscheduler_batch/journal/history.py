@@ -154,8 +154,9 @@ def _start(head: Event, digest: str, path: str) -> JournalHistory:
             f"{printable(path)} is a journal of version {head.get('version')}; this program reads version {VERSION}"
         )
     if head.get("digest") != digest:
+        shuffled = "" if head.get("seed") is None else ", which include --shuffle"
         raise JournalError(
-            f"{printable(path)} is the journal of another batch or of other options: "
+            f"{printable(path)} is the journal of another batch or of other options{shuffled}: "
             f"it belongs to {head.get('digest')}, this batch is {digest}"
         )
     seed = head.get("seed")

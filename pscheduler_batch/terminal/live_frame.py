@@ -115,7 +115,7 @@ class Frames:
 
 
 def _bar_line(snapshot: ProgressSnapshot, width: int, write: Write) -> RenderableType:
-    done = snapshot.finished + snapshot.failed
+    done = snapshot.finished + snapshot.failed + snapshot.skipped
     pieces = [f"{done:,} of {snapshot.total:,} done"]
     if snapshot.left:
         # How long later jobs take is not known.
@@ -134,11 +134,13 @@ def _bar_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Renderabl
 
 
 def _counts_line(snapshot: ProgressSnapshot, width: int, write: Write) -> Text:
-    left = snapshot.total - snapshot.finished - snapshot.failed
+    left = snapshot.total - snapshot.finished - snapshot.failed - snapshot.skipped
     pieces = [f"{snapshot.failed:,} failed"] if snapshot.failed else []
     pieces += [f"{snapshot.finished:,} finished"]
     if not snapshot.failed:
         pieces.append("0 failed")
+    if snapshot.skipped:
+        pieces.append(f"{snapshot.skipped:,} skipped")
     pieces.append(f"{left:,} left")
     line = Text(_fitting(pieces, width), no_wrap=True)
     if snapshot.failed:

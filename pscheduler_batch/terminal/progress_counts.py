@@ -48,6 +48,7 @@ class ProgressSnapshot:
         total: How many iterations the batch has.
         finished: How many of them succeeded.
         failed: How many of them failed.
+        skipped: How many of them were skipped.
         jobs: How many jobs are enabled.
         job_place: The place of the current job among these, from 1; 0 before the first one.
         job: The current job; None between two jobs.
@@ -73,6 +74,7 @@ class ProgressSnapshot:
     is_last: bool
     lines: Tuple[IterationMoved, ...]
     others: Tuple[Tuple[str, int], ...]
+    skipped: int = 0
     held_up: Optional[RequestHeldUp] = None
     limited: Optional[LimitChanged] = None
     stopping: Optional[Tuple[int, int]] = None
@@ -170,7 +172,7 @@ class ProgressCounts:
 
     def __init__(self) -> None:
         self._began: Optional[datetime] = None
-        self._total = self._finished = self._failed = 0
+        self._total = self._finished = self._failed = self._skipped = 0
         self._places: Dict[int, int] = {}
         self._place = 0
         self._job: Optional[_JobCounts] = None
@@ -236,6 +238,7 @@ class ProgressCounts:
     def _end(self, ended: IterationEnded) -> None:
         self._end_attempt(ended)
         self._finished += ended.succeeded
+        self._skipped += ended.result.skipped
         self._failed += not (ended.succeeded or ended.result.skipped)
 
     def _end_attempt(self, ended: Union[AttemptEnded, IterationEnded]) -> None:
@@ -271,6 +274,7 @@ class ProgressCounts:
             total=self._total,
             finished=self._finished,
             failed=self._failed,
+            skipped=self._skipped,
             jobs=len(self._places),
             job_place=self._place,
             job=None if job is None else job.job,

@@ -100,6 +100,18 @@ def test_failed_iterations_are_run_again_in_random_order(there, submitted, tmp_p
     assert [result["iteration"] for result in ended.results[0]] == [4, 5, 6, 7]
 
 
+def test_a_journal_belongs_to_its_order(there, tmp_path):
+    """The message says which option is missing, or which seed is another one."""
+    journal = str(tmp_path / "journal")
+    run_batch(*there, "--shuffle", "7", "--journal", journal, batch=BATCH)
+    without = run_batch(*there, "--resume", journal, batch=BATCH)
+    other = run_batch(*there, "--resume", journal, "--shuffle", "8", batch=BATCH)
+
+    assert (without.status, other.status) == (1, 1)
+    assert "is the journal of another batch or of other options, which include --shuffle: it belongs" in without.stderr
+    assert "of a batch with the seed 7, not 8; resume it with --shuffle alone" in other.stderr
+
+
 @pytest.mark.parametrize("kill_at", [2, 9, 20])
 def test_a_batch_that_is_killed_keeps_its_order(pscheduler, submitted, tmp_path, kill_at):
     """Each iteration is submitted once."""

@@ -65,6 +65,16 @@ def test_the_rest_is_run_when_the_batch_is_resumed_without_the_option(there, tmp
     assert [[len(result["runs"]) for result in results] for results in rest.results] == [[1, 1, 1], [1]]
 
 
+def test_what_was_skipped_can_be_run_without_a_journal(there, tmp_path):
+    """As part of what has not been measured."""
+    output = str(tmp_path / "output.json")
+    run_batch(*there, "--stop-on-failure", "-o", output, batch=BATCH)
+    rest = run_batch(*there, "--only-failed", output, batch=BATCH)
+
+    assert [[result["iteration"] for result in results] for results in rest.results] == [[1, 2], [0]]
+    assert [[len(result["runs"]) for result in results] for results in rest.results] == [[1, 1], [1]]
+
+
 def test_a_limit_of_parallel_iterations_is_kept(pscheduler, there):
     """At no time are there more runs on the server; the warning is where others about the file are."""
     limited = {"jobs": [job("limited", iterations=5, parallel=True, task=task("idle", duration="PT0.1S"))]}

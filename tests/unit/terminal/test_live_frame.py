@@ -42,6 +42,17 @@ def busy(label: str = "rtt", count: int = 9) -> ProgressSnapshot:
     return glance(batch, *moves, *done, at=7)
 
 
+def test_what_was_skipped_is_not_left():
+    """It has a count of its own."""
+    batch = BatchEvents({"label": "rtt", "iterations": 5, **PARALLEL})
+    failed, ended = batch.end(0, 5, failure="refused"), batch.end(1, 5, failure="not submitted")
+    skipped = replace(ended, result=replace(ended.result, skipped=True))
+    found = frame(glance(batch, batch.move(0, 0, "posting"), failed, skipped, batch.move(2, 1, "posting"), at=7))
+
+    assert re.sub("[━╸╺]+", "BAR", found[0]).startswith("BAR 2 of 5 done")
+    assert found[1] == "1 failed, 0 finished, 1 skipped, 3 left; rtt"
+
+
 def test_a_moment_on_a_usual_terminal():
     """A bar with what is done and left, the counts, and a line for each iteration under way."""
     batch = BatchEvents({"label": "rtt", "iterations": 4, **PARALLEL}, {})
