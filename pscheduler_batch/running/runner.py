@@ -428,7 +428,9 @@ class Runner:
         delay = iteration.delay - (now - job_start)
         if delay > timedelta(0) and self._stopped_by is None:
             self._emit(IterationMoved(now, iteration, WAITING, start=now + delay))
-            await self._stop.sleep(self._clock, delay.total_seconds())
+            # Being woken up takes more memory, which matters to a large job with a backoff.
+            sleep = partial(self._stop.sleep, self._clock) if self._stop_on_failure else self._clock.sleep
+            await sleep(delay.total_seconds())
 
     def _interrupted(self, result: IterationResult, when: str) -> IterationResult:
         if result.iteration.attempt > 1 and when == UNSUBMITTED:

@@ -19,7 +19,19 @@ from tests.support.commands import job as batch_job
 from tests.support.commands import run_batch, task
 from tests.support.load_documents import load, pings
 from tests.support.measured_jobs import buckets_of, mean_of, path_of, rates_of, trips_of
-from tests.support.output_documents import HOSTILE, RTT, broken, failed_run, job, judged, kept, output, result, run
+from tests.support.output_documents import (
+    HOSTILE,
+    RTT,
+    broken,
+    failed_run,
+    job,
+    judged,
+    kept,
+    output,
+    result,
+    run,
+    skipped,
+)
 
 RUNS = 'tbody th[scope="row"]'
 ENTER = "\ue007"
@@ -318,6 +330,18 @@ def test_filtering(browser, page_of):
     assert count == "1 of 3 runs"
     assert shown(browser)
     assert browser.texts(".nothing") == ["No run of this job matches the filter."]
+
+
+def test_what_was_skipped_is_found_by_its_state_only(browser, page_of):
+    """It has neither succeeded nor failed."""
+    browser.show(page_of(output(job(measured(0.4), result(failed_run("no route")), skipped()))))
+    found = {}
+    for number, state in enumerate(("succeeded", "failed", "state:skipped")):
+        change = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))"
+        browser.driver.execute_script(change, browser.find("#filter-state"), state)
+        found[state] = shown(browser, str(number))
+
+    assert found == {"succeeded": True, "failed": True, "state:skipped": True}
 
 
 def test_of_a_job_without_the_runs_that_are_looked_for_only_its_name_stays(browser, page_of):
