@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from typing import Tuple
 
@@ -43,25 +44,6 @@ def tls_words(error: BaseException) -> Tuple[str, bool]:
     return f"the server closed the connection during the TLS handshake{behind_colon(os_words(error))}", True
 
 
-def innermost(error: BaseException) -> BaseException:
-    """Return the innermost cause that says what happened, as the outer ones often do not."""
-    found = innermost = error
-    seen = {id(error)}
-    while True:
-        inner = innermost.__cause__ or innermost.__context__
-        if inner is None:
-            group = getattr(innermost, "exceptions", ())
-            inner = group[0] if group else None
-        # Errors that are raised again from others can be each other's cause.
-        if inner is None or id(inner) in seen:
-            return found
-        innermost = inner
-        seen.add(id(inner))
-        # The others are steps of the libraries between, such as that there was nothing to read yet.
-        if isinstance(inner, OSError) and not isinstance(inner, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
-            found = inner
-
-
 def os_words(error: BaseException) -> str:
     """
     Return the operating system's words, "" where it has none.
@@ -69,7 +51,12 @@ def os_words(error: BaseException) -> str:
     >>> os_words(ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 443)")), os_words(ValueError("no"))
     ('Connection refused', '')
     """
-    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError) or not error.strerror:
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
+        return ""
+    if "Multiple exceptions: " in str(error):
+        # Each address of the host has failed; aiohappyeyeballs has their errors only as text.
+        return ", ".join(dict.fromkeys(os.strerror(int(number)) for number in re.findall(r"Errno (\d+)", str(error))))
+    if not error.strerror:
         return ""
     # asyncio puts the address, which the URL has already, where the operating system has its words.
     if error.errno and error.strerror.startswith("Connect call failed"):

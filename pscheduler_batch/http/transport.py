@@ -1,8 +1,8 @@
 """
 One attempt at a request: the only user of httpx.
 
-Requests go straight to httpx's transports, each of which has at most one connection. What httpx's client adds, such as
-cookies, logins, redirections and proxies, is not needed for pScheduler, and takes up to a third of a request's time.
+Requests go straight to transports, each of which has at most one connection. What httpx's client adds, such as cookies,
+logins, redirections and proxies, is not needed for pScheduler, and takes up to a third of a request's time.
 
 Whatever a server does, an attempt ends in time, with a reply or with one error that says what the server did.
 """
@@ -16,13 +16,15 @@ import socket
 import ssl
 import zlib
 from functools import lru_cache
-from typing import Any, AsyncIterable, Mapping, Optional, Tuple, cast
+from typing import AsyncIterable, Optional, Tuple, cast
 
+import httpcore
 import httpx
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection_errors import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.http.connection import CONNECTING, RECEIVING, SECURING, SENDING, WAITING, Connection
+from pscheduler_batch.http.connection_errors import behind_colon, os_words, tls_words
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
@@ -36,26 +38,23 @@ CONNECT_SECONDS = 15.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
-# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
-_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=2.0)
 
 # How much is quoted of an answer that is not HTTP.
 QUOTED = 60
 
-# The steps of a request, in their order. Until the request itself is sent, nothing can have come of it.
-_CONNECTING, _SECURING, _SENDING, _WAITING, _RECEIVING = range(5)
-_STEPS = {
-    "connection.connect_tcp.started": _CONNECTING,
-    "connection.start_tls.started": _SECURING,
-    "http11.send_request_headers.started": _SENDING,
-    "http11.receive_response_headers.started": _WAITING,
-    "http11.receive_response_body.started": _RECEIVING,
-}
 # What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
 _TIMEOUTS = (asyncio.TimeoutError, httpx.TimeoutException)
-# What networks and servers can bring about; anything else is a bug.
-_FAILURES = (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, OverflowError, zlib.error)
+# What networks and servers can bring about; anything else is a bug. A mock may raise errors of httpx.
+_FAILURES = (
+    *_UNSENT,
+    asyncio.TimeoutError,
+    httpx.HTTPError,
+    httpcore.ProtocolError,
+    OSError,
+    OverflowError,
+    zlib.error,
+)
 
 
 class HttpTransport:
@@ -122,11 +121,9 @@ class HttpTransport:
                 if known is None:
                     raise
                 raise known from error
-            finally:
-                await state.drop_connection()
 
     async def _exchange(
-        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, state: _RequestState
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, state: _RequestState
     ) -> Reply:
         time = asyncio.get_running_loop().time
         start = time()
@@ -141,9 +138,9 @@ class HttpTransport:
         finally:
             await response.aclose()
 
-    def _new_connection(self, way: Way) -> httpx.AsyncHTTPTransport:
+    def _new_connection(self, way: Way) -> Connection:
         _, bind = way
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, local_address=bind, limits=_LIMITS)
+        return Connection(self._tls, bind)
 
 
 def _request(request: Request, state: _RequestState) -> httpx.Request:
@@ -152,7 +149,7 @@ def _request(request: Request, state: _RequestState) -> httpx.Request:
         raise httpx.InvalidURL(f"there is no port {target.port}")
     headers = _headers(target.netloc, has_content=request.content is not None)
     # How long reading and writing may take is limited with the rest; a limit for each step would cost a timer each.
-    extensions = {"timeout": {"connect": state.connect_limit}, "trace": state.note}
+    extensions = {"timeout": {"connect": state.connect_limit}, "note": state.note}
     return httpx.Request(request.method, target, headers=headers, content=request.content, extensions=extensions)
 
 
@@ -174,6 +171,11 @@ def _tls_context(settings: Settings) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _is_our_limit(error: BaseException) -> bool:
+    """Return whether a time limit of ours was exceeded, not one of the system, which is an OSError with a number."""
+    return isinstance(error, _TIMEOUTS) and not getattr(error, "errno", None)
 
 
 class _UnusableError(Exception):
@@ -215,80 +217,67 @@ class _RequestState:
         self.received = 0
         self._bind = bind
         self._step: Optional[int] = None
-        self._connection: Any = None
 
-    async def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Record a step; called by httpx's transport."""
-        self._step = _STEPS.get(event, self._step)
-        if event == "connection.connect_tcp.complete":
-            self._connection = info["return_value"]
-
-    async def drop_connection(self) -> None:
-        """Close the connection if the TLS handshake did not finish; httpcore leaves it open when canceled there."""
-        connection, self._connection = self._connection, None
-        if connection is not None and self._step == _SECURING:
-            await connection.aclose()
+    def note(self, step: int) -> None:
+        """Record a step; a body is read like the head before it, so there are none back."""
+        self._step = step if self._step is None else max(self._step, step)
 
     def error(self, error: Exception, request: Request) -> Optional[SchedulerError]:
         """Return the error that callers know for the one that was raised; None if it is a bug."""
         doing, url = request.doing, shown(request.url)
         if isinstance(error, _UnusableError):
             return ReplyError(str(error), doing=doing, url=url)
-        if not (isinstance(error, _FAILURES) or self.is_about_addresses(error)):
+        if not isinstance(error, _FAILURES):
             return None
         reason, transient = self.describe(error)
         sent = self.may_have_sent(error)
-        too_slow = self._step is not None and self._step >= _SECURING and isinstance(error, _TIMEOUTS)
+        too_slow = self._step is not None and self._step >= SECURING and _is_our_limit(error)
         return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
 
     def may_have_sent(self, error: BaseException) -> bool:
         """Return whether anything of the request may have reached the server."""
         if self._step is None:
             return not isinstance(error, _UNSENT)
-        return self._step >= _SENDING
-
-    def is_about_addresses(self, error: BaseException) -> bool:
-        """Return whether some version of anyio reports a local address of another family than the server's."""
-        return self._bind is not None and self._step == _CONNECTING and hasattr(error, "exceptions")
+        return self._step >= SENDING
 
     def describe(self, error: BaseException) -> Tuple[str, bool]:
         """Return what happened, and whether it may pass by itself."""
-        inner = innermost(error)
-        if isinstance(error, _TIMEOUTS):
+        if _is_our_limit(error):
             return self._too_late(), True
-        if isinstance(error, (httpx.RemoteProtocolError, zlib.error)):
+        if isinstance(error, (httpcore.RemoteProtocolError, httpx.RemoteProtocolError, zlib.error)):
             return self._answer_words(error)
         if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
             return f"invalid URL: {error}", False
-        if self._step == _SECURING:
-            return tls_words(inner)
-        if self._step is not None and self._step > _SECURING:
-            return f"the server broke the connection {self._when()}{behind_colon(os_words(inner))}", True
-        return self._connection_words(error, inner)
+        if self._step == SECURING:
+            return tls_words(error)
+        if self._step is not None and self._step > SECURING:
+            return f"the server broke the connection {self._when()}{behind_colon(os_words(error))}", True
+        return self._connection_words(error)
 
-    def _connection_words(self, error: BaseException, inner: BaseException) -> Tuple[str, bool]:
-        words = os_words(inner) or str(error) or type(error).__name__
-        if isinstance(inner, OSError) and inner.errno == errno.EADDRNOTAVAIL and self._bind is not None:
-            return f"{self._bind} (--bind) is not an address of this host", False
-        if self.is_about_addresses(error):
-            words = "All connection attempts failed"
+    def _connection_words(self, error: BaseException) -> Tuple[str, bool]:
+        words = os_words(error) or str(error) or type(error).__name__
         if self._bind is not None:
+            number = getattr(error, "errno", None)
+            if number == errno.EADDRNOTAVAIL:
+                return f"{self._bind} (--bind) is not an address of this host", False
+            if number == errno.EAFNOSUPPORT:
+                return f"it has no address of the same family as {self._bind} (--bind)", False
             words += f" (from {self._bind})"
         # A name that does not exist will not exist in a moment; what cannot be found out now may be known then.
-        lasting = isinstance(inner, socket.gaierror) and inner.errno == socket.EAI_NONAME
+        lasting = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
         return words, isinstance(error, (httpx.NetworkError, OSError)) and not lasting
 
     def _when(self) -> str:
-        if self._step == _RECEIVING:
+        if self._step == RECEIVING:
             return f"in the middle of the answer, after {self.received:,} bytes"
-        return "before it answered" if self._step == _WAITING else "while the request was sent"
+        return "before it answered" if self._step == WAITING else "while the request was sent"
 
     def _too_late(self) -> str:
-        if self._step == _CONNECTING:
+        if self._step == CONNECTING:
             return f"no connection within {self.connect_limit:g} seconds"
-        if self._step == _SECURING:
+        if self._step == SECURING:
             return f"connected, but the TLS handshake did not finish within {self.connect_limit:g} seconds"
-        if self._step == _RECEIVING:
+        if self._step == RECEIVING:
             return f"the answer was not complete within {self.limit:g} seconds; {self.received:,} bytes had arrived"
         return f"no answer within {self.limit:g} seconds"
 

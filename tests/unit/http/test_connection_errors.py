@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from pscheduler_batch.http.connection_errors import behind_colon, innermost, os_words, tls_words
+from pscheduler_batch.http.connection_errors import behind_colon, os_words, tls_words
 
 
 def tls_error(reason):
@@ -61,23 +61,6 @@ def test_a_certificate_that_openssl_alone_knows_about_is_refused_in_its_words():
 
     assert "certificate verify failed: invalid CA certificate; the administrator of the server has to fix that" in words
     assert not may_pass
-
-
-def test_the_innermost_error_of_the_system_is_found():
-    """Errors of libraries around it say less, and steps of theirs nothing at all."""
-    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-    outer = raised(RuntimeError("all failed"), raised(ValueError("at it"), refused))
-    refused.__context__ = ssl.SSLWantReadError()
-
-    assert innermost(outer) is refused
-
-
-def test_errors_that_are_each_others_cause_come_to_an_end():
-    """Whatever raises an error again from another one may bring that about."""
-    first, second = OSError(errno.EPIPE, "Broken pipe"), ValueError("then")
-    first.__cause__, second.__cause__ = second, first
-
-    assert innermost(second) is first
 
 
 def test_where_nothing_is_known_nothing_is_said():

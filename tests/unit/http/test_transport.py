@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
+import os
 import re
 import socket
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
+from pscheduler_batch.http import connection
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.transport import HttpTransport, _Body, _UnusableError
 from pscheduler_batch.settings import Settings
@@ -183,7 +186,6 @@ def test_a_connection_that_is_broken_is_told_from_one_that_is_closed(answer, rea
     """Where no TLS hides it; a router between may be the one to blame."""
     error = trouble(HostileServer(answer), scheme="http")
 
-    # Some versions of anyio swallow the system's words.
     assert error.reason in {reason, f"{reason}: Connection reset by peer"}
     assert (error.sent, error.transient) == (True, True)
 
@@ -356,7 +358,7 @@ def test_a_url_that_cannot_be_asked_is_out_of_reach(url):
     ("bind", "reason"),
     [
         ("203.0.113.9", "203.0.113.9 (--bind) is not an address of this host"),
-        ("::1", "All connection attempts failed (from ::1)"),
+        ("::1", "it has no address of the same family as ::1 (--bind)"),
         ("127.0.0.3", "Connection refused (from 127.0.0.3)"),
     ],
 )
@@ -370,6 +372,20 @@ def test_an_address_of_ours_that_does_not_do_is_named(bind, reason):
 
     assert caught.value.reason == reason
     assert not caught.value.sent
+
+
+def test_a_time_limit_of_the_system_is_told_from_ours(monkeypatch):
+    """Otherwise the message would name a limit that was not exceeded."""
+
+    async def fail(*_, **__):
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(connection, "start_connection", fail)
+
+    with pytest.raises(UnreachableError) as caught:
+        request("https://127.0.0.1:1/x")
+
+    assert caught.value.reason == "Connection timed out"
 
 
 def test_a_bug_is_not_taken_for_a_failure():

@@ -1,0 +1,218 @@
+"""
+One connection to a server: that of httpcore, over sockets and TLS of our own.
+
+httpx's own transport has a pool above the connection, and two layers of anyio between it and the socket, which take as
+long as all else that the program does for a request (ADR 74). This one has neither. Errors of the system and of OpenSSL
+are raised as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import select
+import socket
+import ssl
+from contextlib import suppress
+from typing import Any, AsyncIterable, AsyncIterator, Callable, List, Optional, Tuple, TypeVar, cast
+
+import httpcore
+import httpx
+from aiohappyeyeballs import start_connection
+
+# Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
+IDLE_SECONDS = 2.0
+# How long an address of a host may take before the next one is tried beside it (RFC 8305).
+NEXT_ADDRESS_SECONDS = 0.25
+# The steps of a request, in their order. Until the request itself is sent, nothing can have come of it.
+CONNECTING, SECURING, SENDING, WAITING, RECEIVING = range(5)
+
+_PIECE = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+
+T = TypeVar("T")
+
+
+class Connection(httpx.AsyncBaseTransport):
+    """Makes one request after another to a host, on the connection of the last one if the server has kept that open."""
+
+    def __init__(self, tls: ssl.SSLContext, bind: Optional[str] = None) -> None:
+        """
+        Prepare to connect.
+
+        Args:
+            tls: Says which certificates are good.
+            bind: The local address to send from; None leaves that to the system.
+        """
+        self._tls = tls
+        self._bind = bind
+        self._connection: Optional[httpcore.AsyncHTTPConnection] = None
+        self._sockets = _Sockets()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send a request, and receive the response as far as its body, which is received while it is iterated over.
+
+        Args:
+            request: The request. Of its extensions, ``note`` is called with each step, and ``timeout`` has under
+                ``connect`` how many seconds the connection may take, and as many for the TLS handshake.
+
+        Raises:
+            httpx.InvalidURL: The URL has no host.
+            httpx.UnsupportedProtocol: It is for another protocol than HTTP.
+            asyncio.TimeoutError: There was no connection in time.
+            OSError: There was none, or it broke.
+            httpcore.ProtocolError: The response is not HTTP.
+        """
+        note, url = request.extensions["note"], request.url
+        if url.scheme not in _PORTS:
+            raise httpx.UnsupportedProtocol(f"{url.scheme}: is not HTTP")
+        if not url.host:
+            raise httpx.InvalidURL("there is no host")
+        where = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port or _PORTS[url.scheme], target=url.raw_path
+        )
+        self._sockets.note = note
+        response = await (await self._usable(where.origin)).handle_async_request(
+            httpcore.Request(
+                request.method,
+                where,
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        note(RECEIVING)
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.aclose()
+            self._connection = None
+
+    async def _usable(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        known = self._connection
+        if known is None or not known.is_available() or known.has_expired() or not known.can_handle_request(origin):
+            await self.aclose()
+            known = self._connection = httpcore.AsyncHTTPConnection(
+                origin, self._tls, IDLE_SECONDS, local_address=self._bind, network_backend=self._sockets
+            )
+        return known
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return cast("AsyncIterable[bytes]", self._response.stream).__aiter__()
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+class _Sockets(httpcore.AsyncNetworkBackend):
+    """Connects; tells the request that is under way of its steps."""
+
+    note: Callable[[int], None]
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: Optional[float] = None,
+        local_address: Optional[str] = None,
+        socket_options: Any = None,  # noqa: ARG002 - there are none
+    ) -> _Stream:
+        self.note(CONNECTING)
+        return _Stream(self, await asyncio.wait_for(_connect(host, port, local_address), timeout))
+
+
+async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
+    there, here = await _addresses(host, port), None
+    if bind is not None:
+        here = await _addresses(bind, 0)
+        if not {family for family, *_ in here} & {family for family, *_ in there}:
+            raise OSError(errno.EAFNOSUPPORT, "No address of the same family")
+    return await start_connection(there, local_addr_infos=here, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
+
+
+async def _addresses(host: str, port: int) -> List[Tuple[Any, ...]]:
+    """Look a host up, in a thread unless it is an address."""
+    with suppress(socket.gaierror):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A socket, and TLS over it as soon as it is started; whole requests have a time limit, single steps have none."""
+
+    def __init__(self, sockets: _Sockets, connected: socket.socket) -> None:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sockets = sockets
+        self._socket = connected
+        self._loop = asyncio.get_running_loop()
+        self._tls: Optional[ssl.SSLObject] = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: Optional[str] = None, timeout: Optional[float] = None
+    ) -> _Stream:
+        self._sockets.note(SECURING)
+        try:
+            self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+            await asyncio.wait_for(self._through_tls(self._tls.do_handshake), timeout)
+        except BaseException:
+            # httpcore does not close what has failed or was canceled here.
+            self._socket.close()
+            raise
+        return self
+
+    async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:  # noqa: ARG002
+        self._sockets.note(WAITING)
+        if self._tls is None:
+            return await self._loop.sock_recv(self._socket, max_bytes)
+        # HTTP says by itself whether it is complete; many servers leave out the end of TLS.
+        with suppress(ssl.SSLEOFError):
+            return await self._through_tls(self._tls.read, max_bytes)
+        return b""
+
+    async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:  # noqa: ARG002
+        self._sockets.note(SENDING)
+        try:
+            if self._tls is None:
+                await self._loop.sock_sendall(self._socket, buffer)
+            elif buffer:
+                await self._through_tls(self._tls.write, buffer)
+        except OSError as error:
+            # Then httpcore reads all the same: a server may have refused a large request before it has read it all.
+            raise httpcore.WriteError from error
+
+    async def aclose(self) -> None:
+        self._socket.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        if info != "is_readable":
+            return None
+        # Between requests, a server only has to say that it closes the connection.
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    async def _through_tls(self, call: Callable[..., T], *args: Any) -> T:
+        """Call a method of TLS, and carry what it has to send and has to read first."""
+        while True:
+            try:
+                result, done = call(*args), True
+            except ssl.SSLWantReadError:
+                done = False
+            if self._outgoing.pending:
+                await self._loop.sock_sendall(self._socket, self._outgoing.read())
+            if done:
+                return result
+            data = await self._loop.sock_recv(self._socket, _PIECE)
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()

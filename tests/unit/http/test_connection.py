@@ -1,0 +1,164 @@
+"""A connection: what it sends and takes, when it is used again, and which addresses of a host it tries."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import ssl
+from contextlib import closing
+
+import httpx
+import pytest
+
+from pscheduler_batch.errors import UnreachableError
+from pscheduler_batch.http import connection as module
+from pscheduler_batch.http.request import Request
+from tests.support import hostile_servers as hostile
+from tests.support.clients import a_client
+from tests.support.hostile_servers import HostileServer, saying
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
+
+
+@pytest.fixture(scope="module", params=["http", "https"])
+def tls(request):
+    """Each test is made without TLS and with it."""
+    return hostile.good_tls() if request.param == "https" else None
+
+
+def get(server, tls, count=1, **request):
+    """Make a number of requests one after another, and return the texts of the replies."""
+
+    async def run():
+        async with a_client() as client:
+            url = f"{'http' if tls is None else 'https'}://{server.netloc}/x"
+            asked = {"method": "GET", **request}
+            return [(await client.request(Request(url=url, doing="asking", **asked))).text for _ in range(count)]
+
+    with server:
+        return asyncio.run(run())
+
+
+def closed_port():
+    """Return a port on which nothing listens."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return server.getsockname()[1]
+
+
+def test_answers_before_the_last_one_are_passed_over(tls):
+    """A server or a proxy may say that it is working on it (RFC 9110, section 15.2)."""
+    server = HostileServer(saying(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + OK), tls=tls)
+
+    assert get(server, tls) == ["[]"]
+
+
+def test_a_body_in_chunks_is_put_together(tls):
+    """Also over many pieces of what is read at once."""
+    part = b"x" * 50_000
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for _ in range(10))
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+    assert get(HostileServer(saying(answer), tls=tls), tls) == ["x" * 500_000]
+
+
+def test_a_body_without_a_length_ends_with_the_connection(tls):
+    """Many servers leave out the end of TLS."""
+
+    assert get(HostileServer(saying(b"HTTP/1.1 200 OK\r\n\r\n[1, 2]"), tls=tls), tls) == ["[1, 2]"]
+
+
+def test_a_large_request_arrives_whole(tls):
+    """Although no system takes it at once."""
+    server = HostileServer(saying(OK), tls=tls)
+    content = "ä" * 1_000_000
+
+    assert get(server, tls, method="POST", content=content) == ["[]"]
+    assert server.requests[0].partition(b"\r\n\r\n")[2] == content.encode()
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(tls, monkeypatch):
+    """A request must not run into it."""
+    start_connection = module.start_connection
+
+    async def connect(*args, **options):
+        opened.append(await start_connection(*args, **options))
+        return opened[-1]
+
+    async def run():
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = module.Connection(context)
+        url = f"{'http' if tls is None else 'https'}://{server.netloc}/x"
+        texts = []
+        for _ in range(2):
+            extensions = {"note": steps.append, "timeout": {"connect": 10}}
+            response = await connection.handle_async_request(httpx.Request("GET", url, extensions=extensions))
+            texts.append(await response.aread())
+            # Until what the server sends after that, the end of the connection, has arrived.
+            await asyncio.to_thread(select.select, [opened[-1]], [], [], 10)
+        await connection.aclose()
+        return texts
+
+    opened, steps = [], []
+    monkeypatch.setattr(module, "start_connection", connect)
+
+    with HostileServer(saying(OK), tls=tls) as server:
+        assert asyncio.run(run()) == [b"[]"] * 2
+    assert server.connections == len(opened) == 2
+    one = [module.CONNECTING, *([module.SECURING] if tls else []), module.SENDING, module.WAITING, module.RECEIVING]
+    assert [step for step, last in zip(steps, [None, *steps]) if step != last] == one * 2
+
+
+def test_a_connection_is_not_kept_for_long(tls, monkeypatch):
+    """The server may be about to close it."""
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0)
+
+    def answer(connection):
+        connection.send(OK)
+        connection.request = b""
+        connection.read()
+
+    server = HostileServer(answer, tls=tls)
+
+    assert (get(server, tls, count=2), server.connections) == (["[]"] * 2, 2)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_next_address_of_a_host_is_tried(first, monkeypatch):
+    """A host may have addresses that do not work from here."""
+    server = HostileServer(saying(OK))
+    port = int(server.netloc.rpartition(":")[2])
+    ports = [closed_port(), port] if first else [port, closed_port()]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each)) for each in ports]
+
+    async def addresses(_host, _port):
+        return found
+
+    monkeypatch.setattr(module, "_addresses", addresses)
+
+    assert get(server, None) == ["[]"]
+
+
+def test_why_no_address_of_a_host_works_is_in_one_message(monkeypatch):
+    """Each reason once, in the words of the system."""
+    ports = [closed_port(), closed_port()]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+
+    async def addresses(_host, _port):
+        return found
+
+    monkeypatch.setattr(module, "_addresses", addresses)
+
+    with pytest.raises(UnreachableError) as caught:
+        get(HostileServer(saying(OK)), None)
+
+    assert caught.value.reason == "Connection refused"
+
+
+def test_a_name_is_looked_up():
+    """The addresses of this host are in a file of the system."""
+    found = asyncio.run(module._addresses("localhost", 443))
+
+    assert {address[4][0] for address in found} <= {"127.0.0.1", "::1"}
+    assert {address[4][1] for address in found} == {443}
