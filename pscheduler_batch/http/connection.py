@@ -13,19 +13,24 @@ import errno
 import select
 import socket
 import ssl
+import zlib
 from contextlib import suppress
-from typing import Any, AsyncIterable, AsyncIterator, Callable, List, Optional, Tuple, TypeVar, cast
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Callable, List, Optional, Tuple, TypeVar
 
 import httpcore
 import httpx
 from aiohappyeyeballs import start_connection
 
+from pscheduler_batch.http.response import Reply
+
 # Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
 IDLE_SECONDS = 2.0
 # How long an address of a host may take before the next one is tried beside it (RFC 8305).
 NEXT_ADDRESS_SECONDS = 0.25
-# The steps of a request, in their order. Until the request itself is sent, nothing can have come of it.
-CONNECTING, SECURING, SENDING, WAITING, RECEIVING = range(5)
+# How much is quoted of an answer that cannot be understood.
+QUOTED = 60
 
 _PIECE = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
@@ -33,57 +38,89 @@ _PORTS = {"http": 80, "https": 443}
 T = TypeVar("T")
 
 
-class Connection(httpx.AsyncBaseTransport):
-    """Makes one request after another to a host, on the connection of the last one if the server has kept that open."""
+class UnusableError(Exception):
+    """A body that cannot be used; the text is the reason."""
 
-    def __init__(self, tls: ssl.SSLContext, bind: Optional[str] = None) -> None:
+
+class Step(IntEnum):
+    """The steps of an exchange, in their order. Until the request itself is sent, nothing can have come of it."""
+
+    CONNECTING = 1
+    SECURING = 2
+    SENDING = 3
+    WAITING = 4
+    RECEIVING = 5
+
+
+@dataclass
+class Progress:
+    """
+    How far an exchange has come.
+
+    Attributes:
+        step: Its last step; None before the first one.
+        received: How many bytes of the body have arrived.
+    """
+
+    step: Optional[Step] = None
+    received: int = 0
+
+
+class Connection:
+    """Makes one exchange after another with a host, on the connection of the last one if the server keeps that open."""
+
+    def __init__(self, tls: ssl.SSLContext, bind: Optional[str], max_body: int) -> None:
         """
         Prepare to connect.
 
         Args:
             tls: Says which certificates are good.
             bind: The local address to send from; None leaves that to the system.
+            max_body: Maximum number of bytes in an answer.
         """
+        self.progress = Progress()
         self._tls = tls
         self._bind = bind
+        self._max_body = max_body
         self._connection: Optional[httpcore.AsyncHTTPConnection] = None
-        self._sockets = _Sockets()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, request: httpx.Request, progress: Progress) -> Reply:
         """
-        Send a request, and receive the response as far as its body, which is received while it is iterated over.
+        Send a request and receive the answer.
 
         Args:
-            request: The request. Of its extensions, ``note`` is called with each step, and ``timeout`` has under
-                ``connect`` how many seconds the connection may take, and as many for the TLS handshake.
+            request: The request. Its extension ``timeout`` has under ``connect`` how many seconds the connection may
+                take, and as many for the TLS handshake.
+            progress: Is kept up to date.
 
         Raises:
             httpx.InvalidURL: The URL has no host.
             httpx.UnsupportedProtocol: It is for another protocol than HTTP.
             asyncio.TimeoutError: There was no connection in time.
             OSError: There was none, or it broke.
-            httpcore.ProtocolError: The response is not HTTP.
+            httpcore.ProtocolError: The answer is not HTTP.
+            UnusableError: It is too large, or in an encoding that was not asked for.
+            zlib.error: It cannot be decompressed.
         """
-        note, url = request.extensions["note"], request.url
-        if url.scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol(f"{url.scheme}: is not HTTP")
-        if not url.host:
-            raise httpx.InvalidURL("there is no host")
-        where = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port or _PORTS[url.scheme], target=url.raw_path
-        )
-        self._sockets.note = note
-        response = await (await self._usable(where.origin)).handle_async_request(
+        time = asyncio.get_running_loop().time
+        start = time()
+        self.progress = progress
+        url = _url(request.url)
+        response = await (await self._usable(url.origin)).handle_async_request(
             httpcore.Request(
-                request.method,
-                where,
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
+                request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
             )
         )
-        note(RECEIVING)
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+        progress.step = Step.RECEIVING
+        try:
+            fields = dict(httpx.Headers(response.headers).items())
+            body = _Body(fields.get("content-encoding", ""), self._max_body)
+            async for part in response.aiter_stream():
+                body.add(part)
+                progress.received += len(part)
+            return Reply(response.status, fields, body.whole(), time() - start)
+        finally:
+            await response.aclose()
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -96,26 +133,49 @@ class Connection(httpx.AsyncBaseTransport):
         if known is None or not known.is_available() or known.has_expired() or not known.can_handle_request(origin):
             await self.aclose()
             known = self._connection = httpcore.AsyncHTTPConnection(
-                origin, self._tls, IDLE_SECONDS, local_address=self._bind, network_backend=self._sockets
+                origin, self._tls, IDLE_SECONDS, local_address=self._bind, network_backend=_Sockets(self)
             )
         return known
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
+def _url(url: httpx.URL) -> httpcore.URL:
+    if url.scheme not in _PORTS:
+        raise httpx.UnsupportedProtocol(f"{url.scheme}: is not HTTP")
+    if not url.host:
+        raise httpx.InvalidURL("there is no host")
+    port = url.port or _PORTS[url.scheme]
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=port, target=url.raw_path)
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return cast("AsyncIterable[bytes]", self._response.stream).__aiter__()
 
-    async def aclose(self) -> None:
-        await self._response.aclose()
+class _Body:
+    """A body as it comes in; its decompressed size is limited as well."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise UnusableError(f'answered in the encoding "{encoding[:QUOTED]}", which it was not asked for')
+        self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
+        self._limit = limit
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Add the next part."""
+        if self._decompressor is not None:
+            chunk = self._decompressor.decompress(chunk, self._limit + 1 - len(self._content))
+        self._content += chunk
+        if len(self._content) > self._limit:
+            raise UnusableError(f"answered more than {self._limit:,} bytes, which cannot be a result")
+
+    def whole(self) -> bytes:
+        """Return the whole body, once it is complete."""
+        if self._decompressor is not None and self._content and not self._decompressor.eof:
+            raise zlib.error("incomplete")
+        return bytes(self._content)
 
 
 class _Sockets(httpcore.AsyncNetworkBackend):
-    """Connects; tells the request that is under way of its steps."""
-
-    note: Callable[[int], None]
+    def __init__(self, user: Connection) -> None:
+        self._user = user
 
     async def connect_tcp(
         self,
@@ -125,8 +185,8 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         local_address: Optional[str] = None,
         socket_options: Any = None,  # noqa: ARG002 - there are none
     ) -> _Stream:
-        self.note(CONNECTING)
-        return _Stream(self, await asyncio.wait_for(_connect(host, port, local_address), timeout))
+        self._user.progress.step = Step.CONNECTING
+        return _Stream(self._user, await asyncio.wait_for(_connect(host, port, local_address), timeout))
 
 
 async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
@@ -148,9 +208,9 @@ async def _addresses(host: str, port: int) -> List[Tuple[Any, ...]]:
 class _Stream(httpcore.AsyncNetworkStream):
     """A socket, and TLS over it as soon as it is started; whole requests have a time limit, single steps have none."""
 
-    def __init__(self, sockets: _Sockets, connected: socket.socket) -> None:
+    def __init__(self, user: Connection, connected: socket.socket) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sockets = sockets
+        self._user = user
         self._socket = connected
         self._loop = asyncio.get_running_loop()
         self._tls: Optional[ssl.SSLObject] = None
@@ -159,7 +219,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: Optional[str] = None, timeout: Optional[float] = None
     ) -> _Stream:
-        self._sockets.note(SECURING)
+        self._user.progress.step = Step.SECURING
         try:
             self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
             await asyncio.wait_for(self._through_tls(self._tls.do_handshake), timeout)
@@ -170,7 +230,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:  # noqa: ARG002
-        self._sockets.note(WAITING)
+        if self._user.progress.step == Step.SENDING:
+            self._user.progress.step = Step.WAITING
         if self._tls is None:
             return await self._loop.sock_recv(self._socket, max_bytes)
         # HTTP says by itself whether it is complete; many servers leave out the end of TLS.
@@ -179,7 +240,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:  # noqa: ARG002
-        self._sockets.note(SENDING)
+        self._user.progress.step = Step.SENDING
         try:
             if self._tls is None:
                 await self._loop.sock_sendall(self._socket, buffer)

@@ -1,8 +1,8 @@
 """
-One attempt at a request: the only user of httpx.
+One attempt at a request, on a connection of its own.
 
-Requests go straight to transports, each of which has at most one connection. What httpx's client adds, such as cookies,
-logins, redirections and proxies, is not needed for pScheduler, and takes up to a third of a request's time.
+What httpx's client adds, such as cookies, logins, redirections and proxies, is not needed for pScheduler, and takes up
+to a third of a request's time.
 
 Whatever a server does, an attempt ends in time, with a reply or with one error that says what the server did.
 """
@@ -16,14 +16,14 @@ import socket
 import ssl
 import zlib
 from functools import lru_cache
-from typing import AsyncIterable, Optional, Tuple, cast
+from typing import Optional, Tuple
 
 import httpcore
 import httpx
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection import CONNECTING, RECEIVING, SECURING, SENDING, WAITING, Connection
+from pscheduler_batch.http.connection import QUOTED, Connection, Progress, Step, UnusableError
 from pscheduler_batch.http.connection_errors import behind_colon, os_words, tls_words
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
 from pscheduler_batch.http.request import Request
@@ -38,9 +38,6 @@ CONNECT_SECONDS = 15.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
-
-# How much is quoted of an answer that is not HTTP.
-QUOTED = 60
 
 # What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
@@ -113,34 +110,18 @@ class HttpTransport:
         limit, connect_limit = seconds + request.wait, min(CONNECT_SECONDS, seconds)
         state = _RequestState(limit, connect_limit, request.bind)
         unless = self._shutdown if request.method == "POST" else None
-        async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as transport:
+        async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as connection:
             try:
-                return await asyncio.wait_for(self._exchange(transport, _request(request, state), state), limit)
+                return await asyncio.wait_for(connection.exchange(_request(request, state), state.progress), limit)
             except Exception as error:
                 known = state.error(error, request)
                 if known is None:
                     raise
                 raise known from error
 
-    async def _exchange(
-        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, state: _RequestState
-    ) -> Reply:
-        time = asyncio.get_running_loop().time
-        start = time()
-        response = await transport.handle_async_request(request)
-        try:
-            fields = dict(response.headers.items())
-            body = _Body(fields.get("content-encoding", ""), self._max_body)
-            async for chunk in cast("AsyncIterable[bytes]", response.stream):
-                body.add(chunk)
-                state.received += len(chunk)
-            return Reply(response.status_code, fields, body.whole(), time() - start)
-        finally:
-            await response.aclose()
-
     def _new_connection(self, way: Way) -> Connection:
         _, bind = way
-        return Connection(self._tls, bind)
+        return Connection(self._tls, bind, self._max_body)
 
 
 def _request(request: Request, state: _RequestState) -> httpx.Request:
@@ -149,7 +130,7 @@ def _request(request: Request, state: _RequestState) -> httpx.Request:
         raise httpx.InvalidURL(f"there is no port {target.port}")
     headers = _headers(target.netloc, has_content=request.content is not None)
     # How long reading and writing may take is limited with the rest; a limit for each step would cost a timer each.
-    extensions = {"timeout": {"connect": state.connect_limit}, "note": state.note}
+    extensions = {"timeout": {"connect": state.connect_limit}}
     return httpx.Request(request.method, target, headers=headers, content=request.content, extensions=extensions)
 
 
@@ -178,67 +159,32 @@ def _is_our_limit(error: BaseException) -> bool:
     return isinstance(error, _TIMEOUTS) and not getattr(error, "errno", None)
 
 
-class _UnusableError(Exception):
-    """A body that cannot be used; the text is the reason."""
-
-
-class _Body:
-    """A body as it comes in; its decompressed size is limited as well."""
-
-    def __init__(self, encoding: str, limit: int) -> None:
-        encoding = encoding.strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise _UnusableError(f'answered in the encoding "{encoding[:QUOTED]}", which it was not asked for')
-        self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
-        self._limit = limit
-        self._content = bytearray()
-
-    def add(self, chunk: bytes) -> None:
-        """Add the next part."""
-        if self._decompressor is not None:
-            chunk = self._decompressor.decompress(chunk, self._limit + 1 - len(self._content))
-        self._content += chunk
-        if len(self._content) > self._limit:
-            raise _UnusableError(f"answered more than {self._limit:,} bytes, which cannot be a result")
-
-    def whole(self) -> bytes:
-        """Return the whole body, once it is complete."""
-        if self._decompressor is not None and self._content and not self._decompressor.eof:
-            raise zlib.error("incomplete")
-        return bytes(self._content)
-
-
 class _RequestState:
     """How far one attempt has come, and in words what went wrong with it."""
 
     def __init__(self, limit: float, connect_limit: float, bind: Optional[str]) -> None:
         self.limit = limit
         self.connect_limit = connect_limit
-        self.received = 0
+        self.progress = Progress()
         self._bind = bind
-        self._step: Optional[int] = None
-
-    def note(self, step: int) -> None:
-        """Record a step; a body is read like the head before it, so there are none back."""
-        self._step = step if self._step is None else max(self._step, step)
 
     def error(self, error: Exception, request: Request) -> Optional[SchedulerError]:
         """Return the error that callers know for the one that was raised; None if it is a bug."""
         doing, url = request.doing, shown(request.url)
-        if isinstance(error, _UnusableError):
+        if isinstance(error, UnusableError):
             return ReplyError(str(error), doing=doing, url=url)
         if not isinstance(error, _FAILURES):
             return None
         reason, transient = self.describe(error)
         sent = self.may_have_sent(error)
-        too_slow = self._step is not None and self._step >= SECURING and _is_our_limit(error)
+        too_slow = self.progress.step is not None and self.progress.step >= Step.SECURING and _is_our_limit(error)
         return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
 
     def may_have_sent(self, error: BaseException) -> bool:
         """Return whether anything of the request may have reached the server."""
-        if self._step is None:
+        if self.progress.step is None:
             return not isinstance(error, _UNSENT)
-        return self._step >= SENDING
+        return self.progress.step >= Step.SENDING
 
     def describe(self, error: BaseException) -> Tuple[str, bool]:
         """Return what happened, and whether it may pass by itself."""
@@ -248,9 +194,9 @@ class _RequestState:
             return self._answer_words(error)
         if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
             return f"invalid URL: {error}", False
-        if self._step == SECURING:
+        if self.progress.step == Step.SECURING:
             return tls_words(error)
-        if self._step is not None and self._step > SECURING:
+        if self.progress.step is not None and self.progress.step > Step.SECURING:
             return f"the server broke the connection {self._when()}{behind_colon(os_words(error))}", True
         return self._connection_words(error)
 
@@ -268,17 +214,18 @@ class _RequestState:
         return words, isinstance(error, (httpx.NetworkError, OSError)) and not lasting
 
     def _when(self) -> str:
-        if self._step == RECEIVING:
-            return f"in the middle of the answer, after {self.received:,} bytes"
-        return "before it answered" if self._step == WAITING else "while the request was sent"
+        if self.progress.step == Step.RECEIVING:
+            return f"in the middle of the answer, after {self.progress.received:,} bytes"
+        return "before it answered" if self.progress.step == Step.WAITING else "while the request was sent"
 
     def _too_late(self) -> str:
-        if self._step == CONNECTING:
+        if self.progress.step == Step.CONNECTING:
             return f"no connection within {self.connect_limit:g} seconds"
-        if self._step == SECURING:
+        if self.progress.step == Step.SECURING:
             return f"connected, but the TLS handshake did not finish within {self.connect_limit:g} seconds"
-        if self._step == RECEIVING:
-            return f"the answer was not complete within {self.limit:g} seconds; {self.received:,} bytes had arrived"
+        if self.progress.step == Step.RECEIVING:
+            arrived = f"{self.progress.received:,} bytes had arrived"
+            return f"the answer was not complete within {self.limit:g} seconds; {arrived}"
         return f"no answer within {self.limit:g} seconds"
 
     def _answer_words(self, error: BaseException) -> Tuple[str, bool]:
@@ -291,7 +238,7 @@ class _RequestState:
         if "without sending complete message body" in words or "incomplete chunked read" in words:
             expected = re.search(r"expected ([0-9]+)", words)
             of = f" of {int(expected[1]):,}" if expected else ""
-            return f"the answer was cut off after {self.received:,}{of} bytes", True
+            return f"the answer was cut off after {self.progress.received:,}{of} bytes", True
         line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
         if line is not None:
             return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False

@@ -18,7 +18,7 @@ import pytest
 from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
 from pscheduler_batch.http import connection
 from pscheduler_batch.http.request import Request
-from pscheduler_batch.http.transport import HttpTransport, _Body, _UnusableError
+from pscheduler_batch.http.transport import HttpTransport
 from pscheduler_batch.settings import Settings
 from tests.support import hostile_servers as hostile
 from tests.support.clients import a_client, make_client
@@ -305,8 +305,8 @@ def test_a_compressed_answer_is_decompressed():
 
 def test_a_bomb_is_never_unpacked_beyond_the_limit():
     """Not even in memory."""
-    body = _Body("gzip", 1000)
-    with pytest.raises(_UnusableError):
+    body = connection._Body("gzip", 1000)
+    with pytest.raises(connection.UnusableError):
         body.add(gzip.compress(b" " * 10**7))
 
     assert len(body._content) == 1001
