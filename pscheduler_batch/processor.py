@@ -91,8 +91,10 @@ class AsyncBatchProcessor:
             InputError: There are errors in the batch, its data, or an expectation.
             ValueError: ``max_parallel``, ``shuffle`` or the values about retries are invalid.
         """
-        check_limit(max_parallel)
-        check_shuffle(shuffle)
+        if max_parallel is not None:
+            check_limit(max_parallel)
+        if shuffle is not False:
+            check_shuffle(shuffle)
         self._settings = Settings(assist, assist_bind, lead, bind, **settings)
         values = data if isinstance(data, Values) else Values.of(data, source="data")
         self.batch: Batch = load_batch(spec, source=source, values=values, selection=selection)
@@ -112,7 +114,7 @@ class AsyncBatchProcessor:
         self._retries = Retries(retries, retry_delay, retry_on)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
-            *read_expectations((each for each in expect if isinstance(each, str)), source="expect"),
+            *read_expectations([each for each in expect if isinstance(each, str)], source="expect"),
         )
         self._transforms: Optional[Transforms] = None
 
@@ -128,7 +130,8 @@ class AsyncBatchProcessor:
             plan = plan_batch(self.batch, self._compiled(), max_iterations=self._max_iterations)
         else:
             plan = plan_confined(self.batch, self._confinement, max_iterations=self._max_iterations)
-        plan = limit_parallel(self.batch, plan, self._max_parallel)
+        if self._max_parallel is not None:
+            plan = limit_parallel(self.batch, plan, self._max_parallel)
         self._expected(plan)
         return plan if self._shuffle is False else shuffle_serial(plan, seed_of(self._shuffle))
 

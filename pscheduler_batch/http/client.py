@@ -108,9 +108,9 @@ class HttpClient:
             if held_up:
                 self.session.emit(RequestHeldUp(self._clock.now(), host.name, request.doing))
 
-    def clock_offset(self, host: str) -> timedelta:
-        """Return how far the clock of a host is ahead of ours, by its last answer."""
-        known = self._hosts.get(host)
+    def clock_offset(self, url: str) -> timedelta:
+        """Return how far the clock of the host of a URL is ahead of ours, by its last answer."""
+        known = self._hosts.get(host_of(url))
         return _NONE if known is None else known.clock_offset
 
     def cuts_at(self, host: str) -> int:

@@ -257,7 +257,7 @@ class Canceler:
 
     def _has_begun(self, run: Run) -> bool:
         """Return whether a run without a result may have had some of several."""
-        now = self._session.clock.now() + self._client.http.clock_offset(host_of(run.href))
+        now = self._session.clock.now() + self._client.http.clock_offset(run.href)
         return run.result_merged is None and run.start_time is not None and run.start_time <= now
 
     def _move(self, ending: _Ending, state: str, *, end: Optional[datetime] = None) -> None:

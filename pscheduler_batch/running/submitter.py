@@ -92,7 +92,7 @@ class _Progress:
     def move_with(self, run: Run, state: Optional[str] = None) -> None:
         """Report the state of a run, or another state; its times are by the server's clock."""
         host = host_of(run.href)
-        offset = self.client.http.clock_offset(host)
+        offset = self.client.http.clock_offset(run.href)
         start, end = _by_our_clock(run.start_time, offset), _by_our_clock(run.end_time, offset)
         at = self.session.clock.now()
         self.session.emit(IterationMoved(at, self.result.iteration, state or run.state, host, run, start, end))

@@ -75,11 +75,11 @@ class FirstRunFinder:
 
     def learn(self, posted: Posted, run: Run) -> None:
         """Learn from a run, as it was first seen or when it is done, when other runs will be over."""
-        self._estimates.learn(posted, run, self._client.http.clock_offset(posted.host))
+        self._estimates.learn(posted, run, self._client.http.clock_offset(posted.href))
 
     def _left(self, posted: Posted) -> Optional[timedelta]:
         return self._estimates.left(
-            posted, self._client.session.clock.now(), self._client.http.clock_offset(posted.host)
+            posted, self._client.session.clock.now(), self._client.http.clock_offset(posted.href)
         )
 
     async def _wait_for_start(self, posted: Posted) -> None:
@@ -90,7 +90,7 @@ class FirstRunFinder:
         """
         if posted.start is not None:
             await self._sleep(
-                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.host)
+                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.href)
             )
 
     async def _sleep(self, span: timedelta) -> None:

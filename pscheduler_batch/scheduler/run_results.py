@@ -10,7 +10,7 @@ from typing import AsyncIterator, Callable, Dict, Iterable, Optional, Tuple
 from pscheduler_batch.errors import RefusedError, ReplyError, SchedulerError
 from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.http.response import NOT_FOUND, Reply
-from pscheduler_batch.http.urls import host_of, shown
+from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Failure, Run, RunResult
 from pscheduler_batch.scheduler.api import (
     CANCELED,
@@ -57,7 +57,7 @@ class Fetcher:
         """
         client = self._client
         waiter = RunWaiter(self._read_run, client.session.clock, client.limits, changed, client.looks)
-        return await waiter.until_done(run, self._client.http.clock_offset(host_of(run.href)))
+        return await waiter.until_done(run, self._client.http.clock_offset(run.href))
 
     async def fetch_results(
         self, task_href: str, run: Run, keep: Callable[[Tuple[RunResult, ...]], None] = lambda _: None
@@ -146,7 +146,7 @@ class Fetcher:
             reply: Optional[Reply] = await self._client.ask_lead(url, doing=doing, wait=wait)
         else:
             reply = await self._client.look(url, doing=doing, within=within)
-        offset = self._client.http.clock_offset(host_of(url))
+        offset = self._client.http.clock_offset(url)
         if reply is None or (reply.overloaded and not reply.in_vain):
             return None, offset
         try:
