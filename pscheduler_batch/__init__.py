@@ -1,7 +1,7 @@
 """
 A batch processor for perfSONAR's pScheduler: each folder is a room, whose ``__init__`` says what happens in it.
 
-The words of an error are in the module that raises it.
+The words of an error are in the module that raises it; ``errors.py`` has what they have in common.
 
     >>> from pscheduler_batch import BatchProcessor
     >>> BatchProcessor({"jobs": []})(dry_run=True)

@@ -1,1 +1,1 @@
-"""The commands: their options (``batch.py``, ``options.py``), and in ``modes/`` what each mode does with them."""
+"""The commands: ``batch.py`` declares options, ``options.py`` has their values, ``modes/`` does what they ask for."""

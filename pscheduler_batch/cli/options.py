@@ -1,4 +1,4 @@
-"""The options of ``pscheduler batch`` as one value."""
+"""The options of ``pscheduler batch`` as one value; ``batch.py`` declares them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-Which requests are repeated, and when; :mod:`~pscheduler_batch.running.retries` has the same for whole iterations.
+Which requests are repeated, and when; :mod:`~pscheduler_batch.running.retries` has the same for whole iterations, and
+:mod:`~pscheduler_batch.scheduler.posting` says how often a POST is made again that a search has shown to be lost.
 
 GET and DELETE may be repeated; a POST only if nothing of it was sent, if the server asks for it to come later (429), or
 if its caller has found out that it made nothing: two POSTs make two tasks. What a server refuses is not repeated. What

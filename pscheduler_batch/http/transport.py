@@ -1,5 +1,5 @@
 """
-One attempt at a request, on a connection of its own.
+One attempt at a request; what may go wrong with it is in connection_errors.py.
 
 What httpx's client adds, such as cookies, logins, redirections and proxies, is not needed for pScheduler, and takes up
 to a third of a request's time.
@@ -10,25 +10,20 @@ Whatever a server does, an attempt ends in time, with a reply or with one error 
 from __future__ import annotations
 
 import asyncio
-import errno
-import re
-import socket
 import ssl
-import zlib
 from functools import lru_cache
-from typing import Optional, Tuple
+from typing import Optional
 
-import httpcore
 import httpx
 
 from pscheduler_batch._version import __version__
-from pscheduler_batch.errors import BatchError, ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection import QUOTED, Connection, Progress, Step, UnusableError
-from pscheduler_batch.http.connection_errors import behind_colon, os_words, tls_words
+from pscheduler_batch.errors import BatchError
+from pscheduler_batch.http.connection import Connection, Progress
+from pscheduler_batch.http.connection_errors import explain
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.http.urls import MAX_PORT, shown
+from pscheduler_batch.http.urls import MAX_PORT
 from pscheduler_batch.session import Shutdown
 from pscheduler_batch.settings import Settings
 
@@ -38,20 +33,6 @@ CONNECT_SECONDS = 15.0
 MAX_BODY = 64 * 1024 * 1024
 
 _USER_AGENT = f"pscheduler-batch/{__version__}".encode("ascii")
-
-# What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
-_TIMEOUTS = (asyncio.TimeoutError, httpx.TimeoutException)
-# What networks and servers can bring about; anything else is a bug. A mock may raise errors of httpx.
-_FAILURES = (
-    *_UNSENT,
-    asyncio.TimeoutError,
-    httpx.HTTPError,
-    httpcore.ProtocolError,
-    OSError,
-    OverflowError,
-    zlib.error,
-)
 
 
 class HttpTransport:
@@ -108,13 +89,13 @@ class HttpTransport:
         """
         seconds = min(self._settings.timeout, request.limit).total_seconds()
         limit, connect_limit = seconds + request.wait, min(CONNECT_SECONDS, seconds)
-        state = _RequestState(limit, connect_limit, request.bind)
+        progress = Progress()
         unless = self._shutdown if request.method == "POST" else None
         async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as connection:
             try:
-                return await asyncio.wait_for(connection.exchange(_request(request, state), state.progress), limit)
+                return await asyncio.wait_for(connection.exchange(_request(request, connect_limit), progress), limit)
             except Exception as error:
-                known = state.error(error, request)
+                known = explain(error, request, progress, limit, connect_limit)
                 if known is None:
                     raise
                 raise known from error
@@ -124,13 +105,13 @@ class HttpTransport:
         return Connection(self._tls, bind, self._max_body)
 
 
-def _request(request: Request, state: _RequestState) -> httpx.Request:
+def _request(request: Request, connect_limit: float) -> httpx.Request:
     target = httpx.URL(request.url)
     if target.port is not None and target.port > MAX_PORT:
         raise httpx.InvalidURL(f"there is no port {target.port}")
     headers = _headers(target.netloc, has_content=request.content is not None)
     # How long reading and writing may take is limited with the rest; a limit for each step would cost a timer each.
-    extensions = {"timeout": {"connect": state.connect_limit}}
+    extensions = {"timeout": {"connect": connect_limit}}
     return httpx.Request(request.method, target, headers=headers, content=request.content, extensions=extensions)
 
 
@@ -152,96 +133,3 @@ def _tls_context(settings: Settings) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _is_our_limit(error: BaseException) -> bool:
-    """Return whether a time limit of ours was exceeded, not one of the system, which is an OSError with a number."""
-    return isinstance(error, _TIMEOUTS) and not getattr(error, "errno", None)
-
-
-class _RequestState:
-    """How far one attempt has come, and in words what went wrong with it."""
-
-    def __init__(self, limit: float, connect_limit: float, bind: Optional[str]) -> None:
-        self.limit = limit
-        self.connect_limit = connect_limit
-        self.progress = Progress()
-        self._bind = bind
-
-    def error(self, error: Exception, request: Request) -> Optional[SchedulerError]:
-        """Return the error that callers know for the one that was raised; None if it is a bug."""
-        doing, url = request.doing, shown(request.url)
-        if isinstance(error, UnusableError):
-            return ReplyError(str(error), doing=doing, url=url)
-        if not isinstance(error, _FAILURES):
-            return None
-        reason, transient = self.describe(error)
-        sent = self.may_have_sent(error)
-        too_slow = self.progress.step is not None and self.progress.step >= Step.SECURING and _is_our_limit(error)
-        return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
-
-    def may_have_sent(self, error: BaseException) -> bool:
-        """Return whether anything of the request may have reached the server."""
-        if self.progress.step is None:
-            return not isinstance(error, _UNSENT)
-        return self.progress.step >= Step.SENDING
-
-    def describe(self, error: BaseException) -> Tuple[str, bool]:
-        """Return what happened, and whether it may pass by itself."""
-        if _is_our_limit(error):
-            return self._too_late(), True
-        if isinstance(error, (httpcore.RemoteProtocolError, httpx.RemoteProtocolError, zlib.error)):
-            return self._answer_words(error)
-        if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-            return f"invalid URL: {error}", False
-        if self.progress.step == Step.SECURING:
-            return tls_words(error)
-        if self.progress.step is not None and self.progress.step > Step.SECURING:
-            return f"the server broke the connection {self._when()}{behind_colon(os_words(error))}", True
-        return self._connection_words(error)
-
-    def _connection_words(self, error: BaseException) -> Tuple[str, bool]:
-        words = os_words(error) or str(error) or type(error).__name__
-        if self._bind is not None:
-            number = getattr(error, "errno", None)
-            if number == errno.EADDRNOTAVAIL:
-                return f"{self._bind} (--bind) is not an address of this host", False
-            if number == errno.EAFNOSUPPORT:
-                return f"it has no address of the same family as {self._bind} (--bind)", False
-            words += f" (from {self._bind})"
-        # A name that does not exist will not exist in a moment; what cannot be found out now may be known then.
-        lasting = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-        return words, isinstance(error, (httpx.NetworkError, OSError)) and not lasting
-
-    def _when(self) -> str:
-        if self.progress.step == Step.RECEIVING:
-            return f"in the middle of the answer, after {self.progress.received:,} bytes"
-        return "before it answered" if self.progress.step == Step.WAITING else "while the request was sent"
-
-    def _too_late(self) -> str:
-        if self.progress.step == Step.CONNECTING:
-            return f"no connection within {self.connect_limit:g} seconds"
-        if self.progress.step == Step.SECURING:
-            return f"connected, but the TLS handshake did not finish within {self.connect_limit:g} seconds"
-        if self.progress.step == Step.RECEIVING:
-            arrived = f"{self.progress.received:,} bytes had arrived"
-            return f"the answer was not complete within {self.limit:g} seconds; {arrived}"
-        return f"no answer within {self.limit:g} seconds"
-
-    def _answer_words(self, error: BaseException) -> Tuple[str, bool]:
-        """Return what is wrong with the answer: a broken connection may pass, what is not HTTP will not."""
-        words = str(error)
-        if isinstance(error, zlib.error):
-            return f"the answer cannot be decompressed: {words.rpartition(': ')[2]}", True
-        if "without sending a response" in words:
-            return "the server closed the connection without an answer", True
-        if "without sending complete message body" in words or "incomplete chunked read" in words:
-            expected = re.search(r"expected ([0-9]+)", words)
-            of = f" of {int(expected[1]):,}" if expected else ""
-            return f"the answer was cut off after {self.progress.received:,}{of} bytes", True
-        line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
-        if line is not None:
-            return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False
-        if "too long" in words:
-            return "the header of the answer is too long", False
-        return f"the answer is not valid HTTP: {words}", False

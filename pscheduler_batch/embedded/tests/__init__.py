@@ -1,1 +1,1 @@
-"""The measurements of the embedded server, one module each; setup.cfg announces them as entry points."""
+"""The measurements of the embedded server, a module each, from ``../measurement.py``; setup.cfg announces them."""
