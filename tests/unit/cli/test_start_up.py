@@ -33,6 +33,7 @@ finally:
 """
 # What only a run needs, or what would be convenient for a moment.
 FOR_RUNS = {
+    "aiohappyeyeballs",
     "asyncio",
     "concurrent.futures",
     "dateutil",
