@@ -215,6 +215,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._loop = asyncio.get_running_loop()
         self._tls: Optional[ssl.SSLObject] = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        # Why a request was not sent; the system reports that once, and only the end of the connection afterwards.
+        self._unsent: Optional[OSError] = None
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: Optional[str] = None, timeout: Optional[float] = None
@@ -232,22 +234,31 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:  # noqa: ARG002
         if self._user.progress.step == Step.SENDING:
             self._user.progress.step = Step.WAITING
-        if self._tls is None:
-            return await self._loop.sock_recv(self._socket, max_bytes)
-        # HTTP says by itself whether it is complete; many servers leave out the end of TLS.
+        data = b""
+        # HTTP itself says whether a response is complete; many servers close the connection without ending TLS.
         with suppress(ssl.SSLEOFError):
-            return await self._through_tls(self._tls.read, max_bytes)
-        return b""
+            if self._tls is None:
+                data = await self._loop.sock_recv(self._socket, max_bytes)
+            else:
+                data = await self._through_tls(self._tls.read, max_bytes)
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None and not data:
+            raise unsent
+        return data
 
     async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:  # noqa: ARG002
         self._user.progress.step = Step.SENDING
+        if not buffer:
+            # The end of a request without a body.
+            return
         try:
             if self._tls is None:
                 await self._loop.sock_sendall(self._socket, buffer)
-            elif buffer:
+            else:
                 await self._through_tls(self._tls.write, buffer)
         except OSError as error:
-            # Then httpcore reads all the same: a server may have refused a large request before it has read it all.
+            self._unsent = error
+            # httpcore still reads then: a server may have refused a large request before it has read all of it.
             raise httpcore.WriteError from error
 
     async def aclose(self) -> None:

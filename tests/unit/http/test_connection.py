@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import ssl
 from contextlib import closing
 
+import httpcore
 import pytest
 
 from pscheduler_batch.errors import UnreachableError
@@ -143,6 +145,33 @@ def test_why_no_address_of_a_host_works_is_in_one_message(monkeypatch):
         get(HostileServer(saying(OK)), None)
 
     assert caught.value.reason == "Connection refused"
+
+
+@pytest.mark.parametrize("answer", [b"", b"too large"])
+def test_why_a_request_was_not_sent_is_known_unless_there_is_an_answer(answer):
+    """A server may refuse a request before it has read all of it; the system reports an error of writing only once."""
+
+    async def run():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            ours = socket.create_connection(server.getsockname())
+            with server.accept()[0] as theirs:
+                theirs.sendall(answer)
+        ours.settimeout(0)
+        ours.shutdown(socket.SHUT_WR)
+        stream = module._Stream(module.Connection(ssl.create_default_context(), None, 100), ours)
+        with pytest.raises(httpcore.WriteError):
+            await stream.write(b"request")
+        await stream.write(b"")
+        try:
+            return [await stream.read(100), await stream.read(100)]
+        finally:
+            await stream.aclose()
+
+    if answer:
+        assert asyncio.run(run()) == [answer, b""]
+    else:
+        with pytest.raises(BrokenPipeError):
+            asyncio.run(run())
 
 
 def test_a_name_is_looked_up():
