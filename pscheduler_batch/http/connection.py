@@ -193,7 +193,10 @@ async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
     there, here = await _addresses(host, port), None
     if bind is not None:
         here = await _addresses(bind, 0)
-        if not {family for family, *_ in here} & {family for family, *_ in there}:
+        families = {family for family, *_ in here}
+        # Addresses of other families would fail, and hide why the others do.
+        there = [address for address in there if address[0] in families]
+        if not there:
             raise OSError(errno.EAFNOSUPPORT, "No address of the same family")
     return await start_connection(there, local_addr_infos=here, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
 

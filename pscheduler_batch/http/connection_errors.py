@@ -33,6 +33,9 @@ _FAILURES = (
     zlib.error,
 )
 
+# Where a local address comes from: one for the assist, one for all other hosts.
+_OPTIONS = "(--bind or --assist-bind)"
+
 # Why a certificate was refused and what helps, by OpenSSL's numbers (X509_V_ERR_*).
 _UNKNOWN = ("it is signed by an unknown authority", "give that authority's certificate with --ca-file")
 _REFUSALS = {
@@ -155,9 +158,9 @@ class _Ended:
         if self._bind is not None:
             number = getattr(error, "errno", None)
             if number == errno.EADDRNOTAVAIL:
-                return f"{self._bind} (--bind) is not an address of this host", False
+                return f"{self._bind} {_OPTIONS} is not an address of this host", False
             if number == errno.EAFNOSUPPORT:
-                return f"it has no address of the same family as {self._bind} (--bind)", False
+                return f"the host has no address of the same family as {self._bind} {_OPTIONS}", False
             words += f" (from {self._bind})"
         # A name that does not exist will not exist in a moment; what cannot be found out now may be known then.
         lasting = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME

@@ -174,6 +174,23 @@ def test_why_a_request_was_not_sent_is_known_unless_there_is_an_answer(answer):
             asyncio.run(run())
 
 
+def test_a_local_address_is_named_for_a_host_of_both_families(monkeypatch):
+    """Its address of the other family cannot be reached from there, which is not the reason."""
+    others = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 9, 0, 0))
+
+    async def addresses(host, port):
+        of_host = (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+        return [of_host] if host == "203.0.113.9" else [others, of_host]
+
+    monkeypatch.setattr(module, "_addresses", addresses)
+
+    with pytest.raises(UnreachableError) as caught:
+        get(HostileServer(saying(OK)), None, bind="203.0.113.9")
+
+    assert caught.value.reason == "203.0.113.9 (--bind or --assist-bind) is not an address of this host"
+    assert not caught.value.transient
+
+
 def test_a_name_is_looked_up():
     """The addresses of this host are in a file of the system."""
     found = asyncio.run(module._addresses("localhost", 443))

@@ -18,12 +18,6 @@ def tls_error(reason):
     return error
 
 
-def raised(error, cause):
-    """Return an error that was raised from another."""
-    error.__cause__ = cause
-    return error
-
-
 @pytest.mark.parametrize(
     ("error", "words", "may_pass"),
     [

@@ -104,9 +104,9 @@ def test_a_reply_has_status_headers_and_body():
 
 def test_a_status_that_says_no_is_a_reply():
     """What it means is decided elsewhere."""
-    reply = fetch(b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno")
+    reply = fetch(b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\nno")
 
-    assert (reply.status, reply.text) == (503, "no")
+    assert (reply.status, reply.text) == (409, "no")
 
 
 def test_a_redirection_is_not_followed():
@@ -357,8 +357,8 @@ def test_a_url_that_cannot_be_asked_is_out_of_reach(url):
 @pytest.mark.parametrize(
     ("bind", "reason"),
     [
-        ("203.0.113.9", "203.0.113.9 (--bind) is not an address of this host"),
-        ("::1", "it has no address of the same family as ::1 (--bind)"),
+        ("203.0.113.9", "203.0.113.9 (--bind or --assist-bind) is not an address of this host"),
+        ("::1", "the host has no address of the same family as ::1 (--bind or --assist-bind)"),
         ("127.0.0.3", "Connection refused (from 127.0.0.3)"),
     ],
 )
