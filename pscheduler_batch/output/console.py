@@ -84,7 +84,7 @@ def read_input(input_file: str, *, what: str = "the batch", program: str = PROGR
     with open_input(input_file, what=what, program=program) as stream:
         data = stream.read(LARGEST_INPUT + 1)
         if len(data) > LARGEST_INPUT:
-            raise OSError(errno.EFBIG, f"it has more than {LARGEST_INPUT // 2**20} MiB, the most that is read")
+            raise OSError(errno.EFBIG, f"it is larger than {LARGEST_INPUT // 2**20} MiB, the limit")
         return data
 
 

@@ -32,4 +32,4 @@ def test_a_file_without_an_end_is_not_read_for_ever():
     with pytest.raises(CommandError) as refused:
         read_input("/dev/zero")
 
-    assert str(refused.value) == "cannot read /dev/zero: it has more than 256 MiB, the most that is read"
+    assert str(refused.value) == "cannot read /dev/zero: it is larger than 256 MiB, the limit"
