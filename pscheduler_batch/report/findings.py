@@ -21,7 +21,7 @@ from pscheduler_batch.metrics.units import BITS, SECONDS, value_words
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.job_runs import JobRuns, Place
 from pscheduler_batch.report.rows import SKIPPED, JobMetrics, Row
-from pscheduler_batch.text import all_words, list_names, number_words
+from pscheduler_batch.text import all_words, count_words, list_names, number_words
 
 # Values that differ by less than this share of the largest one are the same in words.
 _SAME = 0.05
@@ -46,7 +46,7 @@ class _Measured(NamedTuple):
 
     @property
     def number(self) -> str:
-        return _counted(len(self.rows), "run")
+        return count_words(len(self.rows), "run")
 
 
 def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]:
@@ -64,7 +64,11 @@ def findings_of(runs: JobRuns, metrics: Sequence[JobMetrics]) -> Tuple[str, ...]
     for test, of_test in runs.by_test().items():
         for pooled in metrics:
             found += _of_test(_measured(of_test, pooled)) if pooled.test == test else []
-    return tuple(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in found if sentence)
+    return tuple(_sentence(words) for words in found if words)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('…') else '.'}"
 
 
 def _measured(runs: JobRuns, pooled: JobMetrics) -> _Measured:
@@ -96,9 +100,11 @@ def _skipped(runs: JobRuns) -> str:
     if not skipped:
         return ""
     count = len(runs.rows)
-    share = all_words(count, "runs") if len(skipped) == count > 1 else f"{len(skipped):,} of {_counted(count, 'run')}"
-    verb = "was" if len(skipped) == 1 else "were"
-    return f"{share} {verb} skipped: {one_line(skipped[0].reason or SKIPPED, _REASON)}"
+    reason = one_line(skipped[0].reason or SKIPPED, _REASON)
+    if count == 1:
+        return f"The run was skipped: {reason}"
+    share = all_words(count, "runs") if len(skipped) == count else f"{len(skipped):,} of {count:,} runs"
+    return f"{share} {'was' if len(skipped) == 1 else 'were'} skipped: {reason}"
 
 
 def _of_test(measured: _Measured) -> Iterator[str]:
@@ -251,7 +257,7 @@ def _paths(measured: _Measured) -> str:
         return f"{number_words(paths)} different paths; they differ from hop {number_words(split)}"
     if not paths:
         return ""
-    count = _counted(int(max(hops)), "hop")
+    count = count_words(int(max(hops)), "hop")
     return (
         f"The path has {count}"
         if len(hops) == 1
@@ -302,7 +308,7 @@ def _losses(measured: _Measured, losses: Sequence[Tuple[str, float]], noun: str)
     name, most = max(lossy, key=lambda each: each[1])
     if len(lossy) == 1:
         return f"{lost}, all of them {name} ({_loss_words(most)})"
-    where = f"in {len(lossy):,} of {_counted(len(losses), noun)}"
+    where = f"in {len(lossy):,} of {count_words(len(losses), noun)}"
     return f"{lost}, {where}; the most {name} ({_loss_words(most)})"
 
 
@@ -314,7 +320,7 @@ def _retransmits(measured: _Measured) -> str:
     counts = [row.metrics["retransmits"] for row in measured.rows if "retransmits" in row.metrics]
     if not counts:
         return ""
-    return _counted(int(sum(counts)), "retransmit") if any(counts) else "no retransmits"
+    return count_words(int(sum(counts)), "retransmit") if any(counts) else "no retransmits"
 
 
 def _words(metric: Metric, value: float) -> str:
@@ -325,7 +331,3 @@ def _span(metric: Metric, values: Sequence[float]) -> str:
     low, high = (_words(metric, value) for value in (min(values), max(values)))
     number, _, unit = low.partition(" ")
     return low if low == high else f"{number if high.endswith(f' {unit}') else low} to {high}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

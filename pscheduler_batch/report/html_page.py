@@ -147,6 +147,11 @@ class Section:
         """Whether all of it succeeded; None if some of it was skipped and nothing failed."""
         return None if self.skipped and not self.failed else not self.failed
 
+    @property
+    def counts(self) -> str:
+        """How many of its runs failed or were skipped, in words; empty if all succeeded."""
+        return counts_words(self.count, self.failed, self.skipped)
+
 
 @dataclass
 class Failed:
@@ -392,7 +397,7 @@ def _outcome_of(report: BatchReport) -> str:
         return "Nothing was run"
     if failed == count:
         return "The only run failed" if count == 1 else f"{all_words(count, 'runs').capitalize()} failed"
-    counts = counts_words(report)
+    counts = counts_words(count, failed, len(report.skipped))
     if counts:
         return counts
     return "The run succeeded" if count == 1 else f"{all_words(count, 'runs').capitalize()} succeeded"

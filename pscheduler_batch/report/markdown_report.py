@@ -54,7 +54,7 @@ class MarkdownReport:
 
 
 def _verdict(report: BatchReport) -> str:
-    counts = counts_words(report)
+    counts = counts_words(len(report.rows), len(report.failed), len(report.skipped))
     if counts:
         return counts
     if report.error is not None:

@@ -18,7 +18,7 @@ from pscheduler_batch.report.formatting import duration_words, one_line
 from pscheduler_batch.report.rows import BatchReport, JobMetrics, Row
 from pscheduler_batch.terminal.capabilities import GREATEST_WIDTH
 from pscheduler_batch.terminal.table import WIDEST, Cell, Column
-from pscheduler_batch.text import short_duration
+from pscheduler_batch.text import count_words, short_duration
 
 # How many labels are named with a reason, how many reasons are given, and the most characters of each.
 NAMED = 4
@@ -248,15 +248,19 @@ def judged_words(report: BatchReport) -> str:
     return f"{unmet:,} of {count:,} {noun} not met" if unmet else f"{count:,} {noun} met"
 
 
-def counts_words(report: BatchReport) -> str:
+def counts_words(count: int, failed: int, skipped: int) -> str:
     """
-    Count the runs that did not succeed, as in "1 of 8 runs failed, 6 skipped"; empty if all did.
+    Count the runs that did not succeed; empty if all did.
+
+    >>> counts_words(8, 1, 6), counts_words(8, 0, 6), counts_words(8, 0, 0)
+    ('1 of 8 runs failed, 6 skipped', '6 of 8 runs skipped', '')
 
     Args:
-        report: The results of the batch.
+        count: The number of all runs.
+        failed: How many of them failed.
+        skipped: How many of them were skipped.
     """
-    count, failed, skipped = len(report.rows), len(report.failed), len(report.skipped)
-    runs = f"{count:,} run{'' if count == 1 else 's'}"
+    runs = count_words(count, "run")
     if not failed:
         return f"{skipped:,} of {runs} skipped" if skipped else ""
     return f"{failed:,} of {runs} failed{f', {skipped:,} skipped' if skipped else ''}"
@@ -265,9 +269,9 @@ def counts_words(report: BatchReport) -> str:
 def totals_line(report: BatchReport) -> str:
     """Summarize a batch in one line, such as "12 runs: 11 succeeded, 1 failed; 3 min 5 s"."""
     count, failed, skipped = len(report.rows), len(report.failed), len(report.skipped)
-    said = f"{count:,} run{'' if count == 1 else 's'}: {count - failed - skipped:,} succeeded, {failed:,} failed"
-    said += f", {skipped:,} skipped" if skipped else ""
-    parts = [said if count else "no runs"]
+    counts = f"{count_words(count, 'run')}: {count - failed - skipped:,} succeeded, {failed:,} failed"
+    counts += f", {skipped:,} skipped" if skipped else ""
+    parts = [counts if count else "no runs"]
     parts += [words for words in (judged_words(report),) if words]
     if report.start is not None and report.end is not None and report.end >= report.start:
         parts.append(short_duration(round((report.end - report.start).total_seconds(), 1)))

@@ -33,6 +33,7 @@ def failing(*reasons, succeeded=0):
     [
         (failing("no route"), "The run failed: no route."),
         (failing("no route.", succeeded=2), "1 of 3 runs failed, run 0: no route."),
+        (failing("x" * 200), f"The run failed: {'x' * 119}…"),
         (failing("no route", "no route", succeeded=1), "2 of 3 runs failed for the same reason: no route."),
         (failing("no route", "no route"), "Both runs failed for the same reason: no route."),
         (
@@ -43,7 +44,7 @@ def failing(*reasons, succeeded=0):
         ([*failing("a"), skipped(), skipped()], "1 of 3 runs failed, run 0: a."),
         ([*failing(succeeded=1), skipped()], "1 of 2 runs was skipped: not submitted, because rtt/0 failed."),
         ([skipped(), skipped()], "Both runs were skipped: not submitted, because rtt/0 failed."),
-        ([skipped()], "1 of 1 run was skipped: not submitted, because rtt/0 failed."),
+        ([skipped()], "The run was skipped: not submitted, because rtt/0 failed."),
     ],
 )
 def test_failures_come_first(results, sentence):

@@ -183,12 +183,24 @@ def test_what_was_skipped_has_not_failed():
 
     assert [outcome for _, outcome, *_ in (*first, *later)] == ["failed", *["skipped"] * 3]
     assert "Failed1 Skipped3" in text
-    assert "✗ rtt 1 of 3 failed, 2 skipped" in text
-    assert "\N{EN DASH} later 1 of 1 skipped" in text
+    assert "✗ rtt 1 of 3 runs failed, 2 skipped" in text
+    assert "\N{EN DASH} later 1 of 1 run skipped" in text
     assert "\N{EN DASH} skipped" in text
     assert text.count("not submitted, because rtt/0 failed") == text.count("ipped: not submitted") + 3
     assert len(page.attributes("tbody", **{"class": "failed"})) == 1
     assert len(page.attributes("tbody", **{"class": "skipped"})) == 3
+
+
+def test_there_is_no_empty_list_of_jobs():
+    """Every job is in the results, and without times there is nothing to draw."""
+    left = output(job(result(error="no route"), skipped()), job(skipped(), label="later"))
+
+    headings = [
+        [found["id"] for found in page_of(document).attributes("h2")]
+        for document in (left, output(*SWEEP["jobs"], *left["jobs"]))
+    ]
+
+    assert [("results" in each, "jobs" in each) for each in headings] == [(True, False), (True, True)]
 
 
 def test_the_seed_of_a_random_order_is_at_the_top():
