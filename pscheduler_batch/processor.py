@@ -181,9 +181,9 @@ class AsyncBatchProcessor:
 
         Leaving the iteration early, as by ``break``, interrupts the batch. The end of ``async with`` waits until its
         unfinished tasks are canceled, which takes up to 35 seconds if a server does not answer a POST, as only the
-        answer says which task to cancel (ADR 52); ``patience=WaitLimits(cancel=...)`` sets 30 of them. Without
-        ``async with``, the program does not wait: the interruption takes as long in the background, and if the event
-        loop ends before, a task may run on.
+        answer says which task to cancel (ADR 52); ``patience=WaitLimits(cancel=...)`` sets the first 30 of them.
+        Without ``async with``, the program does not wait: the interruption takes as long in the background, and if
+        the event loop ends before that, a task may run on.
 
         Args:
             debug: As for :class:`BatchProcessor`.

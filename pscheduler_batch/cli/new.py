@@ -233,15 +233,15 @@ def _fetch(url: str, doing: str, settings: Settings) -> Reply:
 
 
 class _HelpError(Exception):
-    """The words of a test ask for its help, which is the text."""
+    """Help was asked for; the text lists the options of the test."""
 
 
 def _require_no_help(words: Sequence[str], answer: str) -> None:
     """
-    Compare the answer to the words of a test with a help text, which servers send as an error [n05].
+    Tell a help text from an error, as servers send it as one [n05].
 
     Raises:
-        _HelpError: The words ask for help, and this is it.
+        _HelpError: The words ask for help, and the answer is it.
     """
     if {"-h", "--help"} & set(words[1:]) and "-h, --help" in answer:
         lines = "\n".join(map(printable, answer.strip().split("\n")))

@@ -74,7 +74,7 @@ class Connection:
         Prepare to connect.
 
         Args:
-            tls: Says which certificates are good.
+            tls: Which certificates are accepted.
             bind: The local address to send from; None leaves that to the system.
             max_body: Maximum number of bytes in an answer.
         """
@@ -202,7 +202,7 @@ async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
 
 
 async def _addresses(host: str, port: int) -> List[Tuple[Any, ...]]:
-    """Look a host up, in a thread unless it is an address."""
+    """Look up a host, in a thread unless it is an address."""
     with suppress(socket.gaierror):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -270,13 +270,13 @@ class _Stream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         if info != "is_readable":
             return None
-        # Between requests, a server only has to say that it closes the connection.
+        # Between requests, the end of the connection is all that a server may send.
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
     async def _through_tls(self, call: Callable[..., T], *args: Any) -> T:
-        """Call a method of TLS, and carry what it has to send and has to read first."""
+        """Call a method of TLS, and send and receive what it needs until it is done."""
         while True:
             try:
                 result, done = call(*args), True

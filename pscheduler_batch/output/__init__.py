@@ -1,1 +1,1 @@
-"""The output: the document, the files it is written to, and the standard error, for messages of all rooms."""
+"""The output: the document, the files it is written to, and messages on standard error, for all rooms."""

@@ -14,7 +14,7 @@ from pscheduler_batch.text import STANDARD_INPUT, encodable, printable
 
 PROGRAM = "pscheduler batch"
 
-# No batch, list or value is larger; a device or another program may not end at all. In bytes.
+# The limit for a batch, a list or a value, in bytes; a device or a pipe may have no end.
 LARGEST_INPUT = 256 * 2**20
 
 

@@ -12,7 +12,7 @@ from pscheduler_batch.model import Batch, JobPlan, Plan
 
 def check_limit(most: Optional[int]) -> None:
     """
-    Check a limit of parallel iterations, as nothing would ever begin below 1.
+    Check a limit of parallel iterations; with less than 1, nothing would ever be submitted.
 
     Raises:
         ValueError: It is neither None nor an integer of 1 or more.

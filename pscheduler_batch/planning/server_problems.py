@@ -71,8 +71,8 @@ def sum_up_tools(found: Iterable[UsableTool]) -> List[ToolChoice]:
 
 def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, UseOfTest]]:
     for problem in found:
-        told = replace(problem, reason=problem.question.redacted(problem.reason))
-        yield from ((told, wanted) for wanted in problem.question.wanted)
+        redacted = replace(problem, reason=problem.question.redacted(problem.reason))
+        yield from ((redacted, wanted) for wanted in problem.question.wanted)
 
 
 def _during(uses: List[UseOfTest]) -> str:
@@ -195,7 +195,7 @@ class DistinctTest:
         test_type: The kind of test.
         spec: Its specification, with its secrets.
         wanted: Its uses, in the order of the input.
-        secrets: The secrets of its task and its transforms that occur in it.
+        secrets: The secrets of its task and its transforms that occur in the specification.
     """
 
     test_type: str

@@ -28,7 +28,7 @@ def find_spec_warnings(task: JSON) -> List[Problem]:
 
     Returns:
         Warnings, whose pointers are relative to the task; none for tests that are not known, unless the name of a known
-        one is written in other letters.
+        one is written in capitals or with spaces around it.
     """
     test = task.get("test") if isinstance(task, Mapping) else None
     kind = test.get("type") if isinstance(test, Mapping) else None

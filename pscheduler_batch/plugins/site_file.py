@@ -6,13 +6,13 @@ import errno
 import os
 import stat
 
-# A batch or a permission file is no larger. In bytes.
+# The limit for a batch or a permission file, in bytes.
 LARGEST_FILE = 10_000_000
 
 
 def read_site_file(path: str) -> bytes:
     """
-    Read a regular file; anything else, such as a pipe, is refused instead of being waited for.
+    Read a regular file; anything else, such as a pipe, is refused, as opening or reading it could block.
 
     Raises:
         OSError: It cannot be read, is not a regular file, or has more than ``LARGEST_FILE`` bytes.

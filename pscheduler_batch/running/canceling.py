@@ -246,7 +246,7 @@ class Canceler:
         await self._read_results_so_far(ending)
 
     async def _read_results_so_far(self, ending: _Ending) -> None:
-        """Read what the test had measured by then, if it is one with several results (ADR 15)."""
+        """Read what the test has measured so far, if it is one with several results (ADR 15)."""
         href, runs = ending.result.task_href, ending.result.runs
         if href is None or len(runs) != 1 or not self._has_begun(runs[0].run):
             return
@@ -256,7 +256,7 @@ class Canceler:
             ending.result = replace(ending.result, runs=in_order(found), lead_run=lead)
 
     def _has_begun(self, run: Run) -> bool:
-        """Return whether a run without a result may have had some of several."""
+        """Return whether a run has started and has no result itself, so that its test may have several."""
         now = self._session.clock.now() + self._client.http.clock_offset(run.href)
         return run.result_merged is None and run.start_time is not None and run.start_time <= now
 

@@ -144,7 +144,7 @@ class Runner:
         self._cancel = cancel
         self._retries = retries or Retries()
         self._stop_on_failure = stop_on_failure
-        # The iteration whose failure has stopped the batch, which ends the waiting of all that is skipped.
+        # The iteration whose failure has stopped the batch, and the end of all waiting before a submission.
         self._stopped_by: Optional[Iteration] = None
         self._stop = Shutdown()
         self._has_skipped = False

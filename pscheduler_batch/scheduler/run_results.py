@@ -202,7 +202,7 @@ async def read_last_state(client: SchedulerClient, known: Run) -> Run:
 
 async def read_results_so_far(client: SchedulerClient, task_href: str, lead: Run) -> AsyncIterator[Run]:
     """
-    Read the results that the task of an unfinished run has had, as each of several is a run of its own (ADR 15).
+    Read what the task of an unfinished run has measured so far; each of several results is a run of its own (ADR 15).
 
     Args:
         client: Makes the requests, in slots that are reserved for canceling.
@@ -210,7 +210,7 @@ async def read_results_so_far(client: SchedulerClient, task_href: str, lead: Run
         lead: Its lead run, which has no result.
 
     Yields:
-        Those that can be read within :data:`LAST_LOOK`.
+        The runs with a result that can be read within :data:`LAST_LOOK`.
     """
     clock = client.session.clock
     until = clock.now() + LAST_LOOK

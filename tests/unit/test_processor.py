@@ -385,7 +385,7 @@ def test_a_task_that_is_wrong_is_refused_before_anything_is_sent():
     ],
 )
 def test_a_wrong_option_is_refused_at_once(option, message):
-    """A limit of none would wait for ever."""
+    """With a limit of 0, the batch would never end."""
 
     with pytest.raises(ValueError, match=message):
         BatchProcessor(BATCH, **option)

@@ -1,8 +1,8 @@
 """
 Processes with a time limit, none of which outlives the server.
 
-Each leads a process group of its own. What it leaves in the background may go on when it has exited, as in pScheduler,
-and is ended with the server. Only what leaves the group, as a daemon does, lives on.
+Each leads a process group of its own. What it leaves in the background may go on after its exit, as in pScheduler, and
+ends with the server. Only what leaves the group, as a daemon does, lives on.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ ENDED_FROM_OUTSIDE = 2
 
 # How long a process may take to end after SIGTERM, in seconds, as in pScheduler.
 GRACE = 0.5
-# How often it is looked whether its group is gone; no event tells that.
-_LOOKING = 0.02
+# How often to check whether a group is gone, in seconds; no event reports it.
+_POLL_SECONDS = 0.02
 
 _STDIN, _STDOUT, _STDERR = range(3)
 
@@ -42,7 +42,7 @@ class Ended:
 
 
 class Processes:
-    """The running processes of one server, and those whose groups they have left something in."""
+    """The processes of one server that are running, or have left others in their groups."""
 
     def __init__(self) -> None:
         self._alive: Set[_Process] = set()
@@ -176,7 +176,7 @@ class _Process(asyncio.SubprocessProtocol):
     async def end(self) -> None:
         """Terminate it, and kill what is left of its group after a moment."""
         self._signal(signal.SIGTERM)
-        # What it has left behind may be ended in another event loop than it was started in.
+        # What it has left behind may be ended by another event loop than the one that started it.
         if not self.exited.done():
             await asyncio.wait({self.exited}, timeout=GRACE)
         await self._wait_for_group()
@@ -188,10 +188,10 @@ class _Process(asyncio.SubprocessProtocol):
 
     async def _wait_for_group(self) -> None:
         """Wait a moment until its group is gone, unless it is still running itself."""
-        for _ in range(int(GRACE / _LOOKING)):
+        for _ in range(int(GRACE / _POLL_SECONDS)):
             if not (self.exited.done() and self.is_alive):
                 break
-            await asyncio.sleep(_LOOKING)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def kill(self) -> None:
         """Kill its group."""

@@ -540,8 +540,8 @@ def test_no_secret_is_told():
     assert "swordfish" not in repr(checked.problems)
 
 
-def test_a_secret_that_a_transform_spreads_is_not_told():
-    """It is one in the test as well, whether servers quote it, cannot be reached, or are its participants."""
+def test_a_secret_that_a_transform_copies_is_not_shown():
+    """It stays hidden if a server quotes it, and if it is the name of a participant, reached or not."""
     job = {
         "task": {"test": {"type": "rtt", "spec": {}}, "_key": "swordfish"},
         "task-transform": {"script": ".test.spec.dest = ._key"},

@@ -436,6 +436,6 @@ def test_several_results_without_the_time_of_a_lead_run_have_their_own(lead_run)
     [(7, 7), (0, 0), (10**15 - 1, 10**15 - 1), (10**15, None), (-1, None), (True, None), ("7", None), (None, None)],
 )
 def test_a_report_has_the_seed_of_a_random_order(seed, known):
-    """What is no seed is left out."""
+    """Anything else is left out."""
     assert report_of(shuffled(output(job(result(run()))), seed)).seed == known
     assert report_of(output(batch={"shuffle": "no object"})).seed is None

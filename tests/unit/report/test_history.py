@@ -445,8 +445,8 @@ def test_hostile_text_does_not_get_in():
     assert len(failure.reason) <= 200
 
 
-def test_what_was_skipped_is_no_run():
-    """Nor a failure: nothing was tried."""
+def test_what_was_skipped_is_not_counted():
+    """Neither as a run nor as a failure: nothing was tried."""
     history = history_of({"1.json": output(job(result(run_at(FIRST, rtt(1))), skipped(), skipped()))})
 
     assert (history.runs, history.failed) == (1, 0)

@@ -42,7 +42,7 @@ def test_runs_without_times_have_no_bar():
 
 
 def test_what_was_skipped_has_no_lane():
-    """It has no place in time, and is no failure."""
+    """It has no times, and has not failed."""
     line = time_line_of(runs_of(at(0), skipped(), skipped()))
     several_jobs = overview(job(at(0), skipped()), job(skipped()))
 

@@ -77,7 +77,7 @@ SPREAD = """
 
 
 @pytest.mark.parametrize("count", [2, 50])
-def test_a_secret_that_a_transform_spreads_is_shown_nowhere(count):
+def test_a_secret_that_a_transform_copies_is_shown_nowhere(count):
     """Neither in the row of an iteration, nor in one for many, nor in what varies."""
     job = {"iterations": count, "task": {"test": {"type": "x", "spec": {}}}, "task-transform": {"script": SPREAD}}
     (times,) = make_timeline(plan_jobs(job, **{"global": {"data": SECRETS}})[1]).jobs
