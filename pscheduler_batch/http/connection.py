@@ -17,7 +17,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Callable, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Coroutine, List, Optional, Tuple, TypeVar
 
 import httpcore
 import httpx
@@ -111,8 +111,11 @@ class Connection:
                 request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
             )
         )
-        progress.step = Step.RECEIVING
         try:
+            if progress.step == Step.SENDING:
+                # Nothing has been read for this request: the server has answered the last one twice.
+                raise httpcore.RemoteProtocolError("response before the request")
+            progress.step = Step.RECEIVING
             fields = dict(httpx.Headers(response.headers).items())
             body = _Body(fields.get("content-encoding", ""), self._max_body)
             async for part in response.aiter_stream():
@@ -186,7 +189,39 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         socket_options: Any = None,  # noqa: ARG002 - there are none
     ) -> _Stream:
         self._user.progress.step = Step.CONNECTING
-        return _Stream(self._user, await asyncio.wait_for(_connect(host, port, local_address), timeout))
+        return _Stream(self._user, await _within(timeout, _connect(host, port, local_address), _close_made))
+
+
+async def _within(
+    seconds: Optional[float], making: Coroutine[Any, Any, T], undo: Callable[[asyncio.Task[T]], object]
+) -> T:
+    """
+    Run a coroutine with a time limit; undo it if it fails, takes too long, or is canceled.
+
+    A cancellation at the moment of success is not lost here. In :func:`asyncio.wait_for` before Python 3.12 and in
+    aiohappyeyeballs it is, and the request would continue without a time limit.
+    """
+    task = asyncio.ensure_future(making)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if done:
+            return task.result()
+    except BaseException:
+        _give_up(task, undo)
+        raise
+    _give_up(task, undo)
+    raise asyncio.TimeoutError
+
+
+def _give_up(task: asyncio.Task[T], undo: Callable[[asyncio.Task[T]], object]) -> None:
+    task.cancel()
+    # Not before the task has ended: the event loop would still watch the number of a socket that is closed.
+    task.add_done_callback(undo)
+
+
+def _close_made(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
 
 
 async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
@@ -203,9 +238,13 @@ async def _connect(host: str, port: int, bind: Optional[str]) -> socket.socket:
 
 async def _addresses(host: str, port: int) -> List[Tuple[Any, ...]]:
     """Look up a host, in a thread unless it is an address."""
-    with suppress(socket.gaierror):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        with suppress(socket.gaierror):
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        # No name has an empty part, or one of more than 63 characters.
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from error
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -217,6 +256,10 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._socket = connected
         self._loop = asyncio.get_running_loop()
         self._tls: Optional[ssl.SSLObject] = None
+        # Whether the server has ended its side; after the end of TLS, the socket may still be open.
+        self._ended = False
+        # Whether anything has been received since the last write.
+        self._received = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         # Why a request was not sent; the system reports that once, and only the end of the connection afterwards.
         self._unsent: Optional[OSError] = None
@@ -225,14 +268,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: Optional[str] = None, timeout: Optional[float] = None
     ) -> _Stream:
         self._user.progress.step = Step.SECURING
-        try:
-            self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-            await asyncio.wait_for(self._through_tls(self._tls.do_handshake), timeout)
-        except BaseException:
-            # httpcore does not close what has failed or was canceled here.
-            self._socket.close()
-            raise
+        # httpcore does not close what has failed or was canceled here.
+        await _within(timeout, self._handshake(ssl_context, server_hostname), lambda _: self._socket.close())
         return self
+
+    async def _handshake(self, context: ssl.SSLContext, name: Optional[str]) -> None:
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        await self._through_tls(self._tls.do_handshake)
 
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:  # noqa: ARG002
         if self._user.progress.step == Step.SENDING:
@@ -241,9 +283,10 @@ class _Stream(httpcore.AsyncNetworkStream):
         # HTTP itself says whether a response is complete; many servers close the connection without ending TLS.
         with suppress(ssl.SSLEOFError):
             if self._tls is None:
-                data = await self._loop.sock_recv(self._socket, max_bytes)
+                data = await self._receive(max_bytes)
             else:
                 data = await self._through_tls(self._tls.read, max_bytes)
+        self._ended = not data
         unsent, self._unsent = self._unsent, None
         if unsent is not None and not data:
             raise unsent
@@ -254,6 +297,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         if not buffer:
             # The end of a request without a body.
             return
+        self._received = False
         try:
             if self._tls is None:
                 await self._loop.sock_sendall(self._socket, buffer)
@@ -273,7 +317,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         # Between requests, the end of the connection is all that a server may send.
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._ended or self._incoming.pending or poll.poll(0))
 
     async def _through_tls(self, call: Callable[..., T], *args: Any) -> T:
         """Call a method of TLS, and send and receive what it needs until it is done."""
@@ -286,8 +330,16 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._loop.sock_sendall(self._socket, self._outgoing.read())
             if done:
                 return result
-            data = await self._loop.sock_recv(self._socket, _PIECE)
+            data = await self._receive(_PIECE)
             if data:
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+
+    async def _receive(self, most: int) -> bytes:
+        data = await self._loop.sock_recv(self._socket, most)
+        if self._received:
+            # sock_recv does not wait if there is data; a server that never stops sending would block all other tasks.
+            await asyncio.sleep(0)
+        self._received = True
+        return data

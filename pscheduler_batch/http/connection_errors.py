@@ -130,6 +130,14 @@ def explain(
     return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
 
 
+# What is wrong with an answer, in words of h11, httpcore and our own connection, and whether it may pass.
+_BAD_ANSWERS = {
+    "without sending a response": ("the server closed the connection without an answer", True),
+    "before the request": ("the server had answered the last request twice", True),
+    "too long": ("the header of the answer is too long", False),
+}
+
+
 class _Ended:
     """An attempt that has ended without an answer."""
 
@@ -186,15 +194,14 @@ class _Ended:
         words = str(error)
         if isinstance(error, zlib.error):
             return f"the answer cannot be decompressed: {words.rpartition(': ')[2]}", True
-        if "without sending a response" in words:
-            return "the server closed the connection without an answer", True
+        line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
+        if line is not None:
+            return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False
         if "without sending complete message body" in words or "incomplete chunked read" in words:
             expected = re.search(r"expected ([0-9]+)", words)
             of = f" of {int(expected[1]):,}" if expected else ""
             return f"the answer was cut off after {self._progress.received:,}{of} bytes", True
-        line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
-        if line is not None:
-            return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False
-        if "too long" in words:
-            return "the header of the answer is too long", False
+        for part, meaning in _BAD_ANSWERS.items():
+            if part in words:
+                return meaning
         return f"the answer is not valid HTTP: {words}", False

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import socket
 import ssl
+import time
 from contextlib import closing
 
 import httpcore
+import httpx
 import pytest
 
 from pscheduler_batch.errors import UnreachableError
@@ -197,3 +200,136 @@ def test_a_name_is_looked_up():
 
     assert {address[4][0] for address in found} <= {"127.0.0.1", "::1"}
     assert {address[4][1] for address in found} == {443}
+
+
+def test_a_name_that_cannot_be_one_does_not_exist():
+    """An empty part, or one that is too long: the encoding of the name refuses it before the system does."""
+    for name in ("a..b", "x" * 64):
+        with pytest.raises(socket.gaierror) as caught:
+            asyncio.run(module._addresses(name, 443))
+
+        assert caught.value.errno == socket.EAI_NONAME
+
+
+def sending(part):
+    """Send the same until the client has gone, for at most 20 seconds."""
+
+    def send(connection):
+        over = time.monotonic() + 20
+        connection.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+        while time.monotonic() < over:
+            connection.send(part)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 2000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 2_000_000,
+    ],
+    ids=["answers before the last one", "chunks"],
+)
+def test_a_server_that_sends_faster_than_it_is_read_stops_nothing_else(part, tls):
+    """Neither the limit of time nor other tasks."""
+    server = HostileServer(sending(part), tls=tls)
+
+    async def run():
+        async with a_client(reply_seconds=0.3) as client:
+            url = f"{'http' if tls is None else 'https'}://{server.netloc}/x"
+            await client.request(Request("GET", url, "asking"))
+
+    with server, pytest.raises(UnreachableError, match=r"within 0\.3 seconds"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("step", [module.Step.CONNECTING, module.Step.SECURING])
+def test_a_request_ends_that_is_canceled_in_the_moment_of_success(step, monkeypatch):
+    """Nothing is sent after that, and nothing is left open."""
+
+    async def at_success(doing):
+        result = await doing
+        asyncio.get_running_loop().call_soon(requesting[0].cancel)
+        return result
+
+    async def run():
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = module.Connection(context, None, 1000)
+        request = httpx.Request("GET", f"https://{server.netloc}/", extensions={"timeout": {"connect": 10}})
+        requesting.append(asyncio.ensure_future(connection.exchange(request, progress)))
+        await asyncio.wait(requesting, timeout=5)
+        canceled = requesting[0].cancelled()
+        requesting[0].cancel()
+        await asyncio.sleep(0)
+        await connection.aclose()
+        return canceled
+
+    requesting, progress = [], module.Progress()
+    start_connection, through_tls = module.start_connection, module._Stream._through_tls
+    if step == module.Step.CONNECTING:
+        monkeypatch.setattr(module, "start_connection", lambda *a, **k: at_success(start_connection(*a, **k)))
+    else:
+        monkeypatch.setattr(
+            module._Stream,
+            "_through_tls",
+            lambda *a: at_success(through_tls(*a)) if progress.step == step else through_tls(*a),
+        )
+
+    with HostileServer(hostile.silent, tls=hostile.good_tls()) as server:
+        before = len(os.listdir("/proc/self/fd"))
+        assert asyncio.run(run())
+        assert (server.requests, progress.step) == ([], step)
+        assert len(os.listdir("/proc/self/fd")) <= before + 1  # The other end of the connection is the server's.
+
+
+def test_a_second_answer_is_not_taken_for_that_to_the_next_request(tls):
+    """Both may arrive at once, so that nothing more comes after the next request."""
+
+    def answer(connection):
+        connection.send(OK + OK)
+        connection.request = b""
+        connection.read()
+        connection.stand_still()
+
+    with pytest.raises(UnreachableError, match="the server had answered the last request twice") as caught:
+        get(HostileServer(answer, tls=tls), tls, count=2)
+
+    assert (caught.value.sent, caught.value.transient) == (True, True)
+
+
+def over_memory(socket_, context, *parts):
+    """Do TLS as a server: for each request send these parts at once, each as a record of its own."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    stream = context.wrap_bio(incoming, outgoing, server_side=True)
+
+    def through(call, *arguments):
+        while True:
+            try:
+                result, done = call(*arguments), True
+            except ssl.SSLWantReadError:
+                done = False
+            socket_.sendall(outgoing.read())
+            if done:
+                return result
+            incoming.write(socket_.recv(65536))
+
+    through(stream.do_handshake)
+    while through(stream.read, 65536):
+        for part in parts:
+            if part is None:
+                with pytest.raises(ssl.SSLWantReadError):
+                    stream.unwrap()
+            else:
+                stream.write(part)
+        socket_.sendall(outgoing.read())
+
+
+@pytest.mark.parametrize("parts", [[OK, OK], [b"HTTP/1.1 200 OK\r\n\r\n[]", None]], ids=["more", "end"])
+def test_tls_that_has_more_or_has_ended_is_not_used_again(parts):
+    """Although nothing is to be read from the socket, which the server keeps open."""
+    context = hostile.good_tls()
+    server = HostileServer(lambda connection: over_memory(connection._raw, context, *parts), raw=True)
+
+    assert (get(server, "https", count=2), server.connections) == (["[]"] * 2, 2)
