@@ -5,7 +5,12 @@ The values of names that begin with ``_`` are secrets (ADR 18). They are in task
 may quote all of it (recording c14). Text is therefore redacted where it leaves the program:
 
 * :class:`~pscheduler_batch.session.Session`: the debug log, warnings, and the reasons in events,
-* :mod:`~pscheduler_batch.output.document` and :mod:`~pscheduler_batch.terminal.event_words`: the results,
+* :mod:`~pscheduler_batch.cli.modes.run`: the tracebacks of bugs,
+* :mod:`~pscheduler_batch.output.document`, :mod:`~pscheduler_batch.output.event_lines` and
+  :mod:`~pscheduler_batch.terminal.event_words`: the results,
+* :mod:`~pscheduler_batch.plugins.nested_run`: the result of a batch that is a task, which others may read,
+* :mod:`~pscheduler_batch.plugins.permission` and :mod:`~pscheduler_batch.plugins.batch_plan`: why it is refused,
+* :mod:`~pscheduler_batch.input.excerpts`: the lines of the input that messages quote,
 * :mod:`~pscheduler_batch.journal.sealing`: the journal,
 * :mod:`~pscheduler_batch.report.document_rows`: the reports,
 * :mod:`~pscheduler_batch.planning.iteration_problems`: the errors and warnings of iterations,
