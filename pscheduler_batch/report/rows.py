@@ -16,10 +16,6 @@ from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.metrics.samples import NO_SAMPLES, Samples
 from pscheduler_batch.model import JSON, JSONObject
 
-# The most characters of tasks, texts, HTML and JSON of all runs together; browsers still open that quickly.
-MOST_CHARACTERS = 20_000_000
-
-
 # The state of an iteration that was not submitted because another one failed (ADR 72).
 SKIPPED = "skipped"
 

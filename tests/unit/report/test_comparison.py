@@ -16,8 +16,6 @@ from pscheduler_batch.report.comparison_formats import render_comparison
 from pscheduler_batch.report.comparison_page import plot_of
 from tests.support.output_documents import HOSTILE, failed_run, job, output, result, run
 
-SLOWNESS = {"slow": 20, "usual": 10, "fast": 5}
-
 
 def rtt(milliseconds, **pairs):
     """Make the result of a run of rtt."""
