@@ -125,15 +125,20 @@ class Host:
             self._tally.connections += 1
             self._tally.resumed += bool(secured.session_reused)
             self._tally.open_at_once = max(self._tally.open_at_once, self._open)
+        last = b""
         try:
             for request in requests_of(secured):
-                secured.sendall(self._answer(request))
+                last = self._answer(request)
                 if not self._server.setting.keep:
-                    _close_tls(secured)
-                    return
+                    # Counted as closed before it is: the client may open the next connection sooner than this one ends.
+                    break
+                secured.sendall(last)
         finally:
             with self._lock:
                 self._open -= 1
+        if last and not self._server.setting.keep:
+            secured.sendall(last)
+            _close_tls(secured)
 
     def _answer(self, request: Request) -> bytes:
         now = time.time()

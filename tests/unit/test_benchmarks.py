@@ -342,14 +342,14 @@ def test_a_small_server_runs_a_batch(setup):
     assert posts == [2, 0]
 
 
-@pytest.mark.parametrize(("limit", "at_once"), [(8, 8), (3, 3)])
-def test_a_fixed_limit_is_fixed(limit, at_once):
-    """From the first request on, however slow the server is."""
-    with serving(Setting(post_delay=0.3)) as server:
-        run_limited(runs_batch(server.hosts, 16, parallel=True), server.hosts[0], 16, limit)
+@pytest.mark.parametrize("limit", [8, 3])
+def test_a_fixed_limit_is_fixed(limit):
+    """From the first request on, however slow the server is; it is slower than the client on a busy machine."""
+    with serving(Setting(post_delay=1.0)) as server:
+        run_limited(runs_batch(server.hosts, 2 * limit, parallel=True), server.hosts[0], 2 * limit, limit)
         counted = server.count()
 
-    assert counted.open_at_once == at_once
+    assert counted.open_at_once == limit
 
 
 def test_a_case_is_measured_by_the_command(capsys):
