@@ -333,3 +333,30 @@ def test_tls_that_has_more_or_has_ended_is_not_used_again(parts):
     server = HostileServer(lambda connection: over_memory(connection._raw, context, *parts), raw=True)
 
     assert (get(server, "https", count=2), server.connections) == (["[]"] * 2, 2)
+
+
+def test_of_addresses_that_answer_at_once_one_connection_is_kept(monkeypatch):
+    """The others are closed, and not left to the garbage collector."""
+    monkeypatch.setattr(module, "NEXT_ADDRESS_SECONDS", 1e-9)
+    opened = []
+
+    class Opened(socket.socket):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            opened.append(self)
+
+    async def addresses(_host, port):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port)) for n in (1, 2, 3)]
+
+    async def run():
+        with socket.create_server(("", 0)) as server:
+            port = server.getsockname()[1]
+            monkeypatch.setattr(socket, "socket", Opened)
+            for _ in range(20):
+                (await module._connect("host", port, None)).close()
+
+    monkeypatch.setattr(module, "_addresses", addresses)
+    asyncio.run(run())
+
+    assert len(opened) > 20
+    assert [each.fileno() for each in opened] == [-1] * len(opened)
