@@ -197,9 +197,9 @@ class Attempts:
         self, outcome: Outcome, left: timedelta, asked_for: Optional[timedelta], host_paused_for: timedelta
     ) -> Optional[timedelta]:
         """Return how long to wait before the next quick retry, for which some time is left; None if there is none."""
-        if self._number >= self._most_attempts(outcome) or (asked_for or _NONE) >= left:
-            return None
         if not self._may_help(outcome, asked_for):
+            return None
+        if self._number >= self._most_attempts(outcome) or (asked_for or _NONE) >= left:
             return None
         pause = self._policy.pause(self._number)
         return max(min(max(pause, asked_for or _NONE) + host_paused_for, left), _NONE)
