@@ -207,16 +207,17 @@ async def _within(
         if done:
             return task.result()
     except BaseException:
-        _give_up(task, undo)
+        await _give_up(task, undo)
         raise
-    _give_up(task, undo)
+    await _give_up(task, undo)
     raise asyncio.TimeoutError
 
 
-def _give_up(task: asyncio.Task[T], undo: Callable[[asyncio.Task[T]], object]) -> None:
-    task.cancel()
-    # Not before the task has ended: the event loop would still watch the number of a socket that is closed.
+async def _give_up(task: asyncio.Task[T], undo: Callable[[asyncio.Task[T]], object]) -> None:
+    """End a task. Its socket is closed after that, as the event loop watches it until then."""
     task.add_done_callback(undo)
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _close_made(task: asyncio.Task[socket.socket]) -> None:

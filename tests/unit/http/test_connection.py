@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import ssl
+import threading
 import time
 from contextlib import closing
 
@@ -360,3 +361,33 @@ def test_of_addresses_that_answer_at_once_one_connection_is_kept(monkeypatch):
 
     assert len(opened) > 20
     assert [each.fileno() for each in opened] == [-1] * len(opened)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 10], ids=["too late", "canceled"])
+def test_nothing_goes_on_in_the_background_when_a_request_has_ended(seconds, monkeypatch):
+    """The event loop may be closed then."""
+
+    async def connect(*_args, **_options):
+        connecting.set()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            # The attempts at several addresses are ended one after another.
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    async def run():
+        connection = module.Connection(ssl.create_default_context(), None, 1000)
+        request = httpx.Request("GET", "http://127.0.0.1:9/", extensions={"timeout": {"connect": seconds}})
+        requesting = asyncio.ensure_future(connection.exchange(request, module.Progress()))
+        if seconds == 10:
+            await asyncio.to_thread(connecting.wait, 10)
+            requesting.cancel()
+        with pytest.raises((asyncio.CancelledError, asyncio.TimeoutError)):
+            await requesting
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    connecting = threading.Event()
+    monkeypatch.setattr(module, "start_connection", connect)
+
+    assert asyncio.run(run()) == set()
