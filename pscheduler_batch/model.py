@@ -19,6 +19,9 @@ JSONObject = Mapping[str, Any]
 
 DEFAULT_SETUP_TIME = timedelta(seconds=15)
 
+# The seeds of random orders are below this: numbers in jq are exact up to 2^53.
+SEEDS = 10**15
+
 
 @dataclass(frozen=True)
 class Transform:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from secrets import randbelow
 from typing import Optional, Union
 
-from pscheduler_batch.model import Iteration, JobPlan, Plan
+from pscheduler_batch.model import SEEDS, Iteration, JobPlan, Plan
 
-# Seeds are below this: numbers in jq are exact up to 2^53. New ones are short enough to type.
-SEEDS = 10**15
+# New seeds are short enough to type.
 _NEW_SEEDS = 1_000_000
 
 
@@ -19,7 +18,7 @@ def check_shuffle(shuffle: Union[bool, int, None]) -> None:  # noqa: FBT001 - a 
     Check whether :func:`seed_of` can return a seed.
 
     Raises:
-        ValueError: It is a seed that is not an integer from 0 and below :data:`SEEDS`.
+        ValueError: It is a seed that is not an integer from 0 and below :data:`~pscheduler_batch.model.SEEDS`.
     """
     if shuffle is not None and not (isinstance(shuffle, int) and 0 <= shuffle < SEEDS):
         raise ValueError(f"invalid shuffle: {shuffle!r}; it is a seed of up to 15 digits, True for a new one, or False")

@@ -44,9 +44,8 @@ from pscheduler_batch.metrics.expectations import (
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import Measurement, Pool, measure, with_load
 from pscheduler_batch.metrics.samples import Samples
-from pscheduler_batch.model import JSON, Batch, Iteration, JobPlan, JSONObject, Plan
+from pscheduler_batch.model import JSON, SEEDS, Batch, Iteration, JobPlan, JSONObject, Plan
 from pscheduler_batch.output.document import PARTICIPANTS
-from pscheduler_batch.planning.random_order import SEEDS
 from pscheduler_batch.planning.sweep import Variation
 from pscheduler_batch.pointers import Path
 from pscheduler_batch.redaction import Redactor, find_secrets
