@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping
+import json
+from typing import List
 
 from pscheduler_batch.plugins.batch_plan import duration_of, plan_specified
 from pscheduler_batch.plugins.methods import TEST, Call
@@ -11,17 +12,19 @@ from pscheduler_batch.plugins.specification import read_specification
 from pscheduler_batch.text import show
 
 
-def find_reasons(test: Mapping[str, Any], call: Call) -> List[str]:
+def can_run(call: Call) -> str:
     """
-    Return why a test cannot be run here; none if it can.
-
-    Args:
-        test: The test with its spec.
-        call: The call, with the permission of this host.
+    Return whether a test can be run on this host, with the reasons if it cannot.
 
     Raises:
         MethodError: There are errors in the spec, in the batch, or in the permission file.
     """
+    reasons = _find_reasons(call)
+    return json.dumps({"can-run": False, "reasons": reasons} if reasons else {"can-run": True})
+
+
+def _find_reasons(call: Call) -> List[str]:
+    test = call.object()
     if test.get("type") != TEST:
         return [f"this tool does not run the test {show(test.get('type'))}"]
     permission = permission_of(call)

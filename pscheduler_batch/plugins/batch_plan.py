@@ -139,16 +139,6 @@ def needed_time(plan: Plan) -> timedelta:
     return timedelta(seconds=-(-needed // timedelta(seconds=1)))
 
 
-def duration_text(duration: timedelta) -> str:
-    """
-    Write a duration for the schedule, in whole seconds; a library for it would double the time of the method.
-
-    >>> duration_text(timedelta(minutes=1, seconds=0.5))
-    'PT61S'
-    """
-    return f"PT{-(-duration // timedelta(seconds=1))}S"
-
-
 def canceling_time(duration: timedelta) -> timedelta:
     """Return how long tasks may be canceled at the end of the time on the schedule, before :data:`ENDING`."""
     return min(LONGEST_CANCELING, duration / _PART)

@@ -34,7 +34,7 @@ METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
     ("tool", TOOL): {
         "enumerate": "descriptions:describe_tool",
         "can-run": "tool:can_run",
-        "duration": "planned_duration:duration",
+        "duration": "specification:duration",
         "participant-data": "merging:participant_data",
         "run": "nested_run:run",
         "merged-results": "merging:merged_results",
@@ -93,16 +93,19 @@ class Call:
         self.arguments = tuple(arguments)
         self.permission_file = permission_file
         self._stream = stream
+        self._text: Optional[bytes] = None
 
     def json(self) -> Any:
         """
-        Read the input.
+        Read the input; it can be read again.
 
         Raises:
             MethodError: It is not JSON.
         """
+        if self._text is None:
+            self._text = self._stream.read()
         try:
-            return json.loads(self._stream.read())
+            return json.loads(self._text)
         except (RecursionError, UnicodeDecodeError, ValueError) as error:
             raise MethodError(f"the standard input is not JSON: {error}") from error
 
@@ -166,6 +169,8 @@ def _home(kind: str, name: str, method: str) -> Optional[str]:
 def run_method(home: str, call: Call) -> str:
     """
     Run a method and return what it prints.
+
+    A method whose answer sometimes needs much more than at other times hands on a call to another one in this way.
 
     Args:
         home: Its module and function, as in :data:`METHODS`.

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from pscheduler_batch.iso8601 import parse_duration
-from pscheduler_batch.plugins.methods import Call, MethodError
+from pscheduler_batch.plugins.methods import Call, MethodError, run_method
 
 SCHEMA = 1
 BATCH, URL = "batch", "batch-url"
@@ -25,6 +25,9 @@ OPTIONS = {"batch": BATCH, "url": URL, "duration": "duration", "host": "host", "
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
 # Scheme, host, and a path without user information, fragments or anything that is not printable ASCII.
 _HTTPS = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(?:/[!-~]*)?(?<!#)")
+
+# Takes the calls of ``duration`` for specs that do not say it; it imports everything that a plan needs.
+_PLANNING = "planned_duration:duration"
 
 # A longer duration is taken for an error, as those of tests are.
 LONGEST = timedelta(days=3650)
@@ -165,3 +168,27 @@ def spec_to_cli(call: Call) -> str:
         if name in spec:
             arguments += [f"--{option}", json.dumps(spec[name]) if name == BATCH else spec[name]]
     return json.dumps(arguments)
+
+
+def duration(call: Call) -> str:
+    """
+    Return how long a test may take on the schedule: as long as the spec says, or as planned.
+
+    What the spec says needs no check here. ``spec-is-valid`` has refused a time that is too short, before pScheduler
+    chooses a tool.
+
+    Raises:
+        MethodError: The spec is wrong, or the duration is not known.
+    """
+    given = read_specification(call.object().get("spec")).duration
+    return run_method(_PLANNING, call) if given is None else duration_reply(given)
+
+
+def duration_reply(span: timedelta) -> str:
+    """
+    Write a duration for the schedule, in whole seconds; a library for it would double the time of the method.
+
+    >>> duration_reply(timedelta(minutes=1, seconds=0.5))
+    '{"duration": "PT61S"}'
+    """
+    return json.dumps({"duration": f"PT{-(-span // timedelta(seconds=1))}S"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 
 import pytest
 
@@ -133,8 +134,9 @@ def test_a_test_that_may_end_sooner_gets_all_of_its_time(permission):
     assert dns(slip="PT1M") >= dns() + 60
 
 
-def test_the_duration_of_the_spec_is_used_as_it_is(permission):
-    """Whatever the plan says."""
+def test_the_duration_of_the_spec_is_used_as_it_is(permission, monkeypatch):
+    """Nothing is planned then."""
+    monkeypatch.setitem(sys.modules, "pscheduler_batch.plugins.batch_plan", None)
 
     assert seconds(permission(), spec_of({"task": TRACE}, duration="PT90S")) == 90
 
@@ -145,23 +147,26 @@ def test_the_duration_of_a_batch_of_a_web_server_needs_no_batch(permission):
     assert seconds(permission(), {"batch-url": "https://www.example.net/mesh.json", "duration": "PT5M"}) == 300
 
 
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        (spec_of({"task": TRACE}), r"/duration: required, as the duration of 1 iteration is not known \(test trace\)"),
-        (spec_of({"iterations": 9, "task": IDLE}, duration="PT8S"), "8 s are not enough, .* alone take 9 s"),
-    ],
-)
-def test_a_duration_that_cannot_be_is_an_error(permission, spec, words):
-    """The spec has to say what cannot be known, and cannot say what cannot be."""
-    with pytest.raises(MethodError, match=words):
-        asked(permission(), spec, "duration")
+def test_a_duration_that_is_not_known_is_required(permission):
+    """Without it, nothing could be scheduled."""
+    with pytest.raises(MethodError, match=r"/duration: required, as .* of 1 iteration is not known \(test trace\)"):
+        asked(permission(), spec_of({"task": TRACE}), "duration")
+
+
+def test_a_duration_that_is_too_short_is_refused(permission):
+    """It is no use to start what cannot end in time; spec-is-valid and can-run say so."""
+    spec = spec_of({"iterations": 9, "task": IDLE}, duration="PT8S")
+    words = "/duration: 8 s are not enough, as the measurements alone take 9 s"
+
+    assert asked(permission(), spec) == {"can-run": False, "reasons": [words]}
+    assert answered("test/batch/spec-is-valid", spec) == {"valid": False, "error": words}
 
 
 def test_a_batch_that_a_script_may_end_early_can_have_less_time(permission):
     """The measurements of its plan are the most that it makes."""
     spec = spec_of({"iterations": 9, "task": IDLE, "continue-if": {"script": "false"}}, duration="PT8S")
 
+    assert asked(permission(), spec) == {"can-run": True}
     assert seconds(permission(), spec) == 8
 
 
