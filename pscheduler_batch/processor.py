@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from contextlib import AsyncExitStack
+from concurrent import futures
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union, cast
 
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import EndedError
@@ -433,19 +433,19 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    outcome: List[T] = []
-    raised: List[BaseException] = []
+    running: List[Tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
 
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(coroutine))
-        except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
-            raised.append(error)
+    async def run() -> T:
+        running.append((asyncio.get_running_loop(), cast("asyncio.Task[T]", asyncio.current_task())))
+        return await coroutine
 
     # A loop cannot wait for itself, so the batch gets its own.
-    thread = threading.Thread(target=run, name="pscheduler-batch")
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
-    return outcome[0]
+    with futures.ThreadPoolExecutor(1, "pscheduler-batch") as threads:
+        try:
+            return threads.submit(asyncio.run, run()).result()
+        except KeyboardInterrupt:
+            # As without a thread, the batch is canceled, which cancels its tasks; it may just have ended.
+            with suppress(RuntimeError):
+                for loop, task in running:
+                    loop.call_soon_threadsafe(task.cancel)
+            raise

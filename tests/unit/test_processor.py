@@ -6,7 +6,9 @@ import asyncio
 import copy
 import importlib
 import json
+import signal
 import threading
+from contextlib import closing
 from typing import Any, Dict, List
 
 import httpx
@@ -193,6 +195,27 @@ def test_errors_reach_a_caller_inside_a_running_event_loop():
 
     with pytest.raises(InputError):
         asyncio.run(program())
+
+
+def test_control_c_inside_a_running_event_loop_ends_the_batch(server):
+    """It does not run on in the background, and its task is canceled."""
+    canceled = server.delete(f"{ROOT}/tasks/1").respond(200)
+    server.get(url__startswith=f"{ROOT}/tasks/1/runs/first").respond(404)
+
+    async def program():
+        def interrupt(line: str) -> None:
+            if "posted as" in line:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        endless = Clock(now=lambda: NOON, sleep=lambda _: asyncio.sleep(3600))
+        BatchProcessor(BATCH, clock=endless)(debug=interrupt)
+
+    # Unlike asyncio.run, a notebook leaves the handler of the signal as it is.
+    with closing(asyncio.new_event_loop()) as loop, pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(program())
+
+    assert canceled.called
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pscheduler-batch")] == []
 
 
 def test_it_can_be_called_from_a_thread(server):
