@@ -75,18 +75,16 @@ class Shutdown:
         waiting.add_done_callback(self._waiting.discard)
 
     async def sleep(self, clock: Clock, seconds: float) -> None:
-        """Wait for a number of seconds, or until the shutdown starts."""
-        sleeping = asyncio.ensure_future(_sleep(clock, seconds))
+        """Wait for a number of seconds, or until the shutdown starts; if it has started, do not wait."""
+        if self.begun:
+            return
+        sleeping = asyncio.ensure_future(clock.sleep(seconds))
         self._sleeping.add(sleeping)
         try:
             await asyncio.wait([sleeping])
         finally:
             self._sleeping.discard(sleeping)
             sleeping.cancel()
-
-
-async def _sleep(clock: Clock, seconds: float) -> None:
-    await clock.sleep(seconds)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Dict, List, Optional, Tuple
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.events import CANCELING, UNANSWERED, IterationMoved, Stopping, TaskLeft
 from pscheduler_batch.http.urls import host_of, shown
@@ -55,7 +54,7 @@ class _Ending:
     fate: Optional[str] = None
     reason: str = ""
     state: str = UNANSWERED
-    timer: Optional[asyncio.Future[None]] = None
+    timer: Optional[asyncio.Future[object]] = None
 
     @property
     def iteration(self) -> Iteration:
@@ -166,7 +165,7 @@ class Canceler:
         # In a task of its own, as the present one may have been canceled; and not with wait_for, as the output does not
         # wait for requests that do not end.
         canceling = asyncio.ensure_future(self._cancel(ending))
-        timer = ending.timer = asyncio.ensure_future(_sleep(self._session.clock, limit))
+        timer = ending.timer = asyncio.ensure_future(self._session.clock.sleep(limit.total_seconds()))
         try:
             await asyncio.wait({canceling, timer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -296,7 +295,3 @@ class Canceler:
 def _result_of(run: Run) -> RunResult:
     """Return what is known of a run; it may have got its result in time."""
     return RunResult(run, {} if run.result_merged is None else {"application/json": run.result_merged})
-
-
-async def _sleep(clock: Clock, span: timedelta) -> None:
-    await clock.sleep(span.total_seconds())

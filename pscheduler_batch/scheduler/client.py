@@ -6,7 +6,6 @@ import asyncio
 from datetime import timedelta
 from typing import Awaitable, Optional
 
-from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.client import HttpClient
 from pscheduler_batch.http.request import Outage, Purpose, Request
@@ -87,7 +86,7 @@ class SchedulerClient:
         """
         request = Request("GET", url, doing, purpose, bind=self.hosts.bind, retried=False)
         looking = asyncio.ensure_future(self.http.request(request))
-        timer = asyncio.ensure_future(_sleep(self.session.clock, within))
+        timer = asyncio.ensure_future(self.session.clock.sleep(within.total_seconds()))
         try:
             await asyncio.wait({looking, timer}, return_when=asyncio.FIRST_COMPLETED)
             return looking.result() if looking.done() else None
@@ -97,7 +96,3 @@ class SchedulerClient:
             looking.cancel()
             timer.cancel()
             await asyncio.gather(looking, timer, return_exceptions=True)
-
-
-async def _sleep(clock: Clock, span: timedelta) -> None:
-    await clock.sleep(span.total_seconds())

@@ -89,13 +89,10 @@ class FirstRunFinder:
         The request slots are needed for posting the tasks of the other iterations in time.
         """
         if posted.start is not None:
-            await self._sleep(
-                posted.start - self._client.session.clock.now() - self._client.http.clock_offset(posted.href)
-            )
-
-    async def _sleep(self, span: timedelta) -> None:
-        if span > _NONE:
-            await self._client.session.clock.sleep(span.total_seconds())
+            clock = self._client.session.clock
+            left = posted.start - clock.now() - self._client.http.clock_offset(posted.href)
+            if left > _NONE:
+                await clock.sleep(left.total_seconds())
 
     async def _watch_until_due(self, posted: Posted, left: timedelta, deadline: datetime) -> Optional[Run]:
         """Wait until the run of a task can be over; return the run if it is over before, or is late or gone."""
@@ -180,7 +177,6 @@ SOONEST = timedelta(seconds=4)
 # counts: iperf3 announces 12 seconds for 3 [m-thr-01-detail]. With several results, the lead run has none [h10].
 _OVER_WITH_THEIR_LENGTH = frozenset({"clock", "dns", "http", "idle", "idleex", "noop", "rtt"})
 
-_NONE = timedelta(0)
 
 # The host, the type of the test, and its specification if that does not say how long the test takes.
 _Kind = Tuple[str, str, str]

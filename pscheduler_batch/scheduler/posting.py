@@ -230,7 +230,10 @@ class Poster:
             if task.lost_at is None or clock.now() >= task.lost_at + task.search:
                 return None
             pause = limits.pause.total_seconds()
-            await shutdown.sleep(clock, min(pause, LAST_LOOKS) if shutdown.begun else pause)
+            if shutdown.begun:
+                await clock.sleep(min(pause, LAST_LOOKS))
+            else:
+                await shutdown.sleep(clock, pause)
 
     async def _find(self, lead: str, mark: str, purpose: Purpose = Purpose.OTHER) -> List[str]:
         """List the tasks with a mark, without waiting for the end of an outage."""
@@ -331,14 +334,11 @@ class Poster:
 
     async def _wait_for(self, answer: asyncio.Task[str], patience: timedelta) -> None:
         """Wait for an answer, for some time at most."""
-        timer = asyncio.ensure_future(self._sleep(patience))
+        timer = asyncio.ensure_future(self._session.clock.sleep(patience.total_seconds()))
         try:
             await asyncio.wait({answer, timer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
-
-    async def _sleep(self, span: timedelta) -> None:
-        await self._session.clock.sleep(span.total_seconds())
 
 
 def _answer(href: str) -> Reply:

@@ -17,6 +17,7 @@ from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
 from tests.support.clock import NOON, after
 from tests.support.retrying import OK, URL, World, lost, refused
+from tests.support.server import in_turn
 
 # What a server says whose own processes take too long [o10].
 KILLED = Reply(500, {}, b"Unable to determine participants: Process took too long to run.\n")
@@ -572,6 +573,23 @@ class TestSettling:
         world, reply, outcomes = self.post(later, OK, settled=[later, OK])
 
         assert (world.times, reply, outcomes) == ([0, 7], OK, [later, OK])
+
+    def test_a_post_that_is_to_come_later_is_not_made_once_the_batch_is_being_ended(self):
+        """What is canceled waits for its outcome, so there is no pause before it."""
+        world = World()
+
+        async def settle(outcome):
+            world.client.session.shutdown.begin()
+            return outcome
+
+        world.server.answer = in_turn(Reply(429, {"retry-after": "7"}, b""))
+        error = world.ask("POST", settle=settle)
+
+        assert (error.reason, world.times, world.time.seconds) == (
+            "the batch was ended before anything was sent",
+            [0],
+            0,
+        )
 
     def test_there_is_nothing_to_settle_where_nothing_was_sent(self):
         """It is repeated as any other request."""
