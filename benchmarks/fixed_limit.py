@@ -10,8 +10,8 @@ import sys
 from typing import Optional
 from unittest.mock import patch
 
-from pscheduler_batch.cli.batch import main
 from pscheduler_batch.http.adaptive_limit import AdaptiveLimit, Changed
+from pscheduler_commands import batch
 
 
 class FixedLimit(AdaptiveLimit):
@@ -31,4 +31,4 @@ class FixedLimit(AdaptiveLimit):
 if __name__ == "__main__":
     sys.argv[1:2] = ["--max-connections", sys.argv[1]]
     with patch("pscheduler_batch.http.client.AdaptiveLimit", FixedLimit):
-        main()
+        batch()

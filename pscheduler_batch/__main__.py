@@ -1,6 +1,6 @@
 """``python -m pscheduler_batch`` is ``pscheduler batch``."""
 
-from pscheduler_batch.cli.batch import main
+from pscheduler_commands import batch
 
 if __name__ == "__main__":
-    main()
+    batch()

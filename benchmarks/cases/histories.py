@@ -28,7 +28,7 @@ import glob, json, sys
 for name in glob.glob(sys.argv[1] + "/*.json"):
     json.load(open(name))
 """
-_HISTORY = "from pscheduler_batch.cli.batch_report import main; main()"
+_HISTORY = "from pscheduler_commands import batch_report; batch_report()"
 
 
 def measure_histories(extent: Extent) -> List[Row]:

@@ -24,7 +24,7 @@ PAGE = 15
 GUARD = 50.0
 
 _FLOOR = "import json, sys; json.load(open(sys.argv[1]))"
-_REPORT = "from pscheduler_batch.cli.batch_report import main; main()"
+_REPORT = "from pscheduler_commands import batch_report; batch_report()"
 
 
 def report_command(form: str, output: Path, report: Path) -> List[str]:

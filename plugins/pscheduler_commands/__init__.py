@@ -1,14 +1,20 @@
-"""The ``pscheduler`` command, which runs commands of any installed package."""
+"""The ``pscheduler`` command, which runs commands of any package, and the programs of this one."""
 
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+from functools import partial
 from importlib import import_module
-from typing import Any, Dict
+
+# Until this module has been imported, Control-C prints a traceback, so it imports no more than it needs.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # The commands of this package are not searched for among those of all packages: that takes longer than running --help.
-OWN_COMMANDS: Dict[str, str] = {
+OWN_COMMANDS = {
     "batch": "pscheduler_batch.cli.batch:batch",
     "batch-compare": "pscheduler_batch.cli.batch_compare:batch_compare",
     "batch-new": "pscheduler_batch.cli.batch_new:batch_new",
@@ -28,12 +34,47 @@ def load_command(place: str) -> Any:
 def main() -> None:
     """Run the ``pscheduler`` command, or directly the command of this package that its first argument names."""
     word = sys.argv[1] if sys.argv[1:] else ""
+    if word in OWN_COMMANDS:
+        _run(word, f"pscheduler {word}", sys.argv[2:])
+        return
+    before = _end_when_interrupted()
+    host = _load_first(_HOST)
+    # Commands of other packages expect KeyboardInterrupt.
+    signal.signal(signal.SIGINT, before)
+    host(prog_name="pscheduler")
+
+
+def _run(word: str, name: str, arguments: Any = None) -> None:
+    """Run a command of this package under a name; its arguments are by default those of the program."""
+    _end_when_interrupted()
+    _load_first(OWN_COMMANDS[word])(arguments, prog_name=name)
+
+
+batch = partial(_run, "batch", "pscheduler-batch")
+batch_compare = partial(_run, "batch-compare", "pscheduler-batch-compare")
+batch_new = partial(_run, "batch-new", "pscheduler-batch-new")
+batch_plugins = partial(_run, "batch-plugins", "pscheduler-batch-plugins")
+batch_report = partial(_run, "batch-report", "pscheduler-batch-report")
+
+
+def _load_first(place: str) -> Any:
+    """Import the click command that the process is for."""
     # Imported modules live as long as the process; scanning them for garbage would take a tenth of the start-up time.
     gc.disable()
-    command = load_command(OWN_COMMANDS.get(word, _HOST))
+    command = load_command(place)
     gc.freeze()
     gc.enable()
-    if word in OWN_COMMANDS:
-        command(sys.argv[2:], prog_name=f"pscheduler {word}")
-    else:
-        command(prog_name="pscheduler")
+    return command
+
+
+def _end_when_interrupted() -> Any:
+    """
+    Let Control-C end the process at once, unless it is ignored: there is nothing to save yet, and no reason to report.
+
+    Returns:
+        The handler until now.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return before

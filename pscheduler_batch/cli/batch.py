@@ -9,9 +9,7 @@ Only what ``--help`` needs is imported here.
 
 from __future__ import annotations
 
-import gc
 import re
-import signal
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, Dict, List, Optional, Tuple, Union
@@ -450,13 +448,8 @@ def batch(context: click.Context, /, **given: Any) -> None:
     set by an environment variable, such as PSCHEDULER_BATCH_ASSIST for --assist.
     """
     settled = _settle(context, given)
-    try:
-        # Nothing of this is needed by --help.
-        status = import_module("pscheduler_batch.cli.execute").execute(settled)
-    except KeyboardInterrupt:
-        # While modules are imported; click would make it 1, which is an error.
-        status = 128 + signal.SIGINT
-    context.exit(status)
+    # Nothing of this is needed by --help.
+    context.exit(import_module("pscheduler_batch.cli.execute").execute(settled))
 
 
 def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
@@ -507,9 +500,3 @@ def _formats_for(given: Dict[str, Any]) -> Tuple[str, ...]:
     form = given["format"]
     # One that is not among them has been found in another package.
     return tuple(FORMATS) if form is None or form in _ALL_FORMATS else (*FORMATS, form)
-
-
-def main() -> None:
-    """Run the command ``pscheduler-batch``."""
-    gc.freeze()  # Imported modules live as long as the process.
-    batch(prog_name="pscheduler-batch")

@@ -180,8 +180,3 @@ def _repeat_with(words: Iterable[str], with_value: Collection[str]) -> List[str]
             options += [word, *islice(remaining, int(word in with_value))]
     # click reports an option without its value.
     return [*options, *files, "--with"] if is_lone else [*options, "--", *files]
-
-
-def main() -> None:
-    """Run the command ``pscheduler-batch-compare``."""
-    batch_compare(prog_name="pscheduler-batch-compare")

@@ -120,8 +120,3 @@ def _require_one_source(context: click.Context, words: Sequence[str], given: Any
     shaped = [name for name in ("mesh", "star", "pairs", "vary", "label") if given[name]]
     if given["psconfig"] is not None and shaped:
         raise click.UsageError(f"--{shaped[0]} does not go with --psconfig, whose template says that", context)
-
-
-def main() -> None:
-    """Run the command ``pscheduler-batch-new``."""
-    batch_new(prog_name="pscheduler-batch-new")

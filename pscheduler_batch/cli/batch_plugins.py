@@ -63,8 +63,3 @@ def batch_plugins(context: click.Context, /, **given: Any) -> None:
     # Nothing of it is needed by --help.
     plugins = import_module("pscheduler_batch.cli.plugins")
     context.exit(plugins.execute(asked[0], classes=given["classes"], config=given["config"]))
-
-
-def main() -> None:
-    """Run the command ``pscheduler-batch-plugins``."""
-    batch_plugins(prog_name="pscheduler-batch-plugins")

@@ -158,8 +158,3 @@ def _refuse(context: click.Context, given: Mapping[str, Any], other: str, *names
     for name in names:
         if _is_typed(context, given, name):
             raise click.UsageError(f"--{name.replace('_', '-')} cannot be combined with {other}", context)
-
-
-def main() -> None:
-    """Run the command ``pscheduler-batch-report``."""
-    batch_report(prog_name="pscheduler-batch-report")

@@ -1,9 +1,10 @@
-"""Run the mode of ``pscheduler batch`` that the options ask for; its exit statuses, and Control-C until tasks run."""
+"""Run the mode of ``pscheduler batch`` that the options ask for, with its exit status."""
 
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack, contextmanager
+import sys
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
 from typing import Any, Callable, Iterator, Mapping
@@ -42,16 +43,14 @@ def _execute(options: Options) -> int:
     try:
         # A mode is imported when it is used, as most of what the others import takes long.
         mode = import_module(f"pscheduler_batch.cli.modes.{options.mode}")
-        with ExitStack() as stack:
-            if not options.runs:
-                stack.enter_context(immediate_interrupt())
-            status: int = mode.execute(options.at(datetime.now(timezone.utc).astimezone()))
-            return status
+        status: int = mode.execute(options.at(datetime.now(timezone.utc).astimezone()))
     except InputError as error:
         show_problems(error, with_warnings=not options.quiet)
         return WRONG_USAGE if isinstance(error, OptionError) else FAILED
     except BatchError as error:
         print_error(str(error))
+    else:
+        return status
     return FAILED
 
 
@@ -67,7 +66,8 @@ def report_errors(work: Callable[[], int], *, program: str) -> int:
         The exit status (ADR 17).
     """
     try:
-        return work()
+        with orderly_interrupt():
+            return work()
     except OptionError as error:
         show_problems(error)
         return WRONG_USAGE
@@ -79,19 +79,19 @@ def report_errors(work: Callable[[], int], *, program: str) -> int:
 
 
 @contextmanager
-def immediate_interrupt() -> Iterator[None]:
+def orderly_interrupt() -> Iterator[None]:
     """
-    Let Control-C end the process at once, as jq cannot be interrupted from Python.
+    Let Control-C end the process by an exception, with status 130, so that temporary files are removed.
 
-    While tasks are running, a :class:`~pscheduler_batch.running.signals.SignalWatch` handles signals instead.
+    Otherwise it ends the programs of this package at once, as jq cannot be interrupted from Python; while tasks are
+    running, a :class:`~pscheduler_batch.running.signals.SignalWatch` handles it.
     """
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    except ValueError:
-        # Not in the main thread, which receives no signals.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_DFL:
+        # It is ignored, or this is another program.
         yield
         return
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

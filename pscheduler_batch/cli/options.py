@@ -86,11 +86,6 @@ class Options:
         """What to do with the batch, by the name of its module in ``cli/modes``."""
         return next((mode for mode in MODES if getattr(self, mode)), RUN)
 
-    @property
-    def runs(self) -> bool:
-        """Whether the batch is run."""
-        return self.mode == RUN
-
     def at(self, now: datetime) -> Options:
         """
         Expand the time in the names of the files that are written.

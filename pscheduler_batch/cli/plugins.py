@@ -9,7 +9,7 @@ from typing import Iterator, List, Optional, Sequence
 
 import click
 
-from pscheduler_batch.cli.execute import FAILED, SUCCEEDED
+from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, orderly_interrupt
 from pscheduler_batch.errors import BatchError, InputError
 from pscheduler_batch.iso8601 import format_duration
 from pscheduler_batch.output.console import print_error, show_problems
@@ -36,14 +36,16 @@ def execute(action: str, *, classes: Optional[str], config: Optional[str]) -> in
     Returns:
         The exit status.
     """
+    work = {
+        "install": lambda: _install(find_classes(classes), config and os.path.abspath(config)),
+        "remove": lambda: _remove(find_classes(classes)),
+        "list": lambda: _list(find_classes(classes), config or PERMISSION_FILE),
+        "check_config": lambda: _check(config or PERMISSION_FILE),
+        "example_config": _print_example,
+    }[action]
     try:
-        return {
-            "install": lambda: _install(find_classes(classes), config and os.path.abspath(config)),
-            "remove": lambda: _remove(find_classes(classes)),
-            "list": lambda: _list(find_classes(classes), config or PERMISSION_FILE),
-            "check_config": lambda: _check(config or PERMISSION_FILE),
-            "example_config": _print_example,
-        }[action]()
+        with orderly_interrupt():
+            return work()
     except InputError as error:
         show_problems(error)
     except BatchError as error:

@@ -21,7 +21,7 @@ RTT = {"succeeded": True, "min": "PT0.01S", "mean": "PT0.02S", "max": "PT0.03S"}
 def compare(*arguments, given=b"", **changes):
     """Run the command; return its status and what it wrote to its two outputs."""
     done = subprocess.run(
-        [sys.executable, "-c", "from pscheduler_batch.cli.batch_compare import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from pscheduler_commands import batch_compare; batch_compare()", *map(str, arguments)],
         input=given,
         capture_output=True,
         env=environment(**changes),

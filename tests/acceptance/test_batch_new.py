@@ -23,7 +23,7 @@ USAGE = 2
 def new(*arguments, given=b"", **changes):
     """Run the command; return its status and what it wrote to its two outputs."""
     done = subprocess.run(
-        [sys.executable, "-c", "from pscheduler_batch.cli.batch_new import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from pscheduler_commands import batch_new; batch_new()", *map(str, arguments)],
         input=given,
         capture_output=True,
         env=environment(BETA="", **changes),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.support.output_documents import failed_run, output, result, run
 from tests.support.output_documents import job as reported_job
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = [sys.executable, "-c", "from pscheduler_batch.cli.batch_report import main; main()"]
+COMMAND = [sys.executable, "-c", "from pscheduler_commands import batch_report; batch_report()"]
 DOCUMENT = output(reported_job(result(run()), result(failed_run("Timeout")), label="first"))
 
 
@@ -38,6 +39,24 @@ def report(*arguments, given=DOCUMENT, **changes):
         check=False,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_an_interrupted_report_ends_silently_with_status_130(tmp_path):
+    """A file that was to be replaced is as it was, and there is no other one."""
+    saved, made = tmp_path / "saved.json", tmp_path / "runs.csv"
+    os.mkfifo(saved)
+    made.write_text("before")
+    with (
+        subprocess.Popen(
+            [*COMMAND, str(saved), "-o", str(made)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
+        saved.open("wb"),
+    ):  # This returns when the program reads.
+        process.send_signal(signal.SIGINT)
+        written, _ = process.communicate(timeout=TIME_LIMIT)
+
+    assert (process.returncode, written) == (130, b"")
+    assert (made.read_text(), sorted(tmp_path.iterdir())) == ("before", [made, saved])
 
 
 def test_a_report_of_what_the_batch_command_printed(there, tmp_path):

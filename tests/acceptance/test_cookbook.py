@@ -28,10 +28,10 @@ OUTPUT = re.compile(r"(?:-o|--output) ([a-z-]+\.json)")
 # What differs each time: numbers with their units, and where lines end or are filled.
 NUMBER = re.compile(r"[-+]?[0-9][-+0-9.:/e]*( ?([kMG]?b/s|[mµ]?s|min)\b)?")
 PROGRAMS = {
-    "pscheduler": "pscheduler_commands",
-    "pscheduler-batch": "pscheduler_batch.cli.batch",
-    "pscheduler-batch-report": "pscheduler_batch.cli.batch_report",
-    "ansible-playbook": "ansible.cli.playbook",
+    "pscheduler": "pscheduler_commands:main",
+    "pscheduler-batch": "pscheduler_commands:batch",
+    "pscheduler-batch-report": "pscheduler_commands:batch_report",
+    "ansible-playbook": "ansible.cli.playbook:main",
 }
 
 
@@ -82,8 +82,9 @@ def place(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, module in PROGRAMS.items():
-        text = f'#!/bin/sh\nexec "{sys.executable}" -c "from {module} import main; main()" "$@"\n'
+    for name, entry_point in PROGRAMS.items():
+        module, _, function = entry_point.partition(":")
+        text = f'#!/bin/sh\nexec "{sys.executable}" -c "from {module} import {function}; {function}()" "$@"\n'
         (programs / name).write_text(text, encoding="utf-8")
         (programs / name).chmod(0o755)
     return tmp_path

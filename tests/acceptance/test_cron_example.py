@@ -35,7 +35,7 @@ def cron(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     bin_directory.mkdir()
     for name, module in (("batch", "batch"), ("batch-report", "batch_report")):
         program = bin_directory / f"pscheduler-{name}"
-        code = f"from pscheduler_batch.cli.{module} import main; main()"
+        code = f"from pscheduler_commands import {module}; {module}()"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8")
         program.chmod(0o755)
     environ = {**environment(BETA=""), "PATH": f"{bin_directory}:/usr/bin:/bin"}

@@ -22,7 +22,7 @@ MIXED = {"jobs": [NAP, job("bad", task=task("noop", fail=1.0))]}
 def report(*arguments, given=b"", **changes):
     """Run ``batch-report``; return its status and what it wrote to its two outputs."""
     done = subprocess.run(
-        [sys.executable, "-c", "from pscheduler_batch.cli.batch_report import main; main()", *arguments],
+        [sys.executable, "-c", "from pscheduler_commands import batch_report; batch_report()", *arguments],
         input=given,
         capture_output=True,
         env=environment(**changes),

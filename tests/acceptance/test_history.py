@@ -22,7 +22,7 @@ BERLIN = {"TZ": "Europe/Berlin"}
 def report(*arguments, given=b"", **changes):
     """Run the command; return its status and what it wrote to its two outputs."""
     done = subprocess.run(
-        [sys.executable, "-c", "from pscheduler_batch.cli.batch_report import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from pscheduler_commands import batch_report; batch_report()", *map(str, arguments)],
         input=given,
         capture_output=True,
         env=environment(BETA="", **changes),

@@ -7,8 +7,6 @@ import json
 import re
 import resource
 import signal
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -171,7 +169,7 @@ def test_while_planning_a_signal_ends_the_process(tmp_path, number):
     output = tmp_path / "results.json"
     jobs = [job(task_transform={"script": "last(repeat(.))"})]
     with RunningCommand("-o", str(output), batch={"jobs": jobs}) as running:
-        running.until_unwatched()
+        running.until_jq_is_loaded()
         running.signal(number)
         ended = running.end()
 
@@ -538,24 +536,3 @@ def test_a_program_can_cancel_a_batch(server):
 
     assert asyncio.run(run()).cancelled()
     assert (left(server), len(server.state.tasks), left_behind) == (0, 20, [])
-
-
-def test_an_interruption_while_the_program_starts_has_the_same_status():
-    """Most of the program is imported when its options are known."""
-    program = """if True:
-        import os, signal, sys
-
-        class Interrupting:
-            def find_spec(self, name, *_):
-                if name == "pscheduler_batch.cli.execute":
-                    os.kill(os.getpid(), signal.SIGINT)
-
-        sys.meta_path.insert(0, Interrupting())
-        from pscheduler_batch.cli.batch import main
-        main()
-    """
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "--check"], input=b"{}", capture_output=True, timeout=TIME_LIMIT, check=False
-    )
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")

@@ -193,8 +193,8 @@ def test_a_post_that_was_lost_without_a_mark_is_not_made_again(attempt, tasks, w
 
 def kill_command(number, *arguments):
     """Run the real command until it kills itself behind a write of its journal."""
-    code = "import sys; from tests.support import crashes; from pscheduler_batch.cli.batch import main; "
-    code += f"crashes.kill_at_write({number}, 'synced'); main()"
+    code = "import sys; from tests.support import crashes; from pscheduler_commands import batch; "
+    code += f"crashes.kill_at_write({number}, 'synced'); batch()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
@@ -292,7 +292,7 @@ class TestCommand:
         """What was obtained is in the output, nothing is posted that cannot be noted, and a resume does the rest."""
         begin, resume = write({"jobs": [noops("serial", 3)]})
         code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-        code += "from pscheduler_batch.cli.batch import main; main()"
+        code += "from pscheduler_commands import batch; batch()"
         done = subprocess.run(
             [sys.executable, "-B", "-c", code, *begin],
             capture_output=True,

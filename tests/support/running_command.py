@@ -109,15 +109,9 @@ class RunningCommand:
         threads = Path(f"/proc/{number}/task")
         wait_for(lambda: any((thread / "children").read_text() for thread in threads.iterdir()))
 
-    def until_unwatched(self) -> None:
-        """Wait until Python no longer catches SIGINT, which it did before jq was loaded."""
+    def until_jq_is_loaded(self) -> None:
+        """Wait until it has loaded jq, which cannot be interrupted from Python."""
         wait_for(lambda: "/jq." in Path(f"/proc/{self._process.pid}/maps").read_text())
-        wait_for(lambda: not self._catches_interrupts())
-
-    def _catches_interrupts(self) -> bool:
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        (caught,) = (line.split()[1] for line in lines if line.startswith("SigCgt:"))
-        return bool(int(caught, 16) & 1 << (signal.SIGINT - 1))
 
     def pause(self, seconds: float) -> None:
         """Wait until so many seconds have passed since the last signal, and some more."""

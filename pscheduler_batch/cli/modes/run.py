@@ -14,7 +14,7 @@ from typing import Callable, Iterable, Iterator, Optional, Sequence
 
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.embedded_server import embedded_server
-from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED, immediate_interrupt
+from pscheduler_batch.cli.execute import FAILED, NOT_MET, RUN_FAILED, SUCCEEDED
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.cli.streams import Streams
@@ -63,7 +63,6 @@ def execute(options: Options) -> int:
 
 def _prepare_and_run(options: Options) -> int:
     with ExitStack() as stack:
-        stack.enter_context(immediate_interrupt())
         destination = stack.enter_context(Destination(options.output))
         reports = [_Report(options, name, stack) for name in options.report]
         processor = _make_processor(options)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import signal
 import subprocess
 import sys
+from configparser import ConfigParser
+from pathlib import Path
 from typing import Any, FrozenSet
 
 import click
@@ -13,6 +16,7 @@ import pytest
 
 from tests.support.commands import TIME_LIMIT, environment
 
+ROOT = Path(__file__).parents[3]
 # Runs the command, and then names all that was loaded.
 COMMAND = """
 import sys
@@ -31,6 +35,23 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
+# Interrupts the program in its first argument when the module in the second one is imported.
+INTERRUPTED = """
+import os, signal, sys
+import pscheduler_commands
+program, last = sys.argv[1:3]
+del sys.argv[1:3]
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == last:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+getattr(pscheduler_commands, program)()
+"""
+ENDED = (-signal.SIGINT, "", "")  # The exit status, and what it wrote.
 # What only a run needs, or what would be convenient for a moment.
 FOR_RUNS = {
     "aiohappyeyeballs",
@@ -123,3 +144,60 @@ def test_a_plan_loads_nothing_that_runs_a_batch():
     """It is shown in a terminal's colours, so it may load what knows them."""
 
     assert not loaded("--plan") & (FOR_RUNS - {"rich"})
+
+
+@pytest.mark.parametrize("last", ["click", "pscheduler_batch.cli.options", "pscheduler_batch.cli.modes.check"])
+@pytest.mark.parametrize("program", [("batch",), ("main", "batch")])
+def test_an_interruption_while_the_program_starts_ends_it_silently(program, last):
+    """Neither with a traceback nor with click's message and the status of an error."""
+    assert interrupt(program[0], last, *program[1:], "--check") == ENDED
+
+
+@pytest.mark.parametrize("command", ["batch", "batch-compare", "batch-new", "batch-plugins", "batch-report"])
+def test_each_command_can_be_interrupted_while_it_starts(command):
+    """As a program of its own and as a command of pscheduler."""
+    name = command.replace("-", "_")
+    module = f"pscheduler_batch.cli.{name}"
+
+    assert (interrupt(name, module), interrupt("main", module, command)) == (ENDED, ENDED)
+
+
+def test_each_program_starts_in_the_same_way():
+    """By what is tested here."""
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    scripts = settings["options.entry_points"]["console_scripts"].split()[2::3]
+
+    assert all(script.startswith("pscheduler_commands:") for script in scripts)
+
+
+def test_a_command_of_another_package_is_interrupted_as_it_expects(tmp_path):
+    """By KeyboardInterrupt."""
+    (tmp_path / "other.py").write_text("import click\n@click.command()\ndef hello():\n    import late\n")
+    metadata = tmp_path / "other-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[pscheduler.commands]\nhello = other:hello\n")
+
+    assert interrupt("main", "late", "hello", PYTHONPATH=str(tmp_path)) == (1, "", "\nAborted!\n")
+
+
+def test_an_interruption_is_ignored_if_it_was_ignored_before():
+    """As by a shell that starts a program in the background."""
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+    assert interrupt("batch", "click", "--version", before=ignore)[0] == 0
+
+
+def interrupt(program, last, *arguments, before="", **changes):
+    """Interrupt a program while it imports a module, and return its exit status and what it wrote."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{before}\n{INTERRUPTED}", program, last, *arguments],
+        input="{}",
+        capture_output=True,
+        env=environment(**changes),
+        text=True,
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
