@@ -32,6 +32,8 @@ NEXT_ADDRESS_SECONDS = 0.25
 # How much is quoted of an answer that cannot be understood.
 QUOTED = 60
 
+# Statuses of responses that end with their header.
+_WITHOUT_BODY = {204, 304}
 _PIECE = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 
@@ -112,9 +114,6 @@ class Connection:
             )
         )
         try:
-            if progress.step == Step.SENDING:
-                # Nothing has been read for this request: the server has answered the last one twice.
-                raise httpcore.RemoteProtocolError("response before the request")
             progress.step = Step.RECEIVING
             fields = dict(httpx.Headers(response.headers).items())
             body = _Body(fields.get("content-encoding", ""), self._max_body)
@@ -124,6 +123,9 @@ class Connection:
             return Reply(response.status, fields, body.whole(), time() - start)
         finally:
             await response.aclose()
+            if response.status in _WITHOUT_BODY and _announces_body(response):
+                # It may come when the next request has been sent.
+                await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -133,12 +135,31 @@ class Connection:
 
     async def _usable(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         known = self._connection
-        if known is None or not known.is_available() or known.has_expired() or not known.can_handle_request(origin):
+        if (
+            known is None
+            or not known.is_available()
+            or known.has_expired()
+            or not known.can_handle_request(origin)
+            or _has_more(known)
+        ):
             await self.aclose()
             known = self._connection = httpcore.AsyncHTTPConnection(
                 origin, self._tls, IDLE_SECONDS, local_address=self._bind, network_backend=_Sockets(self)
             )
         return known
+
+
+def _announces_body(response: httpcore.Response) -> bool:
+    fields = {name.lower(): value for name, value in response.headers}
+    return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
+
+
+def _has_more(connection: Any) -> bool:
+    """Return whether more than the response was received; httpcore keeps that for the next one."""
+    try:
+        return bool(connection._connection._h11_state.trailing_data[0])  # noqa: SLF001 - not public in any way
+    except AttributeError:
+        return True
 
 
 def _url(url: httpx.URL) -> httpcore.URL:

@@ -133,7 +133,6 @@ def explain(
 # What is wrong with an answer, in words of h11, httpcore and our own connection, and whether it may pass.
 _BAD_ANSWERS = {
     "without sending a response": ("the server closed the connection without an answer", True),
-    "before the request": ("the server had answered the last request twice", True),
     "too long": ("the header of the answer is too long", False),
 }
 
