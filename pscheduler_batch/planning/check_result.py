@@ -11,7 +11,7 @@ from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch
 from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers, ToolChoice
-from pscheduler_batch.text import printable
+from pscheduler_batch.text import count_words, printable
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ def render_summary(checked: CheckResult, *, asked: bool = False) -> str:
     left_out = sum(1 for job in jobs if job.left_out)
     disabled = sum(1 for job in jobs if not job.enabled) - left_out
     notes = [f"{count:,} of them {what}" for count, what in ((disabled, "disabled"), (left_out, "left out")) if count]
-    counts = _count(len(jobs), "job") + (f" ({', '.join(notes)})" if notes else "")
+    counts = count_words(len(jobs), "job") + (f" ({', '.join(notes)})" if notes else "")
     right = "no errors, servers included" if asked else "no errors"
     if checked.warnings:
-        right = f"no errors, {_count(len(checked.warnings), 'warning')}"
-    return f"{printable(checked.source)}: {counts}, {_count(checked.iterations, 'iteration')}: {right}"
+        right = f"no errors, {count_words(len(checked.warnings), 'warning')}"
+    return f"{printable(checked.source)}: {counts}, {count_words(checked.iterations, 'iteration')}: {right}"
 
 
 def render_json(checked: CheckResult, wrong: Optional[ExpectationError] = None) -> str:
@@ -176,7 +176,3 @@ def _choice_to_pairs(choice: ToolChoice) -> Dict[str, Any]:
         "tool": choice.tool,
         "hosts": list(choice.hosts),
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -10,14 +10,14 @@ from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.model import Batch, JobPlan, Plan
 
 
-def check_limit(most: Optional[int]) -> None:
+def check_limit(most: int) -> None:
     """
     Check a limit of parallel iterations; with less than 1, nothing would ever be submitted.
 
     Raises:
-        ValueError: It is neither None nor an integer of 1 or more.
+        ValueError: It is not an integer of 1 or more.
     """
-    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
         raise ValueError(f"invalid max_parallel: {most!r}; it is an integer of 1 or more, or None for no limit")
 
 

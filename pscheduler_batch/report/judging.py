@@ -10,7 +10,7 @@ from pscheduler_batch.metrics.expectations import EVERY_RUN, TOTAL, Expectation,
 from pscheduler_batch.metrics.table import METRICS
 from pscheduler_batch.metrics.units import SECONDS
 from pscheduler_batch.report.rows import JobMetrics, Row
-from pscheduler_batch.text import all_words
+from pscheduler_batch.text import all_words, count_words
 
 
 def judge(
@@ -128,16 +128,17 @@ def _samples(expectation: Expectation, metrics: JobMetrics) -> str:
     """Return the number of samples that a statistic is of, such as "over 40 packets "."""
     if not expectation.is_of_samples:
         sent = metrics.metrics.get("sent") if expectation.metric == "loss" else None
-        return "" if sent is None else f"of {_count(round(sent), 'packet')} "
+        return "" if sent is None else f"of {count_words(round(sent), 'packet')} "
     if METRICS[expectation.metric].of_job:
         return _packets_of(expectation.metric, metrics)
     number, noun = (metrics.packets, "packet") if expectation.unit == SECONDS else (metrics.intervals, "interval")
-    return f"over {_count(number, noun)} " if number else ""
+    return f"over {count_words(number, noun)} " if number else ""
 
 
 def _packets_of(metric: str, metrics: JobMetrics) -> str:
     """Return the number of packets that a metric of latency under load is of."""
-    loaded, idle = f"{_count(metrics.loaded, 'packet')} under load", f"{_count(metrics.idle, 'packet')} while idle"
+    loaded = f"{count_words(metrics.loaded, 'packet')} under load"
+    idle = f"{count_words(metrics.idle, 'packet')} while idle"
     words = loaded if "-loaded-" in metric else idle if "-idle-" in metric else f"{loaded} and {idle}"
     return f"over {words} "
 
@@ -149,12 +150,8 @@ def _in_runs(number: int, of: int) -> str:
     >>> _in_runs(4, 4), _in_runs(3, 4), _in_runs(1, 1)
     ('in 4 runs', 'in 3 of 4 runs', 'in 1 run')
     """
-    return f"in {_count(number, 'run')}" if number >= of else f"in {number:,} of {_count(of, 'run')}"
+    return f"in {count_words(number, 'run')}" if number >= of else f"in {number:,} of {count_words(of, 'run')}"
 
 
 def _run_name(row: Row) -> str:
     return f"{row.label} run {row.run}" if row.run else row.label
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -133,7 +133,7 @@ class RunWaiter:
         clock: Clock,
         limits: WaitLimits,
         changed: Callable[[Run], None],
-        looks: Optional[Looks] = None,
+        looks: Looks,
     ) -> None:
         """
         Prepare to wait.
@@ -146,7 +146,7 @@ class RunWaiter:
             changed: Called with the run each time its state or its times have changed.
             looks: When to look at runs that are not due yet.
         """
-        self._looks = looks or Looks(clock, limits)
+        self._looks = looks
         self._read = read
         self._clock = clock
         self._limits = limits

@@ -43,7 +43,7 @@ from pscheduler_batch.output.event_lines import KNOWN_STATES
 from pscheduler_batch.planning.planner import describe_job
 from pscheduler_batch.redaction import redact
 from pscheduler_batch.scheduler.api import FINAL_STATES, RUNNING, UNSTARTED_STATES
-from pscheduler_batch.text import clock_time, label_words, legible, short_duration, shorten, time_words
+from pscheduler_batch.text import clock_time, count_words, label_words, legible, short_duration, shorten, time_words
 
 PREFIX = "pscheduler batch: "
 
@@ -251,11 +251,6 @@ def _describe_beginning(began: BatchBegan) -> str:
     seed = began.plan.seed
     order = "" if seed is None else f", serial ones in random order (seed {seed})"
     return f"{count_words(iterations, 'iteration')} in {count_words(len(jobs), 'job')}{order}"
-
-
-def count_words(number: int, what: str) -> str:
-    """Return a number with what it counts, in the plural where it is not one."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _at(word: str, time: Optional[datetime], tenths: bool = False) -> str:  # noqa: FBT001, FBT002 - private

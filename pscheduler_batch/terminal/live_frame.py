@@ -16,10 +16,10 @@ from pscheduler_batch.events import FETCHING, WAITING, LimitChanged, RequestHeld
 from pscheduler_batch.output.event_lines import KNOWN_STATES
 from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
 from pscheduler_batch.terminal.capabilities import encoding_of
-from pscheduler_batch.terminal.event_words import count_words, countdown_words, limit_words, state_now
+from pscheduler_batch.terminal.event_words import countdown_words, limit_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot
 from pscheduler_batch.terminal.table import ELLIPSIS
-from pscheduler_batch.text import clock_time, encodable, label_words, legible, shorten
+from pscheduler_batch.text import clock_time, count_words, encodable, label_words, legible, shorten
 
 # The limits of the width of the bar, and the widths below which parts of lines are left out.
 BAR = (12, 40)

@@ -16,7 +16,7 @@ from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timelin
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.scheduler.tasks import Length, destination_of, source_of
-from pscheduler_batch.text import HIDDEN, list_names, printable, two_units
+from pscheduler_batch.text import HIDDEN, count_words, list_names, printable, two_units
 
 # A job with more iterations than this is summarized: the first few of its iterations are shown, and the last.
 MOST_ITERATIONS = 40
@@ -119,7 +119,7 @@ def job_words(times: JobTimes) -> str:
     job, count = times.job, len(times.iterations)
     if not job.enabled:
         return "left out" if job.left_out else "not enabled"
-    words = f"{count:,} iteration{'s' if count != 1 else ''}"
+    words = count_words(count, "iteration")
     if count > 1:
         words += " in parallel" if job.parallel else " one after another"
     if job.parallel and job.backoff and count > 1:
@@ -156,7 +156,7 @@ def varying_words(times: JobTimes) -> str:
     ]
     others = len(varying) - len(shown)
     if others:
-        shown.append(f"{others:,} other place{'s' if others > 1 else ''}")
+        shown.append(count_words(others, "other place"))
     return printable(f"varying: {list_names(shown)}")
 
 
@@ -276,4 +276,4 @@ def _range(path: Path, values: Sequence[JSON], secrets: Set[str]) -> str:
         return HIDDEN
     if ends:
         return " to ".join(f"{number:,}" for number in ends)
-    return f"({len(values):,} different value{'s' if len(values) > 1 else ''})"
+    return f"({count_words(len(values), 'different value')})"

@@ -31,7 +31,7 @@ from pscheduler_batch.terminal.plan_rows import (
     varying_words,
 )
 from pscheduler_batch.terminal.table import GAP, Cell, Column, cut_cell, pad, render_lines, table_lines, whole_width
-from pscheduler_batch.text import encodable, printable, two_units
+from pscheduler_batch.text import count_words, encodable, printable, two_units
 
 NARROWEST = 12
 
@@ -145,9 +145,8 @@ class _View:
     def _header(self, batch: Batch, start: datetime) -> Iterator[Text]:
         timeline = self._timeline
         source = "" if batch.source is None else f"{printable(batch.source)}: "
-        jobs, count = len(timeline.jobs), timeline.count
-        words = f"{jobs:,} job{'s' if jobs != 1 else ''}, {count:,} iteration{'s' if count != 1 else ''}"
-        if not count:
+        words = f"{count_words(len(timeline.jobs), 'job')}, {count_words(timeline.count, 'iteration')}"
+        if not timeline.count:
             yield Text(self.writable(f"{source}{words}: nothing to run"), "bold")
             return
         yield Text(self.writable(f"{source}{words}, at least {two_units(timeline.total)}"), "bold")
@@ -161,7 +160,7 @@ class _View:
                 "dim",
             )
         if timeline.unknown:
-            unknown = f"{timeline.unknown:,} iteration{'s' if timeline.unknown > 1 else ''}"
+            unknown = count_words(timeline.unknown, "iteration")
             yield Text(f"The duration of {unknown} is unknown (?) and counted as zero.")
         if any(times.job.enabled and times.job.continue_if is not None for times in timeline.jobs):
             yield Text("A continue-if may end the batch earlier.")

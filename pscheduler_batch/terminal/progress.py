@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Callable, Iterator, Mapping, Optional, Protocol, TextIO, Tuple
 
+from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import BatchEnded, Event, Interrupted, IterationEnded, RequestHeldUp, TaskLeft
 from pscheduler_batch.terminal.capabilities import DUMB, encoding_of
 from pscheduler_batch.terminal.event_words import PREFIX, describe_event
@@ -19,10 +20,6 @@ from pscheduler_batch.text import encodable, printable, time_words
 
 # Values of CI that mean that this is not a CI system.
 NO_CI = frozenset({"", "0", "false"})
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class Progress(Protocol):
@@ -77,7 +74,7 @@ class Silent:
             self._stream.flush()
 
 
-class Lines(Silent):
+class EventLog(Silent):
     """Writes one line per event."""
 
     kinds: Tuple[type, ...] = (object,)
@@ -129,7 +126,7 @@ def open_progress(
     verbose: bool = False,
     debug: bool = False,
     environ: Mapping[str, str] = os.environ,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = Clock().now,
 ) -> Iterator[Progress]:
     """
     Show the progress of a batch while the context lasts; a live view leaves nothing behind.
@@ -146,7 +143,7 @@ def open_progress(
         The object to pass events and lines to.
     """
     if verbose and not quiet:
-        yield Lines(stream, environ)
+        yield EventLog(stream, environ)
     elif stream is None or quiet or debug or not wants_live_view(stream, environ):
         yield Silent(stream, environ, quiet=quiet)
     else:

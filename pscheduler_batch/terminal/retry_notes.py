@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import List, Set, Tuple
 
 from pscheduler_batch.events import AttemptEnded, Event, IterationEnded
-from pscheduler_batch.terminal.event_words import count_words
+from pscheduler_batch.text import count_words
 
 
 class RetryNotes:

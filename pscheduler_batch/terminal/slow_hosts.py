@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Dict, List, Set
 
 from pscheduler_batch.events import Event, LimitChanged
-from pscheduler_batch.terminal.event_words import count_words
-from pscheduler_batch.text import shorten
+from pscheduler_batch.text import count_words, shorten
 
 # The maximum number of hosts with a line of their own; the others are counted.
 MANY = 10

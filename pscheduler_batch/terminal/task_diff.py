@@ -17,7 +17,7 @@ from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.redaction import Redactor, without_secrets
-from pscheduler_batch.text import HIDDEN, printable
+from pscheduler_batch.text import HIDDEN, count_words, printable
 
 # Up to this number of iterations, every change is listed.
 MOST_ITERATIONS = 1000
@@ -40,7 +40,7 @@ NOTHING = _Nothing()
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedPlace:
     """
     One place of a task that differs.
 
@@ -61,7 +61,7 @@ class Change:
         return in_schedule and self.path[1] in DROPPED_FROM_SCHEDULE and self.after is NOTHING
 
 
-def changes(before: JSON, after: JSON) -> Tuple[Change, ...]:
+def changes(before: JSON, after: JSON) -> Tuple[ChangedPlace, ...]:
     """
     Compare two JSON values.
 
@@ -74,7 +74,7 @@ def changes(before: JSON, after: JSON) -> Tuple[Change, ...]:
     Returns:
         The changes in the order of the first value, additions last.
     """
-    found: List[Change] = []
+    found: List[ChangedPlace] = []
     stack: List[Tuple[Path, JSON, JSON]] = [((), before, after)]
     while stack:
         path, old, new = stack.pop()
@@ -87,11 +87,11 @@ def changes(before: JSON, after: JSON) -> Tuple[Change, ...]:
             pairs = list(enumerate(zip_longest(old, new, fillvalue=NOTHING)))
             stack += [((*path, number), one, other) for number, (one, other) in reversed(pairs)]
         elif isinstance(old, bool) is not isinstance(new, bool) or old != new:
-            found.append(Change(path, old, new))
+            found.append(ChangedPlace(path, old, new))
     return tuple(found)
 
 
-def task_changes(before: JSONObject, after: JSONObject) -> Tuple[Change, ...]:
+def task_changes(before: JSONObject, after: JSONObject) -> Tuple[ChangedPlace, ...]:
     """
     Compare a task with what is posted.
 
@@ -135,7 +135,7 @@ class _Group:
     """Iterations with the same changes, by their numbers."""
 
     numbers: Tuple[int, ...]
-    changes: Tuple[Change, ...]
+    changes: Tuple[ChangedPlace, ...]
 
 
 def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
@@ -144,12 +144,12 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
     common, rest = _split(groups)
     together = plan.job.sync_start and count > 0
     if not common and not rest and not together:
-        yield _heading(plan, f"{_iterations(count)}, nothing changed")
+        yield _heading(plan, f"{count_words(count, 'iteration')}, nothing changed")
         return
-    yield _heading(plan, _iterations(count))
+    yield _heading(plan, count_words(count, "iteration"))
     if common or together:
         first = plan.by_number[0].number
-        yield f"  iteration {first}:" if count == 1 else f"  all {_iterations(count)}:"
+        yield f"  iteration {first}:" if count == 1 else f"  all {count_words(count, 'iteration')}:"
         yield from _lines(plan, first, common)
         if together:
             yield STARTED
@@ -157,7 +157,7 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
     for group in shown:
         if len(shown) < len(rest) and group is shown[-1]:
             left_out = [number for hidden in rest[FIRST_GROUPS:-1] for number in hidden.numbers]
-            yield f"  ... {_iterations(len(left_out))} more, each with other changes ..."
+            yield f"  ... {count_words(len(left_out), 'iteration')} more, each with other changes ..."
         yield f"  {_numbers(group.numbers)}:"
         yield from _lines(plan, group.numbers[0], group.changes)
 
@@ -165,7 +165,7 @@ def _job_lines(plan: JobPlan, *, cut: bool) -> Iterator[str]:
 def _groups(plan: JobPlan) -> Tuple[_Group, ...]:
     """Group iterations with equal changes, in the order of the first of each."""
     numbers: Dict[str, List[int]] = {}
-    found: Dict[str, Tuple[Change, ...]] = {}
+    found: Dict[str, Tuple[ChangedPlace, ...]] = {}
     known: Dict[Tuple[int, int], str] = {}
     for iteration in plan.by_number:
         before = _task_before(plan.job, iteration.number)
@@ -183,7 +183,7 @@ def _key(value: JSON) -> List[JSON]:
     return [] if value is NOTHING else [value]
 
 
-def _split(groups: Sequence[_Group]) -> Tuple[Tuple[Change, ...], Tuple[_Group, ...]]:
+def _split(groups: Sequence[_Group]) -> Tuple[Tuple[ChangedPlace, ...], Tuple[_Group, ...]]:
     """Separate the changes in all iterations from the groups."""
     if len(groups) == 1:
         return groups[0].changes, ()
@@ -200,11 +200,11 @@ def _split(groups: Sequence[_Group]) -> Tuple[Tuple[Change, ...], Tuple[_Group, 
     return common, tuple(group for group in rest if group.changes)
 
 
-def _name(change: Change) -> str:
+def _name(change: ChangedPlace) -> str:
     return json.dumps([change.path, _key(change.before), _key(change.after)])
 
 
-def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]:
+def _lines(plan: JobPlan, number: int, found: Sequence[ChangedPlace]) -> Iterator[str]:
     """
     Write the changes of an iteration, one per line.
 
@@ -216,7 +216,7 @@ def _lines(plan: JobPlan, number: int, found: Sequence[Change]) -> Iterator[str]
         yield _line(change, redactor)
 
 
-def _line(change: Change, redactor: Redactor) -> str:
+def _line(change: ChangedPlace, redactor: Redactor) -> str:
     place = _clean(pointer(change.path), redactor)
     before, after = (_value(value, change.path, redactor) for value in (change.before, change.after))
     if change.is_dropped:
@@ -246,10 +246,6 @@ def _task_before(job: Job, number: int) -> JSONObject:
 
 def _heading(plan: JobPlan, words: str) -> str:
     return f"{_shorten(printable(plan.job.label), SHOWN)} ({plan.job.where}): {words}"
-
-
-def _iterations(count: int) -> str:
-    return f"{count:,} iteration{'s' if count != 1 else ''}"
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.waiting import RunWaiter, WaitLimits
+from pscheduler_batch.scheduler.waiting import Looks, RunWaiter, WaitLimits
 from tests.support.clock import NOON, VirtualClock, after
 
 RUN = Run(
@@ -47,9 +47,8 @@ class Waiting:
 
     def until_done(self, run=RUN, patience=None):
         """Wait."""
-        waiter = RunWaiter(
-            self.read, self.clock.clock, patience or WaitLimits(), lambda run: self.seen.append(run.state)
-        )
+        clock, limits = self.clock.clock, patience or WaitLimits()
+        waiter = RunWaiter(self.read, clock, limits, lambda run: self.seen.append(run.state), Looks(clock, limits))
         return asyncio.run(waiter.until_done(run, self.offset))
 
 
