@@ -317,7 +317,3 @@ class Watcher(NamedTuple):
 
     watch: Watch
     kinds: Tuple[type, ...]
-
-
-def watch_nothing(_event: Event) -> None:
-    """Do nothing."""

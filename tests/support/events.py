@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, List, Mapping, Optional
 
-from pscheduler_batch.events import BatchBegan, IterationEnded, IterationMoved, JobBegan, JobEnded
+from pscheduler_batch.events import BatchBegan, Event, IterationEnded, IterationMoved, JobBegan, JobEnded
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Plan, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
@@ -16,6 +16,10 @@ TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}, "_key": "abc-sec
 
 # The states without a run.
 OUR_STATES = {"waiting", "asking", "posting", "posted", "unanswered", "canceling"}
+
+
+def watch_nothing(_event: Event) -> None:
+    """Do nothing."""
 
 
 def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:

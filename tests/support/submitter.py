@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.events import Watch
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Run, RunResult
@@ -20,6 +20,7 @@ from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.continue_if import ContinueIf
 from pscheduler_batch.transforms.pipeline import Transforms
 from tests.support.clock import VirtualClock
+from tests.support.events import watch_nothing
 
 TASK = {"test": {"type": "idle", "spec": {"duration": "PT2S"}}}
 RUNNING = Run("https://ps/r", "running", None, None, "https://ps/r/result", None, {"state": "running"})

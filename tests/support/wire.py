@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import httpx
 import respx
 
-from pscheduler_batch.events import Watch, watch_nothing
+from pscheduler_batch.events import Watch
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.model import Iteration, IterationResult
@@ -31,6 +31,7 @@ from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
+from tests.support.events import watch_nothing
 from tests.support.server import Ending, FakeServer
 
 REPLIES = Path(__file__).parents[1] / "replies"

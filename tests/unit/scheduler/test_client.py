@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from pscheduler_batch.errors import UnreachableError
-from pscheduler_batch.events import watch_nothing
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import a_client
+from tests.support.events import watch_nothing
 from tests.support.wire import ONE_HOST, ROOT, serving
 
 URL = f"{ROOT}/tasks/5f1c/runs"
