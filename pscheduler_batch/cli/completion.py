@@ -26,10 +26,10 @@ _BRACKETS = r"\[(.*)\](:[0-9]+)?"
 
 def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -> List[str]:  # noqa: ARG001 - click's way
     """Complete a host; a ``shell_complete`` callback of click."""
-    return find_hosts(incomplete)
+    return known_host_names(incomplete)
 
 
-def find_hosts(
+def known_host_names(
     prefix: str,
     *,
     environ: Mapping[str, str] = os.environ,

@@ -55,7 +55,7 @@ class Step(IntEnum):
 
 
 @dataclass
-class Progress:
+class ExchangeProgress:
     """
     How far an exchange has come.
 
@@ -80,13 +80,13 @@ class Connection:
             bind: The local address to send from; None leaves that to the system.
             max_body: Maximum number of bytes in an answer.
         """
-        self.progress = Progress()
+        self.progress = ExchangeProgress()
         self._tls = tls
         self._bind = bind
         self._max_body = max_body
         self._connection: Optional[httpcore.AsyncHTTPConnection] = None
 
-    async def exchange(self, request: httpx.Request, progress: Progress) -> Reply:
+    async def exchange(self, request: httpx.Request, progress: ExchangeProgress) -> Reply:
         """
         Send a request and receive the answer.
 

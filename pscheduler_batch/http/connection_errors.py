@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection import QUOTED, Progress, Step, UnusableError
+from pscheduler_batch.http.connection import QUOTED, ExchangeProgress, Step, UnusableError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.urls import shown
 
@@ -104,7 +104,7 @@ def _is_our_limit(error: BaseException) -> bool:
 
 
 def explain(
-    error: Exception, request: Request, progress: Progress, limit: float, connect_limit: float
+    error: Exception, request: Request, progress: ExchangeProgress, limit: float, connect_limit: float
 ) -> Optional[SchedulerError]:
     """
     Return the error that callers know for the one with which an attempt ended.
@@ -140,7 +140,7 @@ _BAD_ANSWERS = {
 class _Ended:
     """An attempt that has ended without an answer."""
 
-    def __init__(self, progress: Progress, limit: float, connect_limit: float, bind: Optional[str]) -> None:
+    def __init__(self, progress: ExchangeProgress, limit: float, connect_limit: float, bind: Optional[str]) -> None:
         self._progress = progress
         self._limit = limit
         self._connect_limit = connect_limit

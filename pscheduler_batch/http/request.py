@@ -31,7 +31,7 @@ class Purpose(Enum):
 
 
 @dataclass(frozen=True)
-class Outage:
+class OutageLimits:
     """
     What counts as an outage of the server, and how patiently to wait for its end.
 
@@ -76,7 +76,7 @@ class Request:
     bind: Optional[str] = None
     wait: float = 0
     limit: timedelta = timedelta.max
-    outage: Optional[Outage] = None
+    outage: Optional[OutageLimits] = None
     final_words: str = ""
     retried: bool = True
     settle: Optional[Callable[[Outcome], Awaitable[Optional[Reply]]]] = None

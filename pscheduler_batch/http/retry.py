@@ -166,27 +166,27 @@ class Attempts:
         self._number += 1
         start = self.start or now
         asked_for = outcome.retry_after(now) if isinstance(outcome, Reply) else None
-        patience = self._request.outage
+        limits = self._request.outage
         if self._is_cut(outcome, now, asked_for):
             # The caller asks again anyway.
             return None
-        if patience is None or not self._is_outage(outcome):
-            if patience is not None and not self._may_help(outcome, asked_for):
+        if limits is None or not self._is_outage(outcome):
+            if limits is not None and not self._may_help(outcome, asked_for):
                 self._outage.note_answer(now)
             self.end = start + self._policy.limit
             return self._quick_pause(outcome, self.end - now, asked_for, host_paused_for)
-        self.end = self._outage.note_failure(start, patience.span)
+        self.end = self._outage.note_failure(start, limits.span)
         if self._outage.in_vain is not None:
             self.in_vain = self._tried_for(now - start)
             return None
         left = self.end - now
         if left <= _NONE:
             self.in_vain = self._tried_for(now - start)
-            self._outage.give_up(now, patience.span)
+            self._outage.give_up(now, limits.span)
             return None
         quick = min(left, start + self._policy.limit - now)
         pause = self._quick_pause(outcome, quick, asked_for, host_paused_for)
-        return pause if pause is not None else max(patience.pause, min(asked_for or _NONE, left))
+        return pause if pause is not None else max(limits.pause, min(asked_for or _NONE, left))
 
     def _tried_for(self, span: timedelta) -> str:
         if self._number > 1 or self._outage.in_vain is None:
@@ -208,7 +208,7 @@ class Attempts:
         if not isinstance(outcome, Reply):
             return self._policy.attempts
         if outcome.overloaded:
-            # What the server needs is time, so only that counts (ADR 50); with patience, there is more of it later.
+            # What the server needs is time, so only that counts (ADR 50); an outage may take longer.
             return math.inf if self._request.outage is None else self._policy.attempts
         return self._policy.internal_attempts if outcome.status == INTERNAL else self._policy.attempts
 
@@ -231,8 +231,8 @@ class Attempts:
         """Return whether an outcome says that the server is not there, to a request that waits for it to come back."""
         if not isinstance(outcome, Reply):
             return isinstance(outcome, UnreachableError)
-        patience = self._request.outage
-        return patience is not None and (outcome.overloaded or outcome.status in patience.statuses)
+        limits = self._request.outage
+        return limits is not None and (outcome.overloaded or outcome.status in limits.statuses)
 
     def _is_cut(self, outcome: Outcome, now: datetime, asked_for: Optional[timedelta]) -> bool:
         """Return whether a web server cut a long poll; such an answer does not say when to ask again."""

@@ -18,7 +18,7 @@ import httpx
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.http.connection import Connection, Progress
+from pscheduler_batch.http.connection import Connection, ExchangeProgress
 from pscheduler_batch.http.connection_errors import explain
 from pscheduler_batch.http.connection_pool import ConnectionPool, Way
 from pscheduler_batch.http.request import Request
@@ -89,7 +89,7 @@ class HttpTransport:
         """
         seconds = min(self._settings.timeout, request.limit).total_seconds()
         limit, connect_limit = seconds + request.wait, min(CONNECT_SECONDS, seconds)
-        progress = Progress()
+        progress = ExchangeProgress()
         unless = self._shutdown if request.method == "POST" else None
         async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as connection:
             try:

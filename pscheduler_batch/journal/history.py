@@ -29,7 +29,7 @@ Key = Tuple[int, int, int]
 # The offset and the length of a line, in bytes.
 Place = Tuple[int, int]
 
-Event = Dict[str, Any]
+Entry = Dict[str, Any]
 
 
 class JournalError(BatchError):
@@ -146,7 +146,7 @@ def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
     return history
 
 
-def _start(head: Event, digest: str, path: str) -> JournalHistory:
+def _start(head: Entry, digest: str, path: str) -> JournalHistory:
     if head.get("event") != "batch":
         raise JournalError(f"{printable(path)} is not the journal of a batch")
     if head.get("version") != VERSION:
@@ -163,7 +163,7 @@ def _start(head: Event, digest: str, path: str) -> JournalHistory:
     return JournalHistory(parse_timestamp(head["start"]), seed=None if seed is None else int(seed))
 
 
-def _event_of(line: bytes) -> Optional[Event]:
+def _event_of(line: bytes) -> Optional[Entry]:
     try:
         event = json.loads(line)
     except (RecursionError, ValueError):
@@ -177,7 +177,7 @@ def _may_be_torn(line: bytes) -> bool:
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(history: JournalHistory, event: Event, place: Place) -> None:
+def _add(history: JournalHistory, event: Entry, place: Place) -> None:
     kind = event["event"]
     if kind == "job":
         history.job_starts[event["job"]] = parse_timestamp(event["start"])
@@ -195,7 +195,7 @@ def _add(history: JournalHistory, event: Event, place: Place) -> None:
         history.iterations[key] = (*before, place)
 
 
-def _added(before: IterationHistory, kind: str, event: Event) -> IterationHistory:
+def _added(before: IterationHistory, kind: str, event: Entry) -> IterationHistory:
     if kind == "posting":
         at = parse_timestamp(event["at"])
         return IterationHistory(event["task"], event["lead"], event["mark"], at, check=event["check"])

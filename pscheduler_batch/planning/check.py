@@ -131,8 +131,8 @@ class _Found:
 
 
 def _to_question(pairs: Mapping[str, Any]) -> DistinctTest:
-    wanted = tuple(_to_use(place) for place in pairs["wanted"])
-    return DistinctTest(pairs["test_type"], pairs["spec"], wanted, tuple(pairs["secrets"]))
+    uses = tuple(_to_use(place) for place in pairs["uses"])
+    return DistinctTest(pairs["test_type"], pairs["spec"], uses, tuple(pairs["secrets"]))
 
 
 def _to_use(place: Mapping[str, Any]) -> UseOfTest:

@@ -72,7 +72,7 @@ def sum_up_tools(found: Iterable[UsableTool]) -> List[ToolChoice]:
 def _places(found: Iterable[ServerProblem]) -> Iterator[Tuple[ServerProblem, UseOfTest]]:
     for problem in found:
         redacted = replace(problem, reason=problem.question.redacted(problem.reason))
-        yield from ((redacted, wanted) for wanted in problem.question.wanted)
+        yield from ((redacted, wanted) for wanted in problem.question.uses)
 
 
 def _during(uses: List[UseOfTest]) -> str:
@@ -194,13 +194,13 @@ class DistinctTest:
     Attributes:
         test_type: The kind of test.
         spec: Its specification, with its secrets.
-        wanted: Its uses, in the order of the input.
+        uses: Its uses, in the order of the input.
         secrets: The secrets of its task and its transforms that occur in the specification.
     """
 
     test_type: str
     spec: JSON
-    wanted: Tuple[UseOfTest, ...]
+    uses: Tuple[UseOfTest, ...]
     secrets: Tuple[str, ...] = ()
 
     @property
@@ -214,7 +214,7 @@ class DistinctTest:
 
     def only(self, use: UseOfTest) -> DistinctTest:
         """Return the test with one of its uses."""
-        return replace(self, wanted=(use,))
+        return replace(self, uses=(use,))
 
 
 def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:

@@ -37,7 +37,7 @@ def judge_tools(question: DistinctTest, offers: Offers) -> Tuple[List[ServerProb
     problems: List[ServerProblem] = []
     usable: List[UsableTool] = []
     hosts = tuple(shorten(host) for host in offers)
-    for use in question.wanted:
+    for use in question.uses:
         pair, names = use.allowed or AllowedTools("", tuple(common))
         allowed = [name for name in names if name in common]
         if not allowed:

@@ -61,7 +61,7 @@ T = TypeVar("T")
 Measured = Callable[[], None]
 
 # Runs an iteration; raises only what ends the job.
-Run = Callable[[Measured], Coroutine[Any, Any, None]]
+RunIteration = Callable[[Measured], Coroutine[Any, Any, None]]
 
 # Returns whether the batch continues after a job, given its results as JSON texts.
 Judge = Callable[[Job, Iterable[str]], Coroutine[Any, Any, bool]]
@@ -496,7 +496,7 @@ async def _in_parallel(iterations: Iterable[Coroutine[Any, Any, None]]) -> None:
             raise raised
 
 
-async def _in_turn(iterations: Iterable[Run]) -> None:
+async def _in_turn(iterations: Iterable[RunIteration]) -> None:
     """
     Run iterations one after another; the results of each are fetched while the next one is submitted.
 
@@ -520,7 +520,7 @@ async def _in_turn(iterations: Iterable[Run]) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _until_measured(run: Run) -> asyncio.Future[None]:
+async def _until_measured(run: RunIteration) -> asyncio.Future[None]:
     """Start an iteration, and wait until only its results are still to be fetched."""
     measured = asyncio.Event()
     running = asyncio.ensure_future(run(measured.set))

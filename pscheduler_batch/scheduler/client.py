@@ -8,7 +8,7 @@ from typing import Awaitable, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.client import HttpClient
-from pscheduler_batch.http.request import Outage, Purpose, Request
+from pscheduler_batch.http.request import OutageLimits, Purpose, Request
 from pscheduler_batch.http.response import INTERNAL, TOO_MANY, Reply
 from pscheduler_batch.scheduler.api import UNSUPPORTED
 from pscheduler_batch.scheduler.hosts import Hosts
@@ -34,8 +34,8 @@ class SchedulerClient:
         self.session = http.session
         self.looks = Looks(self.session.clock, limits)
         # A server whose database is not back yet answers 500.
-        self._outage = Outage(limits.outage, limits.pause, frozenset({INTERNAL, TOO_MANY}))
-        self._outage_refusable = Outage(limits.outage, limits.pause, frozenset({TOO_MANY}))
+        self._outage = OutageLimits(limits.outage, limits.pause, frozenset({INTERNAL, TOO_MANY}))
+        self._outage_refusable = OutageLimits(limits.outage, limits.pause, frozenset({TOO_MANY}))
 
     def ask_lead(
         self,

@@ -9,7 +9,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from pscheduler_batch.cli.batch import batch
-from pscheduler_batch.cli.completion import complete_host, find_hosts
+from pscheduler_batch.cli.completion import complete_host, known_host_names
 from pscheduler_batch.report.formats import FORMATS
 
 HOSTS = """
@@ -44,7 +44,7 @@ def test_hosts_come_from_everywhere_they_are_known(files):
     """The environment, and the files of the system and of ssh; nothing that a shell could obey."""
     environ = {"PSCHEDULER_ASSIST": "assist.example.net", "PSCHEDULER_LOCALHOST": "[2001:db8::7]", "HOST": "other"}
 
-    assert find_hosts("", environ=environ, **files) == [
+    assert known_host_names("", environ=environ, **files) == [
         "192.0.2.2",
         "assist.example.net",
         "localhost",
@@ -59,7 +59,7 @@ def test_hosts_come_from_everywhere_they_are_known(files):
 def test_only_what_begins_with_what_was_typed_is_offered(files):
     """In whatever case it was typed."""
 
-    assert find_hosts("PS1", environ={}, **files) == ["ps1", "ps1.example.net"]
+    assert known_host_names("PS1", environ={}, **files) == ["ps1", "ps1.example.net"]
 
 
 @pytest.mark.parametrize("place", ["", "missing", "."])
@@ -67,7 +67,7 @@ def test_a_machine_without_these_files_offers_nothing(tmp_path, place):
     """Nor one whose files cannot be read."""
     path = str(tmp_path / place)
 
-    assert find_hosts("", environ={}, hosts=path, known_hosts=path) == []
+    assert known_host_names("", environ={}, hosts=path, known_hosts=path) == []
 
 
 def test_a_huge_file_takes_no_time(tmp_path):
@@ -77,7 +77,7 @@ def test_a_huge_file_takes_no_time(tmp_path):
         stream.write(b"first.example.net x\n")
         os.ftruncate(stream.fileno(), 2**34)
 
-    assert find_hosts("", environ={}, hosts=str(tmp_path), known_hosts=str(path)) == ["first.example.net"]
+    assert known_host_names("", environ={}, hosts=str(tmp_path), known_hosts=str(path)) == ["first.example.net"]
 
 
 def test_click_can_ask(monkeypatch):

@@ -270,7 +270,7 @@ def test_a_request_ends_that_is_canceled_in_the_moment_of_success(step, monkeypa
         await connection.aclose()
         return canceled
 
-    requesting, progress = [], module.Progress()
+    requesting, progress = [], module.ExchangeProgress()
     start_connection, through_tls = module.start_connection, module._Stream._through_tls
     if step == module.Step.CONNECTING:
         monkeypatch.setattr(module, "start_connection", lambda *a, **k: at_success(start_connection(*a, **k)))
@@ -418,7 +418,7 @@ def test_nothing_goes_on_in_the_background_when_a_request_has_ended(seconds, mon
     async def run():
         connection = module.Connection(ssl.create_default_context(), None, 1000)
         request = httpx.Request("GET", "http://127.0.0.1:9/", extensions={"timeout": {"connect": seconds}})
-        requesting = asyncio.ensure_future(connection.exchange(request, module.Progress()))
+        requesting = asyncio.ensure_future(connection.exchange(request, module.ExchangeProgress()))
         if seconds == 10:
             await asyncio.to_thread(connecting.wait, 10)
             requesting.cancel()

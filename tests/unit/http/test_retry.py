@@ -11,7 +11,7 @@ import pytest
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.events import RequestHeldUp
-from pscheduler_batch.http.request import Outage, Purpose, Request
+from pscheduler_batch.http.request import OutageLimits, Purpose, Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of
@@ -351,7 +351,7 @@ def test_a_request_can_be_canceled():
     assert [world.run(cancel(seconds)) for seconds in (2, 5.5)] == [True, True]
 
 
-OUTAGE = Outage(timedelta(minutes=5), timedelta(seconds=5), frozenset({503}))
+OUTAGE = OutageLimits(timedelta(minutes=5), timedelta(seconds=5), frozenset({503}))
 
 
 @pytest.mark.parametrize("way", [lost(), lost(transient=False), Reply(503, {}, b""), KILLED])

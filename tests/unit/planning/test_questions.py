@@ -36,7 +36,7 @@ def test_each_test_is_asked_about_once():
 
 def test_a_task_of_an_array_is_asked_about_at_its_place():
     """The pointer says which it is."""
-    assert [question.wanted for question in ask({"task": [RTT, IDLE]})] == [
+    assert [question.uses for question in ask({"task": [RTT, IDLE]})] == [
         (UseOfTest("/jobs/0/task/0", "job-0", (0,), 1),),
         (UseOfTest("/jobs/0/task/1", "job-0", (1,), 1),),
     ]
@@ -47,7 +47,7 @@ def test_a_transformed_test_is_asked_about_as_it_is_then():
     transform = {"script": "if $iteration > 0 then .test.spec.count = 2 else . end"}
 
     assert [
-        question.wanted for question in ask({"label": "x", "task": RTT, "iterations": 3, "task-transform": transform})
+        question.uses for question in ask({"label": "x", "task": RTT, "iterations": 3, "task-transform": transform})
     ] == [
         (UseOfTest("/jobs/0/task", "x", (0,), 3),),
         (UseOfTest("/jobs/0/task", "x", (1, 2), 3, transformed=True),),
