@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Container, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Container, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import WARNING, InputError, Problem
 from pscheduler_batch.input.json_text import parse, too_deep_at
@@ -18,14 +18,15 @@ from pscheduler_batch.input.json_values import Finding, TooDeepError, to_plain
 from pscheduler_batch.input.locations import in_order, locate_findings, locate_problems
 from pscheduler_batch.input.positions import Lines, find_duplicates
 from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schema
-from pscheduler_batch.input.selection import ALL, Selection, without_jobs
 from pscheduler_batch.input.validation import explain
-from pscheduler_batch.input.values import NONE as NO_VALUES
-from pscheduler_batch.input.values import Values
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import closest, shorten, show
+
+if TYPE_CHECKING:
+    from pscheduler_batch.input.selection import Selection
+    from pscheduler_batch.input.values import Values
 
 # Names that, where they are wrong in a job, may have been meant to change its tasks.
 _SHAPING = frozenset({"args", "script", "task-transform", "transform-post", "transform-pre"})
@@ -40,8 +41,8 @@ def load_batch(
     data: Union[bytes, str, Mapping[str, Any]],
     *,
     source: Optional[str] = None,
-    values: Values = NO_VALUES,
-    selection: Selection = ALL,
+    values: Optional[Values] = None,
+    selection: Optional[Selection] = None,
 ) -> Batch:
     """
     Load a batch.
@@ -51,7 +52,7 @@ def load_batch(
             whose names begin with # are comments, allowed everywhere.
         source: The name of the file for messages.
         values: Values from outside for its data.
-        selection: The jobs and iterations that are run.
+        selection: The jobs and iterations that are run; None for all.
 
     Raises:
         InputError: All errors of the batch. Jobs that are not enabled need only be objects.
@@ -86,8 +87,8 @@ def load_right_parts(
     data: Union[bytes, str, Mapping[str, Any]],
     *,
     source: Optional[str] = None,
-    values: Values = NO_VALUES,
-    selection: Selection = ALL,
+    values: Optional[Values] = None,
+    selection: Optional[Selection] = None,
 ) -> Loaded:
     """
     Load the valid parts of a batch, to check them further; the parameters are those of :func:`load_batch`.
@@ -107,9 +108,9 @@ def load_right_parts(
         raise InputError(locate_findings(findings, text), source=source, text=text)
     whole = document
     left_out: FrozenSet[int] = frozenset()
-    if selection is not ALL:
+    if selection:
         left_out = selection.left_out(document)
-        document = without_jobs(document, left_out)
+        document = _without_jobs(document, left_out)
     findings = explain("batch", document) or _long_durations(document)
     problems = tuple(locate_findings(findings, text))
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
@@ -118,10 +119,10 @@ def load_right_parts(
     wrong = {int(finding.path[1]) for finding in findings}
     batch = _build(document, text=text, source=source, wrong=wrong)
     found = [*warnings, *locate_findings(_strange_things(batch, wrong), text)]
-    if values is not NO_VALUES:
+    if values:
         batch = replace(batch, data=values.added_to(batch.data), added=values.as_pairs())
         batch = replace(batch, unused=tuple(locate_problems(values.unused_in(batch), text)))
-    if selection is not ALL:
+    if selection:
         chosen = (
             replace(job, left_out=job.number in left_out, only=selection.iterations_of(job.number))
             for job in batch.jobs
@@ -129,6 +130,14 @@ def load_right_parts(
         batch = replace(batch, jobs=tuple(chosen), document=whole)
     strange = _as_warnings([*found, *batch.unused], document)
     return Loaded(replace(batch, warnings=strange), problems, strange, text)
+
+
+def _without_jobs(document: JSON, numbers: FrozenSet[int]) -> JSON:
+    """Return a batch in which some jobs are not enabled; the rest is shared."""
+    if not numbers:
+        return document
+    jobs = [{**job, "enabled": False} if number in numbers else job for number, job in enumerate(document["jobs"])]
+    return {**document, "jobs": jobs}
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import InputError, OptionError, Problem
-from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.model import JSON
 from pscheduler_batch.text import closest, count_words, list_names, show
 
 _JOBS = "/jobs/"
@@ -89,14 +89,6 @@ class Selection:
 
 
 ALL = Selection()
-
-
-def without_jobs(document: JSONObject, numbers: FrozenSet[int]) -> JSONObject:
-    """Return a batch in which some jobs are not enabled; the rest is shared."""
-    if not numbers:
-        return document
-    jobs = [{**job, "enabled": False} if number in numbers else job for number, job in enumerate(document["jobs"])]
-    return {**document, "jobs": jobs}
 
 
 def label_of(job: JSON, number: int) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from pscheduler_batch.errors import ERROR, WARNING, ExpectationError, Problem
 from pscheduler_batch.input.excerpts import render_problems
 from pscheduler_batch.input.locations import in_order, locate_problems
-from pscheduler_batch.model import Batch
-from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers, ToolChoice
+from pscheduler_batch.model import JSON, Batch
 from pscheduler_batch.text import count_words, printable
+
+if TYPE_CHECKING:
+    from pscheduler_batch.planning.server_problems import ServerAnswers, ToolChoice
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,8 @@ class CheckResult:
         batch: The batch with what is valid of its jobs; None if all of it is invalid.
         iterations: The number of iterations that were checked.
         problems: The errors and warnings, in the order of the input.
-        questions: The tests of the valid tasks, to ask servers about.
+        examined: What the caller wanted to know of the plan; None if the plan could not be made.
         tools: The tools that would run the tests, as far as servers were asked, in the order of the input.
-        tests: The types of the tests of each job, by its number.
     """
 
     source: str
@@ -35,9 +36,8 @@ class CheckResult:
     batch: Optional[Batch]
     iterations: int
     problems: Tuple[Problem, ...]
-    questions: Tuple[DistinctTest, ...] = ()
+    examined: JSON = None
     tools: Tuple[ToolChoice, ...] = ()
-    tests: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     @property
     def errors(self) -> Tuple[Problem, ...]:

@@ -7,7 +7,7 @@ A server may refuse a thousand iterations with a thousand specifications for the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from pscheduler_batch.errors import ERROR, NOTE, Problem
@@ -235,6 +235,24 @@ def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
             place = UseOfTest(where, job.label, tuple(numbers), among, transformed=changed, allowed=allowed)
             wanted.setdefault(key, []).append(place)
     return tuple(_distinct_test(key, firsts[key], places) for key, places in wanted.items())
+
+
+def write_tests(tests: Iterable[DistinctTest]) -> JSON:
+    """Write tests as plain JSON, for another process."""
+    return [asdict(test) for test in tests]
+
+
+def read_tests(written: JSON) -> Tuple[DistinctTest, ...]:
+    """Read what :func:`write_tests` has written."""
+    return tuple(
+        DistinctTest(test["test_type"], test["spec"], tuple(map(_read_use, test["uses"])), tuple(test["secrets"]))
+        for test in written
+    )
+
+
+def _read_use(use: JSONObject) -> UseOfTest:
+    allowed = use["allowed"] and AllowedTools(use["allowed"][0], tuple(use["allowed"][1]))
+    return UseOfTest(**{**use, "iterations": tuple(use["iterations"]), "allowed": allowed})
 
 
 def _distinct_test(key: str, first: Iteration, places: Iterable[UseOfTest]) -> DistinctTest:

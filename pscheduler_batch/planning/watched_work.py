@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.locations import locate_problems
@@ -13,7 +13,9 @@ from pscheduler_batch.model import Batch
 from pscheduler_batch.planning.iteration_problems import name_iterations
 from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.pipeline import Guard, Unguarded
-from pscheduler_batch.transforms.watchdog import NoProcessError, Running, ScriptEndedError, ScriptNote, run_watched
+
+if TYPE_CHECKING:
+    from pscheduler_batch.transforms.watchdog import Running
 
 # The number of stopped scripts after which no more are tried.
 _PATIENCE = 5
@@ -36,6 +38,13 @@ def work_watched(
     """
     if not batch.scripts:
         return work(Unguarded())
+    from pscheduler_batch.transforms.watchdog import (  # noqa: PLC0415 - many batches have no scripts
+        NoProcessError,
+        ScriptEndedError,
+        ScriptNote,
+        run_watched,
+    )
+
     with closing(ScriptNote(batch)) as note:
         ended: List[Problem] = []
         while len(ended) < _PATIENCE:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, Optional, Sequence, Tuple
+from functools import partial
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, WRONG_USAGE
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, ExpectationError, Problem
-from pscheduler_batch.metrics.expectations import Expectation, jobs_of, resolve
+from pscheduler_batch.metrics.expectations import Expectation, jobs_of, resolve, tests_of
+from pscheduler_batch.model import JSON, Plan
 from pscheduler_batch.output.console import CommandError, read_input, write_error
 from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
@@ -21,7 +23,13 @@ from pscheduler_batch.planning.check_result import (
     render_text,
     render_tools,
 )
-from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers
+from pscheduler_batch.planning.server_problems import (
+    DistinctTest,
+    ServerAnswers,
+    distinct_tests,
+    read_tests,
+    write_tests,
+)
 from pscheduler_batch.text import printable
 
 AskServers = Callable[[Options, Sequence[DistinctTest]], ServerAnswers]
@@ -73,10 +81,14 @@ def _find_unknown(expectations: Sequence[Expectation], result: CheckResult) -> O
     if not result.valid or result.batch is None:
         return None
     try:
-        resolve(expectations, jobs_of(result.batch.jobs, result.tests))
+        resolve(expectations, jobs_of(result.batch.jobs, _tests_in(result)))
     except ExpectationError as error:
         return error
     return None
+
+
+def _tests_in(result: CheckResult) -> Dict[int, List[str]]:
+    return dict(result.examined["tests"]) if result.examined else {}
 
 
 def _require_other_output(options: Options) -> None:
@@ -93,11 +105,18 @@ def _check(options: Options, ask_servers: Optional[AskServers]) -> CheckResult:
         max_iterations=options.max_iterations,
         max_parallel=options.max_parallel,
         limit=options.check_limit,
-        with_questions=ask_servers is not None,
+        examine=partial(_examine, with_questions=ask_servers is not None),
     )
-    if ask_servers is None or not result.questions:
+    questions = read_tests(result.examined["questions"]) if result.examined else ()
+    if ask_servers is None or not questions:
         return result
-    return result.with_answers(ask_servers(options, result.questions))
+    return result.with_answers(ask_servers(options, questions))
+
+
+def _examine(plan: Plan, *, with_questions: bool) -> JSON:
+    """Return what is asked about the plan later: the tests of each job, and those that servers are asked about."""
+    questions = distinct_tests(plan) if with_questions else ()
+    return {"tests": list(tests_of(plan).items()), "questions": write_tests(questions)}
 
 
 def _render(

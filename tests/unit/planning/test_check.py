@@ -22,7 +22,7 @@ LIMIT = timedelta(seconds=1)
 
 def check(*jobs, limit=LIMIT, **pairs):
     """Check a batch of some jobs, all of which have the same task unless they say otherwise."""
-    options = {name: pairs.pop(name) for name in ("max_iterations", "max_parallel", "with_questions") if name in pairs}
+    options = {name: pairs.pop(name) for name in ("max_iterations", "max_parallel") if name in pairs}
     batch = {"schema": 3, "jobs": [{"task": TASK, **job} for job in jobs], **pairs}
     return check_batch(json.dumps(batch).encode(), source="a.json", limit=limit, **options)
 

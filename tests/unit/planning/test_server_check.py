@@ -14,6 +14,7 @@ from pscheduler_batch.http.response import Reply
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.check_result import render_json, render_summary, render_text, render_tools
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT, check_on_servers
+from pscheduler_batch.planning.server_problems import distinct_tests, read_tests, write_tests
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.session import Session
 from tests.support.clients import ONE_ATTEMPT, a_client, make_client
@@ -76,12 +77,17 @@ def asked(servers):
     return [(request.method, key_of(request), request.bind) for request in servers.requests]
 
 
+def questions_of(plan):
+    """Return the tests of a plan that servers are asked about."""
+    return write_tests(distinct_tests(plan))
+
+
 def ask(servers, *jobs, hosts=HOSTS, policy=ONE_ATTEMPT):
     """Check a batch of some jobs with servers; each has the same task unless it says otherwise."""
     batch = {"schema": 3, "jobs": [{"task": RTT, **job} for job in jobs]}
-    checked = check_batch(json.dumps(batch, indent=1).encode(), source="a.json", with_questions=True)
+    checked = check_batch(json.dumps(batch, indent=1).encode(), source="a.json", examine=questions_of)
     client = make_client(servers, Session(servers.clock.clock), policy=policy, max_connections=2)
-    return checked.with_answers(asyncio.run(check_on_servers(checked.questions, client, hosts)))
+    return checked.with_answers(asyncio.run(check_on_servers(read_tests(checked.examined), client, hosts)))
 
 
 def lines_of(checked):
@@ -593,11 +599,11 @@ def ask_embedded(pscheduler, *tasks):
 
     async def run():
         async with a_client() as client:
-            return await check_on_servers(checked.questions, client, hosts)
+            return await check_on_servers(read_tests(checked.examined), client, hosts)
 
     hosts = Hosts(pscheduler.netloc, pscheduler.netloc, lead_named=True)
     batch = json.dumps({"jobs": [{"task": {"test": test}} for test in tasks]}).encode()
-    checked = check_batch(batch, source="a.json", with_questions=True)
+    checked = check_batch(batch, source="a.json", examine=questions_of)
     return checked.with_answers(asyncio.run(run()))
 
 

@@ -106,6 +106,33 @@ def test_a_refusal_where_batches_are_disabled_imports_next_to_nothing():
     assert not {"dataclasses", "datetime", "re"} & (set(loaded) - set(before))
 
 
+@pytest.mark.parametrize("method", ["tool/batch-processor/can-run", "test/batch/spec-is-valid"])
+def test_planning_a_batch_imports_nothing_that_only_others_need(tmp_path, method):
+    """It has no scripts and no errors, nothing is chosen or added, and no server is asked."""
+    permission = tmp_path / "permission.json"
+    permission.write_text('{"enabled": true, "tests": ["idle"]}')
+    task = {"test": {"type": "idle", "spec": {"duration": "PT1S"}}}
+    spec = {"batch": {"jobs": [{"task": task}]}, "duration": "PT1M"}
+    code = (
+        "import sys; from pscheduler_batch.plugins.methods import *; kind, name, word = sys.argv[1].split('/'); "
+        "print(run_method(METHODS[kind, name][word], Call((), sys.stdin.buffer, sys.argv[2]))); "
+        "sys.exit(' '.join(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, method, str(permission)],
+        input=json.dumps({"type": "batch", "spec": spec} if method.startswith("tool/") else spec),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    needless = {"input.selection", "input.values", "metrics", "planning.server_problems", "transforms.watchdog"}
+
+    assert "true" in ended.stdout
+    assert not {"click", "isodate", "jq", "mmap"} & set(ended.stderr.split())
+    assert not {f"pscheduler_batch.{name}" for name in needless} & set(ended.stderr.split())
+
+
 def test_a_closed_input_is_an_empty_one(tmp_path):
     """Python has no object for it."""
     path = tmp_path / "test" / "batch" / "participants"
