@@ -16,8 +16,10 @@ iteration whose results are being fetched and of the next one::
       Stopping …  TaskLeft …              while tasks are canceled
     BatchEnded
 
-They hold whole tasks and the server's own words, including secrets and control characters: print them through
-:func:`pscheduler_batch.redaction.redact` and :func:`pscheduler_batch.text.printable`.
+They hold whole tasks, results and states in the server's own words, including secrets, and any text of theirs may have
+control characters: print it through :func:`pscheduler_batch.text.printable`. Texts that are said to be without secrets
+are. A :class:`Watcher` gets events that have no secrets at all, and no results
+(:class:`~pscheduler_batch.session.Session`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from datetime import datetime
 from typing import Callable, NamedTuple, Optional, Tuple, Union
 
 from pscheduler_batch.model import Iteration, IterationResult, Job, JobPlan, Plan, Run
+from pscheduler_batch.run_states import RUN_STATES
 from pscheduler_batch.text import two_units
 
 # The states of an iteration that has no run; with a run, they are the run's own, until its results are fetched.
@@ -37,6 +40,9 @@ POSTED = "posted"  # and without a run so far, because of its synchronized start
 FETCHING = "fetching"  # the results of a run that is done
 UNANSWERED = "unanswered"  # its POST, when it is ended early: only the answer says which task to cancel
 CANCELING = "canceling"  # its task, when it is ended early
+
+# All states that are known; a server may send any other text.
+KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING, UNANSWERED, CANCELING}
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,13 @@ class IterationEnded:
         at: When.
         result: Its result.
         succeeded: Whether each of its runs has a result that says so, and nothing failed.
+        error: What failed, without the secrets of its task; None if nothing did.
     """
 
     at: datetime
     result: IterationResult
     succeeded: bool
+    error: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +126,12 @@ class AttemptEnded:
     Attributes:
         at: When.
         result: Its result.
+        error: What failed, without the secrets of its task; None if no reason is known.
     """
 
     at: datetime
     result: IterationResult
+    error: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ class RequestHeldUp:
 
     Attributes:
         at: When.
-        host: The host and the port.
+        host: The host and the port, without the secrets of the batch.
         doing: The step, such as "finding participants".
         reason: What happened, such as "Connection refused", without the secrets of the batch; None if it is over.
         again: When it is retried.
@@ -193,7 +203,7 @@ class LimitChanged:
 
     Attributes:
         at: When.
-        host: The host and the port.
+        host: The host and the port, without the secrets of the batch.
         submitting: Whether it is the limit of requests that submit tasks, or of others; requests that wait for the end
             of a run, and those that cancel tasks, have no such limit.
         limit: The maximum number of concurrent requests from now on.
@@ -260,8 +270,8 @@ class TaskLeft:
     Attributes:
         at: When.
         iteration: The iteration of the task.
-        host: The host that it may run on, if that is known.
-        words: A message: that it may still run, why, and how to find it.
+        host: The host that it may run on, if that is known, without the secrets of the batch.
+        words: A message without them: that it may still run, why, and how to find it.
     """
 
     at: datetime
@@ -278,7 +288,7 @@ class BatchEnded:
     Attributes:
         at: When.
         succeeded: Whether every iteration of every job that was run succeeded.
-        error: Why it ended early, if it did.
+        error: Why it ended early, if it did, without the secrets of the batch.
     """
 
     at: datetime
@@ -308,12 +318,12 @@ Watch = Callable[[Event], None]
 
 class Watcher(NamedTuple):
     """
-    A watch that is not given every event.
+    A watch that prints events: it is given them without secrets.
 
     Attributes:
         watch: The watch.
-        kinds: The classes of its events.
+        kinds: The classes of the events that it is given.
     """
 
     watch: Watch
-    kinds: Tuple[type, ...]
+    kinds: Tuple[type, ...] = (object,)

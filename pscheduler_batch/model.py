@@ -7,11 +7,13 @@ All of them are frozen; use :func:`dataclasses.replace` for a changed copy. Time
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, FrozenSet, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from functools import cached_property
+from typing import Any, FrozenSet, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.errors import Problem, SchedulerError
+from pscheduler_batch.redaction import Redactor, redactor_of, secret_pairs
 
 # Any JSON, as the json module reads it.
 JSON = Any
@@ -37,6 +39,11 @@ class Transform:
     where: str
     script: str
     args: JSONObject = field(default_factory=dict)
+
+    @cached_property
+    def secrets(self) -> JSON:
+        """The secrets of its variables, as pairs."""
+        return secret_pairs(self.args)
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,11 @@ class Batch:
     added: JSONObject = field(default_factory=dict)
     unused: Tuple[Problem, ...] = ()
 
+    @cached_property
+    def secrets(self) -> JSON:
+        """The secrets of its data, which may be large, as pairs."""
+        return secret_pairs(self.data)
+
     @property
     def scripts(self) -> Tuple[Transform, ...]:
         """All transforms and conditions, without those of disabled jobs."""
@@ -133,7 +145,7 @@ class Iteration:
         delay: The delay between the start of the job and the submission of the task.
         task: The task as it is posted.
         numbered: Whether its result has its number, as not all iterations of the job are run.
-        given: The secrets that its transforms were given, and may have put into other places of the task.
+        given: What its transforms were given, whose secrets may be anywhere in the task.
         attempt: The number of the attempt, from 1 (ADR 71).
     """
 
@@ -146,10 +158,30 @@ class Iteration:
     attempt: int = 1
     numbered: bool = False
 
-    @property
-    def private(self) -> JSON:
-        """Values whose secrets must not appear in messages about this iteration."""
-        return [self.task, self.given]
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What takes its secrets out of every text about it."""
+        return redactor_of([self.task, self.given])
+
+    @cached_property
+    def shown(self) -> Iteration:
+        """The same without secrets, for those who show it."""
+        return replace(self, task=self.redactor.value(self.task), given=None) if self.redactor else self
+
+
+def redactor_of_all(iterations: Iterable[Iteration]) -> Redactor:
+    """Return what takes the secrets of some iterations out of texts; they are collected when the first text comes."""
+    return Redactor.of(_private_values(iterations))
+
+
+def _private_values(iterations: Iterable[Iteration]) -> Iterator[JSON]:
+    """Yield what may hold secrets of iterations, each value once: many share a task, and what scripts were given."""
+    seen = set()
+    for iteration in iterations:
+        for value in (iteration.task, iteration.given):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
 
 
 @dataclass(frozen=True)
@@ -186,13 +218,10 @@ class Plan:
     warnings: Tuple[Problem, ...] = ()
     seed: Optional[int] = None
 
-    @property
-    def private(self) -> Iterator[JSON]:
-        """Values whose secrets must not appear in messages: each task, and what its transforms were given."""
-        for job in self.jobs:
-            yield from (iteration.task for iteration in job.iterations)
-            # The same object, as a rule, for all iterations of a job.
-            yield from {id(iteration.given): iteration.given for iteration in job.iterations}.values()
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What takes the secrets of all its iterations out of texts."""
+        return redactor_of_all(iteration for job in self.jobs for iteration in job.iterations)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from concurrent import futures
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Coroutine, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union, cast
 
 from pscheduler_batch.clock import Clock
@@ -27,7 +28,6 @@ from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.parallel_limit import check_limit, limit_parallel
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS, plan_batch
 from pscheduler_batch.planning.random_order import check_shuffle, seed_of, shuffle_serial
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import judgments_of
 from pscheduler_batch.report.live_results import OnResult, ResultStream, watch_results
 from pscheduler_batch.running.late_starts import LateStarts
@@ -231,7 +231,7 @@ class AsyncBatchProcessor:
         session.debug(f"assist {hosts.assist}, lead {hosts.lead}")
         results = ResultStore(session.warn)
         if on_result is not None:
-            watch = unfailing(watch_results(self.batch, plan, results, on_result), "on_result")
+            watch = unfailing(watch_results(self.batch, plan, results, on_result), "on_result", plan.redactor)
             session = replace(session, watches=(*session.watches, watch))
         async with AsyncExitStack() as stack:
             journal = self._open_journal(hosts, stack, plan.seed)
@@ -274,20 +274,22 @@ class AsyncBatchProcessor:
     def _session(
         self, plan: Plan, debug: Optional[Log], watches: Sequence[Union[Watch, Watcher]], warn: Optional[Log]
     ) -> Session:
+        guarded = partial(unfailing, name="watch", redactor=plan.redactor)
         session = Session(
             self._clock,
-            log=debug and unfailing(debug, "debug"),
+            log=debug and unfailing(debug, "debug", plan.redactor),
             watches=tuple(
-                unfailing(each.watch, "watch", each.kinds) if isinstance(each, Watcher) else unfailing(each, "watch")
+                each._replace(watch=guarded(each.watch)) if isinstance(each, Watcher) else guarded(each)
                 for each in watches
             ),
             warning=warn,
-            redactor=Redactor.of(plan.private),
+            redactor=plan.redactor,
         )
         if not any(job_plan.job.sync_start for job_plan in plan.jobs):
             return session
         # An estimate that fails must not end the batch either.
-        late_starts = unfailing(LateStarts(session.warn, most=self._settings.max_connections).watch, "late starts")
+        watch = LateStarts(session.warn, most=self._settings.max_connections).watch
+        late_starts = unfailing(watch, "late starts", plan.redactor)
         return replace(session, watches=(*session.watches, late_starts))
 
     def _compiled(self) -> Transforms:

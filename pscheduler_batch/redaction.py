@@ -1,23 +1,21 @@
 """
-Taking secrets out of all text that leaves the program.
+Taking secrets out of text.
 
-The values of names that begin with ``_`` are secrets (ADR 18). They are in tasks, and a server that refuses a task
-may quote all of it (recording c14). Text is therefore redacted where it leaves the program:
+The values of names that begin with ``_`` are secrets (ADR 18). They are in tasks, a transform may have copied them to
+any other place, and a server that refuses a task may quote all of it (recording c14). All text leaves the program
+through one of these gates (ADR 75), and only they import this module:
 
-* :class:`~pscheduler_batch.session.Session`: the debug log, warnings, and the reasons in events,
-* :mod:`~pscheduler_batch.cli.modes.run`: the tracebacks of bugs,
-* :mod:`~pscheduler_batch.output.document`, :mod:`~pscheduler_batch.output.event_lines` and
-  :mod:`~pscheduler_batch.terminal.event_words`: the results,
-* :mod:`~pscheduler_batch.plugins.nested_run`: the result of a batch that is a task, which others may read,
-* :mod:`~pscheduler_batch.plugins.permission` and :mod:`~pscheduler_batch.plugins.batch_plan`: why it is refused,
-* :mod:`~pscheduler_batch.input.excerpts`: the lines of the input that messages quote,
-* :mod:`~pscheduler_batch.journal.sealing`: the journal,
-* :mod:`~pscheduler_batch.report.document_rows`: the reports,
-* :mod:`~pscheduler_batch.planning.iteration_problems`: the errors and warnings of iterations,
-* :mod:`~pscheduler_batch.planning.blame`: the tasks quoted with these; redacted before they are cut short,
-* :mod:`~pscheduler_batch.planning.server_problems`: the answers of servers about tests,
-* :mod:`~pscheduler_batch.transforms.script`: the errors of jq, as scripts also run in other processes,
-* :mod:`~pscheduler_batch.terminal.plan_rows` and :mod:`~pscheduler_batch.terminal.task_diff`: the tasks of a plan.
+* :mod:`~pscheduler_batch.model`: an iteration and a plan know what takes their secrets out, and an iteration as it is
+  shown has none: for previews, and for the reasons why a batch is refused;
+* :mod:`~pscheduler_batch.session`: all that happens while a batch runs: the debug log, warnings, the events for what
+  prints them, the failures of callbacks, the tracebacks of bugs;
+* :mod:`~pscheduler_batch.planning.iteration_problems` and :mod:`~pscheduler_batch.planning.server_problems`: errors and
+  warnings about tasks, and what servers say about tests;
+* :mod:`~pscheduler_batch.transforms.script`: the errors of jq, as scripts also run in other processes;
+* :mod:`~pscheduler_batch.input.excerpts`: the lines of the input that messages quote;
+* :mod:`~pscheduler_batch.output.document`, :mod:`~pscheduler_batch.report.document_rows` and
+  :mod:`~pscheduler_batch.journal.sealing`: the errors in the output, results that others may read, reports, the
+  journal.
 """
 
 from __future__ import annotations
@@ -26,13 +24,13 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from math import isfinite
 from typing import Any, FrozenSet, Iterable, Iterator, List, Set, Tuple
 from urllib.parse import quote_plus
 
-from pscheduler_batch.model import JSON
+from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.text import HIDDEN
 
 # How the end of a text is marked that was cut short, by jq and by us.
@@ -41,8 +39,11 @@ _CUT = re.compile(r"\.\.\.|…")
 # What is nested deeper is cut off in reports: it is not readable, and writing it could exhaust the stack.
 _DEEPEST = 100
 
+# The most digits of a number that stays where a document must remain what it is.
+_SHORT = 4
 
-def find_secrets(value: JSON) -> Set[str]:
+
+def find_secrets(value: Any) -> Set[str]:
     """
     Collect the secrets in a JSON value: each text and number under a name that begins with ``_``.
 
@@ -62,14 +63,14 @@ def find_secrets(value: JSON) -> Set[str]:
     return found
 
 
-def as_secret_pairs(secrets: Iterable[str]) -> JSON:
+def secret_pairs(value: Any) -> Any:
     """
-    Put secrets into a JSON value that holds nothing else, so that :func:`redact` finds them at once.
+    Return a JSON value with the secrets of another one, and nothing else.
 
-    >>> as_secret_pairs({"b", "a"})
+    >>> secret_pairs({"_key": ["b", "a"], "open": "c"})
     {'_': ['a', 'b']}
     """
-    return {"_": sorted(secrets)}
+    return {"_": sorted(find_secrets(value))}
 
 
 class Redactor:
@@ -91,9 +92,13 @@ class Redactor:
         self._given = secrets
 
     @classmethod
-    def of(cls, values: Iterable[JSON]) -> Redactor:
+    def of(cls, values: Iterable[Any]) -> Redactor:
         """Make what takes out the secrets of JSON values; these are searched when the first text comes."""
         return cls(secret for value in values for secret in find_secrets(value))
+
+    def __bool__(self) -> bool:
+        """Return whether there are secrets."""
+        return bool(self._secrets)
 
     @cached_property
     def _secrets(self) -> FrozenSet[str]:
@@ -133,58 +138,75 @@ class Redactor:
                     yield start, end
                     break
 
-    def value(self, value: JSON, depth: int = 0) -> JSON:
+    def value(self, value: Any, *, structured: bool = False) -> Any:
         """
         Copy a JSON value without secrets.
 
         What JSON does not have (NaN) becomes null, and what is nested very deep is cut off.
+
+        Args:
+            value: The value.
+            structured: Whether names and short numbers stay, so that a document remains what it is: a secret may be a
+                single letter or digit.
         """
+        return self._copy(value, 0, structured)
+
+    def _copy(self, value: Any, depth: int, structured: bool) -> Any:  # noqa: FBT001 - private
         if isinstance(value, str):
             return self.text(value)
         if value is None or isinstance(value, (int, float)):
-            return self._number(value)
+            return self._number(value, structured)
         if depth == _DEEPEST and value and isinstance(value, (Mapping, list, tuple)):
             return "…"
         if isinstance(value, Mapping):
-            return {self.text(str(name)): self._pair(str(name), inner, depth + 1) for name, inner in value.items()}
+            return {
+                name if structured else self.text(str(name)): self._pair(str(name), inner, depth + 1, structured)
+                for name, inner in value.items()
+            }
         if isinstance(value, (list, tuple)):
-            return [self.value(inner, depth + 1) for inner in value]
-        return self._number(value)
+            return [self._copy(inner, depth + 1, structured) for inner in value]
+        return self._number(value, structured)
 
-    def _pair(self, name: str, value: Any, depth: int) -> JSON:
+    def _pair(self, name: str, value: Any, depth: int, structured: bool) -> Any:  # noqa: FBT001 - private
         if name.startswith("_"):
             return None if value is None else HIDDEN
-        return self.value(value, depth)
+        return self._copy(value, depth, structured)
 
-    def _number(self, value: Any) -> JSON:
+    def _number(self, value: Any, structured: bool) -> Any:  # noqa: FBT001 - private
         if isinstance(value, float) and not isfinite(value):
             return None
-        is_secret = self._secrets and not isinstance(value, bool) and str(value) in self._secrets
-        return HIDDEN if is_secret and value is not None else value
+        if not self._secrets or value is None or isinstance(value, bool):
+            return value
+        text = str(value)
+        return HIDDEN if text in self._secrets and not (structured and len(text) <= _SHORT) else value
+
+    def json_text(self, value: Any, path: Path = ()) -> str:
+        """
+        Write a JSON value as text without secrets.
+
+        Args:
+            value: The value.
+            path: Where it is; below a name that begins with ``_`` nothing is shown.
+        """
+        return json.dumps(HIDDEN if is_secret(path) else self.value(value), ensure_ascii=False)
+
+    def pointer(self, path: Path) -> str:
+        """Write a path as a JSON pointer without secrets."""
+        return pointer(tuple(self.message(step) if isinstance(step, str) else step for step in path))
+
+    def found_in(self, text: str) -> Tuple[str, ...]:
+        """Return the secrets that are in a text, in order."""
+        return tuple(sorted(secret for secret in self._secrets if any(form in text for form in spellings_of(secret))))
 
 
-def redact(text: str, value: JSON) -> str:
-    """
-    Take the secrets of a JSON value out of a message about it.
-
-    >>> redact("bad task {'_key': 'abc', 'n': 1}", {"_key": "abc"})
-    "bad task {'_key': '(hidden)', 'n': 1}"
-    """
-    return Redactor(find_secrets(value)).message(text)
+def redactor_of(value: Any) -> Redactor:
+    """Return what takes out the secrets of a JSON value; values with the same secrets share it."""
+    return _shared(frozenset(find_secrets(value)))
 
 
-def without_secrets(value: JSON) -> JSON:
-    """
-    Copy a JSON value, with what is under names that begin with ``_`` hidden.
-
-    >>> without_secrets({"_key": "abc", "size": [1]})
-    {'_key': '(hidden)', 'size': [1]}
-    """
-    if isinstance(value, Mapping):
-        return {name: HIDDEN if name.startswith("_") else without_secrets(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_secrets(inner) for inner in value]
-    return value
+@lru_cache(maxsize=64)
+def _shared(secrets: FrozenSet[str]) -> Redactor:
+    return Redactor(secrets)
 
 
 def spellings_of(secret: str) -> Set[str]:

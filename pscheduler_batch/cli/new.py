@@ -24,7 +24,6 @@ from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.scheduler.api import decipher_json, test_url
 from pscheduler_batch.scheduler.hosts import open_client
 from pscheduler_batch.session import Session
@@ -223,7 +222,7 @@ def _read_template(template: str) -> bytes:
 
 def _fetch(url: str, doing: str, settings: Settings) -> Reply:
     async def fetch() -> Reply:
-        client = open_client(replace(settings, timeout=TIME_LIMIT), Session(redactor=Redactor.of(())), RETRIES)
+        client = open_client(replace(settings, timeout=TIME_LIMIT), Session.without_secrets(), RETRIES)
         try:
             return await client.request(Request("GET", url, doing))
         finally:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple, Union
 
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.events import BatchBegan, Event, IterationEnded
+from pscheduler_batch.events import BatchBegan, Event, IterationEnded, Watch, Watcher
 from pscheduler_batch.model import Batch, Plan
 from pscheduler_batch.output.document import render_result
 from pscheduler_batch.output.event_lines import event_line
@@ -73,13 +73,24 @@ class Streams:
         """The errors of files that are incomplete."""
         return [file.error for file in self._files if file.error is not None]
 
-    def watch(self, event: Event) -> None:
-        """Write what an event says; a :data:`pscheduler_batch.events.Watch`."""
-        if isinstance(event, BatchBegan):
-            for file in self._files:
-                file.begin()
+    @property
+    def watches(self) -> Tuple[Union[Watch, Watcher], ...]:
+        """What writes the files: rows are made of whole results, and have no secrets either."""
+        return self._write_runs, Watcher(self._write_event)
+
+    def _write_event(self, event: Event) -> None:
         if self._events is not None:
+            self._begin(self._events, event)
             self._events.write(event_line(event))
-        if self._runs is not None and self._rows is not None and isinstance(event, IterationEnded):
+
+    def _write_runs(self, event: Event) -> None:
+        if self._runs is None or self._rows is None:
+            return
+        self._begin(self._runs, event)
+        if isinstance(event, IterationEnded):
             for row in self._rows.rows_of(event.result.iteration, render_result(event.result)):
                 self._runs.write(json_line(row))
+
+    def _begin(self, file: LineFile, event: Event) -> None:
+        if isinstance(event, BatchBegan):
+            file.begin()

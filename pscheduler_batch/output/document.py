@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import JSON, Batch, Iteration, IterationResult, JSONObject, Plan, Run, RunResult
-from pscheduler_batch.redaction import redact
+from pscheduler_batch.redaction import redactor_of
 from pscheduler_batch.scheduler.api import RENDERED_FORMATS, reasons_of
 
 JSON_FORMAT = "application/json"
@@ -79,17 +79,16 @@ def render_run(run: RunResult, result: IterationResult) -> Dict[str, Any]:
         run: The run.
         result: The result that it belongs to, with the reason for a missing result if the run has none.
     """
+    hide = result.iteration.redactor.message
     rendered: Dict[str, Any] = {JSON_FORMAT: run.formats.get(JSON_FORMAT)}
     if rendered[JSON_FORMAT] is None:
         failure = None if result.failure is None else result.failure.message
         reason = "; ".join(reasons_of(run.run)) or failure or _state_words(run.run.state)
-        error = redact(reason, result.iteration.private)
-        rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": error}
+        rendered[JSON_FORMAT] = {"succeeded": False, "state": run.run.state, "error": hide(reason)}
     for media_type in RENDERED_FORMATS:
         rendered[media_type] = run.formats.get(media_type)
     if run.failures:
-        private = result.iteration.private
-        rendered["errors"] = {name: redact(failure.message, private) for name, failure in run.failures.items()}
+        rendered["errors"] = {name: hide(failure.message) for name, failure in run.failures.items()}
     if run.of_participants:
         rendered[PARTICIPANTS] = run.of_participants
     rendered["run"] = _described(run.run, DESCRIPTION)
@@ -116,7 +115,7 @@ def error_of(result: IterationResult) -> Optional[str]:
         said = [*(text.rstrip(".") for text in said), _PARTICIPANTS_KEPT]
     if not result.runs and result.failure is None:
         said.append("there was no run")
-    return redact("; ".join(dict.fromkeys(said)), result.iteration.private) if said else None
+    return result.iteration.redactor.message("; ".join(dict.fromkeys(said))) if said else None
 
 
 def result_text(result: IterationResult) -> str:
@@ -127,6 +126,14 @@ def result_text(result: IterationResult) -> str:
         RecursionError: Something in it is nested too deeply.
     """
     return _ENCODER.encode(render_result(result))
+
+
+def public_text(text: str) -> str:
+    """Return the text of a document without its secrets, for where others may read it; it stays such a document."""
+    if '"_' not in text:
+        return text
+    document = json.loads(text)
+    return json.dumps(redactor_of(document).value(document, structured=True))
 
 
 def with_attempts(text: str, earlier: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """
 Events as JSON, one object in a line each: the form of ``--events``, which docs/events.md describes (ADR 72).
 
-Texts of servers are without the secrets of tasks; tasks and results are not in events.
+They are those that a :class:`~pscheduler_batch.events.Watcher` is given: without secrets. Tasks and results are not in
+lines.
 """
 
 from __future__ import annotations
@@ -12,13 +13,6 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.events import (
-    ASKING,
-    CANCELING,
-    FETCHING,
-    POSTED,
-    POSTING,
-    UNANSWERED,
-    WAITING,
     AttemptEnded,
     BatchBegan,
     BatchEnded,
@@ -36,20 +30,15 @@ from pscheduler_batch.events import (
     TaskLeft,
 )
 from pscheduler_batch.model import Iteration, Run
-from pscheduler_batch.output.document import error_of
-from pscheduler_batch.redaction import redact
-from pscheduler_batch.scheduler.api import RUN_STATES
 
 # The version of the form; a pair or an event that is added does not change it.
 VERSION = 1
-
-KNOWN_STATES = RUN_STATES | {WAITING, ASKING, POSTING, POSTED, FETCHING, UNANSWERED, CANCELING}
 
 Pairs = Dict[str, Any]
 
 
 def event_line(event: Event) -> str:
-    """Write an event as one line of ASCII without its line end."""
+    """Write an event without secrets as one line of ASCII without its line end."""
     name, describe = _EVENTS[type(event)]
     return json.dumps({"event": name, "at": _time(event.at), **describe(event)}, separators=(",", ":"))
 
@@ -86,7 +75,7 @@ def _job_began(event: Union[JobBegan, RetriesBegan]) -> Pairs:
 def _iteration_moved(event: IterationMoved) -> Pairs:
     return {
         **_iteration(event.iteration),
-        "state": _state(event.state, event.iteration),
+        "state": event.state,
         "host": event.host,
         "run": None if event.run is None else event.run.href,
         "start": _time(event.start),
@@ -101,9 +90,9 @@ def _iteration_ended(event: Union[AttemptEnded, IterationEnded]) -> Pairs:
         "succeeded": result.succeeded,
         "skipped": result.skipped,
         "task": result.task_href,
-        "runs": [{**_run(run.run, result.iteration), "succeeded": run.succeeded} for run in result.runs],
+        "runs": [{**_run(run.run), "succeeded": run.succeeded} for run in result.runs],
         "late": _seconds(result.late),
-        "error": error_of(result),
+        "error": event.error,
     }
 
 
@@ -194,17 +183,13 @@ def _places(places: Sequence[Place]) -> Sequence[Pairs]:
     return [_place(place) for place in places]
 
 
-def _run(run: Run, iteration: Iteration) -> Pairs:
+def _run(run: Run) -> Pairs:
     return {
         "href": run.href,
-        "state": _state(run.state, iteration),
+        "state": run.state,
         "start": _time(run.start_time),
         "end": _time(run.end_time),
     }
-
-
-def _state(state: str, iteration: Iteration) -> str:
-    return state if state in KNOWN_STATES else redact(state, iteration.private)
 
 
 def _time(moment: Optional[datetime]) -> Optional[str]:

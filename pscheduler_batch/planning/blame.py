@@ -7,17 +7,15 @@ it, and for earlier ones only if it changed the part in question.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
+from pscheduler_batch.planning.iteration_problems import Show
 from pscheduler_batch.planning.spec_warnings import find_spec_warnings
 from pscheduler_batch.pointers import pointer, steps_of
-from pscheduler_batch.redaction import Redactor, without_secrets
-from pscheduler_batch.text import HIDDEN
 
 # The most characters shown of a task; a larger one is narrowed down to the part in question.
 _SHOWN = 320
@@ -33,21 +31,20 @@ class TaskHistory:
     Attributes:
         transforms: The transforms, in their order.
         values: The original task, then the output of each transform.
-        redactor: Takes out all secrets that a transform may have copied elsewhere.
     """
 
     transforms: Sequence[Transform]
     values: Sequence[JSON]
-    redactor: Redactor
 
 
-def blame(problem: Problem, history: TaskHistory) -> Tuple[str, Optional[Change]]:
+def blame(problem: Problem, history: TaskHistory, show: Show) -> Tuple[str, Optional[Change]]:
     """
     Name the transform that introduced an error.
 
     Args:
         problem: An error or warning about the last output; its pointer is relative to the task.
         history: The history of the task, with at least one transform.
+        show: Writes parts of the task.
 
     Returns:
         Words that name the transform, and its change. That is the first transform after which the error was there and
@@ -58,12 +55,12 @@ def blame(problem: Problem, history: TaskHistory) -> Tuple[str, Optional[Change]
         first -= 1
     if first > 0:
         by = history.transforms[first - 1].where
-        return f" (introduced by {by})", _change(problem, history, first)
+        return f" (introduced by {by})", _change(problem, history, first, show)
     last = max((step for step in range(1, len(history.values)) if _differs(problem, history, step)), default=0)
     if last:
         by = history.transforms[last - 1].where
         words = f" (already wrong in the input; {by} changed this value without fixing it)"
-        return words, _change(problem, history, last)
+        return words, _change(problem, history, last, show)
     return " (already wrong in the input; no transform changed it)", None
 
 
@@ -78,53 +75,38 @@ def _differs(problem: Problem, history: TaskHistory, step: int) -> bool:
     return bool(before != after)
 
 
-def show_input(transform: str, went_in: JSON, redactor: Redactor) -> Change:
+def show_input(transform: str, went_in: JSON, show: Show) -> Change:
     """
     Show the task on which a transform failed.
 
     Args:
         transform: The JSON pointer of the transform.
         went_in: The task.
-        redactor: Takes the secrets out of it.
+        show: Writes it.
     """
-    return Change(transform, "/", _cut(_text(went_in, redactor)))
+    return Change(transform, "/", _cut(show(went_in, ())))
 
 
-def _change(problem: Problem, history: TaskHistory, step: int) -> Change:
+def _change(problem: Problem, history: TaskHistory, step: int, show: Show) -> Change:
     """Show a task before and after a transform; of a large one, as much as fits around the place of the error."""
     before, after = history.values[step - 1 : step + 1]
     steps = steps_of(problem.where)
     part, texts = "/", ("", "")
     for depth in range(len(steps) + 1):
-        inner = [_value_at(value, steps[:depth]) for value in (before, after)]
+        path = tuple(steps[:depth])
+        inner = [_value_at(value, path) for value in (before, after)]
         if depth and all(value is _NOTHING for value in inner):
             break
-        part = pointer(tuple(steps[:depth]))
-        shown = [_text_at(value, steps[:depth], history.redactor) for value in (before, after)]
+        part = pointer(path)
+        shown = ["" if value is _NOTHING else show(value, path) for value in inner]
         texts = (shown[0], shown[1])
         if max(map(len, texts)) <= _SHOWN:
             break
     return Change(history.transforms[step - 1].where, part, *map(_cut, texts))
 
 
-def _text_at(task: JSON, steps: Sequence[str], redactor: Redactor) -> str:
-    value = _value_at(task, steps)
-    if value is _NOTHING:
-        return ""
-    secret = any(step.startswith("_") for step in steps)
-    return json.dumps(HIDDEN) if secret else _text(value, redactor)
-
-
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _text(value: JSON, redactor: Redactor) -> str:
-    """Write a value without secrets, whether they are where they belong or were put elsewhere."""
-    try:
-        return redactor.message(json.dumps(without_secrets(value), ensure_ascii=False))
-    except RecursionError:
-        return "…"
 
 
 def _value_at(value: Any, steps: Sequence[str]) -> Any:

@@ -2,7 +2,7 @@
 Summarize the errors of the iterations of a job.
 
 Thousands of iterations may fail alike, or each in its own way. The former is one error; of the latter a few are shown.
-Errors of iterations leave the planning here, so this is where the secrets of tasks are taken out of them (ADR 18).
+All errors and warnings of tasks leave the planning here, without the secrets of the tasks (ADR 75).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, Problem
-from pscheduler_batch.model import Job
-from pscheduler_batch.pointers import pointer, steps_of
+from pscheduler_batch.model import JSON, Job
+from pscheduler_batch.pointers import Path, steps_of
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.text import shorten
 
@@ -24,15 +24,31 @@ _PLACES = 50
 FURTHER = "further problems here"
 
 
-# Returns words to append to an error, and the change that caused it; both without secrets, except for the pointer.
-Explain = Callable[[], Tuple[str, Optional[Change]]]
+# Writes a part of a task as JSON text without secrets, given where the part is.
+Show = Callable[[JSON, Path], str]
+
+# Returns words to append to an error, and the change that caused it, with what it shows of tasks written by a `Show`.
+Explain = Callable[[Show], Tuple[str, Optional[Change]]]
 
 
 class IterationProblems:
-    """Collects the errors and warnings of the iterations of one job and merges equal ones."""
+    """
+    Collects the errors and warnings of the iterations of one job and merges equal ones.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    Attributes:
+        job: The job.
+    """
+
+    def __init__(self, job: Job, secrets: Sequence[JSON] = ()) -> None:
+        """
+        Start without problems.
+
+        Args:
+            job: The job.
+            secrets: The secrets that its transforms are given besides the task, as pairs.
+        """
+        self.job = job
+        self._secrets = secrets
         self._told: Dict[Tuple[str, str], Problem] = {}
         self._iterations: Dict[Tuple[str, str], List[int]] = {}
         self._reasons: Dict[str, int] = {}
@@ -40,38 +56,54 @@ class IterationProblems:
         # The reported pointer may differ from the key: parts of it may be secret.
         self._places: Dict[str, str] = {}
 
-    def add(self, problem: Problem, iteration: int, redactor: Redactor, explain: Explain) -> None:
+    def redact(self, text: str, values: Sequence[JSON]) -> str:
+        """Take the secrets of values of a task out of a text, and those that its transforms are given besides."""
+        return self._redactor(values).message(text)
+
+    def redacted(self, problem: Problem, iteration: int, values: Sequence[JSON]) -> Problem:
+        """Return an error about the task of an iteration without secrets; it is not kept."""
+        return self._redacted(problem, iteration, self._redactor(values), "", None)
+
+    def add_failure(self, problem: Problem, iteration: int, values: Sequence[JSON], explain: Explain) -> None:
+        """Add the failure of a script, as :meth:`add` does; failures that differ in secrets only are one."""
+        self.add(replace(problem, reason=self.redact(problem.reason, values)), iteration, values, explain)
+
+    def add(self, problem: Problem, iteration: int, values: Sequence[JSON], explain: Explain) -> None:
         """
         Add an error.
 
         Args:
             problem: The error, with secrets; equal ones are merged.
             iteration: The number of the iteration, not smaller than in earlier calls.
-            redactor: Takes out the secrets of the task and of its transforms.
+            values: The task, as it was before, between and after its transforms.
             explain: Explains the error, which takes effort and is called once.
         """
         key = (problem.where, problem.reason)
         if key not in self._told:
             if len(self._reasons) >= _PLACES and problem.where not in self._reasons:
-                self._count(self._further.setdefault((f"{self._job.where}/task", problem.severity), []), iteration)
+                self._count(self._further.setdefault((f"{self.job.where}/task", problem.severity), []), iteration)
                 return
             if self._reasons.get(problem.where, 0) >= MOST_REASONS:
                 self._count(self._further.setdefault((problem.where, problem.severity), []), iteration)
                 return
             self._reasons[problem.where] = self._reasons.get(problem.where, 0) + 1
-            told = self._told[key] = self._redacted(problem, iteration, redactor, *explain())
+            redactor = self._redactor(values)
+            told = self._told[key] = self._redacted(problem, iteration, redactor, *explain(redactor.json_text))
             self._places[problem.where] = told.where
         self._count(self._iterations.setdefault(key, []), iteration)
+
+    def _redactor(self, values: Sequence[JSON]) -> Redactor:
+        return Redactor.of([*values, *self._secrets])
 
     def _redacted(
         self, problem: Problem, iteration: int, redactor: Redactor, words: str, change: Optional[Change]
     ) -> Problem:
-        task = f"{self._job.where}/task/{iteration}" if self._job.task_is_array else f"{self._job.where}/task"
+        task = f"{self.job.where}/task/{iteration}" if self.job.task_is_array else f"{self.job.where}/task"
         where = problem.where
         if where.startswith(f"{task}/"):
-            where = task + _redacted_pointer(where[len(task) :], redactor)
+            where = task + redactor.pointer(tuple(steps_of(where[len(task) :])))
         if change is not None:
-            change = replace(change, part=_redacted_pointer(change.part, redactor))
+            change = replace(change, part=redactor.pointer(tuple(steps_of(change.part))))
         return replace(problem, where=where, reason=redactor.message(problem.reason) + words, change=change)
 
     def _count(self, iterations: List[int], iteration: int) -> None:
@@ -81,7 +113,7 @@ class IterationProblems:
     def problems(self) -> List[Problem]:
         """Return the errors as they are to be reported, each with its iterations."""
         told = [
-            replace(problem, during=name_iterations(self._job.label, self._iterations[key]))
+            replace(problem, during=name_iterations(self.job.label, self._iterations[key]))
             for key, problem in self._told.items()
         ]
         return told + [self._further_problem(*key, iterations, told) for key, iterations in self._further.items()]
@@ -92,12 +124,8 @@ class IterationProblems:
         where = self._places.get(where, where)
         changes = (problem.change for problem in told if problem.where == where)
         change = next((replace(change, before="", after="") for change in changes if change is not None), None)
-        during = name_iterations(self._job.label, iterations)
+        during = name_iterations(self.job.label, iterations)
         return Problem(where, FURTHER, during=during, severity=severity, change=change)
-
-
-def _redacted_pointer(where: str, redactor: Redactor) -> str:
-    return pointer(tuple(redactor.message(step) for step in steps_of(where)))
 
 
 def name_iterations(label: str, numbers: Sequence[int]) -> str:

@@ -18,9 +18,8 @@ from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
-from pscheduler_batch.planning.iteration_problems import IterationProblems
+from pscheduler_batch.planning.iteration_problems import IterationProblems, Show
 from pscheduler_batch.planning.spec_warnings import find_spec_warnings
-from pscheduler_batch.redaction import Redactor, as_secret_pairs, find_secrets
 from pscheduler_batch.transforms.exact_numbers import changed_numbers, large_numbers
 from pscheduler_batch.transforms.pipeline import SkippedError, StepError, Transforms
 from pscheduler_batch.transforms.script import ScriptError
@@ -187,7 +186,7 @@ class _Planning:
         if count is None or not planned or len(self.problems) > before:
             return JobPlan(job, ())
         delays = start_delays(len(tasks), job.backoff, parallel=job.parallel)
-        given = self._secrets(job)
+        given = self._given(job)
         iterations = tuple(
             Iteration(
                 job.number,
@@ -202,11 +201,15 @@ class _Planning:
         )
         return JobPlan(job, iterations)
 
+    def _given(self, job: Job) -> Sequence[JSON]:
+        """Return what the transforms of each task of a job are given that may have secrets in it."""
+        secrets = self._secrets(job)
+        return [[task, *secrets] for task in job.tasks] if secrets else [None]
+
     def _secrets(self, job: Job) -> List[JSON]:
-        """Return the secrets that the transforms of each task of a job are given."""
-        if not self.transforms.steps(job):
-            return [None]
-        return [as_secret_pairs(find_secrets([task, self.transforms.secrets(job)])) for task in job.tasks]
+        """Return the secrets that the transforms of a job are given besides the task, as pairs."""
+        steps = self.transforms.steps(job)
+        return [self.batch.secrets, *(step.secrets for step in steps)] if steps else []
 
     def _count(self, job: Job) -> Optional[int]:
         count = len(job.tasks) if job.task_is_array else self._given_count(job)
@@ -248,7 +251,7 @@ class _Planning:
         if not self.transforms.steps(job):
             return self._unchanged_tasks(job, count, originals)
         tasks: List[JSONObject] = []
-        found = IterationProblems(job)
+        found = IterationProblems(job, self._secrets(job))
         shared = self.transforms.large_numbers(job)
         large = [large_numbers(task) | shared for task in originals]
         try:
@@ -256,7 +259,7 @@ class _Planning:
                 index = number if job.task_is_array else 0
                 task = self._transformed_task(job, number, originals[index], texts[index], found)
                 tasks.append(task)
-                self._tell_numbers(job, large[index], originals[index], task)
+                self._tell_numbers(found, large[index], originals[index], task)
         finally:
             # Even if the job could not be planned to its end.
             told = found.problems()
@@ -268,12 +271,15 @@ class _Planning:
         """Return the tasks as they are; the iterations of a single task share it."""
         numbers = _numbers(job, count)
         tasks: List[JSONObject] = []
+        found = IterationProblems(job)
         for number in numbers if job.task_is_array else numbers[:1]:
             task = originals[number if job.task_is_array else 0]
-            problems = [_placed(job, number, problem) for problem in check_task(task)]
+            problems = [found.redacted(_placed(job, number, problem), number, [task]) for problem in check_task(task)]
             self.problems += problems
             warnings = [] if problems else find_spec_warnings(task)
-            self.warnings.update((_placed(job, number, problem), None) for problem in warnings)
+            self.warnings.update(
+                (found.redacted(_placed(job, number, problem), number, [task]), None) for problem in warnings
+            )
             tasks.append(task if problems else scheduled_task(task))
         return tasks if job.task_is_array else tasks * len(numbers)
 
@@ -286,33 +292,27 @@ class _Planning:
         except StepError as error:
             self.from_scripts = True
             # What an earlier step made of a secret is not a secret to the one that failed.
-            redactor = self._redactor(job, task, error.went_in)
-            explain = partial(_with_input, error.where, error.went_in, redactor)
-            # Failures that differ in secrets only are one.
-            found.add(Problem(error.where, redactor.message(error.reason)), number, redactor, explain)
+            problem = Problem(error.where, error.reason)
+            found.add_failure(problem, number, [task, error.went_in], partial(_with_input, error))
             return task
         problems = check_task(values[-1])
         for problem in problems or find_spec_warnings(values[-1]):
-            history = TaskHistory(self.transforms.steps(job), values, self._redactor(job, *values))
-            found.add(_placed(job, number, problem), number, history.redactor, partial(blame, problem, history))
+            explain = partial(blame, problem, TaskHistory(self.transforms.steps(job), values))
+            found.add(_placed(job, number, problem), number, values, explain)
         return task if problems else scheduled_task(values[-1])
 
-    def _redactor(self, job: Job, *values: JSON) -> Redactor:
-        """Return what takes out the secrets of values of a task, and of what its transforms are given besides."""
-        return Redactor.of([*values, self.transforms.secrets(job)])
-
-    def _tell_numbers(self, job: Job, large: Set[int], before: JSON, after: JSON) -> None:
+    def _tell_numbers(self, found: IterationProblems, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
-            changed = self._redactor(job, before, after).message(f"{number} to {became}")
+            changed = found.redact(f"{number} to {became}", [before, after])
             reason = (
                 f"the transforms changed the number {changed}: "
                 "numbers in jq are exact up to 2^53 only; write it as a string"
             )
-            self.warnings[Problem(job.where, reason, severity=WARNING)] = None
+            self.warnings[Problem(found.job.where, reason, severity=WARNING)] = None
 
 
-def _with_input(transform: str, went_in: JSON, redactor: Redactor) -> Tuple[str, Change]:
-    return "", show_input(transform, went_in, redactor)
+def _with_input(failed: StepError, show: Show) -> Tuple[str, Change]:
+    return "", show_input(failed.where, failed.went_in, show)
 
 
 def _placed(job: Job, number: int, problem: Problem) -> Problem:

@@ -13,7 +13,7 @@ from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 from pscheduler_batch.errors import ERROR, NOTE, Problem
 from pscheduler_batch.model import JSON, Iteration, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.iteration_problems import FURTHER, MOST_REASONS, name_iterations
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact, spellings_of
+from pscheduler_batch.redaction import Redactor, find_secrets
 from pscheduler_batch.text import list_names, show
 
 
@@ -204,17 +204,22 @@ class DistinctTest:
     secrets: Tuple[str, ...] = ()
 
     @property
-    def private(self) -> JSON:
-        """Values whose secrets must not appear in messages about this test."""
-        return [self.spec, as_secret_pairs(self.secrets)]
+    def private(self) -> Iterable[str]:
+        """All secrets that must not appear in messages about this test."""
+        return find_secrets(self.spec).union(self.secrets)
 
     def redacted(self, text: str) -> str:
         """Take the secrets of the test out of a text about it."""
-        return redact(text, self.private)
+        return Redactor(self.private).message(text)
 
     def only(self, use: UseOfTest) -> DistinctTest:
         """Return the test with one of its uses."""
         return replace(self, uses=(use,))
+
+
+def redactor_of_tests(questions: Iterable[DistinctTest]) -> Redactor:
+    """Return what takes the secrets of some tests out of texts."""
+    return Redactor(secret for question in questions for secret in question.private)
 
 
 def distinct_tests(plan: Plan) -> Tuple[DistinctTest, ...]:
@@ -257,9 +262,8 @@ def _read_use(use: JSONObject) -> UseOfTest:
 
 def _distinct_test(key: str, first: Iteration, places: Iterable[UseOfTest]) -> DistinctTest:
     """Return a test, with those secrets of its first iteration that are in the key, which is its JSON."""
-    there = (secret for secret in find_secrets(first.private) if any(form in key for form in spellings_of(secret)))
     test = first.task["test"]
-    return DistinctTest(test["type"], test["spec"], tuple(places), tuple(sorted(there)))
+    return DistinctTest(test["type"], test["spec"], tuple(places), first.redactor.found_in(key))
 
 
 def _iterations_by_test(

@@ -16,7 +16,6 @@ from pscheduler_batch.plugins.methods import TEST, MethodError
 from pscheduler_batch.plugins.permission import Permission
 from pscheduler_batch.plugins.site_file import read_site_file
 from pscheduler_batch.plugins.specification import BATCH, Specification
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import count_words, list_names, shorten
 from pscheduler_batch.transforms.confinement import Confinement
 
@@ -168,8 +167,7 @@ def _least_time(plan: Plan) -> timedelta:
 
 
 def _tests_of(iterations: List[Iteration]) -> str:
-    # A transform may have made the name of a secret.
-    tests = dict.fromkeys(redact(str(each.task["test"]["type"]), each.private) for each in iterations)
+    tests = dict.fromkeys(str(each.shown.task["test"]["type"]) for each in iterations)
     return f"test {list_names(shorten(test) for test in tests)}"
 
 

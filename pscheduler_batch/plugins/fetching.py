@@ -14,7 +14,6 @@ from pscheduler_batch.http.response import OK, REDIRECTION
 from pscheduler_batch.http.transport import HttpTransport
 from pscheduler_batch.plugins.methods import MethodError
 from pscheduler_batch.plugins.site_file import LARGEST_FILE
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
 from pscheduler_batch.text import legible
@@ -41,7 +40,7 @@ async def fetch_batch(
     """
     settings = Settings(verify_tls=True, ca_file=ca_file, max_connections=1, timeout=limit)
     async with AsyncExitStack() as stack:
-        session = Session(clock or Clock(), redactor=Redactor())
+        session = Session.without_secrets(clock)
         client = HttpClient(HttpTransport(settings, max_body=LARGEST_FILE), session)
         stack.push_async_callback(client.aclose)
         try:

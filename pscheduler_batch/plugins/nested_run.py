@@ -21,6 +21,7 @@ from pscheduler_batch.errors import BatchError, SchedulerError
 from pscheduler_batch.http.response import NOT_FOUND, Reply
 from pscheduler_batch.iso8601 import parse_duration, parse_timestamp
 from pscheduler_batch.model import Iteration, JobPlan, JSONObject, Plan
+from pscheduler_batch.output.document import public_text
 from pscheduler_batch.plugins.batch_plan import (
     CONFINEMENT,
     ENDING,
@@ -36,7 +37,6 @@ from pscheduler_batch.plugins.methods import TEST, Call, MethodError
 from pscheduler_batch.plugins.permission import Permission, permission_of
 from pscheduler_batch.plugins.specification import BATCH, Specification, read_specification
 from pscheduler_batch.processor import AsyncBatchProcessor
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import report_of_texts
 from pscheduler_batch.report.summary import summary_of
 from pscheduler_batch.running.runner import BatchOutcome
@@ -47,7 +47,7 @@ from pscheduler_batch.scheduler.hosts import find_hosts, open_client, this_host
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
-from pscheduler_batch.text import HIDDEN, count_words
+from pscheduler_batch.text import count_words
 
 # The name of the mark in the reference of tasks that a batch submits which is a task itself.
 NESTED = "pscheduler-batch-task"
@@ -240,39 +240,9 @@ class _Run:
         diags = "\n".join([*self._warnings, summary])[:_LONGEST_DIAGS]
         account = {"succeeded": succeeded and not outcome.bugs, **dict(said), "diags": diags}
         # A result of many megabytes is written once.
-        batch = _public("".join(re.sub(r"\n *", "", piece) for piece in processor.document_pieces(outcome)))
+        batch = public_text("".join(re.sub(r"\n *", "", piece) for piece in processor.document_pieces(outcome)))
         result = json.dumps({"schema": 1, **account})
         return f'{{"result": {result[:-1]}, "{BATCH}": {batch}}}, {json.dumps(account)[1:]}'
-
-
-def _public(text: str) -> str:
-    """Return the text of a document without its secrets, as everyone may read the results of a server."""
-    if '"_' not in text:
-        return text
-    document = json.loads(text)
-    redactor = Redactor.of([document])
-    try:
-        return json.dumps(without_secret_values(document, redactor))
-    except RecursionError:
-        # This one cuts off what is nested very deep.
-        return json.dumps(redactor.value(document))
-
-
-def without_secret_values(value: Any, redactor: Redactor) -> Any:
-    """
-    Copy a document without secrets, with all of its names and numbers: a secret may be a single letter or digit.
-
-    >>> without_secret_values({"_key": "t", "test": ["t", 1]}, Redactor(["t"]))
-    {'_key': '(hidden)', 'test': ['(hidden)', 1]}
-    """
-    if isinstance(value, dict):
-        return {
-            name: HIDDEN if name.startswith("_") and inner is not None else without_secret_values(inner, redactor)
-            for name, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [without_secret_values(inner, redactor) for inner in value]
-    return redactor.text(value) if isinstance(value, str) else value
 
 
 def _error_of(outcome: BatchOutcome, failed: int, count: int) -> str:
@@ -378,7 +348,7 @@ def _task_url(task: str) -> str:
 async def _asking() -> AsyncIterator[SchedulerClient]:
     """Open a client for the server of this host, apart from that of the batch."""
     settings = Settings(timeout=PATIENCE, max_connections=1)
-    client = open_client(settings, Session(redactor=Redactor()))
+    client = open_client(settings, Session.without_secrets())
     try:
         yield SchedulerClient(client, find_hosts(settings), WaitLimits())
     finally:

@@ -26,7 +26,6 @@ from pscheduler_batch.plugins.host_patterns import ANY, is_pattern, matches, pla
 from pscheduler_batch.plugins.methods import Call, MethodError
 from pscheduler_batch.plugins.site_file import read_site_file
 from pscheduler_batch.pointers import Path, pointer
-from pscheduler_batch.redaction import redact
 from pscheduler_batch.text import closest, count_words, list_names, shorten, show
 
 # The pairs of a task that a batch may only have where the file allows them: with them, a task does what is not a
@@ -172,7 +171,7 @@ class Permission:
         found: Dict[str, List[str]] = {}
         for iteration in iterations:
             for reason in self._refuse_task(iteration):
-                found.setdefault(redact(reason, iteration.private), []).append(iteration.label)
+                found.setdefault(iteration.redactor.message(reason), []).append(iteration.label)
         for reason, labels in list(found.items())[:_SHOWN]:
             more = f" and {count_words(len(labels) - 1, 'more iteration')}" if labels[1:] else ""
             yield f"{shorten(labels[0])}{more}: {reason}"

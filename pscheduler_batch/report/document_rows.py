@@ -54,7 +54,7 @@ from pscheduler_batch.report.loads import DELAYS, Loads, hosts_of, load_of, span
 from pscheduler_batch.report.output_reader import Output
 from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row, Span
 from pscheduler_batch.report.stored_rows import StoredRows, varied_pointers, varied_row
-from pscheduler_batch.scheduler.api import FAILED, FINISHED
+from pscheduler_batch.run_states import FAILED, FINISHED
 from pscheduler_batch.scheduler.tasks import destination_of
 
 _NO_REASON = "no reason given in the result"

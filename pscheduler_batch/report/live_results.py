@@ -12,7 +12,6 @@ from typing import Any, AsyncGenerator, Callable, Coroutine, Dict, Iterator, Lis
 
 from pscheduler_batch.events import Event, IterationEnded, Watch
 from pscheduler_batch.model import Batch, Iteration, Plan
-from pscheduler_batch.output.document import error_of
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.report.document_rows import LiveRows
 from pscheduler_batch.report.rows import Row
@@ -97,9 +96,9 @@ def watch_results(batch: Batch, plan: Plan, kept: ResultStore, on_result: OnResu
     def watch(event: Event) -> None:
         if not isinstance(event, IterationEnded):
             return
-        iteration, error = event.result.iteration, error_of(event.result)
+        iteration = event.result.iteration
         label = rows.label_of(iteration.job)
-        on_result(Result(iteration.job, label, iteration.number, event.succeeded, error, iteration, kept, rows))
+        on_result(Result(iteration.job, label, iteration.number, event.succeeded, event.error, iteration, kept, rows))
 
     return watch
 

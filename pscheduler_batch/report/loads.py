@@ -21,7 +21,7 @@ from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.metrics.measurement import Measurement, with_load
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.report.rows import Load, Row, Span
-from pscheduler_batch.scheduler.api import NEVER_RAN_STATES
+from pscheduler_batch.run_states import NEVER_RAN_STATES
 
 LOAD = "throughput"
 # When packets were sent.

@@ -17,7 +17,7 @@ from pscheduler_batch.events import CANCELING, UNANSWERED, IterationMoved, Stopp
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Iteration, IterationResult, Run, RunResult
-from pscheduler_batch.scheduler.api import CANCELED as RUN_CANCELED
+from pscheduler_batch.run_states import CANCELED as RUN_CANCELED
 from pscheduler_batch.scheduler.api import is_final, marked_tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster, Posting

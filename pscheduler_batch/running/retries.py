@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pscheduler_batch.model import IterationResult
-from pscheduler_batch.scheduler.api import UNMEASURED_STATES, is_final, is_overloaded
+from pscheduler_batch.run_states import UNMEASURED_STATES
+from pscheduler_batch.scheduler.api import is_final, is_overloaded
 
 # What is retried: iterations that measured nothing through no fault of their test, or all that failed.
 UNMEASURED, ANY = "unmeasured", "any"

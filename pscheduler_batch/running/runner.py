@@ -45,7 +45,7 @@ from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.journal import DOING
 from pscheduler_batch.metrics.expectations import Judgment
 from pscheduler_batch.model import Batch, Failure, Iteration, IterationResult, Job, JobPlan, JSONObject, Plan
-from pscheduler_batch.output.document import render_order
+from pscheduler_batch.output.document import error_of, render_order
 from pscheduler_batch.output.result_store import ResultStore
 from pscheduler_batch.planning.planner import begin_job, describe_job, start_delays
 from pscheduler_batch.running.canceling import MAY_GO_ON
@@ -324,7 +324,7 @@ class Runner:
             again.add(iteration.number)
             if not _is_measured(result):
                 self._unfinished[iteration.job, iteration.number] = result
-            self._emit(AttemptEnded(self._clock.now(), result))
+            self._emit(AttemptEnded(self._clock.now(), result, error_of(result)))
         else:
             self._end(result)
 
@@ -334,7 +334,8 @@ class Runner:
             self._stopped_by = result.iteration
             self._debug(f"{result.iteration.label} failed, so nothing more is submitted")
             self._stop.begin()
-        self._emit(IterationEnded(self._clock.now(), result, result.succeeded))
+        error = None if result.succeeded else error_of(result)
+        self._emit(IterationEnded(self._clock.now(), result, result.succeeded, error))
 
     def _skipped(self, iteration: Iteration) -> IterationResult:
         self._has_skipped = True

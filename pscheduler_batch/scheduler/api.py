@@ -1,5 +1,5 @@
 """
-pScheduler's REST API, without input and output: its URLs, the states of runs, and what the answers mean.
+pScheduler's REST API, without input and output: its URLs, and what the answers mean.
 
 Every rule follows from recordings of real servers; their names are given in square brackets.
 """
@@ -20,22 +20,10 @@ from pscheduler_batch.http.response import BAD_REQUEST, KILLED, NOT_FOUND, OK, R
 from pscheduler_batch.http.urls import host_of, netloc, shown
 from pscheduler_batch.iso8601 import parse_timestamp
 from pscheduler_batch.model import JSON, JSONObject, Run
+from pscheduler_batch.run_states import FAILED, FINAL_STATES
 
 # The result formats besides JSON; that one is in the run itself [g-rttok-run-waitmerged].
 RENDERED_FORMATS = ("text/plain", "text/html")
-
-# The states of a run. Scheduling ends at its start, cleanup with its merged result.
-SCHEDULING, PENDING, ON_DECK, RUNNING, CLEANUP = "scheduling", "pending", "on-deck", "running", "cleanup"
-FINISHED, FAILED, OVERDUE, MISSED = "finished", "failed", "overdue", "missed"
-NONSTART, PREEMPTED, CANCELED = "nonstart", "preempted", "canceled"
-
-UNSTARTED_STATES = frozenset({SCHEDULING, PENDING, ON_DECK})
-# A run does not leave these any more. An overdue one is not among them, as it can still become finished [k].
-FINAL_STATES = frozenset({FINISHED, FAILED, NONSTART, MISSED, PREEMPTED, CANCELED})
-NEVER_RAN_STATES = frozenset({NONSTART, MISSED})
-# Those of a run that did not come about or was cut, which --retries makes up for.
-UNMEASURED_STATES = NEVER_RAN_STATES | {PREEMPTED}
-RUN_STATES = UNSTARTED_STATES | {RUNNING, CLEANUP, OVERDUE} | FINAL_STATES
 
 # A 500 with these words refuses a format that the test does not have [c13, g-m-thr-result-html].
 UNSUPPORTED = "Unsupported format"

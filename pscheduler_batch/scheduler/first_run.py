@@ -18,7 +18,8 @@ from pscheduler_batch.http.response import BAD_REQUEST, INTERNAL, NOT_FOUND
 from pscheduler_batch.http.urls import host_of
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import JSONObject, Run
-from pscheduler_batch.scheduler.api import FINISHED, decipher_json, decipher_run, first_run_url, is_final
+from pscheduler_batch.run_states import FINISHED
+from pscheduler_batch.scheduler.api import decipher_json, decipher_run, first_run_url, is_final
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import Length, known_length
 from pscheduler_batch.scheduler.waiting import is_done

@@ -12,9 +12,8 @@ from pscheduler_batch.http.request import Purpose
 from pscheduler_batch.http.response import NOT_FOUND, Reply
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.model import Failure, Run, RunResult
+from pscheduler_batch.run_states import CANCELED, FINISHED
 from pscheduler_batch.scheduler.api import (
-    CANCELED,
-    FINISHED,
     RENDERED_FORMATS,
     decipher_format,
     decipher_hrefs,

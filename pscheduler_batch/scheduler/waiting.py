@@ -17,7 +17,8 @@ from pscheduler_batch.clock import Clock
 from pscheduler_batch.errors import UnfinishedError
 from pscheduler_batch.http.urls import host_of, shown
 from pscheduler_batch.model import Run
-from pscheduler_batch.scheduler.api import OVERDUE, is_final, waiting_url
+from pscheduler_batch.run_states import OVERDUE
+from pscheduler_batch.scheduler.api import is_final, waiting_url
 
 
 @dataclass(frozen=True)

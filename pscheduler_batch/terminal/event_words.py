@@ -1,7 +1,8 @@
 """
 The words of events, for the live view and the log on standard error.
 
-Labels and text from servers are made printable and shortened; secrets of the task are removed (ADR 18).
+Events come without secrets, as to every :class:`~pscheduler_batch.events.Watcher`. Labels and text from servers are
+made printable and shortened.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pscheduler_batch.events import (
     ASKING,
     CANCELING,
     FETCHING,
+    KNOWN_STATES,
     POSTED,
     POSTING,
     UNANSWERED,
@@ -38,11 +40,8 @@ from pscheduler_batch.events import (
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import measure
 from pscheduler_batch.model import IterationResult
-from pscheduler_batch.output.document import error_of
-from pscheduler_batch.output.event_lines import KNOWN_STATES
 from pscheduler_batch.planning.planner import describe_job
-from pscheduler_batch.redaction import redact
-from pscheduler_batch.scheduler.api import FINAL_STATES, RUNNING, UNSTARTED_STATES
+from pscheduler_batch.run_states import FINAL_STATES, RUNNING, UNSTARTED_STATES
 from pscheduler_batch.text import clock_time, count_words, label_words, legible, short_duration, shorten, time_words
 
 PREFIX = "pscheduler batch: "
@@ -72,9 +71,7 @@ MOST_NAMES = 6
 
 def state_words(moved: IterationMoved) -> str:
     """Return the state of an iteration; servers may send any text."""
-    if moved.state in KNOWN_STATES:
-        return moved.state
-    return shorten(redact(moved.state, moved.iteration.private))
+    return moved.state if moved.state in KNOWN_STATES else shorten(moved.state)
 
 
 def state_now(moved: IterationMoved, now: datetime) -> str:
@@ -215,11 +212,11 @@ def _describe_move(moved: IterationMoved) -> str:
 def _describe_end(ended: Union[AttemptEnded, IterationEnded]) -> str:
     if isinstance(ended, AttemptEnded):
         number = ended.result.iteration.attempt
-        return f"attempt {number} failed: {_failure_words(ended.result)}; it will be submitted again"
+        return f"attempt {number} failed: {_failure_words(ended)}; it will be submitted again"
     if ended.result.skipped:
         return "skipped"
     if not ended.succeeded:
-        return f"failed: {_failure_words(ended.result)}"
+        return f"failed: {_failure_words(ended)}"
     late = ended.result.late
     words = "succeeded" if late is None else f"succeeded, posted {late.total_seconds():.1f} s late"
     headline = _headline_words(ended.result)
@@ -240,9 +237,9 @@ def _headline_words(result: IterationResult) -> str:
     return headline if len(result.runs) == 1 else f"{len(result.runs):,} runs, the last {headline}"
 
 
-def _failure_words(result: IterationResult) -> str:
+def _failure_words(ended: Union[AttemptEnded, IterationEnded]) -> str:
     """Return why an iteration failed, in one line."""
-    return legible(error_of(result) or "no reason given")
+    return legible(ended.error or "no reason given")
 
 
 def _describe_beginning(began: BatchBegan) -> str:

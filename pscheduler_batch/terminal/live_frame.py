@@ -12,9 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pscheduler_batch.events import FETCHING, WAITING, LimitChanged, RequestHeldUp
-from pscheduler_batch.output.event_lines import KNOWN_STATES
-from pscheduler_batch.scheduler.api import OVERDUE, RUNNING
+from pscheduler_batch.events import FETCHING, KNOWN_STATES, WAITING, LimitChanged, RequestHeldUp
+from pscheduler_batch.run_states import OVERDUE, RUNNING
 from pscheduler_batch.terminal.capabilities import encoding_of
 from pscheduler_batch.terminal.event_words import countdown_words, limit_words, state_now
 from pscheduler_batch.terminal.progress_counts import ProgressSnapshot

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from pscheduler_batch.model import JSON, JSONObject
+from pscheduler_batch.model import JSON, JSONObject, redactor_of_all
 from pscheduler_batch.planning.sweep import varied_values
 from pscheduler_batch.planning.timeline import IterationTimes, JobTimes, Timeline
-from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import Redactor, find_secrets
+from pscheduler_batch.pointers import Path, is_secret
 from pscheduler_batch.scheduler.tasks import Length, destination_of, source_of
 from pscheduler_batch.text import HIDDEN, count_words, list_names, printable, two_units
 
@@ -148,10 +147,9 @@ def varying_words(times: JobTimes) -> str:
             varying.setdefault(path, {})[f"{type(value).__name__} {value}"] = value
     if not varying:
         return "all tasks are the same"
-    secrets = find_secrets(list(_private(times.iterations)))
-    redactor = Redactor(secrets)
+    redactor = redactor_of_all(found.iteration for found in times.iterations)
     shown = [
-        f"{_place(path, redactor)} {_range(path, list(varying[path].values()), secrets)}"
+        f"{redactor.pointer(path)} {_range(path, list(varying[path].values()), redactor.value)}"
         for path in list(varying)[:MOST_PLACES]
     ]
     others = len(varying) - len(shown)
@@ -175,15 +173,6 @@ def time_offset(moment: timedelta) -> str:
     if days:
         return f"{days:,}d {hours:02}:{minutes:02}"
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
-
-
-def _private(many: Iterable[IterationTimes]) -> Iterator[JSON]:
-    """Return the values whose secrets must not appear in the rows of iterations, each once."""
-    yield from {id(value): value for times in many for value in times.iteration.private}.values()
-
-
-def _place(path: Path, redactor: Redactor) -> str:
-    return pointer(tuple(redactor.message(step) if isinstance(step, str) else step for step in path))
 
 
 def _source(task: JSONObject) -> str:
@@ -212,15 +201,14 @@ def _text(text: str) -> str:
 def _row(times: JobTimes, place: int) -> PlanRow:
     """Make the row of an iteration, by its place among those that are run."""
     iteration = times.iterations[place]
-    number, task = iteration.iteration.number, iteration.iteration.task
+    number, task = iteration.iteration.number, iteration.iteration.shown.task
     follows = place > 0 and not times.job.parallel
-    redactor = Redactor.of(_private([iteration]))
     return PlanRow(
         label=_text(times.job.label),
         number=f"/{number}",
-        test=_text(redactor.message(_test_of(task))),
-        source=_text(redactor.message(_source(task))),
-        destination=_text(redactor.message(_destination(task))),
+        test=_text(_test_of(task)),
+        source=_text(_source(task)),
+        destination=_text(_destination(task)),
         posted=f"after /{times.iterations[place - 1].iteration.number}" if follows else time_offset(iteration.posted),
         starts=time_offset(iteration.starts) + (" late" if iteration.late else ""),
         lasts=_length_words(iteration.length),
@@ -233,13 +221,13 @@ def _row(times: JobTimes, place: int) -> PlanRow:
 
 def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
     tasks = list({id(times.iteration.task): times.iteration.task for times in many}.values())
-    redactor = Redactor.of(_private(many))
+    hide = redactor_of_all(times.iteration for times in many).message
     return PlanRow(
         label="",
         number=f"... {len(many):,} more ...",
-        test=_one_of({_test_of(task) for task in tasks}, "types", redactor),
-        source=_one_of({_source(task) for task in tasks}, "hosts", redactor),
-        destination=_one_of({_destination(task) for task in tasks}, "hosts", redactor),
+        test=_one_of({_test_of(task) for task in tasks}, "types", hide),
+        source=_one_of({_source(task) for task in tasks}, "hosts", hide),
+        destination=_one_of({_destination(task) for task in tasks}, "hosts", hide),
         posted="",
         starts="",
         lasts=_range_of_lengths([times.length for times in many]),
@@ -250,8 +238,8 @@ def _row_of_many(many: Sequence[IterationTimes]) -> PlanRow:
     )
 
 
-def _one_of(words: Set[str], many: str, redactor: Redactor) -> str:
-    return _text(redactor.message(next(iter(words)))) if len(words) == 1 else f"{len(words):,} {many}"
+def _one_of(words: Set[str], many: str, hide: Callable[[str], str]) -> str:
+    return _text(hide(next(iter(words)))) if len(words) == 1 else f"{len(words):,} {many}"
 
 
 def _length_words(length: Optional[Length]) -> str:
@@ -269,10 +257,10 @@ def _range_of_lengths(lengths: Sequence[Optional[Length]]) -> str:
     return " - ".join(words) + (f", {UNKNOWN}" if len(known) < len(lengths) else "")
 
 
-def _range(path: Path, values: Sequence[JSON], secrets: Set[str]) -> str:
+def _range(path: Path, values: Sequence[JSON], hide: Callable[[JSON], JSON]) -> str:
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     ends = (min(numbers), max(numbers)) if len(numbers) == len(values) > 1 else ()
-    if is_secret(path) or any(str(number) in secrets for number in ends):
+    if is_secret(path) or HIDDEN in map(hide, ends):
         return HIDDEN
     if ends:
         return " to ".join(f"{number:,}" for number in ends)

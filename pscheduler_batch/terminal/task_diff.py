@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from pscheduler_batch.model import JSON, Job, JobPlan, JSONObject, Plan
+from pscheduler_batch.model import JSON, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.planner import DROPPED_FROM_SCHEDULE
-from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.redaction import Redactor, without_secrets
+from pscheduler_batch.pointers import Path, is_secret
 from pscheduler_batch.text import HIDDEN, count_words, printable
 
 # Up to this number of iterations, every change is listed.
@@ -211,14 +210,13 @@ def _lines(plan: JobPlan, number: int, found: Sequence[ChangedPlace]) -> Iterato
     A secret that a transform has copied to an open place is hidden there as well.
     """
     iteration = next(each for each in plan.iterations if each.number == number)
-    redactor = Redactor.of([_task_before(plan.job, number), iteration.private])
     for change in found:
-        yield _line(change, redactor)
+        yield _line(change, iteration)
 
 
-def _line(change: ChangedPlace, redactor: Redactor) -> str:
-    place = _clean(pointer(change.path), redactor)
-    before, after = (_value(value, change.path, redactor) for value in (change.before, change.after))
+def _line(change: ChangedPlace, iteration: Iteration) -> str:
+    place = _clean(iteration.redactor.pointer(change.path))
+    before, after = (_value(value, change.path, iteration) for value in (change.before, change.after))
     if change.is_dropped:
         return f"    - {place}: {before} ({DROPPED})"
     if change.before is NOTHING:
@@ -228,16 +226,14 @@ def _line(change: ChangedPlace, redactor: Redactor) -> str:
     return f"    ~ {place}: {before} -> {after}"
 
 
-def _value(value: JSON, path: Path, redactor: Redactor) -> str:
+def _value(value: JSON, path: Path, iteration: Iteration) -> str:
     """Write a value as JSON without secrets, shortened."""
-    if value is NOTHING or is_secret(path):
-        return HIDDEN
-    return _clean(json.dumps(without_secrets(value), ensure_ascii=False), redactor)
+    return HIDDEN if value is NOTHING or is_secret(path) else _clean(iteration.redactor.json_text(value))
 
 
-def _clean(text: str, redactor: Redactor) -> str:
-    """Make a text printable and short, without secrets; they go first, as a part of one would not be found."""
-    return _shorten(printable(redactor.message(text)), SHOWN)
+def _clean(text: str) -> str:
+    """Make a text printable and short, from which secrets were taken: a part of one would not be found."""
+    return _shorten(printable(text), SHOWN)
 
 
 def _task_before(job: Job, number: int) -> JSONObject:

@@ -15,7 +15,6 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Protocol, Set, Tupl
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import JSON, Batch, Job, JSONObject, Transform
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets
 from pscheduler_batch.transforms.confinement import check_confined, confined_prefix
 from pscheduler_batch.transforms.exact_numbers import large_numbers
 from pscheduler_batch.transforms.jq_source import library_folders
@@ -135,7 +134,6 @@ class Transforms:
         self._scripts: Dict[Tuple[str, str, str], Union[Script, ScriptError]] = {}
         self._steps: Dict[int, Tuple[Step, ...]] = {}
         self._iterations: Dict[int, Script] = {}
-        self._secrets: Dict[int, JSON] = {}
         self._sharing = _sharing_global(batch)
         self._shared: List[Script] = []
         pre = self._steps_of(batch.transform_pre)
@@ -246,21 +244,6 @@ class Transforms:
     @cached_property
     def _large_data(self) -> Set[int]:
         return large_numbers(self._data)
-
-    @cached_property
-    def _secrets_of_data(self) -> Set[str]:
-        return find_secrets(self._data)
-
-    def secrets(self, job: Job) -> JSON:
-        """
-        Return the secrets that a job's transforms are given besides the task, as pairs.
-
-        The secrets of ``$global``, which may be large, are collected once for the batch, when they are first needed.
-        """
-        if job.number not in self._secrets:
-            own = (find_secrets(step.transform.args) for step in self._steps[job.number])
-            self._secrets[job.number] = as_secret_pairs(self._secrets_of_data.union(*own))
-        return self._secrets[job.number]
 
     def large_numbers(self, job: Job) -> Set[int]:
         """Return the large integers that a job's transforms are given besides the task (ADR 21)."""

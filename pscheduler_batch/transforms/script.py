@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Mapping, Sequence, Tuple
 
 from pscheduler_batch.model import JSON, Transform
-from pscheduler_batch.redaction import as_secret_pairs, find_secrets, redact
+from pscheduler_batch.redaction import redactor_of, secret_pairs
 from pscheduler_batch.text import printable
 from pscheduler_batch.transforms.jq_source import (
     ImportsError,
@@ -111,7 +111,7 @@ class Script:
     @cached_property
     def _secrets(self) -> JSON:
         """The secrets of the arguments; collected at the first failure and kept, as scripts rarely fail."""
-        return as_secret_pairs(find_secrets(self._arguments))
+        return secret_pairs(self._arguments)
 
     def run(self, text: str) -> JSON:
         """
@@ -148,7 +148,7 @@ class Script:
             message: The message.
             text: The value that the script was run on, as JSON text.
         """
-        return redact(message, [self._secrets, json.loads(text)])
+        return redactor_of([self._secrets, json.loads(text)]).message(message)
 
     def refusal(self, value: JSON, text: str, *, expected: str) -> ScriptError:
         """Return the error for an output that cannot be used."""
@@ -167,7 +167,7 @@ def refusal(value: JSON, known: JSON, *, expected: str) -> ScriptError:
         known: The values that the script was given, whose secrets are not shown (ADR 18).
         expected: Words on what the script must return.
     """
-    text = redact(json.dumps(value), known)
+    text = redactor_of(known).message(json.dumps(value))
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     return ScriptError(f"the script returned {shown}, expected {expected}")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, List, Mapping, Optional
 
-from pscheduler_batch.events import BatchBegan, Event, IterationEnded, IterationMoved, JobBegan, JobEnded
+from pscheduler_batch.events import BatchBegan, Event, IterationEnded, IterationMoved, JobBegan, JobEnded, Watcher
 from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.model import Failure, Iteration, IterationResult, Plan, Run, RunResult
 from pscheduler_batch.planning.planner import plan_batch
+from pscheduler_batch.session import Session
 from pscheduler_batch.transforms.pipeline import Transforms
 from tests.support.clock import after
 
@@ -28,6 +29,13 @@ def make_run(state: str = "pending", errors: Optional[str] = None) -> Run:
     return Run(
         "https://ps.example.net/r", state, None, None, "https://ps.example.net/r/result", merged, {"errors": errors}
     )
+
+
+def shown(event: Event) -> Any:
+    """Return an event as those get it that print it."""
+    given: List[Event] = []
+    Session(watches=(Watcher(given.append),)).emit(event)
+    return given[0]
 
 
 class BatchEvents:
@@ -71,4 +79,4 @@ class BatchEvents:
         )
         if failure is not None:
             result = replace(result, runs=(), failure=Failure(failure, "posting the task", "https://ps.example.net"))
-        return IterationEnded(after(at), result, succeeded=failure is None)
+        return IterationEnded(after(at), result, succeeded=failure is None, error=failure)

@@ -24,8 +24,7 @@ import respx
 from pscheduler_batch.events import Watch
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.model import Iteration, IterationResult
-from pscheduler_batch.redaction import Redactor
+from pscheduler_batch.model import Iteration, IterationResult, redactor_of_all
 from pscheduler_batch.running.submitter import Submitter
 from pscheduler_batch.scheduler.hosts import Hosts
 from pscheduler_batch.scheduler.waiting import WaitLimits
@@ -181,8 +180,7 @@ def submit_all(
     lines: List[str] = [] if told is None else told
 
     async def run() -> List[IterationResult]:
-        redactor = Redactor.of(item.private for item in iterations)
-        session = Session(wire.clock.clock, lines.append, (watch,), redactor=redactor)
+        session = Session(wire.clock.clock, lines.append, (watch,), redactor=redactor_of_all(iterations))
         client = make_client(None, session, max_connections=max_connections)
         submitter = Submitter(client, hosts, patience, new_mark=new_mark)
         try:

@@ -13,8 +13,7 @@ from pscheduler_batch.cli.modes import check
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.output.console import print_error
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT, check_on_servers
-from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers
-from pscheduler_batch.redaction import Redactor
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerAnswers, redactor_of_tests
 from pscheduler_batch.scheduler.hosts import find_hosts, open_client
 from pscheduler_batch.session import Session
 
@@ -26,9 +25,7 @@ def execute(options: Options) -> int:
 
 def _ask_servers(options: Options, questions: Sequence[DistinctTest]) -> ServerAnswers:
     async def ask(only: Optional[str]) -> ServerAnswers:
-        session = Session(
-            log=partial(_debug, options), redactor=Redactor.of(question.private for question in questions)
-        )
+        session = Session(log=partial(_debug, options), redactor=redactor_of_tests(questions))
         settings = replace(options.settings, timeout=min(options.settings.timeout, TIME_LIMIT))
         client = open_client(settings, session, RETRIES)
         try:

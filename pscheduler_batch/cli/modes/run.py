@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import traceback
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Iterable, Iterator, Optional, Sequence
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Union
 
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.embedded_server import embedded_server
@@ -19,13 +17,12 @@ from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.cli.options import Options, print_warnings
 from pscheduler_batch.cli.streams import Streams
 from pscheduler_batch.errors import BatchError
-from pscheduler_batch.events import Watcher
+from pscheduler_batch.events import Watch, Watcher
 from pscheduler_batch.journal.lock import BusyError, Lock
 from pscheduler_batch.model import Plan
 from pscheduler_batch.output.console import PROGRAM, CommandError, print_error, read_input, write_error
 from pscheduler_batch.output.destination import Destination
 from pscheduler_batch.processor import AsyncBatchProcessor
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.report.document_rows import report_of_texts
 from pscheduler_batch.report.rendering import find_format, format_of_file, render_report
 from pscheduler_batch.report.rows import BatchReport
@@ -33,6 +30,7 @@ from pscheduler_batch.report.summary import print_summary
 from pscheduler_batch.running.runner import BatchOutcome
 from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.waiting import WaitLimits
+from pscheduler_batch.session import tracebacks
 from pscheduler_batch.terminal.progress import open_progress
 from pscheduler_batch.terminal.retry_notes import RetryNotes
 from pscheduler_batch.terminal.slow_hosts import SlowHosts
@@ -132,13 +130,14 @@ def _run(
                 if not options.quiet:
                     progress.print_line(f"{PROGRAM}: warning: {message}")
 
-            watches = [Watcher(slow_hosts.watch, SlowHosts.KINDS), Watcher(progress.watch, progress.kinds)]
+            watches: List[Union[Watch, Watcher]] = [Watcher(slow_hosts.watch, SlowHosts.KINDS)]
+            watches.append(Watcher(progress.watch, progress.kinds))
             if retry_notes is not None:
                 watches.append(Watcher(retry_notes.watch, RetryNotes.KINDS))
             streams: Optional[Streams] = None
             if options.stream or options.events:
                 streams = Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
-                watches.append(Watcher(stack.enter_context(streams).watch, (object,)))
+                watches += stack.enter_context(streams).watches
             outcome = asyncio.run(
                 processor.run(
                     plan,
@@ -158,18 +157,15 @@ def _run(
             [*slow_hosts.notes(), *(retry_notes.notes() if retry_notes is not None else ())],
         )
         failures += streams.errors if streams is not None else ()
-    _show_bugs(outcome.bugs, plan)
+    if outcome.bugs:
+        _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
 
 
 def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:
-    """Print the tracebacks of bugs without the secrets of tasks; one that hit many iterations is printed once."""
-    if not bugs:
-        return
-    redactor = Redactor.of(plan.private)
-    shown = Counter("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)) for bug in bugs)
-    for text, times in shown.items():
-        write_error(redactor.text(text).rstrip("\n"))
+    """Print the tracebacks of bugs; one that hit many iterations is printed once."""
+    for text, times in tracebacks(bugs, plan.redactor).items():
+        write_error(text.rstrip("\n"))
         if times > 1:
             write_error(f"This happened {times:,} times.")
 

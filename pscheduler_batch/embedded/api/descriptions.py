@@ -11,7 +11,7 @@ from pscheduler_batch.embedded.offers import describe_plugin
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
 from pscheduler_batch.iso8601 import format_duration, format_timestamp
-from pscheduler_batch.scheduler.api import FAILED, NONSTART, ON_DECK
+from pscheduler_batch.run_states import FAILED, NONSTART, ON_DECK
 
 LIMITS = "The embedded server of pscheduler-batch applies no limits."
 

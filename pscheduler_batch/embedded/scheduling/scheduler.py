@@ -21,7 +21,7 @@ from pscheduler_batch.embedded.scheduling.bookings import Bookings
 from pscheduler_batch.embedded.scheduling.state import State
 from pscheduler_batch.embedded.scheduling.tasks_and_runs import ENDED_STATES, Run, Task
 from pscheduler_batch.embedded.test import Outcome
-from pscheduler_batch.scheduler.api import (
+from pscheduler_batch.run_states import (
     CANCELED,
     CLEANUP,
     FAILED,

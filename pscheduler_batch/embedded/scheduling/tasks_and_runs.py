@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.embedded.offers import OfferedTest, OfferedTool
 from pscheduler_batch.embedded.scheduling.schedule import Schedule
-from pscheduler_batch.scheduler.api import FINAL_STATES, NONSTART, OVERDUE, PENDING, RUNNING, UNSTARTED_STATES
+from pscheduler_batch.run_states import FINAL_STATES, NONSTART, OVERDUE, PENDING, RUNNING, UNSTARTED_STATES
 
 # A server does not wait for the result of an overdue run any more.
 ENDED_STATES = FINAL_STATES | {OVERDUE}

@@ -24,9 +24,10 @@ from pscheduler_batch.events import (
     TaskLeft,
 )
 from pscheduler_batch.model import Failure, IterationResult, RunResult
+from pscheduler_batch.output.document import error_of
 from pscheduler_batch.output.event_lines import event_line
 from tests.support.clock import after
-from tests.support.events import BatchEvents, make_run
+from tests.support.events import BatchEvents, make_run, shown
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "events.md"
 BATCH = BatchEvents({"iterations": 2})
@@ -92,7 +93,7 @@ def test_a_result_is_in_it_by_its_runs_and_its_error():
         Failure("abc-secret refused", "posting the task", ""),
         timedelta(seconds=1.5),
     )
-    pairs = read(IterationEnded(after(2), result, succeeded=False))
+    pairs = read(shown(IterationEnded(after(2), result, succeeded=False, error=error_of(result))))
 
     assert pairs == {
         "event": "iteration-ended",
@@ -116,4 +117,4 @@ def test_a_state_that_quotes_a_secret_is_redacted():
     """Servers may send any text as the state of a run."""
     moved = replace(BATCH.move(0, 1, "pending"), state="\x1b[2J abc-secret")
 
-    assert read(moved)["state"] == "\x1b[2J (hidden)"
+    assert read(shown(moved))["state"] == "\x1b[2J (hidden)"

@@ -11,7 +11,6 @@ import pytest
 from pscheduler_batch.events import CANCELING, UNANSWERED, IterationMoved, Stopping, TaskLeft
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Iteration
-from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.running.canceling import CANCEL_SECONDS, OVER
 from pscheduler_batch.running.submitter import CutShortError, Submitter
 from pscheduler_batch.scheduler.run_results import FRESH_RUN, LAST_LOOK
@@ -78,7 +77,7 @@ class Canceled:
         async def run():
             clock = server.clock
             iteration = Iteration(0, 0, "idle/0", timedelta(0), options.pop("task", IDLE))
-            session = Session(clock.clock, None, (self.events.append,), redactor=Redactor.of([iteration.private]))
+            session = Session(clock.clock, None, (self.events.append,), redactor=iteration.redactor)
             client = make_client(None, session)
             limits = WaitLimits(cancel=timedelta(seconds=wait or 0))
             submitter = Submitter(client, ONE_HOST, limits, journal=Recording(), **options)

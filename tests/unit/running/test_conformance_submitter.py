@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pscheduler_batch.output.document import DESCRIPTION, render_result
-from pscheduler_batch.scheduler.api import FINAL_STATES
+from pscheduler_batch.run_states import FINAL_STATES
 from tests.support.recorded_exchanges import WHOLE_TASKS
 from tests.support.wire import submit
 

@@ -11,7 +11,7 @@ import pytest
 from pscheduler_batch.embedded.test import Outcome
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.events import POSTED, IterationMoved
-from pscheduler_batch.scheduler.api import FINAL_STATES
+from pscheduler_batch.run_states import FINAL_STATES
 from tests.support.embedded_bench import DAWN
 from tests.support.virtual_runs import EMBEDDED, REAL, idle_task, run, unknown_task
 

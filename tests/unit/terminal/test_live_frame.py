@@ -13,7 +13,7 @@ from pscheduler_batch.events import Interrupted, LimitChanged, RequestHeldUp
 from pscheduler_batch.terminal.live_frame import Frames, rows_for
 from pscheduler_batch.terminal.progress_counts import ProgressCounts, ProgressSnapshot
 from tests.support.clock import after
-from tests.support.events import BatchEvents
+from tests.support.events import BatchEvents, shown
 
 SIZES = [(1, 1), (7, 2), (20, 24), (39, 10), (40, 4), (59, 24), (80, 24), (200, 100)]
 TERMINAL = {"TERM": "xterm-256color"}
@@ -174,7 +174,7 @@ def test_a_state_that_a_server_made_up_is_shown_as_it_can_be():
     """Without what a terminal would obey, cut short, and without the secrets of the task."""
     batch = BatchEvents({})
     (strange,) = [line for line in frame(glance(batch, batch.move(0, 0, "\x1b[2J" * 3000))) if "/0" in line]
-    (telling,) = [line for line in frame(glance(batch, batch.move(0, 0, "abc-secret"))) if "/0" in line]
+    (telling,) = [line for line in frame(glance(batch, shown(batch.move(0, 0, "abc-secret")))) if "/0" in line]
 
     assert strange == "a/0  \\u001b[2J\\u…  ps.example.net"
     assert "abc" not in telling

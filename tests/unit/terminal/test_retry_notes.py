@@ -57,6 +57,6 @@ def test_an_attempt_that_was_not_made_does_not_count():
 
 def test_a_log_has_the_reason_of_each_attempt():
     """Not only that of the last one."""
-    line = describe_event(AttemptEnded(after(1), lose(attempt(0, 2))))
+    line = describe_event(AttemptEnded(after(1), lose(attempt(0, 2)), "no answer"))
 
     assert line == "a/0: attempt 2 failed: no answer; it will be submitted again"
