@@ -186,7 +186,7 @@ def _ask_embedded(words: Sequence[str]) -> Mapping[str, Any]:
     try:
         spec: Mapping[str, Any] = test.from_cli(words[1:])
     except embedded.UsageError as error:
-        _require_no_help(words, str(error))
+        _require_no_help(words[0], str(error))
         raise CommandError(f"{words[0]}: {printable(str(error)) if chr(10) not in str(error) else error}") from error
     return spec
 
@@ -204,7 +204,7 @@ def _ask_assist(assist: str, words: Sequence[str]) -> Mapping[str, Any]:
     except ValueError as error:
         raise CommandError(f"--assist: {error}") from error
     reply = _fetch(url, doing, Settings())
-    _require_no_help(words, reply.text)
+    _require_no_help(words[0], reply.text)
     spec = decipher_json(reply, doing=doing, url=url)
     if not isinstance(spec, Mapping):
         raise CommandError(f"{doing}: the answer is not an object")
@@ -235,13 +235,15 @@ class _HelpError(Exception):
     """Help was asked for; the text lists the options of the test."""
 
 
-def _require_no_help(words: Sequence[str], answer: str) -> None:
+def _require_no_help(test: str, answer: str) -> None:
     """
     Tell a help text from an error, as servers send it as one [n05].
 
+    What asked for it is not known: options can be abbreviated or combined.
+
     Raises:
-        _HelpError: The words ask for help, and the answer is it.
+        _HelpError: The answer is the help text of the test.
     """
-    if {"-h", "--help"} & set(words[1:]) and "-h, --help" in answer:
+    if "-h, --help" in answer:
         lines = "\n".join(map(printable, answer.strip().split("\n")))
-        raise _HelpError(f"Options of the test {printable(words[0])}:\n\n  {lines}\n")
+        raise _HelpError(f"Options of the test {printable(test)}:\n\n  {lines}\n")

@@ -77,14 +77,15 @@ def test_the_assist_turns_the_words_into_a_specification():
     assert (unknown[0], 'No test "nosuch" is available' in unknown[2]) == (1, True)
 
 
+@pytest.mark.parametrize("help_option", ["-h", "--help", "--he"])
 @pytest.mark.parametrize("asked", ["assist", "embedded"])
-def test_the_options_of_a_test_are_printed(asked, tmp_path):
-    """Servers send them as an error; a wrong option before is one."""
+def test_the_options_of_a_test_are_printed(asked, help_option, tmp_path):
+    """Servers send them as an error, also for an abbreviation; a wrong option before is one."""
     file = tmp_path / "batch.json"
     with EmbeddedServer() as server:
         where = ["--assist", server.netloc] if asked == "assist" else []
-        status, text, errors = new(*where, "-o", file, "--", "rtt", "--count", "5", "-h")
-        wrong = new(*where, "--", "rtt", "--bogus", "--help")
+        status, text, errors = new(*where, "-o", file, "--", "rtt", "--count", "5", help_option)
+        wrong = new(*where, "--", "rtt", "--bogus", help_option)
 
     assert (status, errors, file.exists()) == (0, "", False)
     assert text.startswith("Options of the test rtt:\n\n  -h, --help            show this help message and exit\n")
