@@ -18,8 +18,9 @@ from pscheduler_batch.input.loader import load_batch
 from pscheduler_batch.input.selection import ALL, Selection
 from pscheduler_batch.input.values import Values
 from pscheduler_batch.journal.history import JournalError
+from pscheduler_batch.journal.identity import identity_of
 from pscheduler_batch.journal.interface import Journal
-from pscheduler_batch.journal.journal import FileJournal, digest_of
+from pscheduler_batch.journal.journal import FileJournal
 from pscheduler_batch.metrics.expectations import Expectation, Expected, jobs_of, read_expectations, resolve, tests_of
 from pscheduler_batch.model import Batch, JSONObject, Plan
 from pscheduler_batch.output.document import document_pieces, render_batch_pair, render_document, render_plan
@@ -325,16 +326,22 @@ class AsyncBatchProcessor:
     def _open_journal(self, hosts: Hosts, stack: AsyncExitStack, seed: Optional[int]) -> Journal:
         if self._journal is None:
             return Journal()
-        options: Dict[str, Any] = {"assist": hosts.assist, "lead": hosts.lead, "bind": hosts.bind, "mark": self._mark}
-        options.update({"data": self.batch.added} if self.batch.added else {})
+        options: Dict[str, Any] = {"--assist": hosts.assist, "--lead": hosts.lead, "--bind": hosts.bind}
+        options.update({"--no-mark": not self._mark, "--shuffle": seed is not None})
         if self._retries.count:
             # They decide which iterations have which attempts.
-            options.update({"retries": self._retries.count, "retry-on": self._retries.on})
+            options.update({"--retries": self._retries.count, "--retry-on": self._retries.on})
         chosen = [(job.number, job.only and sorted(job.only)) for job in self.batch.jobs if job.enabled]
-        options.update({"selection": chosen} if self._selection else {})
-        options.update({} if seed is None else {"shuffle": True})
+        identity = identity_of(
+            self.batch.document,
+            options,
+            {
+                "values set by options": self.batch.added or None,
+                "jobs selected by options": chosen if self._selection else None,
+            },
+        )
         opening = FileJournal.resume if self._resume else FileJournal.begin
-        journal = opening(self._journal, digest_of(self.batch.document, options), self._clock.now, seed)
+        journal = opening(self._journal, identity, self._clock.now, seed)
         stack.callback(journal.close)
         if journal.seed != seed and self._shuffle is not True:
             raise JournalError(

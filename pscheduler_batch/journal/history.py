@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.iso8601 import parse_timestamp
+from pscheduler_batch.journal.identity import Identity, differences
 from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, Run, RunResult
 from pscheduler_batch.scheduler.api import run_of
 from pscheduler_batch.text import printable
@@ -94,14 +95,14 @@ class JournalHistory:
     seed: Optional[int] = None
 
 
-def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Optional[JournalHistory], int]:
+def read_history(lines: Iterator[bytes], identity: Identity, path: str) -> Tuple[Optional[JournalHistory], int]:
     """
     Read a journal, with at most one line of it in memory.
 
     Args:
         lines: The lines with their line ends. Only the last one can be torn by a crash: it has no line end, or has
             pages that never reached the disk. It is dropped.
-        digest: The digest of the batch that the journal must belong to.
+        identity: That of the batch to which the journal must belong.
         path: The name of the file, for messages.
 
     Returns:
@@ -120,7 +121,7 @@ def read_history(lines: Iterator[bytes], digest: str, path: str) -> Tuple[Option
             raise JournalError(f"{printable(path)} is not a journal, or is damaged: line {number} cannot be read")
         try:
             if history is None:
-                history = _start(event, digest, path)
+                history = _start(event, identity, path)
             else:
                 _add(history, event, (length, len(line)))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -146,18 +147,18 @@ def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
     return history
 
 
-def _start(head: Entry, digest: str, path: str) -> JournalHistory:
+def _start(head: Entry, identity: Identity, path: str) -> JournalHistory:
     if head.get("event") != "batch":
         raise JournalError(f"{printable(path)} is not the journal of a batch")
     if head.get("version") != VERSION:
         raise JournalError(
             f"{printable(path)} is a journal of version {head.get('version')}; this program reads version {VERSION}"
         )
-    if head.get("digest") != digest:
-        shuffled = "" if head.get("seed") is None else ", which include --shuffle"
+    different = differences(head["identity"], identity)
+    if different:
         raise JournalError(
-            f"{printable(path)} is the journal of another batch or of other options{shuffled}: "
-            f"it belongs to {head.get('digest')}, this batch is {digest}"
+            f"{printable(path)} is the journal of another batch or of other options, which differ in {different}; "
+            "resume it with the input and the options with which it was started, or use a new --journal"
         )
     seed = head.get("seed")
     return JournalHistory(parse_timestamp(head["start"]), seed=None if seed is None else int(seed))

@@ -9,13 +9,12 @@ is the last one, and is dropped. The file never contains a secret: see :mod:`~ps
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import BinaryIO, Callable, Iterator, List, Mapping, Optional
+from typing import BinaryIO, Callable, Iterator, List, Optional
 
 from pscheduler_batch.errors import SchedulerError
 from pscheduler_batch.iso8601 import format_timestamp
@@ -30,6 +29,7 @@ from pscheduler_batch.journal.history import (
     record_result,
     restore_result,
 )
+from pscheduler_batch.journal.identity import Identity
 from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.journal.lock import open_locked
 from pscheduler_batch.journal.sealing import Seal, is_sealed
@@ -38,20 +38,6 @@ from pscheduler_batch.text import printable
 
 # The step at which an iteration failed that could not be run because of the journal.
 DOING = "keeping the journal"
-
-
-def digest_of(document: JSON, options: Mapping[str, JSON]) -> str:
-    """
-    Return a digest of a batch: of its document without comments, and the options that affect what is run.
-
-    Secrets are left out, as a short one could be found by trying; whether they are the same is checked task by task.
-
-    >>> digest_of({"jobs": []}, {}) == digest_of({"jobs": []}, {"lead": "ps.example.net"})
-    False
-    """
-    # Not sorted: the order of names can matter to a script.
-    text = json.dumps([Seal(document).close(document), dict(sorted(options.items()))])
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 class FileJournal(Journal):
@@ -76,13 +62,15 @@ class FileJournal(Journal):
         return self._history.seed
 
     @classmethod
-    def begin(cls, path: str, digest: str, now: Callable[[], datetime], seed: Optional[int] = None) -> FileJournal:
+    def begin(
+        cls, path: str, identity: Identity, now: Callable[[], datetime], seed: Optional[int] = None
+    ) -> FileJournal:
         """
         Start a new journal.
 
         Args:
             path: A file that does not exist, or is empty.
-            digest: The digest of the batch.
+            identity: That of the batch.
             now: The clock; the batch starts now.
             seed: The seed of the random order of iterations, if it is random.
 
@@ -94,7 +82,7 @@ class FileJournal(Journal):
         journal = cls(stream, path, JournalHistory(now(), seed=seed), now)
         try:
             _require_empty(stream, path)
-            journal._note_start(digest)
+            journal._note_start(identity)
             _sync_directory(path)
         except BaseException:
             stream.close()
@@ -102,13 +90,15 @@ class FileJournal(Journal):
         return journal
 
     @classmethod
-    def resume(cls, path: str, digest: str, now: Callable[[], datetime], seed: Optional[int] = None) -> FileJournal:
+    def resume(
+        cls, path: str, identity: Identity, now: Callable[[], datetime], seed: Optional[int] = None
+    ) -> FileJournal:
         """
         Resume a journal.
 
         Args:
             path: The file.
-            digest: The digest of the batch that it must belong to.
+            identity: That of the batch to which it must belong.
             now: The clock.
             seed: The seed that is recorded if a crash left the journal empty.
 
@@ -118,11 +108,11 @@ class FileJournal(Journal):
         """
         stream = open_locked(path, os.O_RDWR, "the journal")
         try:
-            history, length = read_history(_read_lines(stream, path), digest, path)
+            history, length = read_history(_read_lines(stream, path), identity, path)
             journal = cls(stream, path, history or JournalHistory(now(), seed=seed), now)
             journal._drop_torn(length)
             if history is None:
-                journal._note_start(digest)
+                journal._note_start(identity)
                 _sync_directory(path)
         except BaseException:
             stream.close()
@@ -267,9 +257,9 @@ class FileJournal(Journal):
             sealed = seal.close(record_result(result))
             self._note_iteration("result", result.iteration, result=sealed, check=seal.check)
 
-    def _note_start(self, digest: str) -> None:
+    def _note_start(self, identity: Identity) -> None:
         facts = {} if self._history.seed is None else {"seed": self._history.seed}
-        self._note("batch", version=VERSION, digest=digest, start=format_timestamp(self._history.start), **facts)
+        self._note("batch", version=VERSION, identity=identity, start=format_timestamp(self._history.start), **facts)
 
     def _note_iteration(self, event: str, iteration: Iteration, **facts: JSON) -> None:
         if iteration.attempt > 1:

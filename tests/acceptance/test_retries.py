@@ -128,4 +128,4 @@ def test_a_journal_belongs_to_its_retries(there, tmp_path):
     ended = run_batch(*there, *NOW, "--retries", "2", "--resume", journal, batch={"jobs": [PARALLEL]})
 
     assert ended.status == 1
-    assert "of another batch or of other options" in ended.stderr
+    assert "of another batch or of other options, which differ in --retries (it was 1); resume it" in ended.stderr

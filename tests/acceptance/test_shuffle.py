@@ -108,7 +108,7 @@ def test_a_journal_belongs_to_its_order(there, tmp_path):
     other = run_batch(*there, "--resume", journal, "--shuffle", "8", batch=BATCH)
 
     assert (without.status, other.status) == (1, 1)
-    assert "is the journal of another batch or of other options, which include --shuffle: it belongs" in without.stderr
+    assert "of another batch or of other options, which differ in --shuffle (it was given); resume" in without.stderr
     assert "of a batch with the seed 7, not 8; resume it with --shuffle alone" in other.stderr
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pscheduler_batch.journal.journal import FileJournal, digest_of
+from pscheduler_batch.journal.identity import identity_of
+from pscheduler_batch.journal.journal import FileJournal
 from pscheduler_batch.model import Failure, Iteration, IterationResult
 from tests.support.clock import NOON
 
 LATER = NOON + timedelta(hours=1)
-DIGEST = digest_of({"jobs": []}, {})
-HREF = "https://ps.example.net/pscheduler/tasks/1"
 LEAD = "ps.example.net"
+IDENTITY = identity_of({"jobs": []}, {"--lead": LEAD}, {})
+HREF = "https://ps.example.net/pscheduler/tasks/1"
 
 
 OPENED = []
@@ -30,13 +31,13 @@ def failed(item, message="no", doing="posting the task"):
 
 def begin(path):
     """Begin a journal."""
-    OPENED.append(FileJournal.begin(path, DIGEST, lambda: NOON))
+    OPENED.append(FileJournal.begin(path, IDENTITY, lambda: NOON))
     return OPENED[-1]
 
 
-def resume(path, digest=DIGEST):
+def resume(path, identity=IDENTITY):
     """Go on with a journal, an hour later."""
-    OPENED.append(FileJournal.resume(path, digest, lambda: LATER))
+    OPENED.append(FileJournal.resume(path, identity, lambda: LATER))
     return OPENED[-1]
 
 

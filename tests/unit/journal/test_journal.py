@@ -12,11 +12,12 @@ from datetime import timedelta
 import pytest
 
 from pscheduler_batch.journal.history import IterationHistory, JournalError
-from pscheduler_batch.journal.journal import FileJournal, digest_of
+from pscheduler_batch.journal.identity import identity_of
+from pscheduler_batch.journal.journal import FileJournal
 from pscheduler_batch.model import Iteration
 from tests.support.journals import (
-    DIGEST,
     HREF,
+    IDENTITY,
     LATER,
     LEAD,
     NOON,
@@ -59,12 +60,12 @@ def test_what_was_noted_is_known_after_a_resume(path):
 def test_a_seed_is_known_after_a_resume(tmp_path, seed):
     """That of the first try counts, unless a crash left nothing of it."""
     path = tmp_path / "journal"
-    FileJournal.begin(str(path), DIGEST, lambda: NOON, seed).close()
-    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER, 8)
+    FileJournal.begin(str(path), IDENTITY, lambda: NOON, seed).close()
+    journal = FileJournal.resume(str(path), IDENTITY, lambda: LATER, 8)
     known = journal.seed
     journal.close()
     path.write_bytes(path.read_bytes()[:-1])
-    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER, 9)
+    journal = FileJournal.resume(str(path), IDENTITY, lambda: LATER, 9)
     journal.close()
 
     assert (known, journal.seed) == (seed, 9)
@@ -125,7 +126,7 @@ def test_a_journal_that_a_crash_left_before_its_first_line_is_begun(path, first)
     journal = resume(path)
 
     assert journal.start_of_batch(NOON) == LATER
-    assert json.loads(contents(path))["digest"] == DIGEST
+    assert json.loads(contents(path))["identity"] == IDENTITY
 
 
 @pytest.mark.parametrize(
@@ -189,17 +190,15 @@ def test_a_damaged_result_is_an_error_and_no_bug(path, record):
 
 
 def test_a_journal_of_another_batch_is_refused(path):
-    """With both digests; the file stays as it is, including its torn line."""
+    """With what differs; the file stays as it is, including its torn line."""
     write_history(path)
     with open(path, "ab") as stream:
         stream.write(b'{"event":"po')
     before = contents(path)
-    other = digest_of({"jobs": [1]}, {})
-    with pytest.raises(JournalError) as caught:
+    other = identity_of({"jobs": [1]}, {"--lead": "other"}, {})
+    with pytest.raises(JournalError, match=r'differ in /jobs/0 and --lead \(it was "ps.example.net"\); resume it with'):
         resume(path, other)
 
-    assert DIGEST in str(caught.value)
-    assert other in str(caught.value)
     assert contents(path) == before
 
 
@@ -214,22 +213,6 @@ def test_a_journal_of_another_version_is_refused(path):
         resume(path)
 
 
-@pytest.mark.parametrize(
-    ("document", "options"),
-    [({"a": 1, "b": 3}, {"lead": "x"}), ({"b": 2, "a": 1}, {"lead": "x"}), ({"a": 1, "b": 2}, {"lead": "y"})],
-)
-def test_a_digest_tells_batches_apart(document, options):
-    """Secrets by their values, the order of names, which may matter to a script, and the options."""
-
-    assert digest_of(document, options) != digest_of({"a": 1, "b": 2}, {"lead": "x"})
-
-
-def test_a_digest_does_not_depend_on_the_order_of_options():
-    """Comments and white space are free."""
-
-    assert digest_of({}, {"a": 1, "b": 2}) == digest_of({}, {"b": 2, "a": 1})
-
-
 def test_other_secrets_than_before_are_an_error(path):
     """Such as secrets that a script makes of the time; no wrong values are restored."""
     write_history(path)
@@ -242,10 +225,10 @@ def test_other_secrets_than_before_are_an_error(path):
 def test_a_job_that_has_become_another_is_refused(tmp_path):
     """Scripts need not return the same twice, and new results are not mixed with earlier ones."""
     path = tmp_path / "journal"
-    journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
+    journal = FileJournal.begin(str(path), IDENTITY, lambda: NOON)
     journal.start_of_job(0, 3, NOON)
     journal.close()
-    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
+    journal = FileJournal.resume(str(path), IDENTITY, lambda: LATER)
 
     with pytest.raises(JournalError, match=r"job 0 had 3 iterations .* now make 4; it cannot be resumed"):
         journal.start_of_job(0, 4, LATER)
@@ -256,12 +239,12 @@ def test_where_a_run_was_seen_is_known_to_the_next_try(tmp_path):
     """So that it is not waited for again."""
     path = tmp_path / "journal"
     iteration = Iteration(0, 0, "a/0", timedelta(0), {"test": {}})
-    journal = FileJournal.begin(str(path), DIGEST, lambda: NOON)
+    journal = FileJournal.begin(str(path), IDENTITY, lambda: NOON)
     journal.note_posting(iteration, "ps.example.net", "m1")
     journal.note_posted(iteration, "https://ps.example.net/t", None)
     journal.note_run(iteration, "https://ps.example.net/t/runs/1")
     journal.close()
-    journal = FileJournal.resume(str(path), DIGEST, lambda: LATER)
+    journal = FileJournal.resume(str(path), IDENTITY, lambda: LATER)
 
     assert journal.history_of(iteration).run_href == "https://ps.example.net/t/runs/1"
     journal.close()

@@ -17,7 +17,7 @@ from pscheduler_batch.planning.timeline import make_timeline
 from pscheduler_batch.running.retries import Retries
 from pscheduler_batch.transforms.pipeline import Transforms
 from tests.support.clock import NOON
-from tests.support.journals import DIGEST
+from tests.support.journals import IDENTITY
 from tests.support.submitter import TASK, FakeSubmitter, fail, labels, lose, results_of, run, succeed
 
 
@@ -161,7 +161,7 @@ def test_what_has_been_measured_once_is_not_skipped_but_has_failed():
 def run_with_journal(path, server, *jobs, **options):
     """Start a batch, or resume it."""
     opening = FileJournal.resume if path.exists() else FileJournal.begin
-    with closing(opening(str(path), DIGEST, lambda: NOON)) as journal:
+    with closing(opening(str(path), IDENTITY, lambda: NOON)) as journal:
         return run(server, *jobs, journal=journal, **options)
 
 
