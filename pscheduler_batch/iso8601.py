@@ -21,10 +21,11 @@ _WHOLE = re.compile(
     r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
     r"(?:T(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>[0-9]+)S)?)?"
 )
-_UNFIXED = re.compile(rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T.*)?", re.DOTALL)
+# These are compiled when they are first used; most texts need neither.
+_UNFIXED = rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T[\s\S]*)?"
 
 # Plain seconds: no sign, no exponent, ASCII digits only.
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 
 _EXAMPLE = "an ISO 8601 duration such as PT1M30S"
 
@@ -65,7 +66,7 @@ def parse_span(text: str) -> timedelta:
         ValueError: It is something else, is negative, or has years or months. The text of the error is the reason
             alone, as in :func:`parse_duration`.
     """
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         try:
             return timedelta(seconds=float(text))
         except OverflowError as error:
@@ -133,7 +134,7 @@ def _why_not_a_duration(text: str) -> str:
         return f"is empty; expected {_EXAMPLE}"
     if re.match("-P|P.*-[0-9]", text):
         return "is negative"
-    if _UNFIXED.fullmatch(text):
+    if re.fullmatch(_UNFIXED, text):
         unfixed = "has years or months; these have no fixed length, so use weeks, days, hours, minutes or seconds"
         return f"{unfixed} (one minute is PT1M)" if "M" in text.partition("T")[0] else unfixed
     if text == "P":

@@ -3,7 +3,7 @@ The source text of jq programs: imports, and errors of programs that do not comp
 
 The jq package has no option for the directories of modules, but the metadata of an ``import`` can name them, so they
 are inserted there. A module that imports others is compiled from a copy with the directories inserted. Nothing here
-runs jq.
+runs jq, and pathlib is not used: each check of a batch imports this module, and few need files (ADR 62).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.text import closest, list_names
@@ -42,21 +41,20 @@ def library_folders() -> Tuple[str, ...]:
     These are ``~/.jq``, the directories of ``JQ_LIBRARY_PATH``, and ``../lib/jq`` and ``../lib`` relative to every
     ``jq`` on the ``PATH``; last the current directory. Directories that do not exist are left out.
     """
-    candidates = [Path("~/.jq").expanduser()]
-    candidates += [Path(folder) for folder in os.environ.get("JQ_LIBRARY_PATH", "").split(os.pathsep) if folder]
+    here = os.getcwd()
+    candidates = [os.path.expanduser("~/.jq")]
+    candidates += [folder for folder in os.environ.get("JQ_LIBRARY_PATH", "").split(os.pathsep) if folder]
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        program = Path(folder or ".") / "jq"
-        if program.is_file() and os.access(program, os.X_OK):
+        program = os.path.join(here, folder, "jq")
+        if os.path.isfile(program) and os.access(program, os.X_OK):
             # The directory on the PATH, and the real one if the program is a symbolic link.
-            for origin in (program.parent, program.resolve().parent):
-                candidates += [origin.parent / "lib" / "jq", origin.parent / "lib"]
-    candidates.append(Path())
-    found: List[str] = []
-    for candidate in candidates:
-        folder_name = str(candidate.absolute())
-        if folder_name not in found and candidate.is_dir():
-            found.append(folder_name)
-    return tuple(found)
+            for path in (program, os.path.realpath(program)):
+                above = os.path.dirname(os.path.dirname(path))
+                candidates += [os.path.join(above, "lib", "jq"), os.path.join(above, "lib")]
+    candidates.append(here)
+    absolute = (os.path.join(here, candidate) for candidate in candidates)
+    # A dictionary for its order; each is searched once.
+    return tuple(dict.fromkeys(folder for folder in absolute if os.path.isdir(folder)))
 
 
 def with_library(script: str, folders: Tuple[str, ...]) -> Tuple[str, str]:
@@ -145,15 +143,16 @@ def linked_modules(script: str, folders: Tuple[str, ...]) -> Iterator[Linked]:
         searched = (os.path.realpath(folder), *folders)
         originals: Dict[str, str] = {}
         for name, path in found.items():
-            copy = Path(searched[0], f"{name}.jq")
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text("".join(with_library(path.read_text("utf-8"), searched)), "utf-8")
-            originals[str(copy)] = str(path)
+            copy = os.path.join(searched[0], f"{name}.jq")
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            with open(copy, "w", encoding="utf-8") as stream:
+                stream.write("".join(with_library(_read(path), searched)))
+            originals[copy] = path
         yield Linked(searched, originals)
 
 
-def _modules_with_imports(script: str, folders: Tuple[str, ...]) -> Dict[str, Path]:
-    found: Dict[str, Path] = {}
+def _modules_with_imports(script: str, folders: Tuple[str, ...]) -> Dict[str, str]:
+    found: Dict[str, str] = {}
     for name in imported_modules(script):
         path, text = _read_module(name, folders)
         if path is not None and _imports_anything(text):
@@ -177,24 +176,29 @@ def _imports_anything(text: str) -> bool:
     return with_library(text, ()) != with_library(text, ("/",))
 
 
-def _read_module(name: str, folders: Tuple[str, ...]) -> Tuple[Optional[Path], str]:
+def _read_module(name: str, folders: Tuple[str, ...]) -> Tuple[Optional[str], str]:
     """Find and read a module; one that cannot be read is left to jq, which reports it better."""
     path = _find_module(name, folders)
     try:
-        return path, "" if path is None else path.read_text("utf-8")
+        return path, "" if path is None else _read(path)
     except (OSError, ValueError):
         return None, ""
 
 
-def _find_module(name: str, folders: Tuple[str, ...]) -> Optional[Path]:
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def _find_module(name: str, folders: Tuple[str, ...]) -> Optional[str]:
     """Find the file of a module as jq does: ``NAME.jq``, else ``NAME/jq/main.jq``, else ``NAME/NAME.jq``."""
-    pure = PurePosixPath(name)
-    if not pure.name or pure.is_absolute() or ".." in pure.parts:
+    steps = [step for step in name.split("/") if step not in ("", ".")]
+    if not steps or name.startswith("/") or ".." in steps:
         return None
     for folder in folders:
-        for candidate in (f"{name}.jq", f"{name}/jq/main.jq", f"{name}/{pure.name}.jq"):
-            path = Path(folder, candidate)
-            if path.is_file():
+        for candidate in (f"{name}.jq", f"{name}/jq/main.jq", f"{name}/{steps[-1]}.jq"):
+            path = os.path.join(folder, candidate)
+            if os.path.isfile(path):
                 return path
     return None
 
