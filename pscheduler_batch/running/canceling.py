@@ -21,7 +21,15 @@ from pscheduler_batch.run_states import CANCELED as RUN_CANCELED
 from pscheduler_batch.scheduler.api import is_final, marked_tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.posting import Poster, Posting
-from pscheduler_batch.scheduler.run_results import find_fresh_run, in_order, read_last_state, read_results_so_far
+from pscheduler_batch.scheduler.run_results import (
+    WAIT_AFTER,
+    WAIT_BEFORE,
+    as_canceled,
+    find_fresh_run,
+    in_order,
+    read_last_state,
+    read_results_so_far,
+)
 from pscheduler_batch.scheduler.tasks import mark_pattern
 
 # What happened to the task of an iteration that was ended early.
@@ -186,13 +194,15 @@ class Canceler:
             ending.reason = "its cancellation was not answered"
             self._journal.note_canceling(ending.iteration)
             if not ending.result.runs:
-                await self._find_fresh_run(ending, href)
-            await self._poster.cancel(href)
+                self._note_run(ending, await find_fresh_run(self._client, href, WAIT_BEFORE))
+            existed = await self._poster.cancel(href)
+            self._journal.note_canceled(ending.iteration)
+            ending.fate = CANCELED
+            if existed and not ending.result.runs:
+                await self._cancel_fresh_run(ending, href)
         except SchedulerError as error:
-            ending.reason = str(error)
+            ending.fate, ending.reason = None, str(error)
             return
-        self._journal.note_canceled(ending.iteration)
-        ending.fate = CANCELED
         await self._read_again(ending)
 
     async def _find(self, ending: _Ending) -> bool:
@@ -221,13 +231,22 @@ class Canceler:
         ending.result = replace(ending.result, task_href=href)
         return True
 
-    async def _find_fresh_run(self, ending: _Ending, task_href: str) -> None:
+    async def _cancel_fresh_run(self, ending: _Ending, task_href: str) -> None:
         """
-        Let a server make the run of a task that it has just accepted.
+        Cancel the run that a server was just scheduling when its task was canceled.
 
-        What it has begun to schedule when the task is canceled is run all the same, for as long as the test takes.
+        The server would run it all the same, for as long as the test takes.
+
+        Raises:
+            SchedulerError: The server does not cancel the run.
         """
-        run = await find_fresh_run(self._client, task_href)
+        run = await find_fresh_run(self._client, task_href, WAIT_AFTER)
+        if run is not None and not is_final(run):
+            await self._poster.cancel(run.href, doing="canceling a run that was scheduled after its task was canceled")
+            run = as_canceled(run)
+        self._note_run(ending, run)
+
+    def _note_run(self, ending: _Ending, run: Optional[Run]) -> None:
         if run is not None:
             ending.result = replace(ending.result, runs=(_result_of(run),))
 

@@ -278,9 +278,13 @@ class Poster:
         else:
             self._session.debug(f"canceled {href}, the task of a POST that was lost")
 
-    async def cancel(self, task_href: str) -> bool:
+    async def cancel(self, href: str, *, doing: str = "canceling the task") -> bool:
         """
-        Cancel a task; one that does not exist any more is not an error.
+        Cancel a task or a run; one that does not exist any more is not an error.
+
+        Args:
+            href: The task or the run.
+            doing: The step, for messages.
 
         Returns:
             Whether it existed.
@@ -288,11 +292,10 @@ class Poster:
         Raises:
             SchedulerError: The server did not do it.
         """
-        doing = "canceling the task"
-        request = Request("DELETE", task_href, doing, Purpose.CANCEL, bind=self._client.hosts.bind)
+        request = Request("DELETE", href, doing, Purpose.CANCEL, bind=self._client.hosts.bind)
         reply = await self._client.http.request(request)
         if reply.status not in (OK, NO_CONTENT, NOT_FOUND):
-            raise RefusedError(reply.status, reply.text.strip()[:300], doing=doing, url=shown(task_href))
+            raise RefusedError(reply.status, reply.text.strip()[:300], doing=doing, url=shown(href))
         return reply.status != NOT_FOUND
 
     async def is_answered(self, posting: Posting, patience: timedelta) -> bool:

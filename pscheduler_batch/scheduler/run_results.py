@@ -29,10 +29,10 @@ from pscheduler_batch.scheduler.waiting import RunWaiter
 # For how long to wait for the state of a run after its task was canceled, and for all of its results by then.
 LAST_LOOK = timedelta(seconds=5)
 
-# For how long to wait for the run of a task that is to be canceled, and what the server is asked for, which waits for
-# twice as many seconds [d14].
-FRESH_RUN = timedelta(seconds=3)
-FRESH_RUN_WAIT = 1
+# What a server is asked to wait for the run of a task before it is canceled, and for one that it was just scheduling
+# after that; it waits for twice as many seconds [d14].
+WAIT_BEFORE = 1
+WAIT_AFTER = 2
 
 Fetched = Tuple[Tuple[RunResult, ...], Optional[Failure]]
 
@@ -162,21 +162,27 @@ class Fetcher:
         return None, offset
 
 
-async def find_fresh_run(client: SchedulerClient, task_href: str) -> Optional[Run]:
+async def find_fresh_run(client: SchedulerClient, task_href: str, wait: int) -> Optional[Run]:
     """
-    Wait a moment for the run of a task that is to be canceled, so that the cancellation ends it, too (ADR 52).
+    Wait a moment for the run of a task that is canceled, so that it is ended, too (ADR 52).
 
     Args:
         client: Makes the request, in a slot that nothing else needs after an interruption.
         task_href: The task.
+        wait: :data:`WAIT_BEFORE` or :data:`WAIT_AFTER` its cancellation.
 
     Returns:
         The run; None if there is none yet.
     """
-    url = first_run_url(task_href, FRESH_RUN_WAIT)
-    doing = "waiting for the run of a task to cancel"
-    reply = await client.look(url, doing=doing, within=FRESH_RUN, purpose=Purpose.WAIT)
+    url = first_run_url(task_href, wait)
+    doing = "waiting for the run of a canceled task"
+    reply = await client.look(url, doing=doing, within=fresh_run_limit(wait), purpose=Purpose.WAIT)
     return None if reply is None else _read(client, reply, doing=doing, url=url)
+
+
+def fresh_run_limit(wait: int) -> timedelta:
+    """Return for how long to wait for the answer of :func:`find_fresh_run`."""
+    return timedelta(seconds=2 * wait + 1)
 
 
 async def read_last_state(client: SchedulerClient, known: Run) -> Run:
@@ -195,8 +201,13 @@ async def read_last_state(client: SchedulerClient, known: Run) -> Run:
     if reply is None:
         return known
     if reply.status == NOT_FOUND:
-        return replace(known, state=CANCELED, document={**known.document, "state": CANCELED})
+        return as_canceled(known)
     return _read(client, reply, doing=doing, url=known.href) or known
+
+
+def as_canceled(run: Run) -> Run:
+    """Return a run that its server has dropped, as canceled."""
+    return replace(run, state=CANCELED, document={**run.document, "state": CANCELED})
 
 
 async def read_results_so_far(client: SchedulerClient, task_href: str, lead: Run) -> AsyncIterator[Run]:

@@ -13,7 +13,7 @@ from pscheduler_batch.journal.interface import Journal
 from pscheduler_batch.model import Iteration
 from pscheduler_batch.running.canceling import CANCEL_SECONDS, OVER
 from pscheduler_batch.running.submitter import CutShortError, Submitter
-from pscheduler_batch.scheduler.run_results import FRESH_RUN, LAST_LOOK
+from pscheduler_batch.scheduler.run_results import LAST_LOOK, WAIT_AFTER, WAIT_BEFORE, fresh_run_limit
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import Session
 from tests.support.clients import make_client
@@ -24,8 +24,10 @@ DELETE = "DELETE /tasks/5f1c"
 FIRST = "GET /tasks/5f1c/runs/first"
 RUN = "GET /tasks/5f1c/runs/0a"
 RUNS = "GET /tasks/5f1c/runs"
+DELETE_RUN = "DELETE /tasks/5f1c/runs/0a"
 LATE = {"start-time": "2026-03-01T12:00:25+00:00", "result-merged": {"succeeded": True}}
 NEVER = 1000.0
+NO_RUN = {"status": 404, "text": "Resource not found."}
 HOUR = {"test": {"type": "idle", "spec": {"duration": "PT1H"}}, "schedule": {}}
 DELETED = [{"text": "OK"}]
 CURL = "curl -k 'https://ps.example.net/pscheduler/tasks?json="
@@ -124,7 +126,7 @@ class Canceled:
 def posting(wire, takes, *, listed=nothing, deleted=DELETED):
     """Make a server that takes its time for a POST, and has no run of the task by then."""
     server = wire()
-    server.changed[FIRST] = [{"status": 404, "text": "Resource not found."}]
+    server.changed[FIRST] = [NO_RUN]
     server.changed[POST] = [{"json": "/tasks/5f1c", "takes": takes}]
     server.changed[LIST] = [listed]
     server.changed[DELETE] = deleted
@@ -138,7 +140,7 @@ def test_the_answer_to_a_post_is_waited_for(wire):
 
     assert (done.fate, done.seconds, done.left) == ("its task was canceled", 8, [])
     assert (done.result.task_href, done.moves) == (HREF, [UNANSWERED, CANCELING])
-    assert (server.asked[-1], done.told) == (DELETE, ["posted", "canceling", "canceled"])
+    assert (server.asked.count(DELETE), done.told) == (1, ["posted", "canceling", "canceled"])
 
 
 def test_a_post_that_is_not_answered_in_time_is_looked_for_by_its_mark(wire):
@@ -147,7 +149,7 @@ def test_a_post_that_is_not_answered_in_time_is_looked_for_by_its_mark(wire):
     done = Canceled(server, when=POST)
 
     assert (done.fate, done.seconds, done.left) == ("its task was canceled", 30, [])
-    assert [asked.partition("?")[0] for asked in server.asked[-3:]] == [LIST, FIRST, DELETE]
+    assert [asked.partition("?")[0] for asked in server.asked[-4:]] == [LIST, FIRST, DELETE, FIRST]
 
 
 def test_all_tasks_with_its_mark_are_canceled(wire):
@@ -364,6 +366,46 @@ def test_a_run_that_is_just_being_scheduled_is_canceled_as_well(wire, when):
     assert (done.fate, done.seconds) == ("its task was canceled", 2 if when == "posted" else 10)
 
 
+def scheduling(wire, state: str, *, takes: float, deleted=DELETED):
+    """Make a server that is just scheduling the run of a task when that is canceled, and goes on with it."""
+    server = posting(wire, 0)
+    times = {"start-time": "2026-03-01T12:30:00+00:00", "end-time": "2026-03-01T13:30:00+00:00"}
+    server.changed[FIRST] = [NO_RUN, NO_RUN, {"run": {"state": state, **times}, "takes": takes}]
+    server.changed[DELETE_RUN] = deleted
+    return server
+
+
+@pytest.mark.parametrize("state", ["pending", "running"])
+def test_a_run_that_is_scheduled_after_its_task_was_canceled_is_canceled_itself(wire, state):
+    """The server would run it."""
+    server = scheduling(wire, state, takes=3.5)
+    done = Canceled(server, when="posted", task=HOUR)
+
+    assert [asked.partition("?")[0] for asked in server.asked[-4:]] == [FIRST, DELETE, FIRST, DELETE_RUN]
+    assert [(run.run.state, run.run.document["state"]) for run in done.result.runs] == [("canceled", "canceled")]
+    assert (done.fate, done.left, done.seconds) == ("its task was canceled", [], 3.5)
+
+
+@pytest.mark.parametrize("state", ["canceled", "nonstart"])
+def test_a_run_that_did_not_outlive_its_task_is_left_alone(wire, state):
+    """It is in the output."""
+    server = scheduling(wire, state, takes=1)
+    done = Canceled(server, when="posted", task=HOUR)
+
+    assert (done.fate, [run.run.state for run in done.result.runs]) == ("its task was canceled", [state])
+    assert DELETE_RUN not in server.asked
+
+
+def test_a_run_that_goes_on_after_its_task_was_canceled_is_reported(wire):
+    """With the words of the server."""
+    server = scheduling(wire, "pending", takes=1, deleted=[{"status": 403, "text": "Forbidden"}])
+    done = Canceled(server, when="posted", task=HOUR)
+
+    assert "canceling a run that was scheduled after its task was canceled: " in done.fate
+    assert "Forbidden" in done.fate
+    assert done.left == [done.fate]
+
+
 @pytest.mark.parametrize("reply", [{"run": {}, "takes": NEVER}, {"status": 500, "text": "no"}, {"json": []}])
 def test_a_task_whose_run_cannot_be_found_is_canceled_all_the_same(wire, reply):
     """In time."""
@@ -371,8 +413,9 @@ def test_a_task_whose_run_cannot_be_found_is_canceled_all_the_same(wire, reply):
     server.changed[FIRST] = [reply]
     done = Canceled(server, when="posted", task=HOUR)
 
-    assert (done.fate, done.result.runs, server.asked[-1]) == ("its task was canceled", (), DELETE)
-    assert done.seconds == (FRESH_RUN.total_seconds() if "takes" in reply else 0)
+    assert (done.fate, done.result.runs, DELETE in server.asked) == ("its task was canceled", (), True)
+    longest = fresh_run_limit(WAIT_BEFORE) + fresh_run_limit(WAIT_AFTER)
+    assert done.seconds == (longest.total_seconds() if "takes" in reply else 0)
 
 
 def test_a_task_that_is_left_alone_can_be_found(wire):
