@@ -1,43 +1,34 @@
 """
 A watchdog over the scripts of ``--check``: they run in a forked process, which is killed if one never ends (ADR 36).
 
-jq blocks the interpreter while it runs, so a script that never ends would make this process unresponsive. The work is
-done in a copy of the process, which takes a millisecond and imports nothing again. The copy notes in shared memory
-which script it runs, and this process watches the note.
+The whole work is one request to that process, as a request for each script would take a quarter more time. The process
+notes in shared memory which script it runs, and this process watches the note.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
-import select
-import signal
-import time
-import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from struct import Struct
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, Callable, Dict, Optional
 
 from pscheduler_batch.model import Batch
-from pscheduler_batch.transforms.child_process import (
-    PARENTS_SIGNALS,
-    be_expendable,
-    crash_words,
-    describe_bug,
-    exit_words,
-    tie_to_the_parent,
-    time_limit_words,
-)
-from pscheduler_batch.transforms.confinement import Confinement, confine_process
+from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.pipeline import SkippedError
 from pscheduler_batch.transforms.script import ScriptError
+from pscheduler_batch.transforms.script_process import (
+    EndedError,
+    Look,
+    NoProcessError,
+    ScriptProcess,
+    forked,
+    time_limit,
+    time_limit_words,
+)
 
-# Seconds between two looks at the note. If a look is later than three times that, this process was stopped or had to
-# wait for the processor, which must not count as time of the script.
-_LOOK = 0.05
-_LATE = 3 * _LOOK
+__all__ = ["NoProcessError", "Running", "ScriptEndedError", "ScriptNote", "run_watched"]
 
 # The fraction of the machine's memory that a script may use; until the next look it may use a few percent more.
 _PART = 2
@@ -152,10 +143,6 @@ class ScriptEndedError(Exception):
         super().__init__(reason)
 
 
-class NoProcessError(Exception):
-    """The system does not allow another process."""
-
-
 def run_watched(
     work: Work,
     note: ScriptNote,
@@ -182,146 +169,61 @@ def run_watched(
         NoProcessError: Processes cannot be forked here.
         RuntimeError: There is a bug in the work.
     """
-    if not hasattr(os, "fork"):
-        raise NoProcessError
-    child = _Child(work, confinement)
-    memory = _memory_for_a_script() if most_memory is None else most_memory
+    process = ScriptProcess(forked(lambda _request, _text: work()), confinement)
     try:
-        reply = child.wait(_Watch(note, limit, memory) if confinement is None else _WholeWatch(note, confinement))
-        exit_code = child.exit_code()
+        look: Look
+        if confinement is None:
+            look = _Watch(process.pid, note, limit, _memory_for_a_script() if most_memory is None else most_memory).look
+        else:
+            seconds = confinement.time.total_seconds()
+            look = time_limit(seconds, f"the scripts of the batch take more than {seconds:g} s together, the limit")
+        reply: Dict[str, Any] = process.ask(look=look)
+    except EndedError as error:
+        running = note.running()
+        if running is None and (error.status or confinement is None):
+            reason = f"the process that ran the scripts ended without a reply ({error.status or error})"
+            raise RuntimeError(reason) from error
+        raise ScriptEndedError(str(error), running or _ALL) from error
     finally:
-        child.kill()
-    running = note.running()
-    try:
-        answer: Dict[str, Any] = json.loads(reply)
-    except ValueError:
-        if running is None:
-            message = f"the process that ran the scripts ended without a reply ({exit_words(exit_code)})"
-            raise RuntimeError(message) from None
-        raise ScriptEndedError(
-            crash_words(exit_code, confinement.memory_words if confinement else ""), running
-        ) from None
-    if "exhausted" in answer and confinement is not None:
-        raise ScriptEndedError(f"the scripts need more than {confinement.memory_words} of memory, the limit", _ALL)
-    if "bug" in answer:
-        raise RuntimeError(answer["bug"])
-    value: Dict[str, Any] = answer["value"]
-    return value
+        process.end()
+    return reply
 
 
 class _Watch:
     """Measures how long the current script has been running, and how much memory it has allocated since."""
 
-    def __init__(self, note: ScriptNote, limit: timedelta, most_memory: int) -> None:
+    def __init__(self, pid: int, note: ScriptNote, limit: timedelta, most_memory: int) -> None:
+        self._pid = pid
         self._note = note
         self._limit = limit.total_seconds()
         self._most_memory = most_memory
         self._memory = 0
         self._count = 0
         self._took = 0.0
-        self._looked = time.monotonic()
 
-    def look(self, pid: int) -> None:
+    def look(self, passed: float) -> None:
         """
         Look at the note.
 
         Args:
-            pid: The process that runs the script.
+            passed: The seconds since the last look.
 
         Raises:
             ScriptEndedError: The script exceeds a limit.
         """
-        now = time.monotonic()
-        passed, self._looked = now - self._looked, now
         running = self._note.running()
         if running is None or running.count != self._count:
             self._count = 0 if running is None else running.count
             self._took = 0.0
-            self._memory = _memory_of(pid)
+            self._memory = _memory_of(self._pid)
             return
-        self._took += min(passed, _LATE)
+        self._took += passed
         state = "being compiled" if running.job < 0 else "running"
         if self._took > self._limit:
             raise ScriptEndedError(time_limit_words(self._limit, state), running)
-        if _memory_of(pid) - self._memory > self._most_memory:
+        if _memory_of(self._pid) - self._memory > self._most_memory:
             used = f"{self._most_memory / (1 << 20):,.0f} MiB"
             raise ScriptEndedError(f"the script was still {state} when it used {used} of memory, the limit", running)
-
-
-class _WholeWatch:
-    """Measures how long the whole work has taken."""
-
-    def __init__(self, note: ScriptNote, confinement: Confinement) -> None:
-        self._note = note
-        self._limit = confinement.time.total_seconds()
-        self._took = 0.0
-        self._looked = time.monotonic()
-
-    def look(self, pid: int) -> None:  # noqa: ARG002 - as of the other watch
-        """
-        Look at the clock.
-
-        Raises:
-            ScriptEndedError: The work exceeds the limit.
-        """
-        now = time.monotonic()
-        self._took += min(now - self._looked, _LATE)
-        self._looked = now
-        if self._took > self._limit:
-            reason = f"the scripts of the batch take more than {self._limit:g} s together, the limit"
-            raise ScriptEndedError(reason, self._note.running() or _ALL)
-
-
-class _Child:
-    """The forked process, as seen from its parent."""
-
-    def __init__(self, work: Work, confinement: Optional[Confinement]) -> None:
-        self._exit_code: Optional[int] = None
-        self._replies, replies = os.pipe()
-        far_end, self._lifeline = os.pipe()
-        try:
-            # Newer Pythons warn that locks of threads may stay locked in the copy; it uses none of them.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                self._pid = os.fork()
-        except OSError as error:
-            for descriptor in (self._replies, replies, far_end, self._lifeline):
-                os.close(descriptor)
-            raise NoProcessError from error
-        if not self._pid:
-            os.close(self._replies)
-            os.close(self._lifeline)
-            _be_the_child(work, replies, far_end, confinement)
-        os.close(replies)
-        os.close(far_end)
-
-    def wait(self, watch: Union[_Watch, _WholeWatch]) -> bytes:
-        """Read the reply to its end."""
-        poll = select.poll()
-        poll.register(self._replies, select.POLLIN)
-        received: List[bytes] = []
-        while True:
-            if poll.poll(_LOOK * 1000):
-                part = os.read(self._replies, 1 << 20)
-                if not part:
-                    return b"".join(received)
-                received.append(part)
-            else:
-                watch.look(self._pid)
-
-    def exit_code(self) -> int:
-        """Wait until the process has ended."""
-        if self._exit_code is None:
-            self._exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        return self._exit_code
-
-    def kill(self) -> None:
-        """Kill the process unless it has ended, and free everything that belongs to it."""
-        if self._exit_code is None:
-            os.kill(self._pid, signal.SIGKILL)
-            self.exit_code()
-        os.close(self._replies)
-        os.close(self._lifeline)
 
 
 def _memory_of(pid: int) -> int:
@@ -335,36 +237,3 @@ def _memory_of(pid: int) -> int:
 
 def _memory_for_a_script() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _PART
-
-
-def _be_the_child(work: Work, replies: int, lifeline: int, confinement: Optional[Confinement]) -> None:
-    """Do the work, send the reply and end without any clean-up, which is the business of the parent."""
-    try:
-        for number in PARENTS_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        be_expendable()
-        if tie_to_the_parent(lifeline):
-            _silence()
-            if confinement is not None:
-                confine_process(confinement.memory)
-            answer = _answer(work)
-            with os.fdopen(replies, "wb") as pipe:
-                pipe.write(answer)
-    finally:
-        os._exit(0)
-
-
-def _silence() -> None:
-    """Discard what jq itself may print; standard output and standard error belong to the parent."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-
-
-def _answer(work: Work) -> bytes:
-    try:
-        return json.dumps({"value": work()}).encode()
-    except MemoryError:
-        return b'{"exhausted": true, "bug": "MemoryError"}'
-    except BaseException as error:  # noqa: BLE001 - a bug, which the parent reports
-        return json.dumps({"bug": describe_bug(error)}).encode()

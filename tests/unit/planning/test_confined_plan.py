@@ -6,8 +6,10 @@ import asyncio
 import faulthandler
 import json
 import os
+import threading
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -19,7 +21,7 @@ from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.confined_plan import plan_confined
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.processor import BatchProcessor
-from pscheduler_batch.transforms import watchdog
+from pscheduler_batch.transforms import script_child, watchdog
 from pscheduler_batch.transforms.confinement import Confinement, confine_process
 from pscheduler_batch.transforms.jq_process import JqProcess
 from pscheduler_batch.transforms.pipeline import Transforms
@@ -202,15 +204,18 @@ def test_a_script_that_never_ends_is_stopped(script):
 def test_the_script_that_is_stopped_is_named():
     """As far as one is running."""
     batch = batch_of(".")
+
+    def work(place):
+        if place is not None:
+            note.begin(*place)
+        threading.Event().wait()
+
     with closing(watchdog.ScriptNote(batch)) as note:
-        watch = watchdog._WholeWatch(note, Confinement(time=timedelta(seconds=-1)))
-        with pytest.raises(watchdog.ScriptEndedError) as caught:
-            watch.look(0)
-        assert caught.value.running.where == "/"
-        note.begin("/jobs/0/task-transform", 0, 7)
-        with pytest.raises(watchdog.ScriptEndedError) as caught:
-            watch.look(0)
-        assert (caught.value.running.where, caught.value.running.iteration) == ("/jobs/0/task-transform", 7)
+        for place in (None, ("/jobs/0/task-transform", 0, 7)):
+            with pytest.raises(watchdog.ScriptEndedError, match=r"^the scripts of the batch take more") as caught:
+                watchdog.run_watched(partial(work, place), note, timedelta(0), confinement=SHORT)
+            running = caught.value.running
+            assert (running.where, running.job, running.iteration) == (place or ("/", -1, -1))
 
 
 def test_many_slow_scripts_are_stopped_together():
@@ -248,7 +253,7 @@ def test_a_script_that_takes_all_memory_is_stopped(script, monkeypatch):
         faulthandler.disable()
         confine_process(memory)
 
-    monkeypatch.setattr(watchdog, "confine_process", confine)
+    monkeypatch.setattr(script_child, "confine_process", confine)
     before = watchdog._memory_of(os.getpid())
     message = refused(script, Confinement(time=timedelta(seconds=60), memory=64 << 20))
 
@@ -289,7 +294,7 @@ def judged(script, text="[]", confinement=LIMITS):
 
 @pytest.mark.parametrize("script", ["env", "$ENV", "input", 'import "a" as a; true', "debug", "halt"])
 def test_continue_if_is_confined(script, monkeypatch):
-    """It runs in another kind of process."""
+    """It runs in a process that was started in another way."""
     monkeypatch.setenv("SECRET", SECRET)
 
     with pytest.raises(ScriptError, match="available in a batch that runs as a task") as raised:

@@ -1,54 +1,38 @@
-"""Tests of scripts in a process of their own (ADR 33)."""
+"""Scripts in a child process, while an event loop goes on (ADR 33)."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Awaitable, Callable, List
+from typing import Any, Awaitable, Callable, List, Optional
 
 import pytest
 
 from pscheduler_batch.model import Transform
-from pscheduler_batch.transforms import jq_child, jq_process
-from pscheduler_batch.transforms.child_process import PARENTS_SIGNALS
+from pscheduler_batch.transforms import script_process
+from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.jq_process import JqProcess
-from pscheduler_batch.transforms.script import TOO_DEEP, Script, ScriptError
-from tests.support.nesting_depth import FOR_JQ, beyond_json
+from pscheduler_batch.transforms.jq_source import library_folders
+from pscheduler_batch.transforms.script import Script, ScriptError
+from pscheduler_batch.transforms.script_process import PARENTS_SIGNALS
 
 ROOT = Path(__file__).parents[3]
 ENDLESS = "last(repeat(.))"
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-# A program that says the number of its child when that is running a script without an end.
-PARENT = """
-import asyncio
-from pscheduler_batch.transforms.jq_process import JqProcess
-from tests.support.nesting_depth import FOR_JQ, beyond_json
-from tests.unit.transforms.test_jq_process import start_endless
 
-async def main():
-    process = JqProcess()
-    running = await start_endless(process)
-    print(process._child.pid, flush=True)
-    await running
-
-asyncio.run(main())
-"""
-
-
-def with_process(use: Callable[[JqProcess], Awaitable[Any]]) -> Any:
+def with_process(use: Callable[[JqProcess], Awaitable[Any]], confinement: Optional[Confinement] = None) -> Any:
     """Do something with a process in an event loop, and end the process."""
 
     async def main() -> Any:
-        process = JqProcess()
+        process = JqProcess(confinement)
         try:
             return await use(process)
         finally:
@@ -57,15 +41,15 @@ def with_process(use: Callable[[JqProcess], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def run(script: str, text: str = "null", data: Any = None, **options: Any) -> Any:
+def run(script: str, text: str = "null", data: Any = None) -> Any:
     """Run one script."""
-    return with_process(lambda process: process.run(Transform("/x", script), data, text, **options))
+    return with_process(lambda process: process.run(Transform("/x", script), data, text))
 
 
-def failure_of(script: str, text: str = "null", data: Any = None, **options: Any) -> str:
+def failure_of(script: str, text: str = "null", data: Any = None) -> str:
     """Return why a script fails."""
     with pytest.raises(ScriptError) as caught:
-        run(script, text, data, **options)
+        run(script, text, data)
     return str(caught.value)
 
 
@@ -94,9 +78,9 @@ async def start_endless(process: JqProcess) -> asyncio.Future[Any]:
 
 
 def test_a_script_gets_its_input_its_arguments_and_global():
-    """And what stands before a script may change its input, as it does for the transforms of tasks."""
+    """As in the program itself."""
     script = Transform("/x", "[., $a, $global]", {"a": 2})
-    out = with_process(lambda process: process.run(script, {"g": 3}, "0", prefix=". + 1 | "))
+    out = with_process(lambda process: process.run(script, {"g": 3}, "1"))
 
     assert out == [1, 2, {"g": 3}]
 
@@ -116,16 +100,9 @@ def test_a_script_fails_with_the_words_of_the_program_itself(script):
     """This holds for compiling and for running; secrets are hidden as there."""
     data = {"_key": "s3cr3t"}
     with pytest.raises(ScriptError) as caught:
-        Script(Transform("/x", script), data, jq_child.library_folders()).run("[1]")
+        Script(Transform("/x", script), data, library_folders()).run("[1]")
 
     assert failure_of(script, "[1]", data) == str(caught.value).replace("s3cr3t", "(hidden)")
-
-
-@beyond_json
-def test_a_value_that_is_nested_too_deeply_is_a_failure_of_the_script():
-    """It is more than the json module can write."""
-
-    assert failure_of(f"reduce range({FOR_JQ}) as $i (0; [.])") == TOO_DEEP
 
 
 def test_large_texts_pass_in_both_directions():
@@ -137,16 +114,15 @@ def test_large_texts_pass_in_both_directions():
 
 def test_a_child_serves_one_script_after_another():
     """Also one that failed leaves it as it was, and so does a limit that was kept."""
-    limit = timedelta(minutes=5)
 
     async def use(process: JqProcess) -> List[int]:
         pids = []
         for script in ("1", "error", "1 +", "2"):
-            await asyncio.gather(process.run(Transform("/x", script), None, "1", limit=limit), return_exceptions=True)
+            await asyncio.gather(process.run(Transform("/x", script), None, "1"), return_exceptions=True)
             pids.append(process._child.pid)
         return pids
 
-    assert len(set(with_process(use))) == 1
+    assert len(set(with_process(use, Confinement(time=timedelta(minutes=5))))) == 1
 
 
 def test_scripts_that_are_asked_for_at_once_run_one_after_another():
@@ -164,11 +140,11 @@ def test_cancelling_kills_the_child_and_leaves_no_zombie():
 
     async def use(process: JqProcess) -> Any:
         task = await start_endless(process)
-        popen = process._child._popen
+        child = process._child
         task.cancel()
         await asyncio.wait([task])
         waiting = [thread for thread in threading.enumerate() if thread.name == "pscheduler-batch-jq"]
-        return task.cancelled(), waiting, popen.returncode, await process.run(Transform("/x", "5"), None, "1")
+        return task.cancelled(), waiting, child._exit_code, await process.run(Transform("/x", "5"), None, "1")
 
     assert with_process(use) == (True, [], -signal.SIGKILL, 5)
 
@@ -179,10 +155,10 @@ def test_cancelling_while_the_child_starts_leaves_nothing_of_it():
     async def use(process: JqProcess) -> Any:
         task = asyncio.ensure_future(process.run(Transform("/x", "1"), None, "1"))
         await until(lambda: process._child is not None)
-        popen = process._child._popen
+        child = process._child
         task.cancel()
         await asyncio.wait([task])
-        return popen.returncode
+        return child._exit_code
 
     assert with_process(use) == -signal.SIGKILL
 
@@ -206,9 +182,9 @@ def test_closing_ends_the_child():
 
     async def use(process: JqProcess) -> Any:
         await process.run(Transform("/x", "1"), None, "1")
-        popen = process._child._popen
+        child = process._child
         await process.aclose()
-        return popen.returncode, await process.run(Transform("/x", "2"), None, "1")
+        return child._exit_code, await process.run(Transform("/x", "2"), None, "1")
 
     assert with_process(use) == (-signal.SIGKILL, 2)
 
@@ -218,10 +194,11 @@ def test_a_script_that_is_not_done_in_time_is_ended():
 
     async def use(process: JqProcess) -> Any:
         with pytest.raises(ScriptError) as caught:
-            await process.run(Transform("/x", ENDLESS), None, "1", limit=timedelta(seconds=0.05))
-        return str(caught.value), await process.run(Transform("/x", "2"), None, "1", limit=timedelta(minutes=5))
+            await process.run(Transform("/x", ENDLESS), None, "1")
+        return str(caught.value), await process.run(Transform("/x", "2"), None, "1")
 
-    assert with_process(use) == ("the script was still running after 0.05 s, the limit", 2)
+    limits = Confinement(time=timedelta(seconds=2))
+    assert with_process(use, limits) == ("the script was still running after 2 s, the limit", 2)
 
 
 @LINUX_ONLY
@@ -244,8 +221,8 @@ def test_a_child_that_died_between_two_scripts_is_replaced():
 
     async def use(process: JqProcess) -> Any:
         await process.run(Transform("/x", "1"), None, "1")
-        process._child._popen.kill()
-        process._child._popen.wait()
+        os.kill(process._child.pid, signal.SIGKILL)
+        process._child._wait()
         return await process.run(Transform("/x", "2"), None, "1")
 
     assert with_process(use) == 2
@@ -272,72 +249,16 @@ def test_signals_reach_the_parent_after_a_child_was_started():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(PARENTS_SIGNALS)
 
 
-@LINUX_ONLY
-def test_a_child_dies_with_its_parent_also_while_a_script_runs():
-    """The parent had no chance to say anything."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environ) as parent:
-        child = os.pidfd_open(int(parent.stdout.readline()))
-        parent.kill()
-    try:
-        gone, _, _ = select.select([child], [], [], 20)
-    finally:
-        os.close(child)
-
-    assert gone
-
-
-@LINUX_ONLY
-def test_what_the_parent_writes_is_never_taken_for_its_end():
-    """The system's signal for what was written may come after it was read, so that pipe must not be tied to it."""
-
-    def about_stdin(pid: int) -> str:
-        return Path(f"/proc/{pid}/fdinfo/0").read_text("ascii")
-
-    async def use(process: JqProcess) -> str:
-        await process.run(Transform("/x", "1"), None, "1")
-        return about_stdin(process._child.pid)
-
-    flags = with_process(use).split("flags:")[1].split()[0]
-
-    assert not int(flags, 8) & os.O_ASYNC
-
-
 def test_an_idle_child_ends_when_its_input_does():
     """So it does where nothing ties it to its parent."""
 
     async def use(process: JqProcess) -> Any:
         await process.run(Transform("/x", "1"), None, "1")
-        popen = process._child._popen
-        popen.stdin.close()
-        return popen.wait(20)
+        child = process._child
+        os.dup2(child._ours.lifeline, child._ours.requests)
+        return child._wait()
 
     assert with_process(use) == 0
-
-
-@LINUX_ONLY
-def test_nothing_of_a_script_can_be_seen_from_outside():
-    """Command lines are public, and environments nearly so."""
-
-    async def use(process: JqProcess) -> bytes:
-        await process.run(Transform("/x", ".", {"a": "s3cr3t"}), "s3cr3t", '"s3cr3t"')
-        seen = Path("/proc", str(process._child.pid))
-        return (seen / "cmdline").read_bytes() + (seen / "environ").read_bytes()
-
-    assert b"s3cr3t" not in with_process(use)
-
-
-@LINUX_ONLY
-def test_a_child_writes_no_core_file_and_is_what_the_system_ends_first():
-    """A core file would hold the secrets of the batch, and the parent holds its results."""
-
-    async def use(process: JqProcess) -> Any:
-        await process.run(Transform("/x", "1"), None, "1")
-        seen = Path("/proc", str(process._child.pid))
-        limits = [line.split()[:5] for line in (seen / "limits").read_text("ascii").splitlines()]
-        return ["Max", "core", "file", "size", "0"] in limits, (seen / "oom_score_adj").read_text("ascii")
-
-    assert with_process(use) == (True, "1000\n")
 
 
 def test_modules_in_the_current_folder_are_not_loaded(tmp_path, monkeypatch):
@@ -391,26 +312,14 @@ def test_no_process_is_a_failure_of_the_script(monkeypatch):
 
 def test_a_process_that_ends_at_once_is_no_fault_of_jq(monkeypatch):
     """Such as one that does not find its modules."""
-    monkeypatch.setattr(jq_process, "_BOOT", "raise SystemExit(3)")
+    monkeypatch.setattr(script_process, "_BOOT", "raise SystemExit(3)")
 
     assert failure_of("1") == "cannot start a process for the script: it ended at once (exit status 3)"
 
 
-def test_a_bug_in_the_child_shows_its_place_but_no_values(monkeypatch):
-    """What an error says may be secret."""
-    broken = (
-        "import pscheduler_batch.transforms.jq_child as m; m.Script = lambda *a, **k: {}['s3cr3t']; m.serve(lifeline)"
-    )
-    monkeypatch.setattr(jq_process, "_BOOT", jq_process._BOOT.split("from ")[0] + broken)
-    with pytest.raises(RuntimeError, match=r"(?s)jq_child\.py.*KeyError$") as caught:
-        run("1")
-
-    assert "s3cr3t" not in str(caught.value).replace(broken, "")
-
-
 def test_a_child_starts_without_what_only_the_parent_needs():
     """Loading asyncio would double the time to start."""
-    code = "import sys, pscheduler_batch.transforms.jq_child; sys.exit('asyncio' in sys.modules)"
+    code = "import sys, pscheduler_batch.transforms.script_child; sys.exit('asyncio' in sys.modules)"
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
