@@ -27,6 +27,7 @@ from pscheduler_batch.embedded.server import EmbeddedServer
 from pscheduler_batch.embedded.tests.idle import IdleTest
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.transport import CONNECT_SECONDS, MAX_BODY
+from pscheduler_batch.output.console import LARGEST_INPUT
 from pscheduler_batch.running.canceling import CANCEL_SECONDS
 from pscheduler_batch.running.signals import ENDING, SignalWatch
 from pscheduler_batch.scheduler.first_run import LONGEST
@@ -200,6 +201,11 @@ def test_man_page_says_the_numbers_of_the_code(pattern):
     words = " ".join(section_of(read_page("pscheduler-batch"), "HOW IT RUNS").split())
 
     assert [float(number) for number in re.findall(pattern, words)] == [NUMBERS[pattern]]
+
+
+def test_man_page_has_the_limit_of_files():
+    """In its description."""
+    assert f"larger than {LARGEST_INPUT // 2**20} MiB." in section_of(read_page("pscheduler-batch"), "DESCRIPTION")
 
 
 def test_documents_name_the_mark():

@@ -11,6 +11,7 @@ from pscheduler_batch.cli.batch import batch as command
 from pscheduler_batch.cli.modes import run
 from pscheduler_batch.cli.modes.run import _show_bugs
 from pscheduler_batch.input.loader import load_batch
+from pscheduler_batch.output import console
 from pscheduler_batch.planning.planner import plan_batch
 from pscheduler_batch.transforms.pipeline import Transforms
 
@@ -104,6 +105,19 @@ def test_the_result_of_a_check_goes_to_a_file(folder, capsys, form, file, status
     assert got == status
     assert (folder / "result").read_text() == ("old" if unread else usual.err + usual.out)
     assert (shown.out, shown.err) == ("", usual.err if unread else "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["large"], ["--data", "large", "good"], ["--set-file", "x=large", "good"], ["--expect-file", "large", "good"]],
+)
+def test_no_file_may_be_larger_than_the_limit(folder, capsys, monkeypatch, arguments):
+    """Neither the batch nor what options add to it; the man page has the limit."""
+    (folder / "large").write_text("1" * 1000)
+    monkeypatch.setattr(console, "LARGEST_INPUT", 999)
+
+    assert command.main(["--embedded", *arguments], standalone_mode=False) == 1
+    assert "cannot read large: it is larger than " in capsys.readouterr().err
 
 
 def test_the_result_of_a_check_does_not_replace_the_batch(folder, capsys):

@@ -143,6 +143,14 @@ def test_spellings_of_allowed_hosts(host):
     assert allow().allows_host(host)
 
 
+def test_a_name_that_dns_could_not_have_is_no_host():
+    """The longest has 253 characters."""
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+
+    assert host_patterns.plain_host(longest) == longest
+    assert host_patterns.plain_host(f"{longest}a") is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "allowed", "refused"),
     [
