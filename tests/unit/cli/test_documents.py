@@ -53,7 +53,7 @@ SCREEN = (24, 80)  # The lines and columns of a terminal.
 FOREIGN = {"--count", "--dest", "--duration", "--export", "--insecure"}
 
 # Variables that no code reads by name: click's and the shell's way home, and the one that a shell script reads.
-READ_OTHERWISE = {"HOME": 'Path("~', "PSCHEDULER_BATCH": "$PSCHEDULER_BATCH"}
+READ_OTHERWISE = {"HOME": 'expanduser("~', "PSCHEDULER_BATCH": "$PSCHEDULER_BATCH"}
 
 # How the names of variables begin that click reads, of the options of our commands.
 OF_OPTIONS = "PSCHEDULER_BATCH"
