@@ -12,7 +12,8 @@ through one of these gates (ADR 75), and only they import this module:
 * :mod:`~pscheduler_batch.planning.iteration_problems` and :mod:`~pscheduler_batch.planning.server_problems`: errors and
   warnings about tasks, and what servers say about tests;
 * :mod:`~pscheduler_batch.transforms.script`: the errors of jq, as scripts also run in other processes;
-* :mod:`~pscheduler_batch.input.excerpts`: the lines of the input that messages quote;
+* :mod:`~pscheduler_batch.input.loader` and :mod:`~pscheduler_batch.input.excerpts`: errors and warnings about the
+  input, and its lines that they quote;
 * :mod:`~pscheduler_batch.output.document`, :mod:`~pscheduler_batch.report.document_rows` and
   :mod:`~pscheduler_batch.journal.sealing`: the errors in the output, results that others may read, reports, the
   journal.
@@ -39,7 +40,8 @@ _CUT = re.compile(r"\.\.\.|…")
 # What is nested deeper is cut off in reports: it is not readable, and writing it could exhaust the stack.
 _DEEPEST = 100
 
-# The most digits of a number that stays where a document must remain what it is.
+# The most digits of a number that stays where a document must remain what it is, and the longest secret that is
+# not looked for within other words.
 _SHORT = 4
 
 
@@ -120,6 +122,23 @@ class Redactor:
         """Take the secrets out of a message, with what is left of those in a value that was cut short."""
         return _hide(text, sorted([*self._find(text), *self._find_cut(text)]))
 
+    def blot(self, text: str) -> str:
+        """
+        Replace the secrets in a text by asterisks, one for each character.
+
+        Short ones are replaced only where they are whole words: a single letter is in most others.
+
+        >>> Redactor({"abc", "swordfish"}).blot("abc abcd swordfishes")
+        '*** abcd *********es'
+        """
+        there = [_word(spelling) for spelling in self._spellings if spelling in text]
+        return re.sub("|".join(there), lambda found: _blot(found[0]), text) if there else text
+
+    @property
+    def longest(self) -> int:
+        """How many characters the longest spelling of a secret has."""
+        return len(self._spellings[0]) if self._spellings else 0
+
     def _find(self, text: str) -> Iterator[Tuple[int, int]]:
         # A pattern of all the secrets of a $global, which may be a thousand, is slow.
         there = [spelling for spelling in self._spellings if spelling in text]
@@ -128,10 +147,9 @@ class Redactor:
 
     def _find_cut(self, text: str) -> Iterator[Tuple[int, int]]:
         """Find the longest beginning of a secret before each mark of a cut."""
-        longest = len(self._spellings[0]) if self._spellings else 0
         for mark in _CUT.finditer(text):
             end = mark.start()
-            for start in range(max(0, end - longest), end):
+            for start in range(max(0, end - self.longest), end):
                 beginning = text[start:end]
                 index = bisect_left(self._alphabetical, beginning)
                 if self._alphabetical[index : index + 1] and self._alphabetical[index].startswith(beginning):
@@ -232,6 +250,12 @@ def spellings_of_all(secrets: Iterable[str]) -> List[str]:
     return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
 
+def _word(spelling: str) -> str:
+    """Return a pattern for a spelling, which must be a whole word if it is short."""
+    escaped = re.escape(spelling)
+    return escaped if len(spelling) > _SHORT else rf"(?<!\w){escaped}(?!\w)"
+
+
 def _hide(text: str, spans: Iterable[Tuple[int, int]]) -> str:
     pieces: List[str] = []
     shown_to = 0
@@ -259,18 +283,25 @@ _PAIR = re.compile(r"""((["'])_[^"'\n]*\2\s*[:=]?\s*)("(?:[^"\\\n]|\\.)*"?|'(?:[
 
 def blot_secrets(text: str) -> str:
     """
-    Replace the values of all names that begin with ``_`` by asterisks, one for each character.
+    Replace the values of all names that begin with ``_``, wherever they are, by asterisks, one for each character.
 
-    >>> blot_secrets('{"_key": "abc", "size": 1}')
-    '{"_key": *****, "size": 1}'
+    >>> blot_secrets('{"_key": "abc", "size": 1, "open": "abc"}')
+    '{"_key": *****, "size": 1, "open": "***"}'
     """
     pieces: List[str] = []
     shown_to = 0
+    secrets: Set[str] = set()
+
+    def hide(value: str) -> str:
+        secrets.update(token.strip("\"'") for token in _TOKEN.findall(value))
+        return _blot(value)
+
     for start, end in _secret_spans(text):
-        pieces += [text[shown_to:start], _blot(text[start:end])]
+        pieces += [text[shown_to:start], hide(text[start:end])]
         shown_to = end
     tokens_hidden = "".join([*pieces, text[shown_to:]])
-    return _PAIR.sub(lambda pair: pair.group(1) + _blot(pair.group(3)), tokens_hidden)
+    pairs_hidden = _PAIR.sub(lambda pair: pair.group(1) + hide(pair.group(3)), tokens_hidden)
+    return Redactor(secret for secret in secrets if secret.strip("{}[],:=*")).blot(pairs_hidden)
 
 
 def _blot(text: str) -> str:

@@ -8,13 +8,14 @@ replaced by asterisks (ADR 18), and control characters by escapes.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from itertools import accumulate
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.positions import Lines, secret_spans, spans_between
-from pscheduler_batch.redaction import blot_secrets
+from pscheduler_batch.redaction import Redactor, blot_secrets
 from pscheduler_batch.text import STANDARD_INPUT, printable
 
 # How many columns of a line are shown; half of them are reserved for either side of the place.
@@ -106,6 +107,7 @@ class _Text:
         except (LookupError, RuntimeError, StopIteration, ValueError):
             # It is not JSON, so secrets have to be guessed.
             self._secrets = None
+        self._redactor = Redactor.of({"_": json.loads(text[begin:behind])} for begin, behind in self._secrets or ())
 
     def excerpt(self, line: int, column: int, end_column: Optional[int]) -> List[str]:
         """Return an excerpt for the place of a problem."""
@@ -117,7 +119,9 @@ class _Text:
         return _point_at(self._without_secrets(start, stop), offset - start, length)
 
     def _without_secrets(self, start: int, stop: int) -> str:
-        shown = self._text[start:stop]
+        # The same text may be in open places, and reach into the excerpt.
+        margin = min(self._redactor.longest, start)
+        shown = self._redactor.blot(self._text[start - margin : stop + self._redactor.longest])[margin:][: stop - start]
         for begin, behind in spans_between(self._secrets or (), start, stop):
             hidden = range(max(begin, start) - start, min(behind, stop) - start)
             if hidden:

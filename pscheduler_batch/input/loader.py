@@ -22,6 +22,7 @@ from pscheduler_batch.input.validation import explain
 from pscheduler_batch.iso8601 import parse_duration
 from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
 from pscheduler_batch.pointers import Path, pointer
+from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.text import closest, shorten, show
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def load_right_parts(
         left_out = selection.left_out(document)
         document = _without_jobs(document, left_out)
     findings = explain("batch", document) or _long_durations(document)
-    problems = tuple(locate_findings(findings, text))
+    problems = _without_secrets(locate_findings(findings, text), document)
     warnings = _duplicate_warnings(text) if text is not None and has_duplicates else []
     if any(finding.path[:1] != ("jobs",) or finding.path == ("jobs",) for finding in findings):
         return Loaded(None, problems, _as_warnings(warnings, document), text)
@@ -141,7 +142,14 @@ def _without_jobs(document: JSON, numbers: FrozenSet[int]) -> JSON:
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:
-    return tuple(replace(problem, severity=WARNING) for problem in in_order(problems, document))
+    warnings = (replace(problem, severity=WARNING) for problem in in_order(problems, document))
+    return _without_secrets(warnings, document)
+
+
+def _without_secrets(problems: Iterable[Problem], document: JSON) -> Tuple[Problem, ...]:
+    """Hide the secrets of a document in problems, which may quote it where the same text is open."""
+    redactor = Redactor.of([document])
+    return tuple(replace(problem, reason=redactor.blot(problem.reason)) for problem in problems)
 
 
 def _to_document(value: Any, text: Optional[str], source: Optional[str]) -> Tuple[Any, List[Finding]]:

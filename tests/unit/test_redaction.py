@@ -17,6 +17,7 @@ GATES = {
     "planning.server_problems",
     "transforms.script",
     "input.excerpts",
+    "input.loader",
     "output.document",
     "report.document_rows",
     "journal.sealing",

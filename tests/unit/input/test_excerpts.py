@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from functools import partial
 
@@ -113,6 +114,46 @@ def test_secrets_in_the_line_are_blotted_out(task):
 
     assert "swordfish" not in "".join(lines)
     assert pointed_at(lines) == '"yes"'
+
+
+@pytest.mark.parametrize("task", ['{"_key": "swordfish"}', '{"_keys": {"a": ["x", "swordfish"]}}'])
+@pytest.mark.parametrize("label", ["swordfish", "with swordfish, twice: swordfish", '\\"swordfish\\"'])
+@pytest.mark.parametrize("value", ['"yes"}]}', "yes}]}"], ids=["json", "broken"])
+def test_secrets_are_blotted_out_where_they_are_open_as_well(task, label, value):
+    """In another line of the input, too, and in text that is not JSON; carets stay where they belong."""
+    lines = rendered(f'{{"jobs": [{{"task": {task},\n"label": "{label}", "enabled": {value}')
+
+    assert "swordfish" not in "".join(lines)
+    assert value.startswith(pointed_at(lines))
+
+
+def test_an_open_secret_that_is_wrong_is_not_quoted():
+    """Neither in the error nor in the excerpt."""
+    lines = rendered('{"jobs": [{"task": {"_key": "swordfish"}, "enabled": "swordfish"}]}')
+
+    assert lines[0] == 'a.json:1:54: error: /jobs/0/enabled: found "*********", expected true or false'
+    assert pointed_at(lines) == '"*********"'
+
+
+def test_an_open_secret_that_is_cut_is_hidden_all_the_same():
+    """The excerpt ends in the middle of it."""
+    label = "swordfish" * 100
+    lines = rendered(f'{{"jobs": [{{"task": {{"_key": "swordfish"}}, "enabled": "yes", "label": "{label}"}}]}}')
+
+    assert "sword" not in "".join(lines)
+    assert pointed_at(lines) == '"yes"'
+
+
+@pytest.mark.parametrize("secret", ["1", '"a"', '"on"'])
+def test_of_a_short_secret_only_whole_words_are_blotted_out(secret):
+    """A letter or a digit is in many other words, which would be illegible."""
+    job = f'"task": {{"_key": {secret}, "port": [101, 1]}}, "label": "a ton", "x": "on", "enabled": 11'
+    lines = rendered(f'{{"jobs": [{{{job}}}]}}')
+    shown = secret.strip('"')
+
+    assert "101" in lines[-2]
+    assert "ton" in lines[-2]
+    assert re.search(rf"\b{shown}\b", lines[-2]) is None
 
 
 def test_a_secret_that_is_cut_is_hidden_all_the_same():
