@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple, Union
+from typing import Any, Iterable, List, Mapping, Tuple, Union
 
 
 def steps_of(where: str) -> List[str]:
@@ -28,6 +28,23 @@ def pointer(path: Path) -> str:
     ('/jobs/0/a~1b~0c', '/')
     """
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path) or "/"
+
+
+def value_at(document: Any, path: Iterable[Union[str, int]], default: Any = None) -> Any:
+    """
+    Return the value at a path, or at the steps of a JSON pointer; the default if there is none.
+
+    >>> value_at({"a": [5]}, ("a", 0)), value_at({"a": [5]}, steps_of("/a/0")), value_at({"a": [5]}, ("a", 1), "-")
+    (5, 5, '-')
+    """
+    for step in path:
+        if isinstance(document, Mapping) and step in document:
+            document = document[step]
+        elif isinstance(document, (list, tuple)) and str(step).isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return default
+    return document
 
 
 def is_secret(path: Path) -> bool:

@@ -43,6 +43,7 @@ LOGGING = "Progress and logging"
 # Variables of the other commands have the same prefix.
 OTHER_VARIABLES = (
     "PSCHEDULER_BATCH_COMPARE_",
+    "PSCHEDULER_BATCH_NEW_",
     "PSCHEDULER_BATCH_PLUGINS_",
     "PSCHEDULER_BATCH_REPORT_",
     "PSCHEDULER_BATCH_SERVER_",

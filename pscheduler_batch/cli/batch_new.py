@@ -119,4 +119,6 @@ def _require_one_source(context: click.Context, words: Sequence[str], given: Any
         raise click.UsageError("a test, --task and --psconfig exclude each other", context)
     shaped = [name for name in ("mesh", "star", "pairs", "vary", "label") if given[name]]
     if given["psconfig"] is not None and shaped:
-        raise click.UsageError(f"--{shaped[0]} does not go with --psconfig, whose template says that", context)
+        raise click.UsageError(
+            f"--{shaped[0]} cannot be combined with --psconfig: the template says what is measured", context
+        )

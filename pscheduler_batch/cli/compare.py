@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Collection, Dict, Iterable, Iterator, Optional, Sequence
 
-from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, output_name, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
-from pscheduler_batch.output.console import open_input
+from pscheduler_batch.output.console import input_name, open_input
 from pscheduler_batch.output.destination import Destination
-from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.comparison import compare, judge_changes
 from pscheduler_batch.report.comparison_formats import render_comparison
 from pscheduler_batch.report.document_rows import rows_of
@@ -20,7 +18,6 @@ from pscheduler_batch.report.exports import TEXT, format_of_ending
 from pscheduler_batch.report.output_reader import read_output
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.terminal.capabilities import known_width
-from pscheduler_batch.text import STANDARD_INPUT
 
 PROGRAM = "pscheduler batch-compare"
 
@@ -54,7 +51,7 @@ def write_comparison(
     def write() -> int:
         chosen = form or format_of_ending(output or "", default=TEXT, what="comparison")
         expectations = given_expectations(expect, expect_file, program=PROGRAM, of_changes=True)
-        named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
+        named = output_name(output)
         with Destination(named, holds="comparison") as destination:
             compared = compare(_rows(before), _rows(after), metrics, [each.metric for each in expectations])
             compared = replace(compared, judgments=judge_changes(expectations, compared))
@@ -67,11 +64,10 @@ def write_comparison(
 
 def _rows(files: Iterable[str]) -> Dict[str, Iterator[Row]]:
     """Return the rows of outputs, each of which is read when its first row is asked for."""
-    return {(STANDARD_INPUT if file == "-" else file): _rows_of(file) for file in files}
+    return {input_name(file): _rows_of(file) for file in files}
 
 
 def _rows_of(file: str) -> Iterator[Row]:
-    source = STANDARD_INPUT if file == "-" else file
     opened = open_input(file, what="the output of a batch", program=PROGRAM)
-    with opened as stream, read_output(stream, source=source) as given:
+    with opened as stream, read_output(stream, source=input_name(file)) as given:
         yield from rows_of(given, results=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Dict, Set
 
 from pscheduler_batch.input.selection import Earlier, label_of
-from pscheduler_batch.output.console import open_input, print_error
+from pscheduler_batch.output.console import input_name, open_input, print_error
 from pscheduler_batch.report.document_rows import rows_of
 from pscheduler_batch.report.output_reader import read_output
-from pscheduler_batch.text import STANDARD_INPUT, printable
+from pscheduler_batch.text import printable
 
 
 def read_earlier(file_name: str, *, quiet: bool) -> Earlier:
@@ -24,7 +24,7 @@ def read_earlier(file_name: str, *, quiet: bool) -> Earlier:
         CommandError: It cannot be read.
     """
     failed: Dict[int, Set[int]] = {}
-    source = STANDARD_INPUT if file_name == "-" else file_name
+    source = input_name(file_name)
     with open_input(file_name, what="the output of a batch") as file, read_output(file, source=source) as output:
         for row in rows_of(output, results=False):
             if not row.succeeded:

@@ -7,11 +7,12 @@ import sys
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, InputError, OptionError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
+from pscheduler_batch.output.file_names import name_file
 
 # Exit statuses (ADR 17). Other wrong usage is 2 from click; a batch ended by a signal exits with 130 or 143.
 SUCCEEDED = 0
@@ -43,7 +44,7 @@ def _execute(options: Options) -> int:
     try:
         # A mode is imported when it is used, as most of what the others import takes long.
         mode = import_module(f"pscheduler_batch.cli.modes.{options.mode}")
-        status: int = mode.execute(options.at(datetime.now(timezone.utc).astimezone()))
+        status: int = mode.execute(options.at(_now()))
     except InputError as error:
         show_problems(error, with_warnings=not options.quiet)
         return WRONG_USAGE if isinstance(error, OptionError) else FAILED
@@ -52,6 +53,20 @@ def _execute(options: Options) -> int:
     else:
         return status
     return FAILED
+
+
+def output_name(pattern: Optional[str]) -> Optional[str]:
+    """
+    Expand the time in the name of the file to write; None is the standard output.
+
+    Raises:
+        FileNameError: The name is invalid, or its directory does not exist.
+    """
+    return None if pattern is None else name_file(pattern, _now())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
 
 
 def report_errors(work: Callable[[], int], *, program: str) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import List, Optional, Sequence, Set, Tuple
 
-from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, output_name, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.metrics.expectations import Expectation
-from pscheduler_batch.output.console import CommandError, open_input, print_error
+from pscheduler_batch.output.console import CommandError, input_name, open_input, print_error
 from pscheduler_batch.output.destination import Destination
-from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.exports import HTML, format_of_ending
 from pscheduler_batch.report.history import History, Period
@@ -22,7 +21,6 @@ from pscheduler_batch.report.output_files import STDIN, FileNotes, OutputFile, f
 from pscheduler_batch.report.output_reader import IncompleteOutputError, ReportError, read_output
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.terminal.capabilities import known_width
-from pscheduler_batch.text import STANDARD_INPUT
 
 PROGRAM = "pscheduler batch-report"
 
@@ -54,7 +52,7 @@ def write_history(
     def write() -> int:
         chosen = form or format_of_ending(output or "", default=HTML, what="history")
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
-        named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
+        named = output_name(output)
         with Destination(named, holds="history") as destination:
             history = read_history(names, period, expectations, without=named)
             width = known_width(sys.stdout, os.environ) if output is None else None
@@ -107,7 +105,7 @@ def read_history(
 
 
 def _add(file: OutputFile, report: BatchReport, collector: HistoryCollector, notes: FileNotes) -> None:
-    source = _name_of(file)
+    source = input_name(file.name)
     if report.error is not None:
         notes.add("of a batch that ended early", source)
     collector.add(source, report.rows, report.start)
@@ -115,7 +113,7 @@ def _add(file: OutputFile, report: BatchReport, collector: HistoryCollector, not
 
 def _read(file: OutputFile, left_out: FileNotes) -> Optional[BatchReport]:
     """Read an output; None if it is left out."""
-    source = _name_of(file)
+    source = input_name(file.name)
     if _is_empty(file.name):
         # A shell has created it for the output of a batch that is running.
         left_out.add("left out: empty", source)
@@ -135,10 +133,6 @@ def _read(file: OutputFile, left_out: FileNotes) -> Optional[BatchReport]:
             raise
         left_out.add(f"left out: {str(error).rpartition(': ')[2]}", source)
     return None
-
-
-def _name_of(file: OutputFile) -> str:
-    return STANDARD_INPUT if file.name == STDIN else file.name
 
 
 def _is_empty(name: str) -> bool:

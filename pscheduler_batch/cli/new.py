@@ -19,7 +19,14 @@ from pscheduler_batch.drafts.sweeps import SweepError, path_in_spec, sweep
 from pscheduler_batch.errors import InputError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
-from pscheduler_batch.output.console import CommandError, print_error, read_input, show_problems, show_warnings
+from pscheduler_batch.output.console import (
+    CommandError,
+    input_name,
+    print_error,
+    read_input,
+    show_problems,
+    show_warnings,
+)
 from pscheduler_batch.output.destination import Destination, print_text
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS
@@ -28,7 +35,7 @@ from pscheduler_batch.scheduler.api import decipher_json, test_url
 from pscheduler_batch.scheduler.hosts import open_client
 from pscheduler_batch.session import Session
 from pscheduler_batch.settings import Settings
-from pscheduler_batch.text import STANDARD_INPUT, closest, list_names, printable, shorten
+from pscheduler_batch.text import closest, list_names, printable, shorten
 
 PROGRAM = "pscheduler batch-new"
 _WEB = ("http://", "https://")
@@ -113,10 +120,10 @@ def _check(text: str) -> None:
 def _jobs(words: Sequence[str], wishes: Wishes) -> Tuple[List[JobDraft], List[str], str]:
     """Return the jobs, what is to be said about them, and what they are made from."""
     if wishes.psconfig is not None:
-        jobs, notes = psconfig_jobs(_read_template(wishes.psconfig), source=_name(wishes.psconfig))
+        jobs, notes = psconfig_jobs(_read_template(wishes.psconfig), source=input_name(wishes.psconfig))
         return jobs, notes, "from a template of pSConfig"
     if wishes.tasks:
-        jobs = [exported_job(_read(file, "an exported task"), source=_name(file)) for file in wishes.tasks]
+        jobs = [exported_job(_read(file, "an exported task"), source=input_name(file)) for file in wishes.tasks]
     else:
         spec = _ask_assist(wishes.assist, words) if wishes.assist else _ask_embedded(words)
         jobs = [JobDraft(words[0], [{"test": {"type": words[0], "spec": spec}}])]
@@ -152,11 +159,7 @@ def _host_dimensions(test: str, wishes: Wishes) -> Iterator[Dimension]:
             except ValueError as error:
                 raise CommandError(f"--{shape}: {error}") from error
             text = _read(file, "a list of hosts").decode("utf-8", "replace")
-            yield host_dimension(shape, text, source=_name(file))
-
-
-def _name(file: str) -> str:
-    return STANDARD_INPUT if file == "-" else file
+            yield host_dimension(shape, text, source=input_name(file))
 
 
 def _read(file: str, what: str) -> bytes:

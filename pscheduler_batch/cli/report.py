@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Optional, Sequence
 
-from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, report_errors
+from pscheduler_batch.cli.execute import NOT_MET, SUCCEEDED, output_name, report_errors
 from pscheduler_batch.cli.expectations import given_expectations
 from pscheduler_batch.metrics.expectations import Expectation
-from pscheduler_batch.output.console import open_input
+from pscheduler_batch.output.console import input_name, open_input
 from pscheduler_batch.output.destination import Destination
-from pscheduler_batch.output.file_names import name_file
 from pscheduler_batch.report.document_rows import report_of
 from pscheduler_batch.report.metrics_table import describe_metrics, job_metrics
 from pscheduler_batch.report.output_reader import read_output
 from pscheduler_batch.report.rendering import find_format, format_of_file, render_report
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.terminal.capabilities import known_width
-from pscheduler_batch.text import STANDARD_INPUT
 
 PROGRAM = "pscheduler batch-report"
 
@@ -49,7 +46,7 @@ def write_report(
     def write() -> int:
         chosen = form or format_of_file(output or "")
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
-        with _destination(output) as destination:
+        with Destination(output_name(output), holds="report") as destination:
             report = _read_report(output_file, expectations, results=find_format(chosen).results)
             named = replace(report, name="" if output_file == "-" else output_file)
             destination.write_bytes(render_report(chosen, named, file=destination.name))
@@ -73,20 +70,14 @@ def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
 
 
 def _write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
-    with _destination(output) as destination:
+    with Destination(output_name(output), holds="report") as destination:
         width = known_width(sys.stdout, os.environ) if output is None else None
         text = describe_metrics(width) if output_file is None else job_metrics(_read_report(output_file).jobs, width)
         destination.write_bytes([text.encode("utf-8", "replace")])
     return SUCCEEDED
 
 
-def _destination(output: Optional[str]) -> Destination:
-    named = None if output is None else name_file(output, datetime.now(timezone.utc).astimezone())
-    return Destination(named, holds="report")
-
-
 def _read_report(output_file: str, expectations: Sequence[Expectation] = (), *, results: bool = False) -> BatchReport:
-    source = STANDARD_INPUT if output_file == "-" else output_file
     opened = open_input(output_file, what="the output of a batch", program=PROGRAM)
-    with opened as file, read_output(file, source=source) as given:
+    with opened as file, read_output(file, source=input_name(output_file)) as given:
         return report_of(given, expectations, results=results)

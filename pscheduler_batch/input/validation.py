@@ -26,7 +26,7 @@ from pscheduler_batch.input.schemas import (
     versions_of,
 )
 from pscheduler_batch.iso8601 import parse_duration
-from pscheduler_batch.pointers import Path, pointer
+from pscheduler_batch.pointers import Path, pointer, value_at
 from pscheduler_batch.text import closest, list_names, shorten, show
 
 # Pairs that only the output of a batch has (ADR 14): depth and name.
@@ -151,7 +151,7 @@ def _to_finding(violation: Violation, document: Any, later: _Later) -> Finding:
     if violation.keyword == "additionalProperties":
         reason = f'"{shorten(name)}" {needed}' if needed else _why_unknown(name, node)
         return Finding((*path, name), reason, at_name=True)
-    value = _value_at(document, path)
+    value = value_at(document, path)
     if needed:
         return Finding(path, f"found {show(value, path)}, which {needed}")
     return Finding(path, _why_wrong(value, path, node))
@@ -228,12 +228,6 @@ def _homes() -> Dict[str, List[str]]:
                 if node["title"] not in titles:
                     titles.append(node["title"])
     return homes
-
-
-def _value_at(document: Any, path: Path) -> Any:
-    for step in path:
-        document = document[step]
-    return document
 
 
 def _in_order(document: Any, findings: Sequence[Finding]) -> List[Finding]:

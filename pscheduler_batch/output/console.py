@@ -75,6 +75,11 @@ def forget_what_is_left(stream: TextIO) -> None:
         os.close(nothing)
 
 
+def input_name(file: str) -> str:
+    """Return the name of an input in messages; "-" is the standard input."""
+    return STANDARD_INPUT if file == "-" else file
+
+
 def read_input(input_file: str, *, what: str = "the batch", program: str = PROGRAM) -> bytes:
     """
     Read all of a file, or of the standard input, up to 256 MiB.

@@ -49,10 +49,10 @@ class ResultStore:
             open_file: Creates the file.
         """
 
-        def tell(reason: Optional[str]) -> None:
+        def warn_of(reason: Optional[str]) -> None:
             warn(f"cannot store results on disk ({reason}); keeping them in memory, compressed")
 
-        self._records = RecordStore(tell, most_bytes=most_bytes, open_file=open_file)
+        self._records = RecordStore(warn_of, most_bytes=most_bytes, open_file=open_file)
         self._jobs: Dict[int, Dict[int, _Entry]] = {}
 
     @property

@@ -8,14 +8,14 @@ it, and for earlier ones only if it changed the part in question.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import Change, Problem
 from pscheduler_batch.input.validation import check_task
 from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.planning.iteration_problems import Show
 from pscheduler_batch.planning.spec_warnings import find_spec_warnings
-from pscheduler_batch.pointers import pointer, steps_of
+from pscheduler_batch.pointers import pointer, steps_of, value_at
 
 # The most characters shown of a task; a larger one is narrowed down to the part in question.
 _SHOWN = 320
@@ -71,7 +71,7 @@ def _is_so(problem: Problem, value: JSON) -> bool:
 
 def _differs(problem: Problem, history: TaskHistory, step: int) -> bool:
     steps = steps_of(problem.where)
-    before, after = (_value_at(value, steps) for value in history.values[step - 1 : step + 1])
+    before, after = (value_at(value, steps, _NOTHING) for value in history.values[step - 1 : step + 1])
     return bool(before != after)
 
 
@@ -94,7 +94,7 @@ def _change(problem: Problem, history: TaskHistory, step: int, show: Show) -> Ch
     part, texts = "/", ("", "")
     for depth in range(len(steps) + 1):
         path = tuple(steps[:depth])
-        inner = [_value_at(value, path) for value in (before, after)]
+        inner = [value_at(value, path, _NOTHING) for value in (before, after)]
         if depth and all(value is _NOTHING for value in inner):
             break
         part = pointer(path)
@@ -107,14 +107,3 @@ def _change(problem: Problem, history: TaskHistory, step: int, show: Show) -> Ch
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _value_at(value: Any, steps: Sequence[str]) -> Any:
-    for step in steps:
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, (list, tuple)) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return _NOTHING
-    return value

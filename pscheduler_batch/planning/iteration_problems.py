@@ -49,7 +49,7 @@ class IterationProblems:
         """
         self.job = job
         self._secrets = secrets
-        self._told: Dict[Tuple[str, str], Problem] = {}
+        self._reported: Dict[Tuple[str, str], Problem] = {}
         self._iterations: Dict[Tuple[str, str], List[int]] = {}
         self._reasons: Dict[str, int] = {}
         self._further: Dict[Tuple[str, str], List[int]] = {}
@@ -79,7 +79,7 @@ class IterationProblems:
             explain: Explains the error, which takes effort and is called once.
         """
         key = (problem.where, problem.reason)
-        if key not in self._told:
+        if key not in self._reported:
             if len(self._reasons) >= _PLACES and problem.where not in self._reasons:
                 self._count(self._further.setdefault((f"{self.job.where}/task", problem.severity), []), iteration)
                 return
@@ -88,8 +88,8 @@ class IterationProblems:
                 return
             self._reasons[problem.where] = self._reasons.get(problem.where, 0) + 1
             redactor = self._redactor(values)
-            told = self._told[key] = self._redacted(problem, iteration, redactor, *explain(redactor.json_text))
-            self._places[problem.where] = told.where
+            reported = self._reported[key] = self._redacted(problem, iteration, redactor, *explain(redactor.json_text))
+            self._places[problem.where] = reported.where
         self._count(self._iterations.setdefault(key, []), iteration)
 
     def _redactor(self, values: Sequence[JSON]) -> Redactor:
@@ -112,17 +112,18 @@ class IterationProblems:
 
     def problems(self) -> List[Problem]:
         """Return the errors as they are to be reported, each with its iterations."""
-        told = [
+        reported = [
             replace(problem, during=name_iterations(self.job.label, self._iterations[key]))
-            for key, problem in self._told.items()
+            for key, problem in self._reported.items()
         ]
-        return told + [self._further_problem(*key, iterations, told) for key, iterations in self._further.items()]
+        further = [self._further_problem(*key, iterations, reported) for key, iterations in self._further.items()]
+        return reported + further
 
     def _further_problem(
-        self, where: str, severity: str, iterations: Sequence[int], told: Sequence[Problem]
+        self, where: str, severity: str, iterations: Sequence[int], reported: Sequence[Problem]
     ) -> Problem:
         where = self._places.get(where, where)
-        changes = (problem.change for problem in told if problem.where == where)
+        changes = (problem.change for problem in reported if problem.where == where)
         change = next((replace(change, before="", after="") for change in changes if change is not None), None)
         during = name_iterations(self.job.label, iterations)
         return Problem(where, FURTHER, during=during, severity=severity, change=change)

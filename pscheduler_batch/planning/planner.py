@@ -259,12 +259,12 @@ class _Planning:
                 index = number if job.task_is_array else 0
                 task = self._transformed_task(job, number, originals[index], texts[index], found)
                 tasks.append(task)
-                self._tell_numbers(found, large[index], originals[index], task)
+                self._warn_of_numbers(found, large[index], originals[index], task)
         finally:
             # Even if the job could not be planned to its end.
-            told = found.problems()
-            self.problems += [problem for problem in told if problem.severity == ERROR]
-            self.warnings.update((problem, None) for problem in told if problem.severity == WARNING)
+            reported = found.problems()
+            self.problems += [problem for problem in reported if problem.severity == ERROR]
+            self.warnings.update((problem, None) for problem in reported if problem.severity == WARNING)
         return tasks
 
     def _unchanged_tasks(self, job: Job, count: int, originals: List[JSONObject]) -> List[JSONObject]:
@@ -301,7 +301,7 @@ class _Planning:
             found.add(_placed(job, number, problem), number, values, explain)
         return task if problems else scheduled_task(values[-1])
 
-    def _tell_numbers(self, found: IterationProblems, large: Set[int], before: JSON, after: JSON) -> None:
+    def _warn_of_numbers(self, found: IterationProblems, large: Set[int], before: JSON, after: JSON) -> None:
         for number, became in changed_numbers(large, after):
             changed = found.redact(f"{number} to {became}", [before, after])
             reason = (

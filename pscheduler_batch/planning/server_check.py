@@ -23,7 +23,6 @@ from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.http.urls import host_of, shown
-from pscheduler_batch.model import JSON
 from pscheduler_batch.planning.server_problems import (
     DistinctTest,
     ServerAnswers,
@@ -33,7 +32,7 @@ from pscheduler_batch.planning.server_problems import (
     sum_up_tools,
 )
 from pscheduler_batch.planning.server_tools import judge_tools
-from pscheduler_batch.pointers import steps_of
+from pscheduler_batch.pointers import steps_of, value_at
 from pscheduler_batch.scheduler.api import (
     ToolOffer,
     api_url,
@@ -63,6 +62,8 @@ _QUOTED = 1000
 _NAMED = 30
 # How pScheduler reports a place in a specification and its error [b41].
 _PLACE = re.compile(r"At (/[^\s:]*): *(.*)", re.DOTALL)
+
+_NOTHING = object()
 
 
 async def check_on_servers(questions: Sequence[DistinctTest], client: HttpClient, hosts: Hosts) -> ServerAnswers:
@@ -169,7 +170,11 @@ class _Assist:
         said = value.get("error")
         words = _quote(said if isinstance(said, str) and said.strip() else "no reason given", question)
         match = _PLACE.fullmatch(words)
-        inside = match is not None and match[1] != "/" and _is_in(question.spec, match[1])
+        inside = (
+            match is not None
+            and match[1] != "/"
+            and value_at(question.spec, steps_of(match[1]), _NOTHING) is not _NOTHING
+        )
         suffix, words = (match[1], match[2]) if match is not None and inside else ("", words)
         return [
             ServerProblem(question, f"/test/spec{suffix}", f"the assist {self._hosts.assist} refuses this: {words}")
@@ -278,17 +283,6 @@ async def _tools_of(host: str, question: DistinctTest, client: HttpClient, hosts
     url = tools_url(host, question.test_type, question.spec)
     doing = "asking for tools"
     return decipher_tools(await client.request(Request("GET", url, doing, bind=hosts.bind)), doing=doing, url=url)
-
-
-def _is_in(spec: JSON, where: str) -> bool:
-    for step in steps_of(where):
-        if isinstance(spec, dict) and step in spec:
-            spec = spec[step]
-        elif isinstance(spec, list) and step.isdecimal() and int(step) < len(spec):
-            spec = spec[int(step)]
-        else:
-            return False
-    return True
 
 
 def _words(error: SchedulerError, question: Optional[DistinctTest] = None) -> str:

@@ -46,10 +46,10 @@ def sum_up(found: Iterable[ServerProblem]) -> List[Problem]:
     reasons: Dict[str, Set[str]] = {}
     for problem, wanted in _places(found):
         where = f"{wanted.where}{problem.part}"
-        told = reasons.setdefault(where, set())
-        reason = problem.reason if problem.reason in told or len(told) < MOST_REASONS else FURTHER
+        known = reasons.setdefault(where, set())
+        reason = problem.reason if problem.reason in known or len(known) < MOST_REASONS else FURTHER
         if reason is not FURTHER:
-            told.add(reason)
+            known.add(reason)
         groups.setdefault((where, reason, problem.severity), []).append((problem, wanted))
     return [
         Problem(where, f"{reason}{_test_words(group)}", during=_during([use for _, use in group]), severity=severity)

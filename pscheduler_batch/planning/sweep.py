@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Collection, Dict, Iterable, Iterator, List, Set, Tuple
 
 from pscheduler_batch.model import JSON
-from pscheduler_batch.pointers import Path
+from pscheduler_batch.pointers import Path, value_at
 from pscheduler_batch.scheduler.tasks import MARK
 
 # They differ in every iteration, and say nothing about the measurement.
@@ -71,17 +71,9 @@ def varied_values(tasks: Collection[JSON]) -> List[Dict[Path, JSON]]:
 def values_at(task: JSON, paths: Iterable[Path]) -> Iterator[Tuple[Path, JSON]]:
     """Yield the simple values that a task has at some paths."""
     for path in paths:
-        part = task
-        for step in path:
-            if isinstance(part, Mapping) and step in part:
-                part = part[step]
-                continue
-            if not (isinstance(part, (list, tuple)) and isinstance(step, int) and step < len(part)):
-                break
-            part = part[step]
-        else:
-            if not isinstance(part, (Mapping, list, tuple)):
-                yield path, part
+        value = value_at(task, path, {})
+        if not isinstance(value, (Mapping, list, tuple)):
+            yield path, value
 
 
 def _leaves(task: JSON) -> Iterator[Tuple[Path, JSON]]:

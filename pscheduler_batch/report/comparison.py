@@ -22,7 +22,7 @@ from pscheduler_batch.metrics.units import value_words
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.record_store import RecordStore
 from pscheduler_batch.report.formatting import one_line
-from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, values_at
+from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, varied_values_of
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import list_names, number_words
 
@@ -302,7 +302,7 @@ def compare(
     varied = {job: dict.fromkeys([*jobs[0].get(job, ()), *jobs[1].get(job, ())]) for each in jobs for job in each}
     for number, side in enumerate(sides):
         for run in side:
-            found = dict(values_at(run.task, varied[run.job]))
+            found = dict(varied_values_of(run.task, varied[run.job]))
             key = (run.job, run.test, json.dumps(found, sort_keys=True))
             groups.setdefault(key, _Group(found)).add(number, run.metrics)
     order = {job: number for number, job in enumerate(varied)}

@@ -31,7 +31,7 @@ from pscheduler_batch.report.history import (
     spread_of,
 )
 from pscheduler_batch.report.history_judging import HistoryJudge
-from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, values_at
+from pscheduler_batch.report.matching import LONGEST_NAME, JobKey, JobKeys, name_with_values, varied_values_of
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import count_words
 
@@ -233,7 +233,7 @@ class HistoryCollector:
         groups: Dict[str, Tuple[Mapping[str, JSON], List[int]]] = {}
         for run, task in enumerate(runs.tasks):
             if task not in found:
-                varied = dict(values_at(json.loads(tasks[task]), self._varied[key.job]))
+                varied = dict(varied_values_of(json.loads(tasks[task]), self._varied[key.job]))
                 found[task] = (json.dumps(varied, sort_keys=True), varied)
             name, values = found[task]
             groups.setdefault(name, (values, []))[1].append(run)

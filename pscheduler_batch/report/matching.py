@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, Iterable, Iterator, List, Mapping, Tuple
 
 from pscheduler_batch.model import JSON, JSONObject
-from pscheduler_batch.pointers import steps_of
+from pscheduler_batch.pointers import steps_of, value_at
 from pscheduler_batch.report.formatting import one_line
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import show
@@ -14,6 +14,8 @@ from pscheduler_batch.text import show
 JobKey = Tuple[str, int]
 # The most characters of a label and of a value in a name.
 LONGEST_NAME = 60
+
+_NOTHING = object()
 
 
 class JobKeys:
@@ -30,19 +32,12 @@ class JobKeys:
         return row.job_label, known.index(row.job)
 
 
-def values_at(task: JSONObject, pointers: Iterable[str]) -> Iterator[Tuple[str, JSON]]:
+def varied_values_of(task: JSONObject, pointers: Iterable[str]) -> Iterator[Tuple[str, JSON]]:
     """Look up the values of a task that its job varies, by JSON pointer; those that it lacks are left out."""
     for where in pointers:
-        part: JSON = task
-        for step in steps_of(where):
-            if isinstance(part, Mapping) and step in part:
-                part = part[step]
-            elif isinstance(part, list) and step.isdecimal() and int(step) < len(part):
-                part = part[int(step)]
-            else:
-                break
-        else:
-            yield where, part
+        value = value_at(task, steps_of(where), _NOTHING)
+        if value is not _NOTHING:
+            yield where, value
 
 
 def name_with_values(label: str, varied: Mapping[str, JSON]) -> str:

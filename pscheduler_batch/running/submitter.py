@@ -167,28 +167,12 @@ class Submitter:
     async def _submit(self, start: Optional[datetime], progress: _Progress, measured: Callable[[], None]) -> None:
         iteration = progress.result.iteration
         label = iteration.label
-        history = self._journal.history_of(iteration)
-        if history.task is None:
-            task_href = await self._post(start, progress)
-        else:
-            # The task that an earlier try submitted counts, whatever the scripts make of it now.
-            progress.keep(iteration=replace(iteration, task=history.task), late=history.late)
-            progress.submitted = True
-            task_href = history.task_href or await self._post_again(history, start, progress)
-            # It may exist, so an interruption has something to cancel from here on.
-            progress.keep(task_href=task_href)
-            if history.canceling and not await self._is_kept(task_href):
-                # It was canceled because the batch was interrupted, so it is run now.
-                self._journal.note_canceled(iteration)
-                progress.submitted = False
-                progress.keep(iteration=iteration, late=None, task_href=None)
-                task_href = await self._post(start, progress)
-                history = IterationHistory()
+        task_href, run_href = await self._submitted_task(start, progress)
         progress.keep(task_href=task_href)
         posted = progress.posted(task_href, start)
         cuts = self._client.http.cuts_at(posted.host)
         progress.move(POSTED, posted.host, start=start, end=self._first_runs.foreseen_end(posted))
-        run = await self._first_runs.find(posted, history.run_href)
+        run = await self._first_runs.find(posted, run_href)
         self._first_runs.learn(posted, run)
         self._journal.note_run(progress.result.iteration, run.href)
         progress.keep(runs=(RunResult(run, {}),))
@@ -218,6 +202,26 @@ class Submitter:
         keep(runs)
         progress.keep(failure=failure)
         self._debug(f"{label}: done")
+
+    async def _submitted_task(self, start: Optional[datetime], progress: _Progress) -> Tuple[str, Optional[str]]:
+        """Post a task, or find that of an earlier try; return its URL, and that of its run if it is known."""
+        iteration = progress.result.iteration
+        history = self._journal.history_of(iteration)
+        if history.task is None:
+            return await self._post(start, progress), None
+        # The task that an earlier try submitted counts, whatever the scripts make of it now.
+        progress.keep(iteration=replace(iteration, task=history.task), late=history.late)
+        progress.submitted = True
+        task_href = history.task_href or await self._post_again(history, start, progress)
+        # It may exist, so an interruption has something to cancel from here on.
+        progress.keep(task_href=task_href)
+        if not history.canceling or await self._is_kept(task_href):
+            return task_href, history.run_href
+        # It was canceled because the batch was interrupted, so it is run now.
+        self._journal.note_canceled(iteration)
+        progress.submitted = False
+        progress.keep(iteration=iteration, late=None, task_href=None)
+        return await self._post(start, progress), None
 
     async def _post(self, start: Optional[datetime], progress: _Progress) -> str:
         """Post a task for the first time; the journal has it before."""

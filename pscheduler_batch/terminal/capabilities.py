@@ -43,8 +43,8 @@ def encoding_of(stream: Optional[TextIO], environ: Mapping[str, str]) -> str:
         environ: With ``LC_ALL`` "C" or "POSIX", it is ASCII, although Python writes UTF-8 there; unless Python was told
             to.
     """
-    told = environ.get("PYTHONUTF8") or environ.get("PYTHONIOENCODING")
-    if environ.get("LC_ALL") in C_LOCALES and not told:
+    is_set = environ.get("PYTHONUTF8") or environ.get("PYTHONIOENCODING")
+    if environ.get("LC_ALL") in C_LOCALES and not is_set:
         return "ascii"
     return getattr(stream, "encoding", None) or "utf-8"
 

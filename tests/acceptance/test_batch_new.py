@@ -153,7 +153,7 @@ def test_a_template_can_be_a_file_or_a_url():
     [
         ([], USAGE, "nothing to measure"),
         (["--task", "a", "--", "rtt"], USAGE, "exclude each other"),
-        (["--psconfig", "a", "--vary", "spec.count=1"], USAGE, "--vary does not go with --psconfig"),
+        (["--psconfig", "a", "--vary", "spec.count=1"], USAGE, "--vary cannot be combined with --psconfig"),
         (["--mesh", "a", "--star", "b", "--", "rtt"], USAGE, "cannot be combined"),
         (["--mesh", "-", "--", "rtt"], 1, "<stdin>:1:1: error: found 1 host, expected at least two hosts"),
         (["--mesh", "-", "--", "idle", "--duration", "PT1S"], 1, "the test idle does not measure between two hosts"),
