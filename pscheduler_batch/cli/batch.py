@@ -174,7 +174,7 @@ class BatchCommand(SectionedCommand):
     metavar="NAME=VARIABLE",
     type=OnePerLine(),
     multiple=True,
-    help="Set a text to that of an environment variable, such as _token=TOKEN.",
+    help="Set a value to the text of an environment variable, such as _token=TOKEN.",
 )
 @option(
     "--data",
@@ -345,7 +345,7 @@ class BatchCommand(SectionedCommand):
     type=Duration(or_none=True),
     default="PT10S",
     show_default=True,
-    help="How long to wait before, after the other iterations of the job.",
+    help="How long to wait before that, once all iterations of the job have ended.",
 )
 @option(
     "--retry-on",
@@ -353,7 +353,7 @@ class BatchCommand(SectionedCommand):
     type=click.Choice(["unmeasured", "any"]),
     default="unmeasured",
     show_default=True,
-    help="Which iterations: those that measured nothing, or any that failed.",
+    help="Which iterations to submit again: those that measured nothing, or any that failed.",
 )
 @option(
     "-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, atomically."

@@ -181,7 +181,7 @@ def misspelt_variables(
     unknown = [name for name in ours if not name.startswith(tuple(other))]
     if not unknown:
         return ()
-    from difflib import get_close_matches  # noqa: PLC0415 - hardly anybody has such variables
+    from difflib import get_close_matches  # noqa: PLC0415 - few users have such variables
 
     messages = []
     for name in unknown:

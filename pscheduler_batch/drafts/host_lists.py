@@ -30,7 +30,7 @@ def host_dimension(shape: str, text: str, *, source: str) -> Dimension:
         source: The name of the file for messages.
 
     Raises:
-        HostListError: A line is no host, a host or a pair is there twice, or there are too few or too many.
+        HostListError: A line is not a host, a host or a pair occurs twice, or there are too few or too many.
     """
     lines = list(_lines(text))
     problems = list(_wrong_lines(lines, _PAIR if shape == PAIRS else 1))

@@ -75,7 +75,7 @@ class _Template:
         """Return the jobs of all tasks that are not disabled."""
         jobs = [self.job(name) for name, task in self.tables("tasks").items() if not task.get("disabled")]
         if not jobs:
-            raise TemplateError(("tasks",), "there is no task that is not disabled")
+            raise TemplateError(("tasks",), "all tasks are disabled")
         return jobs
 
     def job(self, name: str) -> JobDraft:

@@ -220,7 +220,7 @@ class KnownJob(NamedTuple):
         label: Its label.
         enabled: Whether it is run.
         tests: The types of the tests of its tasks; empty where they are not known.
-        left_out: Whether it is not run because it was not selected; no expectation is about it, and that is no error.
+        left_out: Whether it was not selected; an expectation that matches only such jobs is not an error.
     """
 
     number: int

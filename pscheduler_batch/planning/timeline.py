@@ -20,7 +20,7 @@ from pscheduler_batch.scheduler.tasks import Length, known_length, lead_named, s
 
 NO_TIME = timedelta(0)
 
-# Nobody writes a setup-time of 43.7 seconds.
+# A setup-time is a round number of seconds.
 _STEP = timedelta(seconds=5)
 
 

@@ -112,7 +112,7 @@ class StoredRows(Rows):
     def _read(self, number: int) -> Row:
         data = self._records[number]
         whole = data if data[:1] == pickle.PROTO else zlib.decompress(data)
-        row = Row(*pickle.loads(whole))  # noqa: S301 - nobody else can write to the file
+        row = Row(*pickle.loads(whole))  # noqa: S301 - no other process can write to the file
         return self._complete(varied_row(row, self._varied[bisect_right(self._ends, number)]))
 
 

@@ -359,7 +359,7 @@ def _href(value: object, reason: str, *, doing: str, url: str) -> str:
         raise ReplyError(f"gave an invalid URL: {value}", doing=doing, url=shown(url)) from error
     if host_of(url) not in ("", host):
         raise ReplyError(f"gave a URL on another host, {shown(value)}", doing=doing, url=shown(url))
-    # That would be another port of the host, and readable for anybody on the way.
+    # That would be another port of the host, and the traffic could be read on the way.
     if url.startswith("https:") and not value.startswith("https:"):
         raise ReplyError(f"gave a URL without TLS, {shown(value)}", doing=doing, url=shown(url))
     return value

@@ -71,7 +71,7 @@ def load_classes(directory: Path, *, time_limits: Mapping[str, float] = TIME_LIM
         time_limits: How long each method but ``run`` may take, in seconds; by default as long as in pScheduler.
 
     Raises:
-        BatchError: It is no class folder.
+        BatchError: It is not a class folder.
     """
     found = ClassFolder()
     plugins = [

@@ -185,7 +185,7 @@ def test_what_has_no_counterpart_is_said():
         ("tasks/x/schedule", "ss", "/tasks/x/schedule", 'the template has no "ss" in schedules'),
         ("tasks/x/archives", ["stor"], "/tasks/x/archives", 'did you mean "store"?'),
         ("tasks/x/scheduled-by", 2, "/tasks/x/scheduled-by", "found 2, but there are 2 addresses"),
-        ("tasks/x/disabled", True, "/tasks", "there is no task that is not disabled"),
+        ("tasks/x/disabled", True, "/tasks", "all tasks are disabled"),
         ("tasks/x/tool", "ping", "/tasks/x/tool", 'did you mean "tools"?'),
         ("groups/g/addresses", MEMBERS[:1], "/groups/g", "the group has no pair of different addresses"),
         ("groups/g/addresses", [{"name": "e"}], "/groups/g/addresses/0/name", 'the template has no address "e"'),
