@@ -16,7 +16,8 @@ through one of these gates (ADR 75), and only they import this module:
   input, and its lines that they quote;
 * :mod:`~pscheduler_batch.output.document`, :mod:`~pscheduler_batch.report.document_rows` and
   :mod:`~pscheduler_batch.journal.sealing`: the errors in the output, results that others may read, reports, the
-  journal.
+  journal;
+* :mod:`~pscheduler_batch.plugins.arguments`: the arguments that pScheduler shows of a batch that is a task.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ METHODS: Dict[Tuple[str, str], Dict[str, str]] = {
         "enumerate": "descriptions:describe_test",
         "spec-is-valid": "validity:spec_is_valid",
         "cli-to-spec": "command_line:cli_to_spec",
-        "spec-to-cli": "specification:spec_to_cli",
+        "spec-to-cli": "arguments:spec_to_cli",
         "participants": "specification:participants",
         "spec-format": "formats:spec_format",
         "result-format": "formats:result_format",

@@ -154,22 +154,6 @@ def participants(call: Call) -> str:
     return json.dumps(reply)
 
 
-def spec_to_cli(call: Call) -> str:
-    """
-    Return the arguments of ``cli-to-spec`` that give the same spec; a batch is an argument as a whole.
-
-    Raises:
-        MethodError: The spec is wrong.
-    """
-    spec = call.object()
-    read_specification(spec)
-    arguments: List[str] = []
-    for option, name in OPTIONS.items():
-        if name in spec:
-            arguments += [f"--{option}", json.dumps(spec[name]) if name == BATCH else spec[name]]
-    return json.dumps(arguments)
-
-
 def duration(call: Call) -> str:
     """
     Return how long a test may take on the schedule: as long as the spec says, or as planned.

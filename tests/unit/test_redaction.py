@@ -21,6 +21,7 @@ GATES = {
     "output.document",
     "report.document_rows",
     "journal.sealing",
+    "plugins.arguments",
 }
 
 

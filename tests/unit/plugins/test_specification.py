@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -109,3 +110,14 @@ def test_the_arguments_of_a_spec_give_the_same_spec(spec):
 
     assert answered("test/batch/cli-to-spec", None, *arguments) == spec
     assert answered("test/batch/cli-to-spec", arguments) == spec
+
+
+def test_the_arguments_of_a_spec_have_no_secrets():
+    """Everyone can read them; pScheduler hides those in the spec only."""
+    task = {"_key": "abc-secret", "archives": [{"data": {"_url": "https://b-secret/"}}], "reference": "abc-secret 2"}
+    spec = {"batch": {"jobs": [{"label": "a", "task": task}]}, "duration": "PT1M"}
+    option, batch, *others = answered("test/batch/spec-to-cli", spec)
+
+    assert "secret" not in batch
+    assert json.loads(batch)["jobs"][0]["task"]["reference"] == "(hidden) 2"
+    assert (option, others) == ("--batch", ["--duration", "PT1M"])
