@@ -67,6 +67,11 @@ def test_mistakes_are_noticed(where, value, expected):
     assert any(expected in finding.reason for finding in explain("psconfig", document))
 
 
+def test_batches_with_failed_runs_are_archived():
+    """PScheduler archives only runs that succeeded, unless the archive says otherwise."""
+    assert [archive["runs"] for archive in template()["archives"].values()] == ["all"]
+
+
 def test_references_exist():
     """Each name that a task or group uses is defined."""
     document = template()
