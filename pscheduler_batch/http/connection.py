@@ -86,7 +86,9 @@ class Connection:
         self._max_body = max_body
         self._connection: Optional[httpcore.AsyncHTTPConnection] = None
 
-    async def exchange(self, request: httpx.Request, progress: ExchangeProgress) -> Reply:
+    async def exchange(
+        self, request: httpx.Request, progress: ExchangeProgress, seconds: Optional[float] = None
+    ) -> Reply:
         """
         Send a request and receive the answer.
 
@@ -94,16 +96,20 @@ class Connection:
             request: The request. Its extension ``timeout`` has under ``connect`` how many seconds the connection may
                 take, and as many for the TLS handshake.
             progress: Is kept up to date.
+            seconds: How long all of it may take.
 
         Raises:
             httpx.InvalidURL: The URL has no host.
             httpx.UnsupportedProtocol: It is for another protocol than HTTP.
-            asyncio.TimeoutError: There was no connection in time.
+            asyncio.TimeoutError: There was no connection in time, or the answer was not complete in time.
             OSError: There was none, or it broke.
             httpcore.ProtocolError: The answer is not HTTP.
             UnusableError: It is too large, or in an encoding that was not asked for.
             zlib.error: It cannot be decompressed.
         """
+        return await _within(seconds, self._exchange(request, progress))
+
+    async def _exchange(self, request: httpx.Request, progress: ExchangeProgress) -> Reply:
         time = asyncio.get_running_loop().time
         start = time()
         self.progress = progress
@@ -214,7 +220,9 @@ class _Sockets(httpcore.AsyncNetworkBackend):
 
 
 async def _within(
-    seconds: Optional[float], making: Coroutine[Any, Any, T], undo: Callable[[asyncio.Task[T]], object]
+    seconds: Optional[float],
+    making: Coroutine[Any, Any, T],
+    undo: Callable[[asyncio.Task[T]], object] = lambda _: None,
 ) -> T:
     """
     Run a coroutine with a time limit; undo it if it fails, takes too long, or is canceled.

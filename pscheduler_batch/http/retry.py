@@ -21,7 +21,7 @@ from typing import Callable, Dict, Optional
 
 from pscheduler_batch.errors import ReplyError, UnreachableError
 from pscheduler_batch.http.request import Outcome, Purpose, Request
-from pscheduler_batch.http.response import GATEWAY, INTERNAL, TOO_MANY, Reply
+from pscheduler_batch.http.response import GATEWAY, INTERNAL, REDIRECTION, TOO_MANY, Reply
 from pscheduler_batch.text import two_units
 
 REPEATABLE = frozenset({"GET", "DELETE"})
@@ -164,6 +164,10 @@ class Attempts:
             for more time than there is, or the last outage of this kind of request lasted too long.
         """
         self._number += 1
+        if isinstance(outcome, Reply) and outcome.status < REDIRECTION:
+            if self._request.outage is not None:
+                self._outage.note_answer(now)
+            return None
         start = self.start or now
         asked_for = outcome.retry_after(now) if isinstance(outcome, Reply) else None
         limits = self._request.outage

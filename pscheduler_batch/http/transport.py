@@ -9,7 +9,6 @@ Whatever a server does, an attempt ends in time, with a reply or with one error 
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from functools import lru_cache
 from typing import Optional
@@ -93,7 +92,7 @@ class HttpTransport:
         unless = self._shutdown if request.method == "POST" else None
         async with self._pool.connection((host, request.bind), request.purpose, unless=unless) as connection:
             try:
-                return await asyncio.wait_for(connection.exchange(_request(request, connect_limit), progress), limit)
+                return await connection.exchange(_request(request, connect_limit), progress, limit)
             except Exception as error:
                 known = explain(error, request, progress, limit, connect_limit)
                 if known is None:

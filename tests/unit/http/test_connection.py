@@ -288,6 +288,29 @@ def test_a_request_ends_that_is_canceled_in_the_moment_of_success(step, monkeypa
         assert len(os.listdir("/proc/self/fd")) <= before + 1  # The other end of the connection is the server's.
 
 
+def test_a_cancellation_at_the_moment_of_the_answer_is_not_lost(tls, monkeypatch):
+    """A program that cancels a batch would otherwise go on with it."""
+    exchange = module.Connection._exchange
+
+    async def answered(*given):
+        reply = await exchange(*given)
+        asyncio.get_running_loop().call_soon(requesting[0].cancel)
+        return reply
+
+    async def run():
+        async with a_client() as client:
+            url = f"{'http' if tls is None else 'https'}://{server.netloc}/x"
+            requesting.append(asyncio.ensure_future(client.request(Request("GET", url, "asking"))))
+            await requesting[0]
+
+    requesting = []
+    monkeypatch.setattr(module.Connection, "_exchange", answered)
+    server = HostileServer(sending(OK), tls=tls)
+
+    with server, pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+
+
 @pytest.mark.parametrize("head", [OK, NO_CONTENT, NOT_MODIFIED], ids=["200", "204", "304"])
 @pytest.mark.parametrize("more", [b"[]", b"HTTP", HELLO], ids=["text", "part", "answer"])
 def test_what_follows_an_answer_does_not_spoil_the_next_one(head, more, tls):
