@@ -89,6 +89,12 @@ class Job:
         return f"/jobs/{self.number}"
 
 
+def label_of(job: JSON, number: int) -> str:
+    """Return the label of a job, or the name that stands for a missing or blank one."""
+    label = job.get("label") if isinstance(job, Mapping) else None
+    return label if isinstance(label, str) and label.strip() else f"job-{number}"
+
+
 @dataclass(frozen=True)
 class Batch:
     """

@@ -22,6 +22,7 @@ from pscheduler_batch.cli.completion import complete_host
 from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName, added_names
 from pscheduler_batch.cli.option_sections import (
+    FILE,
     OnePerLine,
     SectionedCommand,
     is_from_environment,
@@ -151,7 +152,7 @@ class BatchCommand(SectionedCommand):
         "auto_envvar_prefix": "PSCHEDULER_BATCH",
     },
 )
-@click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=click.Path())
+@click.argument("input_files", metavar="[INPUT-FILE]...", nargs=-1, type=FILE)
 @option(
     "--set",
     section=INPUT,
@@ -180,7 +181,7 @@ class BatchCommand(SectionedCommand):
     "--data",
     section=INPUT,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     multiple=True,
     help="Merge the JSON object in FILE over the global data; may be repeated.",
 )
@@ -204,7 +205,7 @@ class BatchCommand(SectionedCommand):
     "--only-failed",
     section=INPUT,
     metavar="OUTPUT",
-    type=click.Path(),
+    type=FILE,
     help="Run only the iterations that failed in OUTPUT, an earlier output of the batch.",
 )
 @option("--check", section=CHECKING, is_flag=True, help="Check the batch and report every error; run nothing.")
@@ -280,15 +281,15 @@ class BatchCommand(SectionedCommand):
     "--journal",
     section=RUNNING,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Record progress in FILE, a new journal, for --resume.",
 )
-@option("--resume", section=RUNNING, metavar="FILE", type=click.Path(), help="Resume the batch recorded in FILE.")
+@option("--resume", section=RUNNING, metavar="FILE", type=FILE, help="Resume the batch recorded in FILE.")
 @option(
     "--lock",
     section=RUNNING,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Run only one batch with this lock file at a time.",
 )
 @option(
@@ -355,14 +356,12 @@ class BatchCommand(SectionedCommand):
     show_default=True,
     help="Which iterations to submit again: those that measured nothing, or any that failed.",
 )
-@option(
-    "-o", "--output", section=RESULTS, metavar="FILE", type=click.Path(), help="Write the results to FILE, atomically."
-)
+@option("-o", "--output", section=RESULTS, metavar="FILE", type=FILE, help="Write the results to FILE, atomically.")
 @option(
     "--report",
     section=RESULTS,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     multiple=True,
     help=f"Also write a report to FILE ({USUAL_ENDINGS}); may be repeated.",
 )
@@ -377,7 +376,7 @@ class BatchCommand(SectionedCommand):
     "--stream",
     section=RESULTS,
     metavar="FILE",
-    type=click.Path(allow_dash=True),
+    type=FILE,
     help='Write a line of JSON to FILE for each run when it ends; "-" is standard error.',
 )
 @expect_options(RESULTS)
@@ -405,9 +404,7 @@ class BatchCommand(SectionedCommand):
 )
 @option("--bind", section=HOSTS, metavar="ADDRESS", help="Local address for requests to the hosts that run tasks.")
 @option("--verify-tls", section=HOSTS, is_flag=True, help="Verify certificates; most servers have self-signed ones.")
-@option(
-    "--ca-file", section=HOSTS, metavar="FILE", type=click.Path(), help="Verify certificates against those in FILE."
-)
+@option("--ca-file", section=HOSTS, metavar="FILE", type=FILE, help="Verify certificates against those in FILE.")
 @option(
     "--max-connections",
     section=HOSTS,
@@ -433,7 +430,7 @@ class BatchCommand(SectionedCommand):
     "--events",
     section=LOGGING,
     metavar="FILE",
-    type=click.Path(allow_dash=True),
+    type=FILE,
     help='Write a line of JSON to FILE for each event; "-" is standard error.',
 )
 @click.version_option(__version__, prog_name="pscheduler-batch")

@@ -11,7 +11,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.expect_options import expect_options
-from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option, settle
+from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option, settle
 from pscheduler_batch.metrics.table import METRICS
 
 COMPARISON = "Comparison"
@@ -66,13 +66,13 @@ class _MetricName(click.Choice):  # type: ignore[type-arg,unused-ignore]
         "auto_envvar_prefix": "PSCHEDULER_BATCH_COMPARE",
     },
 )
-@click.argument("before", metavar="BEFORE... [--with AFTER...]", nargs=-1, type=click.Path())
+@click.argument("before", metavar="BEFORE... [--with AFTER...]", nargs=-1, type=FILE)
 @option(
     "--with",
     "after",
     section=COMPARISON,
     metavar="AFTER...",
-    type=click.Path(),
+    type=FILE,
     multiple=True,
     allow_from_autoenv=False,
     help="Compare BEFORE with all files that follow.",
@@ -82,7 +82,7 @@ class _MetricName(click.Choice):  # type: ignore[type-arg,unused-ignore]
     "--output",
     section=COMPARISON,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Write the comparison to FILE, atomically.  [default: the standard output]",
 )
 @option(

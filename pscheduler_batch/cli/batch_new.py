@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.completion import complete_host
-from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option, settle
+from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option, settle
 
 SOURCE = "What to measure"
 HOSTS = "Between which hosts, and what to vary"
@@ -26,9 +26,23 @@ combination of several. The batch passes "pscheduler batch --check". Nothing is 
 """
 
 
+class _NewCommand(SectionedCommand):
+    """The command, whose last arguments are a test and its options; "--" separates them from its own options."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Parse the arguments; if the separator is missing, an option of the test is unknown."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            if "--" in args or not args or args[0].startswith("-"):
+                raise
+            message = f'no such option: {error.option_name}; write "--" before a test and its options'
+            raise click.UsageError(message, ctx) from error
+
+
 @click.command(
     "batch-new",
-    cls=SectionedCommand,
+    cls=_NewCommand,
     help=HELP,
     context_settings={
         "help_option_names": ["-h", "--help"],
@@ -42,7 +56,7 @@ combination of several. The batch passes "pscheduler batch --check". Nothing is 
     "tasks",
     section=SOURCE,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     multiple=True,
     help='Run a task that "pscheduler task --export" wrote; may be repeated, each is a job.',
 )
@@ -56,21 +70,21 @@ combination of several. The batch passes "pscheduler batch --check". Nothing is 
     "--mesh",
     section=HOSTS,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Measure from every host to every other one; FILE has one on each line.",
 )
 @option(
     "--star",
     section=HOSTS,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Measure from the first host of FILE to every other one.",
 )
 @option(
     "--pairs",
     section=HOSTS,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Measure from the first to the second host of each line of FILE.",
 )
 @option(
@@ -86,7 +100,7 @@ combination of several. The batch passes "pscheduler batch --check". Nothing is 
     "--output",
     section=OUTPUT,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Write the batch to FILE, atomically.  [default: the standard output]",
 )
 @option(

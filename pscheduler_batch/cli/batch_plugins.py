@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pscheduler_batch._version import __version__
-from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option
+from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option
 
 INSTALLATION = "Installation"
 PERMISSION = "Permission"
@@ -37,14 +37,14 @@ batch is run: the permission file must enable it and name the tests.
     "--classes",
     section=INSTALLATION,
     metavar="DIRECTORY",
-    type=click.Path(file_okay=False),
+    type=click.Path(file_okay=False, readable=False),
     help="pScheduler's directory of classes.  [default: the one of this machine]",
 )
 @option(
     "--config",
     section=PERMISSION,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="The permission file.  [default: /etc/pscheduler/tool/batch-processor.json]",
 )
 @option("--check-config", section=PERMISSION, is_flag=True, help="Check the permission file and show what it permits.")

@@ -12,7 +12,13 @@ import click
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName
-from pscheduler_batch.cli.option_sections import SectionedCommand, is_from_environment, misspelt_variables, option
+from pscheduler_batch.cli.option_sections import (
+    FILE,
+    SectionedCommand,
+    is_from_environment,
+    misspelt_variables,
+    option,
+)
 from pscheduler_batch.report.formats import DEFAULT_FORMAT, DESCRIPTIONS, FORMATS, USUAL_ENDINGS
 
 REPORT = "Report"
@@ -42,13 +48,13 @@ Of the formats, {DESCRIPTIONS}. A history is available as html, text, csv and js
         "auto_envvar_prefix": "PSCHEDULER_BATCH_REPORT",
     },
 )
-@click.argument("output_files", metavar="[OUTPUT-FILE|DIRECTORY]...", nargs=-1, type=click.Path())
+@click.argument("output_files", metavar="[OUTPUT-FILE|DIRECTORY]...", nargs=-1, type=FILE)
 @option(
     "-o",
     "--output",
     section=REPORT,
     metavar="FILE",
-    type=click.Path(),
+    type=FILE,
     help="Write the report to FILE, atomically.  [default: the standard output]",
 )
 @option(
@@ -98,7 +104,9 @@ def _write_report(context: click.Context, given: Mapping[str, Any]) -> int:
     if given["format"] == "json":
         message = "--format json requires a history: several files, a directory, --since or --until"
         raise click.UsageError(message, context)
-    status = report.write_report(file or "-", given["output"], given["format"], given["expect"], given["expect_file"])
+    status = report.write_report(
+        "-" if file is None else file, given["output"], given["format"], given["expect"], given["expect_file"]
+    )
     return status
 
 
@@ -135,7 +143,7 @@ def _period(context: click.Context, given: Mapping[str, Any]) -> Any:
     since, until = ends["since"], ends["until"]
     if since is not None and since >= (until or now):
         raise click.UsageError(
-            "--since is in the future" if until is None else "--since is not before --until", context
+            "--since is not before now" if until is None else "--since is not before --until", context
         )
     return import_module("pscheduler_batch.report.history").Period(since, until)
 

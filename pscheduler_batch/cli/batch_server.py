@@ -14,6 +14,7 @@ from pscheduler_batch.cli.execute import FAILED
 from pscheduler_batch.embedded.pace import Pace
 from pscheduler_batch.errors import BatchError
 from pscheduler_batch.output.console import print_error
+from pscheduler_batch.output.destination import print_text
 
 _PROGRAM = "pscheduler batch-server"
 
@@ -48,7 +49,7 @@ def batch_server(host: str, port: int, classes: Optional[Path], *, real_pace: bo
             print_error(f"{classes}/{problem}", program=_PROGRAM, severity="warning")
         pace = Pace.real() if real_pace else Pace()
         server = embedded.EmbeddedServer(host=host, port=port, pace=pace, keep_alive=keep_alive, classes=plugins)
-        embedded.serve(server, click.echo)
+        embedded.serve(server, lambda url: print_text(f"{url}\n"))
     except BatchError as error:
         print_error(str(error), program=_PROGRAM)
         sys.exit(FAILED)

@@ -51,7 +51,7 @@ def write_comparison(
     def write() -> int:
         chosen = form or format_of_ending(output or "", default=TEXT, what="comparison")
         expectations = given_expectations(expect, expect_file, program=PROGRAM, of_changes=True)
-        named = output_name(output)
+        named = output_name(output, [*before, *after])
         with Destination(named, holds="comparison") as destination:
             compared = compare(_rows(before), _rows(after), metrics, [each.metric for each in expectations])
             compared = replace(compared, judgments=judge_changes(expectations, compared))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Set
 
-from pscheduler_batch.input.selection import Earlier, label_of
+from pscheduler_batch.input.selection import Earlier
+from pscheduler_batch.model import label_of
 from pscheduler_batch.output.console import input_name, open_input, print_error
 from pscheduler_batch.report.document_rows import rows_of
 from pscheduler_batch.report.output_reader import read_output

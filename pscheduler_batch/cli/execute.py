@@ -7,12 +7,12 @@ import sys
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import BatchError, InputError, OptionError
 from pscheduler_batch.output.console import print_error, settle_stderr, show_problems
-from pscheduler_batch.output.file_names import name_file
+from pscheduler_batch.output.file_names import name_file, require_unread
 
 # Exit statuses (ADR 17). Other wrong usage is 2 from click; a batch ended by a signal exits with 130 or 143.
 SUCCEEDED = 0
@@ -55,14 +55,22 @@ def _execute(options: Options) -> int:
     return FAILED
 
 
-def output_name(pattern: Optional[str]) -> Optional[str]:
+def output_name(pattern: Optional[str], read: Iterable[str]) -> Optional[str]:
     """
     Expand the time in the name of the file to write; None is the standard output.
 
+    Args:
+        pattern: The name.
+        read: The files that are read, which would be lost.
+
     Raises:
-        FileNameError: The name is invalid, or its directory does not exist.
+        FileNameError: The name is invalid, its directory does not exist, or it is a file that is read.
     """
-    return None if pattern is None else name_file(pattern, _now())
+    if pattern is None:
+        return None
+    named = name_file(pattern, _now())
+    require_unread(named, read)
+    return named
 
 
 def _now() -> datetime:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, TypeVar
 
-import click
-
-from pscheduler_batch.cli.option_sections import OnePerLine, option
+from pscheduler_batch.cli.option_sections import FILE, OnePerLine, option
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -33,7 +31,7 @@ def expect_options(
         "--expect-file",
         section=section,
         metavar="FILE",
-        type=click.Path(),
+        type=FILE,
         help="Read expectations from FILE, one on each line.",
     )
     return lambda function: expect(expect_file(function))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
 
-from pscheduler_batch.errors import ExpectationError, Problem
+from pscheduler_batch.errors import ExpectationError, InputError
+from pscheduler_batch.input.json_text import decode_text
 from pscheduler_batch.metrics.expectations import Expectation, read_expectations
 from pscheduler_batch.output.console import PROGRAM, read_input
 
@@ -29,10 +30,8 @@ def given_expectations(
     if file is not None:
         data = read_input(file, what="the expectations", program=program)
         try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            problem = Problem("/", f"invalid UTF-8 in line {line}")
-            raise ExpectationError([problem], source=file) from error
+            text = decode_text(data, source=file, what="expectations")
+        except InputError as error:
+            raise ExpectationError(error.problems, source=file, text=error.text) from error
         from_file = read_expectations(text.split("\n"), source=file, with_comments=True, of_changes=of_changes)
     return (*from_file, *read_expectations(given, source="--expect", of_changes=of_changes))

@@ -17,7 +17,15 @@ from pscheduler_batch.report.exports import HTML, format_of_ending
 from pscheduler_batch.report.history import History, Period
 from pscheduler_batch.report.history_collector import HistoryCollector
 from pscheduler_batch.report.history_formats import render_history
-from pscheduler_batch.report.output_files import STDIN, FileNotes, OutputFile, find_outputs, is_older
+from pscheduler_batch.report.output_files import (
+    STDIN,
+    FileNotes,
+    OutputFile,
+    OutputsError,
+    find_outputs,
+    is_directory,
+    is_older,
+)
 from pscheduler_batch.report.output_reader import IncompleteOutputError, ReportError, read_output
 from pscheduler_batch.report.rows import BatchReport
 from pscheduler_batch.terminal.capabilities import known_width
@@ -52,7 +60,7 @@ def write_history(
     def write() -> int:
         chosen = form or format_of_ending(output or "", default=HTML, what="history")
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
-        named = output_name(output)
+        named = output_name(output, [name for name in names if not is_directory(name)])
         with Destination(named, holds="history") as destination:
             history = read_history(names, period, expectations, without=named)
             width = known_width(sys.stdout, os.environ) if output is None else None
@@ -75,7 +83,7 @@ def read_history(
         without: The file to write.
 
     Raises:
-        BatchError: A directory has no outputs, or a file that was named cannot be read or is something else.
+        BatchError: There are no outputs, or a file that was named cannot be read or is something else.
     """
     collector = HistoryCollector(period, expectations)
     left_out, notes = FileNotes(), FileNotes()
@@ -101,6 +109,8 @@ def read_history(
             _add(file, report, collector, notes)
     for note in left_out.notes:
         print_error(note, program=PROGRAM, severity="warning")
+    if left_out.notes and not (complete or early or notes.notes):
+        raise OutputsError("none of the files is an output of a batch that can be read")
     return collector.history(notes=(*left_out.notes, *notes.notes))
 
 

@@ -16,9 +16,10 @@ from pscheduler_batch.drafts.exported import exported_job
 from pscheduler_batch.drafts.host_lists import MESH, PAIRS, STAR, check_ends, host_dimension
 from pscheduler_batch.drafts.psconfig import psconfig_jobs
 from pscheduler_batch.drafts.sweeps import SweepError, path_in_spec, sweep
-from pscheduler_batch.errors import InputError
+from pscheduler_batch.errors import BatchError, InputError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.response import Reply
+from pscheduler_batch.input.json_text import decode_text
 from pscheduler_batch.output.console import (
     CommandError,
     input_name,
@@ -158,7 +159,7 @@ def _host_dimensions(test: str, wishes: Wishes) -> Iterator[Dimension]:
                 check_ends(test)
             except ValueError as error:
                 raise CommandError(f"--{shape}: {error}") from error
-            text = _read(file, "a list of hosts").decode("utf-8", "replace")
+            text = decode_text(_read(file, "a list of hosts"), source=input_name(file), what="a list of hosts")
             yield host_dimension(shape, text, source=input_name(file))
 
 
@@ -218,7 +219,15 @@ def _read_template(template: str) -> bytes:
     if not template.startswith(_WEB):
         return _read(template, "a template of pSConfig")
     doing = "cannot fetch the template"
-    reply = _fetch(template, doing, Settings(verify_tls=True))
+    try:
+        reply = _fetch(template, doing, Settings(verify_tls=True))
+    except BatchError as error:
+        before, refused, reason = str(error).partition("certificate verify failed: ")
+        if not refused:
+            raise
+        # What helps the requests of a batch are options that this command does not have.
+        message = f"{before}{refused}{reason.partition('; ')[0]}; save the template in a file, and name that instead"
+        raise CommandError(message) from error
     decipher_json(reply, doing=doing, url=template)
     return reply.body
 

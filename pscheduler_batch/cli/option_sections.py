@@ -31,9 +31,15 @@ class OnePerLine(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [line for line in rv.split("\n") if line.strip()]
 
 
+# A file or a directory; why it cannot be read or written is reported where that is tried.
+FILE = click.Path(readable=False)
+
+
 class SectionedOption(click.Option):
     """
     An option that belongs to a section of the help text.
+
+    An empty value is wrong usage: it is usually that of a variable of a shell that is not set.
 
     Attributes:
         section: Its title.
@@ -42,6 +48,13 @@ class SectionedOption(click.Option):
     def __init__(self, *declarations: Any, section: str = OTHER, **settings: Any) -> None:
         self.section = section
         super().__init__(*declarations, **settings)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Convert a value, which must not be empty unless its type has a message of its own about that."""
+        given = value if isinstance(value, (list, tuple)) else (value,)
+        if "" in given and not isinstance(self.type, OnePerLine):
+            raise click.BadParameter("it is empty; is a variable of the shell not set?", ctx, self)
+        return super().type_cast_value(ctx, value)
 
     def get_error_hint(self, ctx: Optional[click.Context]) -> str:  # type: ignore[override,unused-ignore]
         """Return the option for messages, with the variable if the value is from the environment."""
@@ -75,6 +88,16 @@ class SectionedCommand(click.Command):
         super().__init__(*arguments, **settings)
         for parameter in self.params:
             _close_to_environment(parameter)
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Parse the arguments; ``--help`` and ``--version`` print here, to a standard output that may be full."""
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:
+            # click ends silently, as head(1) and others need no more.
+            raise
+        except OSError as error:
+            raise click.ClickException(f"cannot write to the standard output: {error.strerror}") from error
 
     def get_help_option(self, ctx: click.Context) -> Optional[click.Option]:
         """Return the option ``--help``, which no variable sets."""

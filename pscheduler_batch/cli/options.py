@@ -93,7 +93,7 @@ class Options:
             now: The time in the time zone of this machine.
 
         Raises:
-            FileNameError: A name is invalid, a directory does not exist, two outputs have the same file, or a file that
+            FileNameError: A name is invalid, a directory does not exist, two options name the same file, or a file that
                 is read would lose what it has.
         """
 
@@ -108,16 +108,18 @@ class Options:
             events=name(self.events),
             report=tuple(name_file(pattern, now) for pattern in self.report),
         )
-        written = (named.output, named.journal, named.resume, named.stream, named.events, *named.report)
+        written = (
+            *(named.output, named.journal, named.resume, named.lock, named.stream, named.events),
+            *named.report,
+        )
         require_different(path for path in written if path is not None and path != STANDARD_ERROR)
-        # An output may replace its batch, of which it has everything; lines would destroy what is read.
-        read = [path for path in (self.input_file, self.only_failed, self.expect_file, *self.data) if path is not None]
-        for path in (named.stream, named.events):
+        read = [path for path in (self.only_failed, self.expect_file, *self.data) if path is not None]
+        for path in (named.stream, named.events, *named.report):
             if path is not None and path != STANDARD_ERROR:
-                require_unread(path, read)
-        if named.output is not None and named.only_failed is not None:
-            # The new output has only a part of what the old one has.
-            require_unread(named.output, [named.only_failed])
+                require_unread(path, [self.input_file, *read])
+        if named.output is not None:
+            # It may replace its batch, of which it has everything.
+            require_unread(named.output, read)
         return named
 
 

@@ -46,7 +46,7 @@ def write_report(
     def write() -> int:
         chosen = form or format_of_file(output or "")
         expectations = given_expectations(expect, expect_file, program=PROGRAM)
-        with Destination(output_name(output), holds="report") as destination:
+        with Destination(output_name(output, [output_file]), holds="report") as destination:
             report = _read_report(output_file, expectations, results=find_format(chosen).results)
             named = replace(report, name="" if output_file == "-" else output_file)
             destination.write_bytes(render_report(chosen, named, file=destination.name))
@@ -70,7 +70,7 @@ def write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
 
 
 def _write_metrics(output_file: Optional[str], output: Optional[str]) -> int:
-    with Destination(output_name(output), holds="report") as destination:
+    with Destination(output_name(output, () if output_file is None else [output_file]), holds="report") as destination:
         width = known_width(sys.stdout, os.environ) if output is None else None
         text = describe_metrics(width) if output_file is None else job_metrics(_read_report(output_file).jobs, width)
         destination.write_bytes([text.encode("utf-8", "replace")])

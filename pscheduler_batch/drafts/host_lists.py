@@ -45,7 +45,7 @@ def host_dimension(shape: str, text: str, *, source: str) -> Dimension:
 
 
 def _lines(text: str) -> Iterator[Tuple[int, List[str]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         words = line.partition("#")[0].split()
         if words:
             yield number, words

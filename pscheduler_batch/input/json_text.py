@@ -70,10 +70,32 @@ def parse(data: Union[bytes, str], *, source: Optional[str], what: str = "a batc
         text = _decode(data)
         value, has_duplicates = _load(text)
     except _SyntaxProblem as problem:
-        shown = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
-        reason = problem.problem.reason.replace(_EXPECTED, f"expected {what} as one JSON object")
-        raise InputError([replace(problem.problem, reason=reason)], source=source, text=shown) from None
+        raise _shown(problem, data, source, f"{what} as one JSON object") from None
     return Parsed(value, text, has_duplicates)
+
+
+def decode_text(data: bytes, *, source: Optional[str], what: str) -> str:
+    """
+    Decode a text that is not JSON, such as a list of hosts.
+
+    Args:
+        data: UTF-8, with or without a byte-order mark.
+        source: The name of the file for messages.
+        what: What the input is, for messages.
+
+    Raises:
+        InputError: It is not UTF-8 text; the error has the place.
+    """
+    try:
+        return _decode(data)
+    except _SyntaxProblem as problem:
+        raise _shown(problem, data, source, what) from None
+
+
+def _shown(problem: _SyntaxProblem, data: Union[bytes, str], source: Optional[str], expected: str) -> InputError:
+    text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+    reason = problem.problem.reason.replace(_EXPECTED, f"expected {expected}")
+    return InputError([replace(problem.problem, reason=reason)], source=source, text=text)
 
 
 class _SyntaxProblem(Exception):  # noqa: N818 - it never leaves this module

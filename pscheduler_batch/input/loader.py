@@ -20,7 +20,7 @@ from pscheduler_batch.input.positions import Lines, find_duplicates
 from pscheduler_batch.input.schemas import VERSIONS, find_violations, load_schema
 from pscheduler_batch.input.validation import explain
 from pscheduler_batch.iso8601 import parse_duration
-from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform
+from pscheduler_batch.model import DEFAULT_SETUP_TIME, JSON, Batch, Job, JSONObject, Transform, label_of
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.redaction import Redactor
 from pscheduler_batch.text import closest, shorten, show
@@ -188,7 +188,7 @@ def _job(number: int, pairs: JSONObject, schema: int) -> Job:
     parallel = right.get("parallel", False)
     return Job(
         number=number,
-        label=right.get("label", f"job-{number}"),
+        label=label_of(right, number),
         enabled=enabled,
         iterations=_iterations(right, where),
         tasks=tasks,

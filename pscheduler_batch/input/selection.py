@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from pscheduler_batch.errors import InputError, OptionError, Problem
-from pscheduler_batch.model import JSON
+from pscheduler_batch.model import JSON, label_of
 from pscheduler_batch.text import closest, count_words, list_names, show
 
 _JOBS = "/jobs/"
@@ -89,12 +89,6 @@ class Selection:
 
 
 ALL = Selection()
-
-
-def label_of(job: JSON, number: int) -> str:
-    """Return the label of a job, or the name that stands for it."""
-    label = job.get("label") if isinstance(job, Mapping) else None
-    return label if isinstance(label, str) else f"job-{number}"
 
 
 def _labels_in(document: JSON) -> Optional[List[str]]:

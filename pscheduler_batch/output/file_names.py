@@ -78,7 +78,7 @@ def require_directory(path: str) -> None:
 
 def require_different(paths: Iterable[str]) -> None:
     """
-    Require that no file is written twice, by whatever names; the same device may be.
+    Require that no file is written or locked twice, by whatever names; the same device may be.
 
     Args:
         paths: The files, after :func:`expand`.
@@ -90,7 +90,7 @@ def require_different(paths: Iterable[str]) -> None:
     for path in paths:
         file = _identity(path)
         if file is not None and file in known:
-            raise FileNameError(f"two outputs have the same file, {printable(path)}; choose different files")
+            raise FileNameError(f"two options name the same file, {printable(path)}; choose different files")
         known.update([] if file is None else [file])
 
 

@@ -86,7 +86,7 @@ def _spec_pairs(spec: Mapping[str, Any]) -> Pairs:
 
 def _label(job: Any, number: int) -> str:
     label = job.get("label") if isinstance(job, Mapping) else None
-    return one_line(label, 60) if isinstance(label, str) else f"job-{number}"
+    return one_line(label, 60) if isinstance(label, str) and label.strip() else f"job-{number}"
 
 
 def _failure_pairs(account: Mapping[str, Any]) -> Pairs:

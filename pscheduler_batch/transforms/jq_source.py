@@ -31,7 +31,10 @@ _DIRECTIVE = (
 # The variables of the scripts that work on a task, besides $global.
 _TASK_VARIABLES = ("$iteration", "$task")
 
-_COMPILE_ERROR = r"jq: error: (?P<what>.*?) at (?P<file>[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
+# What is wrong may have a place of its own, as in "… at line 1, column 8 (while parsing '"\ud83d"') at <top-level>, …".
+_COMPILE_ERROR = (
+    r"jq: error: (?P<what>.*?) at (?P<file>(?!line \d)[^\n]*?), line (?P<line>\d+), column (?P<column>\d+):"
+)
 
 
 def library_folders() -> Tuple[str, ...]:

@@ -167,6 +167,16 @@ def test_wrong_usage(saved, tmp_path, arguments, message):
     assert message in stderr
 
 
+def test_an_output_is_not_replaced_by_its_comparison(saved):
+    """Its results would be lost."""
+    before, after = saved("a.json", 10), saved("b.json", 10)
+    content = after.read_bytes()
+    status, _, stderr = compare(before, after, "--format", "csv", "-o", after)
+
+    assert (status, after.read_bytes()) == (1, content)
+    assert f"{after} is read, so nothing else is written to it" in stderr
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -162,6 +162,9 @@ def test_a_template_can_be_a_file_or_a_url():
         (["--", "rtt", "--bogus"], 1, "error: rtt: no such option: --bogus"),
         (["--psconfig", "-"], 1, "<stdin>:1:1: error:"),
         (["--mesh", "/nosuch", "--", "rtt"], 1, "cannot read /nosuch: No such file or directory"),
+        (["rtt", "--dest", "a"], USAGE, 'no such option: --dest; write "--" before a test and its options'),
+        (["--meshh", "a", "--", "rtt"], USAGE, "--meshh"),
+        (["--mesh", "", "--", "rtt"], USAGE, "Invalid value for '--mesh': it is empty"),
         (["--assist", "a/b", "--", "rtt"], 1, '--assist: "a/b" is not a host'),
     ],
 )
@@ -171,3 +174,40 @@ def test_wrong_usage_is_told(arguments, status, message):
 
     assert (ended[0], ended[1]) == (status, "")
     assert message in ended[2]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "message"),
+    [
+        ("a\nb\n".encode("utf-16"), "<stdin>: error: the input is UTF-16; save it as UTF-8"),
+        ("a\nbä\n".encode("latin-1"), "<stdin>:2:2: error: byte 0xe4 is not valid UTF-8; save the input as UTF-8"),
+        (b"a\0b\n", "<stdin>: error: the input is binary, not text; expected a list of hosts"),
+        (b"a\x0bb\nc d\n", "<stdin>:2:1: error: found 2 words, expected a host"),
+    ],
+)
+def test_a_list_of_hosts_is_text(hosts, message):
+    """In UTF-8, with lines as elsewhere."""
+    status, text, stderr = new("--mesh", "-", "--", "rtt", given=hosts)
+
+    assert (status, text) == (1, "")
+    assert message in stderr
+
+
+def test_a_byte_order_mark_is_not_part_of_a_host():
+    """Editors of Windows write one."""
+    status, text, stderr = new("--mesh", "-", "--", "rtt", given="\ufeffa\r\nb\r\n".encode())
+
+    assert (status, stderr) == (0, "")
+    assert json.loads(text)["global"]["data"]["hosts"] == ["a", "b"]
+
+
+def test_a_template_from_a_server_with_an_unknown_certificate():
+    """The options that would help a batch are not options of this command."""
+    with EmbeddedServer() as server:
+        status, _, stderr = new("--psconfig", f"https://{server.netloc}/mesh.json")
+
+    assert status == 1
+    assert stderr.rstrip().endswith(
+        "signed by an unknown authority; save the template in a file, and name that instead"
+    )
+    assert "--ca-file" not in stderr

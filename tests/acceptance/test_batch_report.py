@@ -185,12 +185,33 @@ def test_files_that_cannot_be_used(tmp_path, arguments, said):
     assert report(*given) == (1, "", f"pscheduler batch-report: error: {said.format(folder=tmp_path)}\n")
 
 
+def test_an_output_is_not_replaced_by_its_report(tmp_path):
+    """Its results would be lost."""
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(DOCUMENT))
+    before = path.read_bytes()
+    for options in (["--format", "csv"], ["--metrics"]):
+        status, _, stderr = report(str(path), *options, "-o", str(path))
+
+        assert (status, path.read_bytes()) == (1, before)
+        assert f"{path} is read, so nothing else is written to it" in stderr
+
+
 def test_wrong_usage():
     """As everywhere, exit status 2."""
     status, stdout, stderr = report("--format", "pdf")
 
     assert (status, stdout) == (2, "")
     assert "'pdf'" in stderr
+
+
+def test_an_empty_name_is_not_the_standard_input():
+    """A variable of the shell may not be set."""
+    assert report("") == (
+        1,
+        "",
+        "pscheduler batch-report: error: cannot read a file with an empty name: No such file or directory\n",
+    )
 
 
 def test_secrets_are_in_no_report():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -37,4 +38,15 @@ def test_an_address_that_is_not_of_loopback_is_refused(address):
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "loopback" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no file that is always full")
+def test_a_url_that_cannot_be_printed_ends_it():
+    """With the reason, not a traceback."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, timeout=TIME_LIMIT, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot write the text to the standard output: No space left on device\n")
     assert len(done.stderr.splitlines()) == 1

@@ -127,6 +127,31 @@ class TestStatus:
         assert (ended.status, ended.stdout) == (2, "")
         assert "Usage:" in ended.stderr
 
+    @pytest.mark.parametrize("option", ["-o", "--journal", "--stream", "--events", "--report", "--assist", "--ca-file"])
+    def test_an_empty_value_is_two(self, there, pscheduler, option):
+        """A variable of the shell that is not set must not mean "no journal"; nothing is sent."""
+        ended = run_batch(*there, option, "", batch={"jobs": [job()]})
+
+        assert (ended.status, ended.stdout, pscheduler.state.requests) == (2, "", [])
+        assert "it is empty; is a variable of the shell not set?" in ended.stderr
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no file that is always full")
+    @pytest.mark.parametrize("option", ["--help", "--version"])
+    def test_a_help_text_that_cannot_be_written_is_one(self, option):
+        """With the reason."""
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "pscheduler_batch", option],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=environment(),
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+
+        assert done.returncode == 1
+        assert done.stderr == b"Error: cannot write to the standard output: No space left on device\n"
+
     def test_an_interrupt_is_130(self, there, pscheduler):
         """And no traceback; a file that was to be written is as it was."""
         process = start(*there, batch={"jobs": [job(task=task("idle", duration="PT20S"))]})

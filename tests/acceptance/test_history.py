@@ -87,7 +87,7 @@ def test_one_file_is_a_report_unless_a_period_is_given(results):
     assert report(first, "--format", "csv", "--since", "2026-11-01")[1].startswith("label,test,")
     assert report(results, "--format", "csv")[1].startswith("label,test,")
     # Such as that of a variable of a script that is not set.
-    assert "Invalid value for '--since': \"\" is not a time" in report(first, "--since", "")[2].replace("\n", " ")
+    assert "Invalid value for '--since': it is empty" in report(first, "--since", "")[2].replace("\n", " ")
 
 
 def test_a_period(results):
@@ -145,6 +145,32 @@ def test_what_is_not_an_output_is_passed_over(results):
     assert stderr.splitlines() == [f"pscheduler batch-report: warning: {note}" for note in notes]
     assert all(f"\n{note}\n" in text for note in notes)
     assert "\n7 runs in 7 outputs" in text
+
+
+def test_without_a_single_output_there_is_no_history(tmp_path):
+    """A page that a cron job keeps is not replaced by an empty one; the warnings say why."""
+    (tmp_path / "other.json").write_text("[]")
+    (tmp_path / "half.json").write_text('{"jobs": [')
+    page = tmp_path / "page.html"
+    page.write_text("old")
+    status, stdout, stderr = report(tmp_path, "-o", page)
+
+    assert (status, stdout, page.read_text()) == (1, "", "old")
+    assert stderr.splitlines() == [
+        "pscheduler batch-report: warning: 1 file left out: incomplete (half.json)",
+        "pscheduler batch-report: warning: 1 file left out: not the output of a batch (other.json)",
+        "pscheduler batch-report: error: none of the files is an output of a batch that can be read",
+    ]
+
+
+def test_an_output_is_not_replaced_by_its_history(results):
+    """Its results would be lost."""
+    files = sorted(results.iterdir())
+    before = files[0].read_bytes()
+    status, _, stderr = report(*files, "--format", "json", "-o", files[0])
+
+    assert (status, files[0].read_bytes()) == (1, before)
+    assert f"{files[0]} is read, so nothing else is written to it; choose a different file" in stderr
 
 
 def test_a_file_that_was_named_must_be_an_output(results):
@@ -217,7 +243,8 @@ def test_expectations_over_the_period(results):
         ),
         (["--since", "2026-11-20 - 2026-11-25"], "Invalid value for '--since': \"2026-11-20 - 2026-11-25\" is not a"),
         (["--since", "0001-01-01 00:00Z"], "Invalid value for '--since': \"0001-01-01 00:00Z\" is not a time"),
-        (["--since", "2999-01-01"], "--since is in the future"),
+        (["--since", "2999-01-01"], "--since is not before now"),
+        (["--since", "now"], "--since is not before now"),
         (["--since", "1d", "--until", "2d"], "--since is not before --until"),
         (["--format", "junit"], "--format junit is not available for a history; choose html, text, csv or json"),
         (["--metrics"], "--metrics requires a single file"),

@@ -39,6 +39,15 @@ def test_a_batch_with_a_lock_is_run(lock, there):
     assert stat.S_IMODE(lock.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("option", ["-o", "--journal", "--events"])
+def test_a_lock_is_not_written(lock, there, option):
+    """An output replaces its file, and a journal has a lock of its own."""
+    done = run_batch("--lock", str(lock), option, str(lock), *there, batch=BATCH)
+
+    assert (done.status, done.stdout) == (1, "")
+    assert "two options name the same file" in done.stderr
+
+
 @pytest.mark.parametrize("asked", [(), ("--if-locked", "fail")])
 def test_a_batch_that_is_locked_out_fails(held, there, pscheduler, asked):
     """It says so, sends nothing, and leaves what is there."""

@@ -67,6 +67,29 @@ def test_the_earlier_output_is_kept(earlier):
     assert "is read, so nothing else is written to it" in ended.stderr
 
 
+@pytest.mark.parametrize("option", ["--data", "--expect-file", "--only-failed"])
+def test_what_is_read_is_not_written(earlier, tmp_path, option):
+    """Neither by a report nor by the output; the batch itself is safe from a report, too."""
+    path = tmp_path / "read"
+    path.write_text(earlier.read_text() if option == "--only-failed" else "" if option == "--expect-file" else "{}")
+    before = path.read_bytes()
+
+    for written in (["--report", str(path), "--format", "csv"], ["-o", str(path)]):
+        ended = run_batch("--embedded", option, str(path), *written, batch=BATCH)
+        assert (ended.status, path.read_bytes()) == (1, before)
+        assert f"{path} is read, so nothing else is written to it" in ended.stderr
+
+
+def test_a_batch_is_not_replaced_by_its_report(tmp_path):
+    """Its output may replace it, which has everything of it."""
+    path = tmp_path / "batch.json"
+    path.write_text(json.dumps(BATCH))
+    ended = run_batch("--embedded", "--report", str(path), "--format", "csv", str(path))
+
+    assert (ended.status, json.loads(path.read_text())) == (1, BATCH)
+    assert f"{path} is read, so nothing else is written to it" in ended.stderr
+
+
 def test_reports_have_the_numbers_of_iterations(earlier, tmp_path):
     """They are those of the whole job."""
     report = tmp_path / "report.jsonl"

@@ -145,7 +145,7 @@ def test_a_report_never_takes_the_place_of_the_results(pscheduler, there, tmp_pa
 
     assert {(each.status, each.stdout) for each in ended} == {(1, "")}
     assert {each.stderr for each in ended} == {
-        f"pscheduler batch: error: two outputs have the same file, {path}; choose different files\n"
+        f"pscheduler batch: error: two options name the same file, {path}; choose different files\n"
     }
     assert len(pscheduler.state.tasks) == before
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from pscheduler_batch.cli.option_sections import SectionedCommand, misspelt_variables, option, settle
+from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option, settle
 
 PAIRS = (("journal", "resume"), ("dry_run", "journal"), ("quiet", "color"), ("journal", "limit"), ("dry_run", "report"))
 UNTOUCHED = {
@@ -65,6 +66,26 @@ def refusal(*arguments, **variables):
     done = call(*arguments, **variables)
     assert done.exit_code == 2
     return done.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [(["--journal", ""], "journal"), (["--journal="], "journal"), (["--report", ""], "report")]
+)
+def test_an_empty_value_is_wrong(arguments, name):
+    """It is usually that of a variable of a shell that is not set; an empty variable of ours sets nothing."""
+    assert (
+        refusal(*arguments) == f"Error: Invalid value for '--{name}': it is empty; is a variable of the shell not set?"
+    )
+    assert values(SHOUT_JOURNAL="") == {}
+
+
+def test_whether_a_file_can_be_read_is_found_when_it_is(tmp_path, monkeypatch):
+    """What cannot be read is an error with another status than wrong usage, and may be written."""
+    path = tmp_path / "batch.json"
+    path.touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    assert FILE.convert(str(path), None, None) == str(path)
 
 
 def test_help_has_options_in_sections():

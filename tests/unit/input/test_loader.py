@@ -142,6 +142,14 @@ def test_a_task_may_be_incomplete(task):
     assert job_of({"task": task}).tasks == (task,)
 
 
+@pytest.mark.parametrize("label", ["", " \n"])
+def test_a_blank_label_is_none(label):
+    """The log, the plan, options and reports name the job alike."""
+    (batch_job,) = load_batch({"jobs": [{"label": label, "task": {}}]}).jobs
+
+    assert batch_job.label == "job-0"
+
+
 def test_labels_may_repeat():
     """They are for people; jobs without one get the number."""
     jobs = load_batch({"jobs": [{"label": "a", "task": {}}, {"label": "a", "task": {}}, {"task": {}}]}).jobs

@@ -93,7 +93,7 @@ def test_no_file_is_written_twice(tmp_path):
         ["new.html", "new-link.html"],
     ):
         paths = [f"{tmp_path}/{name}" for name in names]
-        with pytest.raises(FileNameError, match=f"two outputs have the same file, {paths[1]}; choose"):
+        with pytest.raises(FileNameError, match=f"two options name the same file, {paths[1]}; choose"):
             require_different(paths)
 
 

@@ -244,6 +244,14 @@ def test_an_error_in_a_module_names_its_file():
     assert said == "the module /lib/a.jq does not compile, line 3, column 4: bad"
 
 
+def test_an_error_with_two_places_is_in_the_script():
+    """The first one is in the string that jq could not decode."""
+    what = r"""Invalid \uXXXX\uXXXX surrogate pair escape at line 1, column 8 (while parsing '"\ud83d"')"""
+    said = explain_compile_error(complaint(what, 1, 12), r'.a = "\ud83d"', "", "")
+
+    assert said.split("\n")[0] == f"the script does not compile: {what}"
+
+
 def test_an_error_without_a_place_is_told_as_it_is():
     """A module that is nowhere has no place."""
     said = explain_compile_error(
