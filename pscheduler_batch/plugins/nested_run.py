@@ -58,6 +58,10 @@ DEEPEST = 1
 LOOKS = 10.0
 PATIENCE = timedelta(seconds=5)
 
+# Why a batch was ended early, also in the words of each iteration that was; and what its sender can do about it.
+_TIME_OVER = "stopped at the end of its time on the schedule"
+_MORE_TIME = "a longer duration in its spec gives it more"
+
 _LONGEST_DIAGS = 20_000
 _MOST_WARNINGS = 50
 
@@ -200,8 +204,7 @@ class _Run:
         first = last - canceling_time(self._assignment.duration)
         with ExitStack() as stack:
             stack.enter_context(self._signals.watching(interrupt, hurry))
-            reason = "stopped at the end of its time on the schedule; a longer duration in its spec gives it more"
-            for when, call in ((first, partial(interrupt, reason)), (last, hurry)):
+            for when, call in ((first, partial(interrupt, _TIME_OVER)), (last, hurry)):
                 stack.callback(loop.call_later(self._left(when), call).cancel)
 
             def cut() -> None:
@@ -249,7 +252,8 @@ def _error_of(outcome: BatchOutcome, failed: int, count: int) -> str:
     if outcome.error is not None:
         return str(outcome.error)
     if outcome.interruption is not None:
-        return f"the batch was {outcome.interruption}"
+        advice = f"; {_MORE_TIME}" if outcome.interruption == _TIME_OVER else ""
+        return f"the batch was {outcome.interruption}{advice}"
     if not outcome.succeeded:
         return f"{failed:,} of {count_words(count, 'run')} failed"
     return "not all expectations were met"

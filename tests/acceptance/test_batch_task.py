@@ -164,7 +164,7 @@ def test_a_batch_that_takes_too_long_ends_by_itself_with_what_it_has(tool):
     )
     good, long = (each["results"] for each in output["result"]["batch"]["jobs"])
     assert good[0]["runs"][0]["application/json"]["succeeded"] is True
-    assert "stopped at the end of its time" in long[0]["error"]
+    assert "stopped at the end of its time on the schedule before it was " in long[0]["error"]
     assert left(tool.server) == 0
 
 

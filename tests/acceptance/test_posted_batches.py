@@ -107,7 +107,7 @@ def test_a_batch_that_takes_too_long_ends_in_time_with_what_it_has(site):
         == "the batch was stopped at the end of its time on the schedule; a longer duration in its spec gives it more"
     )
     assert good["results"][0]["runs"][0]["application/json"]["succeeded"] is True
-    assert "stopped at the end of its time" in long["results"][0]["error"]
+    assert "stopped at the end of its time on the schedule before it was " in long["results"][0]["error"]
     assert site.unfinished() == 0
 
 
