@@ -27,6 +27,9 @@ _UNFIXED = rf"P(?:{_NUMBER}[YMWD])*(?:{_NUMBER}[YM])(?:{_NUMBER}[YMWD])*(?:T[\s\
 # Plain seconds: no sign, no exponent, ASCII digits only.
 _SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 
+# A longer duration, wait or delay is taken for an error; the calendar ends in the year 9999.
+LONGEST = timedelta(days=3650)
+
 _EXAMPLE = "an ISO 8601 duration such as PT1M30S"
 
 
@@ -63,21 +66,21 @@ def parse_span(text: str) -> timedelta:
     True
 
     Raises:
-        ValueError: It is something else, is negative, or has years or months. The text of the error is the reason
-            alone, as in :func:`parse_duration`.
+        ValueError: It is something else, is negative, is longer than ten years, or has years or months. The text of the
+            error is the reason alone, as in :func:`parse_duration`.
     """
-    if re.fullmatch(_SECONDS, text):
-        try:
-            return timedelta(seconds=float(text))
-        except OverflowError as error:
-            raise ValueError("is too long") from error
     if re.fullmatch(r"-\s*[0-9.]+", text):
         raise ValueError("is negative")
     try:
-        return parse_duration(text)
+        span = timedelta(seconds=float(text)) if re.fullmatch(_SECONDS, text) else parse_duration(text)
+    except OverflowError:
+        span = timedelta.max
     except ValueError as error:
         # If the form as a whole is wrong, plain seconds are an option as well.
         raise ValueError(str(error).replace(_EXAMPLE, f"a number of seconds or {_EXAMPLE}")) from error
+    if span > LONGEST:
+        raise ValueError(f"is too long: more than {LONGEST.days:,} days")
+    return span
 
 
 def format_duration(span: timedelta) -> str:

@@ -15,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 from pscheduler_batch.errors import ERROR, WARNING, Change, InputError, Problem, TransformError
 from pscheduler_batch.input.locations import in_order, locate_problems
 from pscheduler_batch.input.validation import check_task
-from pscheduler_batch.iso8601 import format_duration, format_timestamp
+from pscheduler_batch.iso8601 import LONGEST, format_duration, format_timestamp
 from pscheduler_batch.model import JSON, Batch, Iteration, Job, JobPlan, JSONObject, Plan
 from pscheduler_batch.planning.blame import TaskHistory, blame, show_input
 from pscheduler_batch.planning.iteration_problems import IterationProblems, Show
@@ -27,9 +27,6 @@ from pscheduler_batch.transforms.script import ScriptError
 DEFAULT_MAX_ITERATIONS = 100_000
 # The size from which the digits of a number are meaningless, as those of jq's `infinite`.
 _UNREADABLE = 10**18
-
-# The longest wait for the last iteration of a job; the calendar ends in the year 9999.
-LONGEST_WAIT = timedelta(days=3650)
 
 # The pairs that are removed from a task's schedule: a batch decides itself when and how often (ADR 11).
 DROPPED_FROM_SCHEDULE = frozenset({"start", "repeat", "repeat-cron", "until", "max-runs"})
@@ -226,11 +223,11 @@ class _Planning:
         return count
 
     def _waits_are_short(self, job: Job, count: int) -> bool:
-        waits = {"backoff": (count * (job.backoff / LONGEST_WAIT)) if job.parallel else 0.0}
-        waits["setup-time"] = job.setup_time / LONGEST_WAIT if job.sync_start else 0.0
+        waits = {"backoff": (count * (job.backoff / LONGEST)) if job.parallel else 0.0}
+        waits["setup-time"] = job.setup_time / LONGEST if job.sync_start else 0.0
         too_long = [name for name, wait in waits.items() if wait > 1]
         for name in too_long:
-            reason = f"this would make {count:,} iterations wait for more than {LONGEST_WAIT.days:,} days"
+            reason = f"this would make {count:,} iterations wait for more than {LONGEST.days:,} days"
             self.problems.append(Problem(f"{job.where}/{name}", reason))
         return not too_long
 

@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from pscheduler_batch.iso8601 import parse_duration
+from pscheduler_batch.iso8601 import LONGEST, parse_duration
 from pscheduler_batch.plugins.methods import Call, MethodError, run_method
 
 SCHEMA = 1
@@ -28,9 +28,6 @@ _HTTPS = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(?:/[!-~]*)?(?<!#)")
 
 # Takes the calls of ``duration`` for specs that do not say it; it imports everything that a plan needs.
 _PLANNING = "planned_duration:duration"
-
-# A longer duration is taken for an error, as those of tests are.
-LONGEST = timedelta(days=3650)
 
 
 class Specification(NamedTuple):
@@ -131,7 +128,7 @@ def _errors_of_duration(duration: Any) -> Sequence[str]:
     except ValueError as error:
         return [f"found {_shown(duration)}, which {error}"]
     if not span:
-        return ["found no time at all, expected a duration such as PT10M"]
+        return ["found a duration of zero, expected one such as PT10M"]
     return [f"found {_shown(duration)}, which is more than {LONGEST.days:,} days"] if span > LONGEST else []
 
 

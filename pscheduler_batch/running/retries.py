@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pscheduler_batch.iso8601 import LONGEST
 from pscheduler_batch.model import IterationResult
 from pscheduler_batch.run_states import UNMEASURED_STATES
 from pscheduler_batch.scheduler.api import is_final, is_overloaded
@@ -38,9 +39,10 @@ class Retries:
         Raises:
             ValueError: One is invalid.
         """
-        if self.count < 0 or self.delay < timedelta(0) or self.on not in CHOICES:
+        if self.count < 0 or not timedelta(0) <= self.delay <= LONGEST or self.on not in CHOICES:
             raise ValueError(
-                f"invalid retries: {self}; the count and the delay are 0 or more, and on is unmeasured or any"
+                f"invalid retries: {self}; the count is 0 or more, the delay is 0 to {LONGEST.days:,} days, and on is "
+                "unmeasured or any"
             )
 
     def want(self, result: IterationResult) -> bool:

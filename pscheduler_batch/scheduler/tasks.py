@@ -14,11 +14,8 @@ from datetime import timedelta
 from typing import Callable, Mapping, Optional
 from urllib.parse import urlsplit
 
-from pscheduler_batch.iso8601 import parse_duration
+from pscheduler_batch.iso8601 import LONGEST, parse_duration
 from pscheduler_batch.model import JSON, JSONObject
-
-# A longer time is taken for an error: ten years, as for the waits of a job.
-LONGEST = timedelta(days=3650)
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,9 @@ def test_a_span_is_a_duration_or_plain_seconds(text, seconds):
         ("1,5", "^is not a number of seconds"),
         (" 5", "^is not a number of seconds"),
         (".", "^is not a number of seconds"),
-        ("9" * 20, "is too long"),
+        ("P3650DT1S", "^is too long: more than 3,650 days$"),
+        ("P999999999D", "^is too long: more than 3,650 days$"),
+        ("9" * 20, "^is too long: more than 3,650 days$"),
         ("9" * 5000, "is too long"),
     ],
 )

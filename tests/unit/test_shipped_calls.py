@@ -234,7 +234,7 @@ def test_a_continue_if_is_given_no_results_of_an_empty_array(server, script, rea
 
 
 def test_a_duration_without_a_number_is_none(server):
-    """PT is no time at all, in a job and in a task."""
+    """PT is a duration of zero, in a job and in a task."""
     task = {**BATCH["jobs"][0]["task"], "schedule": {"slip": "PT"}}
     job = {"iterations": 2, "parallel": True, "backoff": "PT", "setup-time": "PT", "task": task}
     result = BatchProcessor({"jobs": [job]}, clock=CLOCK)()

@@ -44,7 +44,7 @@ def test_a_valid_spec_has_no_errors(spec):
         ({"batch": BATCH, "host-node": 7}, "/host-node: found 7"),
         ({"batch": BATCH, "duration": "1 min"}, '/duration: found "1 min", which is not an ISO 8601 duration'),
         ({"batch": BATCH, "duration": 60}, "/duration: found 60, expected a duration such as PT10M"),
-        ({"batch": BATCH, "duration": "PT0S"}, "/duration: found no time at all"),
+        ({"batch": BATCH, "duration": "PT0S"}, "/duration: found a duration of zero"),
         ({"batch": BATCH, "duration": "P4000D"}, "which is more than 3,650 days"),
         ({"batch-url": 5}, "/batch-url: found 5"),
         ({"batch-url": "http://www.example.net/a"}, "/batch-url: use https"),

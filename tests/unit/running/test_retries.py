@@ -178,7 +178,7 @@ def test_what_was_measured_refused_or_canceled_is_not(result):
     assert replace(TWICE, on=ANY).want(result) == (not result.succeeded and not ours)
 
 
-@pytest.mark.parametrize("values", [{"count": -1}, {"delay": timedelta(-1)}, {"on": "all"}])
+@pytest.mark.parametrize("values", [{"count": -1}, {"delay": timedelta(-1)}, {"delay": timedelta.max}, {"on": "all"}])
 def test_invalid_values_are_refused(values):
     """As they are those of a caller in Python."""
     with pytest.raises(ValueError, match="invalid"):

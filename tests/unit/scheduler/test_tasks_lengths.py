@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pscheduler_batch.scheduler.tasks import LONGEST, Length, known_length, slip_of
+from pscheduler_batch.iso8601 import LONGEST
+from pscheduler_batch.scheduler.tasks import Length, known_length, slip_of
 
 
 def seconds(number: float) -> Length:
