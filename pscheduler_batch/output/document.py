@@ -148,20 +148,20 @@ def with_attempts(text: str, earlier: Iterable[str]) -> str:
     return f'{text[: -len(_END)]},\n  "attempts": [{attempts}\n  ]{_END}' if attempts else text
 
 
-def document_pieces(batch: Batch, results: Results, account: JSONObject) -> Iterator[str]:
+def document_pieces(batch: Batch, results: Results, batch_pair: JSONObject) -> Iterator[str]:
     """
     Return the text of the output document in pieces, so that only one large result is in memory.
 
     Args:
         batch: The batch; its document is written as a whole.
         results: The texts of the results of each job that was run, by its number.
-        account: What :func:`render_batch_pair` gives.
+        batch_pair: What :func:`render_batch_pair` returns.
 
     Returns:
         Pieces of ASCII of some 64 kB or more: the input, without its comments, with ``results`` in every job and
         ``batch`` at the end.
     """
-    return _joined(_pieces({**batch.document, "batch": account}, results))
+    return _joined(_pieces({**batch.document, "batch": batch_pair}, results))
 
 
 def _pieces(document: JSONObject, results: Results) -> Iterator[str]:
@@ -239,13 +239,10 @@ def render_batch_pair(
         added: The values from outside that were added to the data (ADR 69).
         order: What :func:`render_order` returns.
     """
-    account: Dict[str, Any] = {
+    return {
         "start": format_timestamp(start),
         "end": format_timestamp(end),
         "duration": format_duration(_milliseconds(end - start)),
-    }
-    return {
-        **account,
         **({"data": dict(added)} if added else {}),
         **({"shuffle": dict(order)} if order else {}),
         **({} if error is None else {"error": error}),
@@ -270,10 +267,10 @@ def render_order(plan: Plan) -> Dict[str, Any]:
     return {"seed": plan.seed, "orders": orders}
 
 
-def render_document(batch: Batch, results: Results, account: JSONObject) -> Dict[str, Any]:
+def render_document(batch: Batch, results: Results, batch_pair: JSONObject) -> Dict[str, Any]:
     """Return the output document as a value; the arguments are those of :func:`document_pieces`."""
     document = _with_results(batch, {number: [json.loads(text) for text in texts] for number, texts in results.items()})
-    document["batch"] = dict(account)
+    document["batch"] = dict(batch_pair)
     return document
 
 

@@ -104,12 +104,12 @@ class Timeline:
     Attributes:
         jobs: All jobs, in order.
         total: The duration of the batch, at least.
-        allowance: The assumed delays of a server.
+        delays: The assumed delays of a server.
     """
 
     jobs: Tuple[JobTimes, ...]
     total: timedelta
-    allowance: ServerDelays
+    delays: ServerDelays
 
     @property
     def count(self) -> int:
@@ -122,7 +122,7 @@ class Timeline:
         return sum(times.length is None for job in self.jobs for times in job.iterations)
 
 
-def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline:
+def make_timeline(plan: Plan, delays: ServerDelays = IDLE_SERVER) -> Timeline:
     """
     Compute the timeline of a plan.
 
@@ -132,18 +132,18 @@ def make_timeline(plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Timeline
 
     Args:
         plan: The plan; its jobs need not have started.
-        allowance: The assumed delays of a server.
+        delays: The assumed delays of a server.
     """
     jobs: List[JobTimes] = []
     now = NO_TIME
     for job_plan in plan.jobs:
-        times = _lay_out_job(job_plan, now, allowance)
+        times = _job_times(job_plan, now, delays)
         jobs.append(times)
         now = times.ends
-    return Timeline(tuple(jobs), now, allowance)
+    return Timeline(tuple(jobs), now, delays)
 
 
-def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERVER) -> Tuple[Problem, ...]:
+def setup_problems(batch: Batch, plan: Plan, delays: ServerDelays = IDLE_SERVER) -> Tuple[Problem, ...]:
     """
     Find jobs with more tasks than a server can accept before the synchronized start.
 
@@ -154,8 +154,8 @@ def setup_problems(batch: Batch, plan: Plan, allowance: ServerDelays = IDLE_SERV
         A warning for each such job, at its ``setup-time``; the tasks are run all the same.
     """
     found = [
-        Problem(f"{times.job.where}/setup-time", _late_words(times, allowance), severity=WARNING)
-        for times in make_timeline(plan, allowance).jobs
+        Problem(f"{times.job.where}/setup-time", _late_words(times, delays), severity=WARNING)
+        for times in make_timeline(plan, delays).jobs
         if any(iteration.late for iteration in times.iterations)
     ]
     return tuple(locate_problems(found, batch.text))
@@ -176,31 +176,31 @@ def enough_setup_time(least: timedelta) -> str:
     return format_duration(-(-(least + DEFAULT_SETUP_TIME) // _STEP) * _STEP)
 
 
-def _lay_out_job(plan: JobPlan, begins: timedelta, allowance: ServerDelays) -> JobTimes:
+def _job_times(plan: JobPlan, begins: timedelta, delays: ServerDelays) -> JobTimes:
     job = plan.job
     start: Optional[timedelta] = None
     if job.sync_start and plan.iterations:
         start = _later(begins, len(plan.iterations) * job.backoff + job.setup_time)
     if job.parallel:
-        iterations = _side_by_side(plan, begins, start, allowance)
+        iterations = _side_by_side(plan, begins, start, delays)
     else:
-        iterations = _one_after_another(plan, begins, allowance)
+        iterations = _one_after_another(plan, begins, delays)
     ends = max((times.ends for times in iterations), default=begins)
     return JobTimes(job, tuple(iterations), begins, ends, start)
 
 
-def _one_after_another(plan: JobPlan, begins: timedelta, allowance: ServerDelays) -> List[IterationTimes]:
+def _one_after_another(plan: JobPlan, begins: timedelta, delays: ServerDelays) -> List[IterationTimes]:
     found: List[IterationTimes] = []
     now = begins
     for iteration in plan.iterations:
-        times = _times(iteration, now, _later(now, allowance.ready))
+        times = _times(iteration, now, _later(now, delays.ready))
         found.append(times)
         now = times.ends
     return found
 
 
 def _side_by_side(
-    plan: JobPlan, begins: timedelta, start: Optional[timedelta], allowance: ServerDelays
+    plan: JobPlan, begins: timedelta, start: Optional[timedelta], delays: ServerDelays
 ) -> List[IterationTimes]:
     found: List[IterationTimes] = []
     free: Dict[Optional[str], timedelta] = {}
@@ -211,12 +211,12 @@ def _side_by_side(
             # It takes the place of the one that ends first.
             posted = max(posted, heapq.heappop(under_way))
         lead = lead_named(iteration.task)
-        accepted = _later(max(posted, free.get(lead, posted)), allowance.posting)
+        accepted = _later(max(posted, free.get(lead, posted)), delays.posting)
         free[lead] = accepted
         if start is not None and accepted <= start:
             found.append(_times(iteration, posted, start))
         else:
-            earliest = _later(accepted, allowance.scheduling + allowance.setup)
+            earliest = _later(accepted, delays.scheduling + delays.setup)
             found.append(_times(iteration, posted, earliest, late=start is not None))
         if plan.job.at_once is not None:
             heapq.heappush(under_way, found[-1].ends)
@@ -227,16 +227,16 @@ def _times(iteration: Iteration, posted: timedelta, starts: timedelta, *, late: 
     return IterationTimes(iteration, posted, starts, known_length(iteration.task), slip_of(iteration.task), late)
 
 
-def _late_words(times: JobTimes, allowance: ServerDelays) -> str:
+def _late_words(times: JobTimes, delays: ServerDelays) -> str:
     job, count = times.job, len(times.iterations)
     last = max(times.iterations, key=lambda iteration: iteration.starts)
-    accepted = last.starts - allowance.scheduling - allowance.setup - times.begins
+    accepted = last.starts - delays.scheduling - delays.setup - times.begins
     given = count * job.backoff + job.setup_time
     enough = enough_setup_time(job.setup_time + (accepted - given))
     late = sum(iteration.late for iteration in times.iterations)
     return (
         "not all tasks will be accepted before the synchronized start: a server needs "
-        f"{_seconds(allowance.posting)} s or more to accept a task, so the last of these {count:,} is accepted after "
+        f"{_seconds(delays.posting)} s or more to accept a task, so the last of these {count:,} is accepted after "
         f"{_seconds(accepted)} s at the earliest, and they start after {_seconds(given)} s; "
         f'expect {late:,} of them to start late, or set a longer setup-time, such as "{enough}"'
     )

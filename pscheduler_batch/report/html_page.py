@@ -200,6 +200,11 @@ class PageContents:
         self._drawn = self._count = 0
         self._failures: Dict[Tuple[str, str], Failed] = {}
         self._states: Set[str] = set()
+        sections, parts = self._sections(report)
+        self.values = self._values(report, sections, parts)
+
+    def _sections(self, report: BatchReport) -> Tuple[List[Section], List[str]]:
+        """Make the parts of the page for the jobs, which are returned with their sections."""
         metrics = {job: list(found) for job, found in groupby(report.jobs, key=lambda found: found.job)}
         sections: List[Section] = []
         parts: List[str] = []
@@ -211,13 +216,17 @@ class PageContents:
             parts.append(part)
         self._table.add("]")
         self._json.add("\n]\n")
+        return sections, parts
+
+    def _values(self, report: BatchReport, sections: Sequence[Section], parts: Sequence[str]) -> Dict[str, Any]:
+        """Return the variables of the template, once all sections are made."""
         overview = overview_of([section.spans for section in sections]) if len(sections) > 1 else None
         drawn = None if overview is None else (self._draw(overview), overview)
         found = sorted((each for each in sections if each.findings), key=lambda section: not section.failed)
         self._drawings.add("]")
         failures = list(self._failures.values())
         stem = _file_name(report.name)
-        self.values: Dict[str, Any] = {
+        return {
             "report": replace(report, end=in_zone(report.end, self._zone)),
             "name": PurePath(report.name).name,
             "verdict": verdict_of(report),

@@ -153,7 +153,7 @@ class _View:
         end = _moment_after(start, timeline.total)
         yield Text(f"If started at {_moment(start)}, it ends at {end} at the earliest.")
         if self._width >= EXPLAINED:
-            ready = two_units(timeline.allowance.ready)
+            ready = two_units(timeline.delays.ready)
             yield Text(
                 f"Times are relative to the start, and the earliest possible: a server needs at least {ready} to "
                 "prepare a task, and tools take some seconds besides the measurement.",

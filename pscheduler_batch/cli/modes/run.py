@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from pscheduler_batch.cli.batch_input import given_selection, given_values
 from pscheduler_batch.cli.embedded_server import embedded_server
@@ -114,52 +114,55 @@ def _run(
     reports: Sequence[_Report],
 ) -> int:
     signals = SignalWatch()
-    slow_hosts = SlowHosts()
-    retry_notes = RetryNotes() if options.retries else None
+    notes: List[Union[SlowHosts, RetryNotes]] = [SlowHosts(), *([RetryNotes()] if options.retries else [])]
     with signals.holding():
-        with ExitStack() as stack:
-            only = stack.enter_context(embedded_server()) if options.embedded else None
-            progress = stack.enter_context(
-                open_progress(sys.stderr, quiet=options.quiet, verbose=options.verbose, debug=options.debug)
-            )
-
-            def debug(message: str) -> None:
-                progress.print_line(f"{PROGRAM}: debug: {message}")
-
-            def warn(message: str) -> None:
-                if not options.quiet:
-                    progress.print_line(f"{PROGRAM}: warning: {message}")
-
-            watches: List[Union[Watch, Watcher]] = [Watcher(slow_hosts.watch, SlowHosts.KINDS)]
-            watches.append(Watcher(progress.watch, progress.kinds))
-            if retry_notes is not None:
-                watches.append(Watcher(retry_notes.watch, RetryNotes.KINDS))
-            streams: Optional[Streams] = None
-            if options.stream or options.events:
-                streams = Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
-                watches += stack.enter_context(streams).watches
-            outcome = asyncio.run(
-                processor.run(
-                    plan,
-                    debug if options.debug else None,
-                    only=only,
-                    signals=signals,
-                    watches=watches,
-                    warn=warn,
-                )
-            )
+        outcome, incomplete = _run_watched(options, processor, plan, signals, notes)
         failures = list(_attempt([lambda: destination.write(partial(processor.document_pieces, outcome))]))
-        failures += _report(
-            options,
-            processor,
-            outcome,
-            reports,
-            [*slow_hosts.notes(), *(retry_notes.notes() if retry_notes is not None else ())],
-        )
-        failures += streams.errors if streams is not None else ()
+        failures += _report(options, processor, outcome, reports, [line for each in notes for line in each.notes()])
+        failures += incomplete
     if outcome.bugs:
         _show_bugs(outcome.bugs, plan)
     return _status(options, outcome, signals, failures)
+
+
+def _run_watched(
+    options: Options,
+    processor: AsyncBatchProcessor,
+    plan: Plan,
+    signals: SignalWatch,
+    notes: Sequence[Union[SlowHosts, RetryNotes]],
+) -> Tuple[BatchOutcome, Sequence[BatchError]]:
+    """Run the plan while its progress is shown; return the outcome, and the errors of files that are incomplete."""
+    with ExitStack() as stack:
+        only = stack.enter_context(embedded_server()) if options.embedded else None
+        progress = stack.enter_context(
+            open_progress(sys.stderr, quiet=options.quiet, verbose=options.verbose, debug=options.debug)
+        )
+
+        def debug(message: str) -> None:
+            progress.print_line(f"{PROGRAM}: debug: {message}")
+
+        def warn(message: str) -> None:
+            if not options.quiet:
+                progress.print_line(f"{PROGRAM}: warning: {message}")
+
+        watches: List[Union[Watch, Watcher]] = [Watcher(each.watch, each.KINDS) for each in notes]
+        watches.append(Watcher(progress.watch, progress.kinds))
+        streams: Optional[Streams] = None
+        if options.stream or options.events:
+            streams = Streams(options, processor.batch, plan, print_line=progress.print_line, warn=warn)
+            watches += stack.enter_context(streams).watches
+        outcome = asyncio.run(
+            processor.run(
+                plan,
+                debug if options.debug else None,
+                only=only,
+                signals=signals,
+                watches=watches,
+                warn=warn,
+            )
+        )
+    return outcome, () if streams is None else streams.errors
 
 
 def _show_bugs(bugs: Sequence[BaseException], plan: Plan) -> None:

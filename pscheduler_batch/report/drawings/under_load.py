@@ -123,20 +123,14 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
     blocks = [*others, *(block for load, row in own for block in _blocks_of_run(load, row))]
     if not blocks or all(packets.state == IDLE for packets in placed):
         return None
-    origin = min(*(packets.span.start for packets in placed), *(block.start for block in blocks))
-    end = max(*(packets.span.end for packets in placed), *(block.end for block in blocks))
+    whole = Span(
+        min(*(packets.span.start for packets in placed), *(block.start for block in blocks)),
+        max(*(packets.span.end for packets in placed), *(block.end for block in blocks)),
+    )
     delays = Distribution(_counted(placed))
-    factor, unit = scale_of(SECONDS, [delays.percentile(PERCENTILES["p95"])])
-    base = "rtt" if job.test == "rtt" else "latency"
-    groups = []
-    for state, title in _TITLES.items():
-        in_state = [[packets for packets in of_run if packets.state == state] for of_run in of_runs]
-        marks = tuple(_marks(in_state, Span(origin, end), factor, single=len(placed) <= _MOST))
-        median = job.metrics.get(f"{base}-{state}-median")
-        if marks:
-            named = title if median is None else f"{title}, median {value_words(median, SECONDS)}"
-            groups.append(Marks(named, state, None if median is None else _rounded(median * factor), marks))
     usual = delays.percentile(PERCENTILES["p95"])
+    factor, unit = scale_of(SECONDS, [usual])
+    groups = tuple(_groups(of_runs, whole, factor, job))
     is_cut = 0 < _HIGHEST * usual < delays.largest
     highest = _HIGHEST * usual if is_cut else max(0.0, delays.largest * _ROOM)
     largest = f"delays above {value_words(highest, SECONDS)}, up to {value_words(delays.largest, SECONDS)}, at the edge"
@@ -145,22 +139,44 @@ def _panel(measured: Sequence[Row], rows: Sequence[Row], job: JobMetrics) -> Opt
         _SPREAD if any(mark.low < mark.high for group in groups for mark in group.marks) else "",
         largest if is_cut else "",
     )
-    steps = _steps(blocks, origin)
-    if len(steps) > _MOST and len(own) >= _FEWEST_RUNS:
-        steps = _steps([*others, *(block for load, row in own for block in _mean_of_run(load, row))], origin)
-    if len(steps) > _MOST:
-        steps = list(_fewer(steps, end - origin))
     zone = next(row.start.tzinfo for row in measured if row.start is not None)
     return UnderLoad(
-        title=f"{_NAMES[base]} under load",
+        title=f"{_NAMES[_base(job)]} under load",
         caption="; ".join(filter(None, words)),
         unit=unit,
-        origin=_time_words(origin, zone),
-        end=round(end - origin, 3),
+        origin=_time_words(whole.start, zone),
+        end=round(whole.end - whole.start, 3),
         highest=_rounded(highest * factor),
-        rates=tuple(steps),
-        groups=tuple(groups),
+        rates=_rates(own, others, blocks, whole),
+        groups=groups,
     )
+
+
+def _base(job: JobMetrics) -> str:
+    """Return what the names of the metrics of delays begin with."""
+    return "rtt" if job.test == "rtt" else "latency"
+
+
+def _groups(of_runs: Sequence[Sequence[Placed]], whole: Span, factor: float, job: JobMetrics) -> Iterator[Marks]:
+    """Group packets by whether they were sent under load."""
+    single = sum(map(len, of_runs)) <= _MOST
+    for state, title in _TITLES.items():
+        in_state = [[packets for packets in of_run if packets.state == state] for of_run in of_runs]
+        marks = tuple(_marks(in_state, whole, factor, single=single))
+        median = job.metrics.get(f"{_base(job)}-{state}-median")
+        if marks:
+            named = title if median is None else f"{title}, median {value_words(median, SECONDS)}"
+            yield Marks(named, state, None if median is None else _rounded(median * factor), marks)
+
+
+def _rates(
+    own: Sequence[Tuple[Load, Row]], others: Sequence[_Block], blocks: Sequence[_Block], whole: Span
+) -> Tuple[Tuple[float, float], ...]:
+    """Add up the rates of all throughput tests; with too many changes, those of whole runs or of spans of time."""
+    steps = _steps(blocks, whole.start)
+    if len(steps) > _MOST and len(own) >= _FEWEST_RUNS:
+        steps = _steps([*others, *(block for load, row in own for block in _mean_of_run(load, row))], whole.start)
+    return tuple(steps if len(steps) <= _MOST else _fewer(steps, whole.end - whole.start))
 
 
 def _time_words(moment: float, zone: Optional[tzinfo]) -> str:

@@ -126,7 +126,7 @@ def test_the_slip_is_told():
     assert [(i.slip, i.starts) for i in job.iterations] == [(timedelta(minutes=5), timedelta(seconds=READY))]
 
 
-def test_an_allowance_can_be_given():
+def test_other_delays_can_be_given():
     """Such as none at all."""
     nothing = ServerDelays(timedelta(0), timedelta(0), timedelta(0))
 
@@ -222,7 +222,7 @@ def test_the_place_in_the_file_is_told():
     assert (problem.where, problem.line, problem.column) == ("/jobs/0/setup-time", 3, 17)
 
 
-def test_the_allowance_is_what_servers_were_seen_to_need():
+def test_the_delays_are_what_servers_were_seen_to_need():
     """Two seconds for a post, one until there is a run, five until it starts (recordings c, d, e)."""
 
     assert IDLE_SERVER.ready == timedelta(seconds=READY)
