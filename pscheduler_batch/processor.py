@@ -450,8 +450,14 @@ def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
 
     # A loop cannot wait for itself, so the batch gets its own.
     with futures.ThreadPoolExecutor(1, "pscheduler-batch") as threads:
+        # A thread is not waited for at the end if an interruption comes while it starts.
+        threads.submit(bool).result()
         try:
-            return threads.submit(asyncio.run, run()).result()
+            work = threads.submit(asyncio.run, run())
+            # A signal does not end a wait that begins right after it, so no wait is long.
+            while not futures.wait([work], timeout=1).done:
+                pass
+            return work.result()
         except KeyboardInterrupt:
             # As without a thread, the batch is canceled, which cancels its tasks; it may just have ended.
             with suppress(RuntimeError):
