@@ -87,7 +87,8 @@ def _check_path(task: JSONObject, path: Path, name: str) -> None:
 def _overlap(one: str, line: str) -> bool:
     """Return whether a filter sets a part of a task, or a part of it, or what it is a part of."""
     other = line.partition(" = ")[0]
-    return other.startswith(".") and (f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}."))
+    shorter, longer = sorted((one, other), key=len)
+    return longer.startswith(shorter) and longer[len(shorter) :][:1] in ("", ".", "[")
 
 
 def _lines(dimensions: Sequence[Dimension]) -> List[str]:

@@ -104,6 +104,16 @@ def test_wrong_values_are_refused(text, reason):
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize("names", [("a", "a.b-c"), ("a.b-c", "a"), ("a.b-c", "a.b-c.d")])
+def test_a_value_and_a_part_of_it_are_not_varied_together(names):
+    """The value would replace its part; a name with a hyphen is in brackets in jq."""
+    one, other = (f"reference.{name}=1,2" for name in names)
+    with pytest.raises(SweepError, match="is varied twice"):
+        sweep(other, RTT, [sweep(one, RTT, [])])
+
+    assert sweep("reference.a-b=1", RTT, [sweep("reference.a=1", RTT, [])]).count == 1
+
+
 def test_values_and_hosts_that_fight_are_refused():
     """A mesh sets the destination."""
     with pytest.raises(SweepError, match=r"spec\.dest is varied twice"):
