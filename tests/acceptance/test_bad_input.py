@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.commands import job, run_batch, task
 
-# Nobody listens there: whoever sends something fails with another message.
+# Nothing listens there: a request would fail with another message.
 NOWHERE = ("--assist", "127.0.0.1:1", "--lead", "127.0.0.1:1")
 
 

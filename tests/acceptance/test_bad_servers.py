@@ -182,7 +182,7 @@ class TestRefusals:
         assert "'_key': '(hidden)'" in ended.results[0][0]["error"]
 
     def test_a_broken_connection_is_a_failure_where_there_are_no_marks(self, there, pscheduler):
-        """Whether the task arrived nobody can find out, so it is not posted again."""
+        """It cannot be found out whether the task arrived, so it is not posted again."""
 
         async def half_an_answer(_app, _scope, _receive, send):
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})

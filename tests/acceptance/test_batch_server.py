@@ -31,7 +31,7 @@ def test_it_serves_batches_until_it_is_ended(number):
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "0.0.0.0"])  # noqa: S104 - to be refused
 def test_an_address_that_is_not_of_loopback_is_refused(address):
-    """Nobody but this machine shall have measurements made here; one line says so."""
+    """Only this machine may have measurements made here; one line says so."""
     done = subprocess.run(
         [*COMMAND, "--host", address], capture_output=True, text=True, timeout=TIME_LIMIT, check=False
     )

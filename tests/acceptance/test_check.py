@@ -17,7 +17,7 @@ from tests.support.commands import TIME_LIMIT, environment, job, run_batch, task
 BAD = Path(__file__).parents[1] / "examples" / "bad"
 ENDLESS = {"script": "last(repeat(.))"}
 PROGRAM = "pscheduler batch: "
-# Nobody listens there.
+# Nothing listens there.
 NOWHERE = ("--assist", "127.0.0.1:1", "--lead", "127.0.0.1:1")
 
 
@@ -100,7 +100,7 @@ def test_a_script_without_an_end_is_named():
 
 @pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGTERM])
 def test_a_check_ends_at_once_when_it_is_told_to(caught, tmp_path):
-    """And with it the process that runs the scripts, here one that waits for a module that nobody writes."""
+    """And with it the process that runs the scripts, here one that waits for a module that never comes."""
     library = tmp_path / "slow.jq"
     os.mkfifo(library)
     batch = {"jobs": [job(task_transform={"script": 'import "slow" as slow; .'})]}

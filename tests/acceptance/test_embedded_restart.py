@@ -32,7 +32,7 @@ def client(server):
 
 
 def test_a_server_that_is_started_again_is_where_it_was(server, client):
-    """Its port, its certificate and its tasks are the same; while it is away nobody answers."""
+    """Its port, its certificate and its tasks are the same; while it is away nothing answers."""
     url = server.url
     task = client.post(f"{url}/tasks", json=nap_task("PT0.01S", schedule={"start": "PT1H"})).json()
     first = client.get(f"{task}/runs/first").json()

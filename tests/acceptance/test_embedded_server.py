@@ -154,7 +154,7 @@ def test_the_server_can_listen_on_ipv6():
 
 
 def watch_polls(server):
-    """Return an event that is set when somebody begins to wait for a merged result."""
+    """Return an event that is set when a client begins to wait for a merged result."""
     arrived = threading.Event()
 
     async def note(app, scope, receive, send):
@@ -229,7 +229,7 @@ def test_a_server_that_cannot_start_says_why(monkeypatch):
 
 
 def test_stopping_ends_polls_and_measurements_at_once():
-    """Nobody waits for a client that waits for an hour's measurement."""
+    """The server does not wait for a client that waits for an hour's measurement."""
 
     class Watched(Nap):
         began, ended = threading.Event(), threading.Event()
@@ -262,7 +262,7 @@ def test_stopping_ends_polls_and_measurements_at_once():
 
 
 def test_stopping_leaves_no_connection_to_the_garbage_collector(server, client):
-    """Not even one that nobody knows of; Python would complain of it some time later."""
+    """Not even an unreferenced one, about which Python would warn later."""
     ours, *left = socket.socketpair()
 
     async def leave_one(app, scope, receive, send):
@@ -331,7 +331,7 @@ def test_a_server_can_be_started_again_and_remembers():
     ],
 )
 def test_only_loopback_can_be_listened_on(host, message):
-    """Nobody but this machine shall have measurements made here."""
+    """Only this machine may have measurements made here."""
     with pytest.raises(BatchError, match=re.escape(message)):
         EmbeddedServer(host=host, tests=TESTS).start()
 

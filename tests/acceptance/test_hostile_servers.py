@@ -135,7 +135,7 @@ def test_an_answer_that_is_no_json_is_quoted(answer, words, pscheduler, tls):
 
 
 def test_a_redirection_is_not_followed(pscheduler, tls):
-    """Nobody said that the other host may have the task."""
+    """The other host was not named as one that may have the task."""
     with HostileServer(saying(b""), tls=tls) as other:
         location = f"https://{other.netloc}/pscheduler/tasks"
         answer = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()

@@ -194,7 +194,7 @@ def test_iterations_that_wait_for_their_backoff_are_never_submitted(server, ther
 
 
 def test_what_waits_for_another_attempt_is_not_posted_any_more(server, there):
-    """Nor is anybody kept waiting."""
+    """And the command does not wait."""
     server.state.faults.refuse("tests/*/participants", 200, json.dumps({"participants": ["127.0.0.1:1"]}))
     with RunningCommand(*there, batch={"jobs": [job()]}) as running:
         running.until_said("posting the task", "retrying")
@@ -262,7 +262,7 @@ def test_tasks_are_canceled_though_the_server_takes_its_time_for_those_being_pos
 
 
 def test_at_the_end_the_document_is_written(there):
-    """All of it, though nobody reads it when the signal comes."""
+    """All of it, although nothing reads it when the signal comes."""
     big = job(task={**task(), "reference": {"mine": "x" * 300_000}})
     with RunningCommand(*there, batch={"jobs": [big]}) as running:
         running.until_said("noop/0: done")
@@ -400,7 +400,7 @@ def test_the_output_has_the_state_after_the_cancellation(server, there):
 
 
 def test_tasks_may_be_left_running(server, there):
-    """With --no-cancel, and nobody waits for the server then."""
+    """With --no-cancel, which does not wait for the server."""
     with RunningCommand(*there, "--no-cancel", batch={"jobs": [job(task=HOUR)]}) as running:
         running.until_said("scheduled as")
         running.signal(signal.SIGINT)

@@ -17,7 +17,7 @@ BATCH = {"jobs": [job()]}
 
 @pytest.fixture
 def lock(tmp_path):
-    """The file of a lock that nobody has."""
+    """The file of a lock that is free."""
     return tmp_path / "lock"
 
 

@@ -619,7 +619,7 @@ def test_no_page_is_wider_than_its_window(browser, page_of, width):
 
 
 def test_what_belongs_to_a_run_is_no_wider_than_what_is_seen_of_its_table(browser, page_of):
-    """Nobody has to scroll a table to read a reason or a result, however long its cells are."""
+    """A reason or a result can be read without scrolling a table, however long its cells are."""
     long = {"dest": "d" * 200, "source": "s" * 200, "note": "n" * 200}
     evil = {**failed_run("x" * 1000), "text/plain": "x" * 1000}
     browser.show(page_of(output(job(result(evil, **long), result(run()), label="wide"))), "#run-0-0-0")

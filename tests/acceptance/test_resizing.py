@@ -24,7 +24,7 @@ class Tmux:
     def __init__(self, socket: str) -> None:
         self._tmux = ("tmux", "-S", socket, "-f", "/dev/null")
 
-    def __enter__(self) -> Tmux:  # noqa: PYI034 - nobody derives from it
+    def __enter__(self) -> Tmux:  # noqa: PYI034 - not made for subclasses
         """Do nothing more."""
         return self
 

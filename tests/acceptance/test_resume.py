@@ -99,7 +99,7 @@ def nameless(attempt):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_that_is_killed_at_a_write_of_its_journal_is_carried_through(kind, pscheduler, attempt):
-    """One task for each iteration, and the output of a batch that nobody killed; whatever is left of the line."""
+    """One task for each iteration, and the output of a batch that was not killed; whatever is left of the line."""
 
     def carry_through(number, left):
         name = f"{kind} {number}"
@@ -179,7 +179,7 @@ def test_a_task_that_is_on_a_server_is_not_posted_again(pscheduler, attempt, tas
 
 
 def test_a_post_that_was_lost_without_a_mark_is_not_made_again(attempt, tasks, write):
-    """Nobody can say whether it arrived, and two tasks would be one too many."""
+    """It is not known whether it arrived, and two tasks would be one too many."""
     begin, resume = write(KINDS["serial"])
     assert kill_command(3, "--no-mark", *begin) == -signal.SIGKILL
     ended = run_batch("--no-mark", *resume)
@@ -220,7 +220,7 @@ class TestCommand:
         assert len(tasks()) == 2
 
     def test_secrets_that_transforms_put_elsewhere_are_in_no_journal(self, write, pscheduler, tmp_path):
-        """They are secrets wherever they are, and come back whole; nor does anybody say them who quotes the task."""
+        """They are secrets wherever they are, and come back whole; messages that quote the task hide them."""
         put = {"script": '.test.spec.data = [$global._token, "\\($pin._pin)"] | .reference.was = ._key | del(._key)'}
         hidden = job(
             task={**task(), "_key": "swordfish"}, task_transform={**put, "args": {"pin": {"_pin": 471147114711}}}

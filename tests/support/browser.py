@@ -130,7 +130,7 @@ def open_browser(folder: Path) -> Iterator[Browser]:
 
 class Trap:
     """
-    A port of this machine that notes whether anybody connects to it.
+    A port of this machine that notes whether anything connects to it.
 
     Attributes:
         address: Host and port.

@@ -7,7 +7,7 @@ run on a server of two cores, some of whose answers are refusals for want of tim
 random moment; or it is interrupted at a random moment, and perhaps killed while it cancels its tasks. Another process
 resumes, and is perhaps ended as well, up to four times; the last one carries the batch through. Then there must be one
 task for each iteration on the server, apart from those that were canceled, and the output must be that of a batch that
-nobody ended, but for marks and times; no secret may be in the journal.
+was not killed, but for marks and times; no secret may be in the journal.
 
 Prints a line for every 20 rounds and a summary; the exit status is 1 if anything was wrong, or the time was over. The
 seed that is printed first makes the same choices again.

@@ -82,7 +82,7 @@ def _processes() -> ForkServerContext:
 
 
 def start(attempt: Try) -> ForkServerProcess:
-    """Start the process of a try; whoever does ends it."""
+    """Start the process of a try; the caller ends it."""
     process = _processes().Process(target=_run, args=(attempt,))
     with _LOOKING:
         process.start()

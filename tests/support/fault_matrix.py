@@ -218,7 +218,7 @@ class Row:
             asyncio.run(self._run_both(server, passing, staying, interrupt=interrupt))
 
     async def _run_both(self, server: EmbeddedServer, passing: Cases, staying: Cases, *, interrupt: bool) -> None:
-        """Run a batch of each, side by side: nobody need hurry to see that a fault has passed."""
+        """Run a batch of each, side by side: the end of a fault is then noticed without haste."""
         results = await asyncio.gather(
             run_batch(
                 server,
@@ -323,7 +323,7 @@ class OutageRow(Row):
             ends = [threads.submit(self._go_away_at, step, often) for step in STEPS for often in (ONCE, FOR_GOOD)]
         for end in ends:
             end.result()
-        # There is nobody else that it could disturb.
+        # No other test could be disturbed by it.
         self.ended.update({(UNDISTURBED, often): self.ended["participants", ONCE] for often in (ONCE, FOR_GOOD)})
 
     def _go_away_at(self, step: str, often: str) -> None:
@@ -355,7 +355,7 @@ class _Trigger:
 
 @contextmanager
 def _outage(server: EmbeddedServer, *, silent: bool, for_good: bool) -> Iterator[threading.Event]:
-    """Let a server go away when an event is set; where it was nobody listens, or something that says nothing."""
+    """Let a server go away when an event is set; its port is then closed, or does not answer."""
     begin, end = threading.Event(), threading.Event()
     port = int(server.netloc.rpartition(":")[2])
 

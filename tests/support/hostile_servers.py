@@ -124,7 +124,7 @@ class HostileServer:
         """Host and port."""
         return f"127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def __enter__(self) -> HostileServer:  # noqa: PYI034 - nobody derives from it
+    def __enter__(self) -> HostileServer:  # noqa: PYI034 - not made for subclasses
         """Begin to listen."""
         self._start(self._accept)
         return self
@@ -132,7 +132,7 @@ class HostileServer:
     def __exit__(self, *_: object) -> None:
         """End all connections."""
         self._over.set()
-        # Whoever waits in accept() is woken, on some systems by a shutdown and on the others by a connection.
+        # A thread that waits in accept() is woken, on some systems by a shutdown and on the others by a connection.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):
@@ -306,7 +306,7 @@ def ca_file() -> str:
 
 
 def good_tls() -> ssl.SSLContext:
-    """Have a certificate with which nothing is wrong, except that nobody knows its authority."""
+    """Have a valid certificate of an unknown authority."""
     return _context(_authority().issue_cert("127.0.0.1", "localhost"))
 
 
@@ -332,7 +332,7 @@ def misnamed_tls() -> ssl.SSLContext:
 
 
 def self_signed_tls() -> ssl.SSLContext:
-    """Have a certificate that nobody else signed."""
+    """Have a self-signed certificate."""
     own = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:

@@ -84,7 +84,7 @@ class Terminal:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def __enter__(self) -> Terminal:  # noqa: PYI034 - nobody derives from it
+    def __enter__(self) -> Terminal:  # noqa: PYI034 - not made for subclasses
         """Do nothing more."""
         return self
 
@@ -101,7 +101,7 @@ class Terminal:
             try:
                 data = os.read(self._ours, 65536)
             except OSError:
-                # Nobody has the other end any more.
+                # The other end is closed.
                 return
             with self._news:
                 self.written += data.decode()

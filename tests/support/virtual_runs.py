@@ -42,7 +42,7 @@ def idle_task(duration="PT2S", **schedule):
 
 
 def unknown_task(duration="PT4S"):
-    """Make a task of a test that nobody knows beforehand."""
+    """Make a task of a test of unknown duration."""
     return nap_task(duration)
 
 

@@ -185,19 +185,19 @@ def test_what_does_something_else_is_not_set_by_variables():
         (("-q",), {"SHOUT_COLOR": "always"}, {"quiet": True}),
         (("--journal", "a"), {"SHOUT_LIMIT": "7"}, {"journal": "a"}),
         (("--color", "always"), {"SHOUT_QUIET": "1"}, {"color": "always"}),
-        # What gives way no longer stands in anybody's way.
+        # An option that was overridden excludes no other.
         (("-n",), {"SHOUT_JOURNAL": "a", "SHOUT_RESUME": "b"}, {"dry_run": True, "resume": "b"}),
     ],
 )
 def test_the_environment_gives_way_to_what_is_typed(arguments, variables, expected):
-    """What it had set is as if nobody had set it."""
+    """Its value is the default again."""
 
     assert values(*arguments, **variables) == expected
 
 
 @pytest.mark.parametrize("arguments", [("--journal", "a"), ("--journal", "a", "-q")])
 def test_defaults_stand_in_nobodys_way(arguments):
-    """An option that nobody set cannot be one too many, even if it has a value."""
+    """An option that was not set excludes no other, even if it has a value."""
 
     assert values(*arguments)["journal"] == "a"
 
@@ -240,7 +240,7 @@ def test_a_wrong_value_that_gives_way_is_still_wrong():
 
 
 def test_a_misspelt_variable_is_found():
-    """It sets nothing, and nobody would know why."""
+    """It sets nothing, and the user would not notice."""
     environ = {
         "SHOUT_LIMTI": "7",
         "SHOUT_DRYRUN": "1",

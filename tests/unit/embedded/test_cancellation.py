@@ -10,7 +10,7 @@ from pscheduler_batch.embedded.measuring.cancellation import insist
 
 
 def test_work_that_ends_gives_its_value():
-    """Nothing is changed for work that nobody cancels."""
+    """Work that is not cancelled is not affected."""
 
     async def work():
         return 7
@@ -29,7 +29,7 @@ def test_an_error_of_the_work_comes_through():
 
 
 def test_work_that_overhears_a_cancellation_is_cancelled_again():
-    """The work ends before whoever cancelled it goes on."""
+    """The work ends before the code that cancelled it continues."""
     heard = []
 
     async def work():

@@ -169,7 +169,7 @@ def test_a_body_can_be_slow(bench):
 
 
 def test_a_body_can_be_slower_than_a_byte_a_second(bench):
-    """Nobody is sent an empty portion."""
+    """No empty portion is sent."""
     bench.state.faults.slow("api", 0.5)
 
     assert (bench.get("api").json(), bench.elapsed) == (6, pytest.approx(4))
@@ -238,7 +238,7 @@ def test_json_can_be_cut_off(bench):
 
 
 def test_a_web_page_can_come_instead_of_json(bench):
-    """With 200, as from somebody's proxy; what was asked for is done nevertheless."""
+    """With 200, as from a proxy; what was asked for is done nevertheless."""
     bench.state.faults.garble("tasks", web_page, content_type="text/html; charset=utf-8")
     reply = bench.request("POST", "tasks", json=nap_task())
 

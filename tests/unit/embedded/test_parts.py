@@ -121,7 +121,7 @@ def test_the_next_start_keeps_the_rhythm(late, expected):
     ],
 )
 def test_times_are_shared_with_those_who_tolerate_it(taken, kind, slip, expected):
-    """Nobody but background tests meets an exclusive one."""
+    """Only background tests run beside an exclusive one."""
     bookings = Bookings()
     bookings.take("other", taken, NOON, NOON + 10 * MINUTE)
     found = bookings.find(kind, NOON, slip * MINUTE, MINUTE)
@@ -164,7 +164,7 @@ def test_the_signature_is_the_last_line():
 
 
 def test_the_certificate_is_for_this_user_alone():
-    """The folder and the files can be read by nobody else, and go when they are no longer needed."""
+    """The folder and the files are readable for their owner only, and are removed when they are no longer needed."""
     made = certificate.write_certificate(certificate.issue_certificate("127.0.0.7"))
     modes = [stat.S_IMODE(Path(path).stat().st_mode) for path in (made.folder, made.ca_file, made.server_file)]
     made.remove()

@@ -70,7 +70,7 @@ def test_a_run_that_could_not_be_carried_out_ends_as_recorded(bench, wait, state
 
 
 def test_how_soon_the_server_gives_up_can_be_set():
-    """So that nobody waits for it."""
+    """So that no request waits for it."""
     bench = Bench(pace=replace(PACE, giving_up=1))
     run = bench.first_run(bench.post(nap_task("PT10S")))
     interrupt(bench, 4 + 11 + 2)

@@ -17,7 +17,7 @@ def answer(reply):
 
 
 def test_a_task_has_no_run_for_a_moment(bench):
-    """Right after the POST there is none, and with ``wait=0`` nobody waits for one (recordings e01 to e03)."""
+    """Right after the POST there is none, and ``wait=0`` does not wait for one (recordings e01 to e03)."""
     href = bench.post(nap_task())
 
     assert bench.get(f"{href}/runs").json() == []
@@ -179,7 +179,7 @@ def test_a_poll_that_makes_no_sense_is_refused(bench, query, status, text):
 
 @pytest.mark.parametrize("name", [NOBODY, "xyzzy", "first/result"])
 def test_a_run_that_does_not_exist_is_404_at_once(bench, name):
-    """Nobody waits for it (recordings g19, g21, g22 and i10)."""
+    """It is not waited for (recordings g19, g21, g22 and i10)."""
     href = bench.post(nap_task())
 
     assert bench.get(f"{href}/runs/{name}?wait-merged=true").status_code == 404

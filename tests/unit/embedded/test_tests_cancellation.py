@@ -29,7 +29,7 @@ LONG = "PT100S"
 
 
 class Silent:
-    """Somebody on loopback who listens and never answers."""
+    """A server on loopback that listens and never answers."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -75,7 +75,7 @@ async def cancel_half_way(measuring, begun):
             pass
 
     async def has_begun():
-        while not begun():  # noqa: ASYNC110 - nobody tells when a measurement is half way
+        while not begun():  # noqa: ASYNC110 - there is no event for a measurement that is half done
             await asyncio.sleep(0.001)
 
     running = asyncio.ensure_future(drain())
@@ -96,7 +96,7 @@ async def cancel_with_a_socket_open(measuring):
 
 
 async def cancel_while_waiting(measuring, silent):
-    """Cancel a measurement once it waits for somebody's answer; say how many files were and are open."""
+    """Cancel a measurement once it waits for an answer; return how many files were and are open."""
     before = open_files()
     await cancel_half_way(measuring, silent.was_asked)
     silent.hang_up()
@@ -124,7 +124,7 @@ def test_a_cancelled_measurement_leaves_nothing_open(test, spec):
 
 @pytest.mark.parametrize("test", [IdleTest(), IdlebgmTest()])
 def test_a_cancelled_sleep_ends(test):
-    """Nobody waits for the hundred seconds to pass: the test would not end in time."""
+    """Otherwise the test would wait for its hundred seconds, and not end in time."""
     measuring = test.measure({"duration": LONG, "interval": LONG})
 
     assert asyncio.run(cancel_half_way(measuring, lambda: True)) > 0
@@ -133,13 +133,13 @@ def test_a_cancelled_sleep_ends(test):
 @pytest.fixture(params=[socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["tcp", "udp"])
 def silent(request):
     """Yield a peer that listens and never answers, by TCP and by UDP."""
-    somebody = Silent(request.param)
-    yield somebody
-    somebody.close()
+    server = Silent(request.param)
+    yield server
+    server.close()
 
 
 def questions(silent):
-    """List the measurements that ask such a somebody."""
+    """List the measurements that ask such a server."""
     host = f"127.0.0.1:{silent.port}"
     if silent.kind == socket.SOCK_DGRAM:
         query = {"query": "a.example", "record": "a", "nameserver": "127.0.0.1", "timeout": LONG}
@@ -152,7 +152,7 @@ def questions(silent):
 
 
 def test_a_cancelled_question_leaves_nothing_open(silent):
-    """So it is while somebody else does not answer."""
+    """This also holds while another server does not answer."""
     counts = [asyncio.run(cancel_while_waiting(test.measure(spec), silent)) for test, spec in questions(silent)]
 
     assert [after - before for before, after in counts] == [0] * len(counts)

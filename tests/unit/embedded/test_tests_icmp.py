@@ -145,7 +145,7 @@ def test_rtt_is_rendered_as_recorded():
 
 
 def test_the_table_of_rtt_is_escaped():
-    """A host name is whatever somebody wrote into the name service."""
+    """A host name is whatever the name service has."""
     html = RttTest().html({}, RECORDED)
 
     assert "<td>&lt;b&gt;</td><td>127.0.0.1</td><td>64</td><td>64</td><td>0.0420</td>" in html
@@ -299,7 +299,7 @@ class ProbesOfAnImaginaryPath:
     ],
 )
 def test_a_path_ends_where_somebody_says_so(first, answers, path):
-    """The destination or an error ends it, silent hops keep their places, and nobody is waited for beyond the end."""
+    """The destination or an error ends it, silent hops keep their places, and nothing is waited for after the end."""
     route = Route(socket.AF_INET, "192.0.2.3", first, 4, 0.02, 0.0, EchoOptions())
 
     assert asyncio.run(trace(route, lambda: ProbesOfAnImaginaryPath(answers))) == path

@@ -79,7 +79,7 @@ def test_latencybg_gives_a_result_each_reporting_interval(spec, counts):
 
 
 def test_latencybg_goes_on_until_it_is_closed():
-    """Without a duration it runs for a day, and ends at once when nobody wants more."""
+    """Without a duration it runs for a day, and ends at once when it is canceled."""
 
     async def first():
         measuring = LatencybgTest().measure({**QUICK, "packet-count": 5})

@@ -1,4 +1,4 @@
-"""The tests of the embedded server that ask somebody: clock, dns, http and simplestream, for real over loopback."""
+"""The tests of the embedded server that ask a server: clock, dns, http and simplestream, for real over loopback."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def web(replies, *, tls=False):
 
 @pytest.fixture
 def closed_port():
-    """Return a TCP port on loopback that nobody listens on: it is bound, so nobody else can."""
+    """Return a TCP port on loopback that nothing listens on: it is bound, so nothing else can."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
@@ -105,7 +105,7 @@ def test_clock_fails_where_nobody_answers(closed_port):
 
 
 def test_reading_ones_own_clock_is_announced_as_quick():
-    """Only asking somebody else may take as long as the timeout."""
+    """Only asking another host may take as long as the timeout."""
 
     assert ClockTest().duration({"dest": "localhost"}) == timedelta(seconds=0.5)
     assert ClockTest().duration({"dest": "localhost:443"}) == timedelta(seconds=5)
@@ -340,7 +340,7 @@ def test_simplestream_fails_by_chance():
 
 
 def test_simplestream_says_that_a_port_is_taken():
-    """A port that somebody else listens on is a failure with the system's reason."""
+    """A port that is in use is a failure with the system's reason."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

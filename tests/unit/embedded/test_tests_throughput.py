@@ -85,7 +85,7 @@ async def _finish(measuring):
 
 
 async def _all_busy():
-    while _threads() < 6:  # noqa: ASYNC110 - nobody tells when a thread has begun
+    while _threads() < 6:  # noqa: ASYNC110 - there is no event for a thread that has started
         await asyncio.sleep(0.001)
 
 

@@ -40,7 +40,7 @@ def test_an_answer_between_makes_a_host_a_good_one():
 
 
 def test_an_answer_that_cannot_be_used_is_an_answer():
-    """Somebody is there."""
+    """The host is there."""
     nonsense = ReplyError("answered nonsense", doing="asking", url=URL)
     world = World(lost(), lost(), nonsense, lost(), lost(), OK, policy=POLICY)
 
@@ -64,7 +64,7 @@ def test_other_hosts_are_asked():
 
 
 def test_it_is_tried_again_after_pauses_that_grow():
-    """One request each time; a day of it takes little of anybody's time."""
+    """One request each time; a day of it costs little."""
     world = World(refused(), policy=POLICY)
 
     async def many():

@@ -154,7 +154,7 @@ def test_a_turn_of_one_that_has_just_been_canceled_goes_to_the_next():
 
 
 def test_a_slot_that_was_given_back_is_free_again():
-    """When nobody waits for it."""
+    """When no request waits for it."""
 
     async def main() -> bool:
         slots = Limiter(1)

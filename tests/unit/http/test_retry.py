@@ -568,7 +568,7 @@ class TestSettling:
         assert (reply, len(outcomes), world.times) == (OK, 3, [0, 0, 0])
 
     def test_a_refusal_that_asks_for_more_time_is_not_the_last_word(self):
-        """Whoever settles it takes it for the answer, as nothing came of it."""
+        """The caller returns it as the reply that counts, as no task was made."""
         later = Reply(429, {"retry-after": "7"}, b"")
         world, reply, outcomes = self.post(later, OK, settled=[later, OK])
 

@@ -164,7 +164,7 @@ def trouble(server, *, method="GET", scheme="https", **options):
 
 @pytest.mark.parametrize("name", hostile.BAD_ANSWERS)
 def test_a_bad_answer_is_an_error_that_says_what_the_server_did(name, good_certificate):
-    """The request may have done something, so nobody makes it again without a look."""
+    """The request may have done something, so it is not repeated without a search."""
     answer, words = hostile.BAD_ANSWERS[name]
     error = trouble(HostileServer(answer, tls=good_certificate), max_body=10**6)
 

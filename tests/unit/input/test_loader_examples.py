@@ -44,7 +44,7 @@ def test_what_an_ordinary_run_says_is_part_of_it(example):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
 def test_no_message_shows_a_secret_or_speaks_of_schemas(example):
-    """Values of names that begin with _ are kept back, and nobody has to know what a schema validator says."""
+    """Values of names that begin with _ are hidden, and the words of the schema validator do not appear."""
     message = expected_of(example).replace("swordfish is not secret", "")
 
     assert "swordfish" not in message

@@ -34,7 +34,7 @@ def test_the_object_is_neither_changed_nor_kept():
 
 
 def test_names_in_the_text_of_the_error_are_harmless():
-    """Somebody may print it on a terminal."""
+    """It may be printed on a terminal."""
     with pytest.raises(InputError) as caught:
         load_batch({"jobs": [{"task": {}, "a\x1b[2J\n": 1}]})
 

@@ -73,7 +73,7 @@ def test_pairs_that_require_parallel_are_not_reported_in_a_disabled_job():
 
 
 def test_iterations_beside_an_array_of_another_length_are_told():
-    """The array wins, and whoever wrote the number learns it."""
+    """The array counts, and a warning says so."""
     assert warnings_of({"task": [{}, {}], "iterations": 3}) == (
         "At /jobs/0/iterations (line 9, column 21): 3 is ignored: the array of tasks sets the number of iterations, 2",
     )

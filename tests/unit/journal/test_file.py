@@ -101,7 +101,7 @@ def full_disk(path):
     try:
         yield
     finally:
-        # Not left to the end of the test, as whoever runs it may write files too.
+        # Not left to the end of the test, as pytest may write files too.
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
 

@@ -68,7 +68,7 @@ def test_a_histogram_may_count_more_samples_than_memory_holds():
 
 @pytest.mark.parametrize("spread", [0.3, 3])
 def test_very_many_different_samples_are_rounded(spread):
-    """Few of them are in memory, and nobody notices in the statistics."""
+    """Few of them are in memory, which the statistics do not show."""
     samples = [RANDOM.lognormvariate(-5, spread) for _ in range(30_000)]
     counts = SampleCounts(most=10_000)
     for start in range(0, len(samples), 100):

@@ -435,7 +435,7 @@ def test_many_packets_are_no_trouble():
 
 
 def test_absurdly_many_paths_are_no_trouble():
-    """No more of them are told apart than anybody looks at."""
+    """No more of them are kept apart than a report shows."""
     paths = [[{"ip": f"{number}-{hop}"} for hop in range(30)] for number in range(2000)]
     begin = time.process_time()
 

@@ -209,7 +209,7 @@ def test_a_pipe_without_a_name_is_written_to():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_a_full_disk_that_takes_neither_is_said_of_both():
-    """So nobody looks for the file."""
+    """So that the user does not look for the file."""
     with open("/dev/full", "wb") as full:
         done = run_program("/dev/full", stdout=full)
 
@@ -351,7 +351,7 @@ def test_a_signal_takes_nothing_of_what_is_being_written(unbuffered):
 
 
 def test_a_slow_reader_of_a_pipe_that_does_not_wait_gets_everything():
-    """Somebody who shares the pipe has set it so, and finds it so afterwards."""
+    """A process that shares the pipe has set this mode, and finds it unchanged afterwards."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with subprocess.Popen([sys.executable, "-c", PROGRAM, ""], stdout=writing) as process:

@@ -84,7 +84,7 @@ def test_the_first_event_has_the_version_and_the_jobs():
 
 
 def test_a_result_is_in_it_by_its_runs_and_its_error():
-    """Neither the task nor the results are, and no secrets, whoever quotes them."""
+    """Neither the task nor the results are, nor secrets, even if a server quotes them."""
     run = RunResult(make_run("failed", "key abc-secret is bad"), {})
     result = IterationResult(
         ITERATION,

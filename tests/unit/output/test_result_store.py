@@ -54,7 +54,7 @@ class Files:
         self.made = []
 
     def open(self):
-        """Make a file; its descriptor is another one than that of whoever keeps it."""
+        """Make a file; its descriptor is not the one that the store keeps."""
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the fixture closes it
         self.made.append(file)
         return os.fdopen(os.dup(file.fileno()), "w+b")
@@ -137,7 +137,7 @@ def test_there_may_be_no_place_for_large_files(tmp_path, monkeypatch):
 
 
 def test_the_file_is_gone_with_the_results(files):
-    """Nobody has to close anything."""
+    """Nothing has to be closed."""
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     kept = ResultStore([].append, most_bytes=0)

@@ -278,7 +278,7 @@ def test_a_secret_number_that_a_transform_changed_is_not_told():
 
 
 def test_what_is_done_to_a_plan_is_not_done_to_the_batch():
-    """The results hold the tasks, and whoever gets them may change them."""
+    """The results contain the tasks, and callers may change them."""
     batch = load_batch({"jobs": [{"task": TASK}]})
     plan = plan_batch(batch, Transforms(batch))
     tasks_of(plan)[0]["test"]["spec"]["dest"] = "changed"

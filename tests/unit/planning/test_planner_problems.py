@@ -245,7 +245,7 @@ def test_a_script_that_does_not_compile_has_its_line_and_column():
 
 
 class Watched(Dict[str, Any]):
-    """An object that counts how often somebody has looked through it."""
+    """An object that counts how often it is searched."""
 
     looks = 0
 

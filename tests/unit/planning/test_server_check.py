@@ -111,7 +111,7 @@ def test_a_batch_that_the_servers_agree_with_is_right():
 
 
 def test_a_host_that_is_silent_is_left_alone_soon():
-    """Every test has a warning, but nobody waits for a hundred time-outs."""
+    """Every test has a warning, but there is no wait for a hundred timeouts."""
     servers = servers_with()
     answer, seconds = servers.answer, TIME_LIMIT.total_seconds()
 

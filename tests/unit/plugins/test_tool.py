@@ -275,7 +275,7 @@ def test_a_batch_with_more_iterations_than_can_be_planned_in_time_is_refused(per
 
     assert "at most 10,000 are allowed" in said
     assert "at most 10,000 are allowed" in "\n".join(reasons)
-    # Whoever posts a task has no such option.
+    # A client that posts a task has no such option.
     assert "--max-iterations" not in said
 
 

@@ -423,7 +423,7 @@ def test_the_name_of_the_batch_is_in_header_and_title(name, shown, file):
 
 
 def test_nothing_to_download_without_runs():
-    """A table without rows helps nobody."""
+    """A table without rows is of no use."""
 
     assert not [found for found in page_of(output()).attributes("button") if "data-file" in found]
 

@@ -78,7 +78,7 @@ def test_without_a_path_there_is_no_table():
 
 
 def test_hostile_hops_are_short_lines():
-    """They come from whoever answers."""
+    """They come from any host on the path."""
     found = table(path_of((HOSTILE, HOSTILE)))
 
     assert all(len(hop) <= 60 and hop.isprintable() for _, hops in found.hops for hop in hops)

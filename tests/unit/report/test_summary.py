@@ -277,7 +277,7 @@ def test_not_all_of_many_expectations_are_shown():
 
 
 def test_hostile_expectations_stay_words():
-    """An output may be of anybody."""
+    """An output may come from anywhere."""
     hostile = broken(HOSTILE, job=HOSTILE, found=HOSTILE)
 
     assert "\x1b" not in printed(judged(hostile))

@@ -229,7 +229,7 @@ def test_numbers_that_are_infinite_become_null():
 
 
 def test_a_url_without_tls_is_not_followed():
-    """It is another port of the host, and anybody on the way could read what goes there."""
+    """It is another port of the host, and the traffic could be read on the way."""
     with pytest.raises(ReplyError, match="gave a URL without TLS, http:"):
         read_run(href=URL.replace("https:", "http:"))
 

@@ -123,7 +123,7 @@ def test_a_server_that_refuses_to_wait_for_the_result_is_asked_without(status):
 
 
 def test_after_a_run_that_was_denied_the_next_one_is_looked_for_at_once(wire):
-    """Where limits deny them, no slot is held until the end of each, and nobody waits that long to hear of it."""
+    """Where limits deny them, no slot is held until the end of each, and the failure is noticed sooner."""
     server = wire("nonstart")
     iterations = [Iteration(0, number, f"idle/{number}", timedelta(0), idle_task()) for number in range(3)]
 

@@ -345,7 +345,7 @@ class TestWithoutMarks:
     """Where the user wants none."""
 
     def test_a_lost_post_is_not_repeated(self, wire):
-        """And the failure says why nobody knows more."""
+        """And the failure says why no more is known."""
         server = wire()
         broken(server, LOST, listed=[there])
 

@@ -1,4 +1,4 @@
-"""POSTs that nobody waits for any more, because the batch was interrupted."""
+"""POSTs that are not waited for any more, because the batch was interrupted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE = WaitLimits().cancel
 
 
 class TestAbandoned:
-    """POSTs that nobody waits for any more, as the batch is ended."""
+    """POSTs that are not waited for any more, as the batch is ended."""
 
     @staticmethod
     def abandon(server):

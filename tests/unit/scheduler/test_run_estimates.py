@@ -53,7 +53,7 @@ def left(foresight, task, *, offset=NO_TIME):
     ],
 )
 def test_a_test_of_one_host_is_over_with_its_length(kind, spec, length):
-    """At the earliest: one that waits for an answer may have it at once, and nobody waits after the last packet."""
+    """At the earliest: one that waits for an answer may have it at once, and there is no wait after the last packet."""
 
     assert left(RunEstimates(), posted(kind, **spec)) == length
 

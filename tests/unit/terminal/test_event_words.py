@@ -190,7 +190,7 @@ def test_a_count_down_goes_to_what_comes_next(state, times, at, words):
     ],
 )
 def test_a_retry_says_why_and_when_and_how_long_that_goes_on(reason, times, words):
-    """So that nobody has to guess whether anything will still happen."""
+    """It shows whether the request is still being retried."""
     held_up = RequestHeldUp(after(0), "ps.example.net", "fetching the result as text/html", reason, **times)
 
     assert describe_event(held_up) == f"ps.example.net: fetching the result as text/html: {words}"

@@ -25,6 +25,6 @@ def test_numbers_that_jq_changes_are_found(number):
 
 
 def test_a_number_that_was_taken_out_is_not_told():
-    """Nobody misses it."""
+    """There is no warning about it."""
 
     assert changed_numbers({2**53 + 1}, {"a": 1}) == []

@@ -28,7 +28,7 @@ def note():
 
 
 def children():
-    """Return the children of this process, those that are gone and that nobody waited for among them."""
+    """Return the children of this process, including those that have ended but were not waited for."""
     threads = Path("/proc/self/task").iterdir()
     return {child for thread in threads for child in (thread / "children").read_text().split()}
 
@@ -88,7 +88,7 @@ def swell(note):
     taken = []
     while True:
         taken.append(b"x" * (1 << 20))
-        # No faster, or it takes much until somebody looks, where the machine is busy.
+        # No faster, or the limit is noticed late on a busy machine.
         threading.Event().wait(0.001)
 
 
