@@ -29,6 +29,7 @@ from pscheduler_batch.output.console import (
     show_warnings,
 )
 from pscheduler_batch.output.destination import Destination, print_text
+from pscheduler_batch.output.file_names import require_unread
 from pscheduler_batch.planning.check import check_batch
 from pscheduler_batch.planning.planner import DEFAULT_MAX_ITERATIONS
 from pscheduler_batch.planning.server_check import RETRIES, TIME_LIMIT
@@ -69,6 +70,12 @@ class Wishes:
     output: Optional[str] = None
     assist: Optional[str] = None
 
+    @property
+    def files(self) -> Tuple[str, ...]:
+        """The files that are read."""
+        named = (self.psconfig, self.mesh, self.star, self.pairs)
+        return (*self.tasks, *(name for name in named if name is not None))
+
 
 def write_batch(words: Sequence[str], wishes: Wishes) -> int:
     """
@@ -83,6 +90,8 @@ def write_batch(words: Sequence[str], wishes: Wishes) -> int:
     """
 
     def write() -> int:
+        if wishes.output is not None:
+            require_unread(wishes.output, wishes.files)
         with Destination(wishes.output, holds="batch") as destination:
             jobs, notes, origin = _jobs(words, wishes)
             count = sum(job.iterations for job in jobs)

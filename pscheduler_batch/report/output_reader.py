@@ -20,12 +20,20 @@ from pscheduler_batch.errors import BatchError, InputError, Problem
 from pscheduler_batch.input.json_stream import JsonStream
 from pscheduler_batch.input.json_text import parse
 from pscheduler_batch.input.positions import line_and_column
-from pscheduler_batch.journal.history import BEGINNING
 from pscheduler_batch.model import JSONObject
 from pscheduler_batch.output.record_store import MOST_BYTES, open_unnamed
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import printable, show
 
+# Other files of a batch, by their first characters.
+_NOT_OUTPUTS = (
+    (
+        b'{"event":"batch",',
+        "this is the journal of a batch, not its output; pscheduler batch --resume prints the output",
+    ),
+    (b'{"event":"', "these are the events of a batch, not its output"),
+    (b'{"source": ', "these are the lines of --stream or of a report, not the output of a batch"),
+)
 # An incomplete word, number or escape at the end of a file.
 _TORN_WORD = re.compile(rb"(?:[\s:,\[](?:tr?u?|fa?l?s?|nu?l?|-?[0-9.]*[.eE+-]+)|\\u?[0-9a-fA-F]{0,4})\Z")
 _LONGEST_WORD = 50
@@ -122,10 +130,9 @@ def read_whole(data: bytes, *, source: str) -> Dict[str, Any]:
     Raises:
         ReportError: The file is something else.
     """
-    if data.lstrip().startswith(BEGINNING):
-        raise ReportError(
-            source, "this is the journal of a batch, not its output; pscheduler batch --resume prints the output"
-        )
+    for beginning, what in _NOT_OUTPUTS:
+        if data.lstrip().startswith(beginning):
+            raise ReportError(source, what)
     return check_output(_parse(data, source), source=source)
 
 

@@ -193,6 +193,18 @@ def test_a_list_of_hosts_is_text(hosts, message):
     assert message in stderr
 
 
+@pytest.mark.parametrize("option", ["--mesh", "--task", "--psconfig"])
+def test_what_a_batch_is_made_from_is_not_replaced(tmp_path, option):
+    """It would be lost."""
+    path = tmp_path / "given"
+    path.write_text("a\nb\n")
+    words = ("--", "rtt") if option == "--mesh" else ()
+    status, _, stderr = new(option, path, "-o", path, *words)
+
+    assert (status, path.read_text()) == (1, "a\nb\n")
+    assert f"{path} is read, so nothing else is written to it" in stderr
+
+
 def test_a_byte_order_mark_is_not_part_of_a_host():
     """Editors of Windows write one."""
     status, text, stderr = new("--mesh", "-", "--", "rtt", given="\ufeffa\r\nb\r\n".encode())

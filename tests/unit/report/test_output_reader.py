@@ -97,6 +97,14 @@ def test_an_output_that_was_not_written_to_its_end(whole):
             b'{"event":"batch","version":1}\n{"event":"job"}\n',
             "this is the journal of a batch, not its output; pscheduler batch --resume prints the output",
         ),
+        (
+            b'{"event":"batch-began","at":"2026-11-29T13:31:32+00:00"}\n{"event":"job-began"}\n',
+            "these are the events of a batch, not its output",
+        ),
+        (
+            b'{"source": "", "job": 0, "iteration": 0}\n',
+            "these are the lines of --stream or of a report, not the output of a batch",
+        ),
     ],
 )
 def test_what_is_not_an_output(data, said):
