@@ -24,13 +24,12 @@ import httpx
 from aiohappyeyeballs import start_connection
 
 from pscheduler_batch.http.response import Reply
+from pscheduler_batch.text import shorten
 
 # Web servers commonly close a connection after 5 idle seconds; a POST must not run into that.
 IDLE_SECONDS = 2.0
 # How long an address of a host may take before the next one is tried beside it (RFC 8305).
 NEXT_ADDRESS_SECONDS = 0.25
-# How much is quoted of an answer that cannot be understood.
-QUOTED = 60
 
 # Statuses of responses that end with their header.
 _WITHOUT_BODY = {204, 304}
@@ -183,7 +182,7 @@ class _Body:
     def __init__(self, encoding: str, limit: int) -> None:
         encoding = encoding.strip().lower()
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise UnusableError(f'answered in the encoding "{encoding[:QUOTED]}", which it was not asked for')
+            raise UnusableError(f'answered in the encoding "{shorten(encoding)}", which it was not asked for')
         self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
         self._limit = limit
         self._content = bytearray()

@@ -15,9 +15,10 @@ import httpcore
 import httpx
 
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection import QUOTED, ExchangeProgress, Step, UnusableError
+from pscheduler_batch.http.connection import ExchangeProgress, Step, UnusableError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.urls import shown
+from pscheduler_batch.text import shorten
 
 # What goes wrong before anything of the request itself is on its way; everything else may have reached the server.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
@@ -195,7 +196,7 @@ class _Ended:
             return f"the answer cannot be decompressed: {words.rpartition(': ')[2]}", True
         line = re.search(r"illegal (?:status|request) line: (?:bytearray\()?b(['\"])(.*)\1", words)
         if line is not None:
-            return f"the host did not answer with HTTP: {line[2][:QUOTED]}", False
+            return f"the host did not answer with HTTP: {shorten(line[2])}", False
         if "without sending complete message body" in words or "incomplete chunked read" in words:
             expected = re.search(r"expected ([0-9]+)", words)
             of = f" of {int(expected[1]):,}" if expected else ""

@@ -186,7 +186,14 @@ class FileJournal(Journal):
         if not any(map(is_sealed, lines)):
             return history
         try:
-            return replace(history, task=seal.open(history.task), result=seal.open(history.result))
+            return replace(
+                history,
+                task=seal.open(history.task),
+                lead=seal.open(history.lead),
+                task_href=seal.open(history.task_href),
+                run_href=seal.open(history.run_href),
+                result=seal.open(history.result),
+            )
         except (IndexError, RecursionError) as error:
             raise self._damaged(iteration, error) from error
 
@@ -216,22 +223,23 @@ class FileJournal(Journal):
         """
         seal = Seal(iteration.task, iteration.given)
         try:
-            task = seal.close(iteration.task)
-            self._note_iteration("posting", iteration, lead=lead, mark=mark, task=task, check=seal.check)
+            # A host may be a secret, too.
+            sealed = {"lead": seal.close(lead), "mark": mark, "task": seal.close(iteration.task)}
+            self._note_iteration("posting", iteration, **sealed, check=seal.check)
         except RecursionError as error:
             raise JournalError(f"the task of {iteration.label} is nested too deeply for a journal") from error
 
     def note_posted(self, iteration: Iteration, task_href: str, late: Optional[timedelta]) -> None:
         """Record the URL of a posted task; without it, the mark finds the task again."""
+        href = Seal(iteration.task, iteration.given).close(task_href)
         with suppress(JournalError):
-            self._note_iteration(
-                "posted", iteration, href=task_href, late=None if late is None else late.total_seconds()
-            )
+            self._note_iteration("posted", iteration, href=href, late=None if late is None else late.total_seconds())
 
     def note_run(self, iteration: Iteration, run_href: str) -> None:
         """Record the URL of the first run of a task; without it, the server is asked again."""
+        href = Seal(iteration.task, iteration.given).close(run_href)
         with suppress(JournalError):
-            self._note_iteration("run", iteration, href=run_href)
+            self._note_iteration("run", iteration, href=href)
 
     def note_canceling(self, iteration: Iteration) -> None:
         """Record that a task is about to be canceled; it is canceled even if that cannot be recorded."""

@@ -25,6 +25,7 @@ from pscheduler_batch.model import Iteration
 from pscheduler_batch.scheduler.api import decipher_hrefs, decipher_task_href, marked_tasks_url, tasks_url
 from pscheduler_batch.scheduler.client import SchedulerClient
 from pscheduler_batch.scheduler.tasks import mark_pattern
+from pscheduler_batch.text import legible
 
 DOING = "posting the task"
 LOOKING = "looking for the task by its mark"
@@ -37,6 +38,9 @@ OVERLOAD_ATTEMPTS = 5
 
 # How many tasks are prepared for posting to a host for each of its request slots; each one prepared takes memory.
 TURNS = 16
+
+# How much is quoted of why a task is not canceled; a command to do it follows.
+_QUOTED = 300
 
 # How often a lost task is looked for when the batch is being ended, in seconds.
 LAST_LOOKS = 0.5
@@ -295,7 +299,7 @@ class Poster:
         request = Request("DELETE", href, doing, Purpose.CANCEL, bind=self._client.hosts.bind)
         reply = await self._client.http.request(request)
         if reply.status not in (OK, NO_CONTENT, NOT_FOUND):
-            raise RefusedError(reply.status, reply.text.strip()[:300], doing=doing, url=shown(href))
+            raise RefusedError(reply.status, legible(reply.text, _QUOTED), doing=doing, url=shown(href))
         return reply.status != NOT_FOUND
 
     async def is_answered(self, posting: Posting, patience: timedelta) -> bool:

@@ -56,6 +56,21 @@ def test_what_was_noted_is_known_after_a_resume(path):
     assert journal.end_of_batch(LATER) == NOON + timedelta(seconds=9)
 
 
+def test_a_host_that_is_a_secret_is_known_after_a_resume(path):
+    """A transform may have taken it from a name that begins with an underscore."""
+    hidden = replace(iteration(0), task={"_host": "a.example"})
+    journal = begin(path)
+    journal.note_posting(hidden, "a.example", None)
+    journal.note_posted(hidden, "https://a.example/t", None)
+    journal.note_run(hidden, "https://a.example/t/runs/1")
+    journal.close()
+    history = resume(path).history_of(hidden)
+
+    assert b"a.example" not in contents(path)
+    assert (history.lead, history.task_href) == ("a.example", "https://a.example/t")
+    assert history.run_href == "https://a.example/t/runs/1"
+
+
 @pytest.mark.parametrize("seed", [None, 0, 7])
 def test_a_seed_is_known_after_a_resume(tmp_path, seed):
     """That of the first try counts, unless a crash left nothing of it."""
