@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from functools import partial
 from importlib import import_module
 
 # Until this module has been imported, Control-C prints a traceback, so it imports no more than it needs.
@@ -50,11 +49,29 @@ def _run(word: str, name: str, arguments: Any = None) -> None:
     _load_first(OWN_COMMANDS[word])(arguments, prog_name=name)
 
 
-batch = partial(_run, "batch", "pscheduler-batch")
-batch_compare = partial(_run, "batch-compare", "pscheduler-batch-compare")
-batch_new = partial(_run, "batch-new", "pscheduler-batch-new")
-batch_plugins = partial(_run, "batch-plugins", "pscheduler-batch-plugins")
-batch_report = partial(_run, "batch-report", "pscheduler-batch-report")
+def batch() -> None:
+    """Run the program ``pscheduler-batch``."""
+    _run("batch", "pscheduler-batch")
+
+
+def batch_compare() -> None:
+    """Run the program ``pscheduler-batch-compare``."""
+    _run("batch-compare", "pscheduler-batch-compare")
+
+
+def batch_new() -> None:
+    """Run the program ``pscheduler-batch-new``."""
+    _run("batch-new", "pscheduler-batch-new")
+
+
+def batch_plugins() -> None:
+    """Run the program ``pscheduler-batch-plugins``."""
+    _run("batch-plugins", "pscheduler-batch-plugins")
+
+
+def batch_report() -> None:
+    """Run the program ``pscheduler-batch-report``."""
+    _run("batch-report", "pscheduler-batch-report")
 
 
 def _load_first(place: str) -> Any:
