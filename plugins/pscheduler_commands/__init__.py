@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import signal
-import sys
-from importlib import import_module
+try:
+    import gc
+    import signal
+    import sys
+    from importlib import import_module
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
-# Until this module has been imported, Control-C prints a traceback, so it imports no more than it needs.
+# Control-C is handled once this module has been imported, so it imports no more than it needs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

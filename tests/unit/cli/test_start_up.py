@@ -37,8 +37,7 @@ finally:
 """
 # Interrupts the program in its first argument when the module in the second one is imported.
 INTERRUPTED = """
-import os, signal, sys
-import pscheduler_commands
+import os, sys
 program, last = sys.argv[1:3]
 del sys.argv[1:3]
 
@@ -46,9 +45,10 @@ class Interrupting:
     def find_spec(self, name, *_):
         if name == last:
             sys.meta_path.remove(self)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), 2)
 
 sys.meta_path.insert(0, Interrupting())
+import pscheduler_commands
 getattr(pscheduler_commands, program)()
 """
 ENDED = (-signal.SIGINT, "", "")  # The exit status, and what it wrote.
@@ -160,6 +160,11 @@ def test_each_command_can_be_interrupted_while_it_starts(command):
     module = f"pscheduler_batch.cli.{name}"
 
     assert (interrupt(name, module), interrupt("main", module, command)) == (ENDED, ENDED)
+
+
+def test_the_first_import_can_be_interrupted():
+    """Before Control-C can be handled."""
+    assert interrupt("batch", "signal", before="import sys; sys.modules.pop('signal', None)") == (130, "", "")
 
 
 def test_each_program_starts_in_the_same_way():
