@@ -354,5 +354,6 @@ def test_a_directory_that_is_no_class_folder_is_refused(tmp_path):
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"pscheduler batch-server: error: {tmp_path}: no class folder: it has no plug-ins in test/ or tool/\n"
+        f"pscheduler batch-server: error: {tmp_path}: "
+        "not a directory of classes: it has no plug-ins in test/ or tool/\n"
     )

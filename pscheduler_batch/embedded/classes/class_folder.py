@@ -80,7 +80,7 @@ def load_classes(directory: Path, *, time_limits: Mapping[str, float] = TIME_LIM
         for plugin in _directories(directory / kind)
     ]
     if not plugins:
-        raise BatchError(f"{directory}: no class folder: it has no plug-ins in test/ or tool/")
+        raise BatchError(f"{directory}: not a directory of classes: it has no plug-ins in test/ or tool/")
     # Not on the event loop of the caller, if there is one.
     with ThreadPoolExecutor(1) as thread:
         described = thread.submit(lambda: asyncio.run(_describe_all(plugins))).result()

@@ -52,7 +52,7 @@ def test_a_directory_without_plug_ins_is_no_class_folder(tmp_path, name):
     """The message says what is missing."""
     tmp_path.joinpath("empty", "test").mkdir(parents=True)
 
-    with pytest.raises(BatchError, match=f"{name}: no class folder: it has no plug-ins in test/ or tool/"):
+    with pytest.raises(BatchError, match=f"{name}: not a directory of classes: it has no plug-ins in test/ or tool/"):
         load_classes(tmp_path / name)
 
 
