@@ -90,8 +90,11 @@ class AsyncBatchProcessor:
 
         Raises:
             InputError: There are errors in the batch, its data, or an expectation.
-            ValueError: ``max_parallel``, ``shuffle`` or the values about retries are invalid.
+            ValueError: ``max_parallel``, ``shuffle``, the values about retries, ``max_connections`` or ``timeout`` are
+                invalid, or there is no journal to resume.
         """
+        if resume and journal is None:
+            raise ValueError("resume requires a journal")
         if max_parallel is not None:
             check_limit(max_parallel)
         if shuffle is not False:
@@ -113,6 +116,8 @@ class AsyncBatchProcessor:
         self._stop_on_failure = stop_on_failure
         self._shuffle = shuffle
         self._retries = Retries(retries, retry_delay, retry_on)
+        if isinstance(expect, str):
+            expect = (expect,)
         self._expectations = (
             *(each for each in expect if isinstance(each, Expectation)),
             *read_expectations([each for each in expect if isinstance(each, str)], source="expect"),

@@ -33,3 +33,16 @@ class Settings:
     ca_file: Optional[str] = None
     max_connections: int = 8
     timeout: timedelta = timedelta(minutes=2)
+
+    def __post_init__(self) -> None:
+        """
+        Check the values; without a connection, nothing would ever be sent.
+
+        Raises:
+            ValueError: One is invalid.
+        """
+        most = self.max_connections
+        if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+            raise ValueError(f"invalid max_connections: {most!r}; it is an integer of 1 or more")
+        if not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0):
+            raise ValueError(f"invalid timeout: {self.timeout!r}; it is a positive timedelta")

@@ -15,7 +15,14 @@ from pscheduler_batch.iso8601 import format_duration
 from pscheduler_batch.output.console import print_error, show_problems
 from pscheduler_batch.plugins import host_patterns
 from pscheduler_batch.plugins.enabling import PERMISSION_FILE
-from pscheduler_batch.plugins.installation import find_classes, find_closed, find_installed, install, remove
+from pscheduler_batch.plugins.installation import (
+    find_classes,
+    find_closed,
+    find_installed,
+    find_permission_file,
+    install,
+    remove,
+)
 from pscheduler_batch.plugins.permission import GUARDED_PAIRS, KNOWN_TESTS, Permission, read_permission
 from pscheduler_batch.text import closest, list_names, printable
 from pscheduler_commands import OWN_COMMANDS
@@ -39,7 +46,7 @@ def execute(action: str, *, classes: Optional[str], config: Optional[str]) -> in
     work = {
         "install": lambda: _install(find_classes(classes), config and os.path.abspath(config)),
         "remove": lambda: _remove(find_classes(classes)),
-        "list": lambda: _list(find_classes(classes), config or PERMISSION_FILE),
+        "list": lambda: _list(find_classes(classes), config),
         "check_config": lambda: _check(config or PERMISSION_FILE),
         "example_config": _print_example,
     }[action]
@@ -86,13 +93,14 @@ def _remove(classes: str) -> int:
     return SUCCEEDED
 
 
-def _list(classes: str, config: str) -> int:
+def _list(classes: str, config: Optional[str]) -> int:
     places = find_installed(classes, list(OWN_COMMANDS))
     width = max(len(place.what) for place in places)
     for place in places:
         click.echo(f"{place.what:{width}}  {place.state}, {place.path}")
-    permission = read_permission(config)
-    click.echo(f"{'permission':{width}}  {_permission_words(permission)}, {config}")
+    file = config or find_permission_file(classes) or PERMISSION_FILE
+    permission = read_permission(file)
+    click.echo(f"{'permission':{width}}  {_permission_words(permission)}, {file}")
     return SUCCEEDED
 
 

@@ -8,7 +8,9 @@ same. A file is known as one of these by its second line; others are never chang
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from ast import literal_eval
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Sequence, Tuple
@@ -184,6 +186,16 @@ def find_installed(classes: str, commands: Sequence[str]) -> List[Place]:
         path = os.path.join(folder, name)
         places.append(Place(f"command {name}", path, _state(path)))
     return places
+
+
+def find_permission_file(classes: str) -> Optional[str]:
+    """Return the permission file that the installed plug-ins read; None for the usual one, and if there are none."""
+    path = os.path.join(classes, "tool", "batch-processor", "run")
+    if not _is_ours(path):
+        return None
+    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+        found = re.search(r"^main\(__file__, (.+)\)$", stream.read(), re.MULTILINE)
+    return None if found is None else str(literal_eval(found[1]))
 
 
 def find_closed(interpreter: str) -> List[str]:

@@ -9,6 +9,7 @@ import json
 import signal
 import threading
 from contextlib import closing
+from datetime import timedelta
 from typing import Any, Dict, List
 
 import httpx
@@ -405,6 +406,11 @@ def test_a_task_that_is_wrong_is_refused_before_anything_is_sent():
         ({"shuffle": 10**15}, "invalid shuffle"),
         ({"shuffle": "7"}, "invalid shuffle"),
         ({"retries": -1}, "invalid retries"),
+        ({"max_connections": 0}, r"^invalid max_connections: 0; it is an integer of 1 or more$"),
+        ({"max_connections": 2.5}, "invalid max_connections"),
+        ({"timeout": 30}, r"^invalid timeout: 30; it is a positive timedelta$"),
+        ({"timeout": timedelta(0)}, "invalid timeout"),
+        ({"resume": True}, r"^resume requires a journal$"),
     ],
 )
 def test_a_wrong_option_is_refused_at_once(option, message):
@@ -463,6 +469,8 @@ def test_expectations_are_judged(server):
         ("a: max(idle-time) = 0", False, "no data in 2 runs"),
     ]
     assert "expectations" not in BatchProcessor(BATCH, clock=CLOCK)()["batch"]
+    alone = BatchProcessor(BATCH, expect="a: idle-time < 1 s", clock=CLOCK)
+    assert alone()["batch"]["expectations"] == first[:1]
 
 
 @pytest.mark.parametrize(

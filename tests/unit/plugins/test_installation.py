@@ -236,6 +236,20 @@ def test_the_plugins_read_the_permission_file_that_was_named(classes):
     assert f"main(__file__, '{Path.cwd()}/mine.json')" in method.read_text()
 
 
+def test_the_list_shows_the_permission_file_that_the_plugins_read(classes, tmp_path):
+    """It is what decides, whether or not the usual one permits anything."""
+    permission = tmp_path / "it's mine.json"
+    permission.write_text('{"enabled": true, "tests": ["idle"]}')
+    run("install", "--classes", classes, "--config", permission)
+
+    assert f"batches are enabled, {permission}\n" in run("list", "--classes", classes)[1]
+    assert (
+        f"no file, so no batch is run, {tmp_path}/x" in run("list", "--classes", classes, "--config", tmp_path / "x")[1]
+    )
+    run("install", "--classes", classes)
+    assert str(permission) not in run("list", "--classes", classes)[1]
+
+
 def test_the_command_installs_lists_and_removes(classes):
     """With the paths on the standard output and notes on what remains to be done."""
     status, out, err = run("install", "--classes", classes, "--config", classes / "none.json")
