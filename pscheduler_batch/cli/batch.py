@@ -23,6 +23,7 @@ from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName, added_names
 from pscheduler_batch.cli.option_sections import (
     FILE,
+    OUTPUT_FILE,
     OnePerLine,
     SectionedCommand,
     is_from_environment,
@@ -356,7 +357,9 @@ class BatchCommand(SectionedCommand):
     show_default=True,
     help="Which iterations to submit again: those that measured nothing, or any that failed.",
 )
-@option("-o", "--output", section=RESULTS, metavar="FILE", type=FILE, help="Write the results to FILE, atomically.")
+@option(
+    "-o", "--output", section=RESULTS, metavar="FILE", type=OUTPUT_FILE, help="Write the results to FILE, atomically."
+)
 @option(
     "--report",
     section=RESULTS,

@@ -11,7 +11,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.expect_options import expect_options
-from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option, settle
+from pscheduler_batch.cli.option_sections import FILE, OUTPUT_FILE, SectionedCommand, misspelt_variables, option, settle
 from pscheduler_batch.metrics.table import METRICS
 
 COMPARISON = "Comparison"
@@ -82,7 +82,7 @@ class _MetricName(click.Choice):  # type: ignore[type-arg,unused-ignore]
     "--output",
     section=COMPARISON,
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write the comparison to FILE, atomically.  [default: the standard output]",
 )
 @option(

@@ -9,7 +9,7 @@ import click
 
 from pscheduler_batch._version import __version__
 from pscheduler_batch.cli.completion import complete_host
-from pscheduler_batch.cli.option_sections import FILE, SectionedCommand, misspelt_variables, option, settle
+from pscheduler_batch.cli.option_sections import FILE, OUTPUT_FILE, SectionedCommand, misspelt_variables, option, settle
 
 SOURCE = "What to measure"
 HOSTS = "Between which hosts, and what to vary"
@@ -100,7 +100,7 @@ class _NewCommand(SectionedCommand):
     "--output",
     section=OUTPUT,
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write the batch to FILE, atomically.  [default: the standard output]",
 )
 @option(

@@ -14,6 +14,7 @@ from pscheduler_batch.cli.expect_options import expect_options
 from pscheduler_batch.cli.format_names import FormatName
 from pscheduler_batch.cli.option_sections import (
     FILE,
+    OUTPUT_FILE,
     SectionedCommand,
     is_from_environment,
     misspelt_variables,
@@ -54,7 +55,7 @@ Of the formats, {DESCRIPTIONS}. A history is available as html, text, csv and js
     "--output",
     section=REPORT,
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write the report to FILE, atomically.  [default: the standard output]",
 )
 @option(

@@ -35,6 +35,17 @@ class OnePerLine(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 FILE = click.Path(readable=False)
 
 
+class _OutputFile(click.Path):  # type: ignore[type-arg,unused-ignore]
+    """A file to write; "-" is the standard output, which is None, as without the option."""
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> Any:
+        """Convert a name."""
+        return None if value == "-" else super().convert(value, param, ctx)
+
+
+OUTPUT_FILE = _OutputFile(readable=False)
+
+
 class SectionedOption(click.Option):
     """
     An option that belongs to a section of the help text.

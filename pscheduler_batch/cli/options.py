@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Batch
 from pscheduler_batch.output.console import input_name, show_warnings
-from pscheduler_batch.output.file_names import name_file, require_different, require_unread
+from pscheduler_batch.output.file_names import FileNameError, name_file, require_different, require_unread
 from pscheduler_batch.output.line_file import STANDARD_ERROR
 from pscheduler_batch.settings import Settings
 
@@ -93,8 +93,8 @@ class Options:
             now: The time in the time zone of this machine.
 
         Raises:
-            FileNameError: A name is invalid, a directory does not exist, two options name the same file, or a file that
-                is read would lose what it has.
+            FileNameError: A name is invalid, or - where only a file will do, a directory does not exist, two options
+                name the same file, or a file that is read would lose what it has.
         """
 
         def name(pattern: Optional[str]) -> Optional[str]:
@@ -108,6 +108,12 @@ class Options:
             events=name(self.events),
             report=tuple(name_file(pattern, now) for pattern in self.report),
         )
+        for option, path in (
+            *(("--journal", named.journal), ("--resume", named.resume), ("--lock", named.lock)),
+            *(("--report", path) for path in named.report),
+        ):
+            if path == "-":
+                raise FileNameError(f"{option} needs a file, which - is not; for a file of that name, write ./-")
         written = (
             *(named.output, named.journal, named.resume, named.lock, named.stream, named.events),
             *named.report,

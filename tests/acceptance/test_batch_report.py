@@ -205,6 +205,11 @@ def test_wrong_usage():
     assert "'pdf'" in stderr
 
 
+def test_a_dash_is_the_standard_output():
+    """As without the option."""
+    assert report("--format", "csv", "-o", "-") == report("--format", "csv")
+
+
 def test_an_empty_name_is_not_the_standard_input():
     """A variable of the shell may not be set."""
     assert report("") == (

@@ -226,6 +226,23 @@ class TestStreams:
         assert (ended.status, ended.stdout, os.listdir(tmp_path)) == (0, "", ["out.json"])
         assert json.loads((tmp_path / "out.json").read_text())["jobs"][0]["results"][0]["runs"]
 
+    @pytest.mark.parametrize("output", ["report.json", ""])
+    def test_a_dash_is_the_standard_output(self, there, tmp_path, output):
+        """Also against a file that the environment names; no file of that name is made."""
+        named = str(tmp_path / output) if output else ""
+        ended = run_batch(*there, "-o", "-", batch={"jobs": [job()]}, PSCHEDULER_BATCH_OUTPUT=named)
+
+        assert (ended.status, len(ended.results[0])) == (0, 1)
+        assert (os.listdir(tmp_path), os.path.exists("-")) == ([], False)
+
+    @pytest.mark.parametrize("option", ["--journal", "--resume", "--lock", "--report"])
+    def test_a_dash_is_no_file(self, there, pscheduler, option):
+        """The standard output has the document."""
+        ended = run_batch(*there, option, "-", batch={"jobs": [job()]})
+
+        assert (ended.status, ended.stdout, pscheduler.state.requests) == (1, "", [])
+        assert f"{option} needs a file, which - is not; for a file of that name, write ./-" in ended.stderr
+
     def test_an_output_file_is_not_touched_by_a_batch_that_cannot_be_read(self, tmp_path):
         """It is whole or as it was."""
         (tmp_path / "out.json").write_text("before")
