@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from importlib import import_module
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import click
 from click.shell_completion import CompletionItem
@@ -465,6 +465,7 @@ def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
         raise click.UsageError("several files require --check, --check-server or --plan", context)
     if len(given["input_files"]) > 1 and settled["output"]:
         raise click.UsageError("--output takes the result of one file; give one file, or redirect the output", context)
+    _require_one_reader(context, given["input_files"] or ("-",), settled)
     if settled["diff"] and not settled["dry_run"]:
         raise click.UsageError("--diff requires --dry-run", context)
     if settled["stream"] == settled["events"] == "-":
@@ -479,6 +480,23 @@ def _settle(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:
         for message in misspelt_variables(context, other=OTHER_VARIABLES):
             click.echo(f"{context.command_path}: warning: {message}", err=True)
     return settled
+
+
+def _require_one_reader(context: click.Context, files: Sequence[str], given: Mapping[str, Any]) -> None:
+    """
+    Require that the standard input is read once: the second time it is empty.
+
+    Raises:
+        click.UsageError: Several options read it, or an option for each of several files.
+    """
+    of_options = [name for name in ("only_failed", "expect_file") if given[name] == "-"]
+    of_options += ["data" for file in given["data"] if file == "-"]
+    of_options += ["set_file" for setting in given["set_file"] if setting.endswith("=-")]
+    readers = ["the batch" for file in files if file == "-"]
+    readers += [f"--{name.replace('_', '-')}" for name in sorted(of_options)] * len(files)
+    if len(readers) > 1 and not given["schema"]:
+        names = " or ".join(dict.fromkeys(readers))
+        raise click.UsageError(f"the standard input can only be read once; give a file for {names}", context)
 
 
 def _without_idle_defaults(context: click.Context, given: Dict[str, Any]) -> Dict[str, Any]:

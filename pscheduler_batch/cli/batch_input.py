@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Dict
+from typing import Dict, Set
 
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import InputError, OptionError, Problem
@@ -26,8 +26,7 @@ def given_values(options: Options) -> Values:
     if not (options.set or options.set_file or options.set_env or options.data):
         return NONE
     files: Dict[str, JSONObject] = {}
-    # The batch is the first to read the standard input.
-    seen = {"-"} if options.input_file == "-" else set()
+    seen: Set[str] = set()
     for number, file in enumerate(options.data, start=1):
         name = file if file == "-" else os.path.realpath(file)
         if name in seen:

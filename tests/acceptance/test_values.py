@@ -76,7 +76,6 @@ def test_each_mode_warns_of_an_unused_name(mode):
         (("--set", "note"), '--set:1:5: error: expected NAME=VALUE, with a NAME such as "count" or "hosts[0].name"\n'),
         (("--set-env", "a=NO_SUCH"), '--set-env:1:3: error: the environment variable "NO_SUCH" is not set\n'),
         (("--data", "{data}", "--data", "{data}"), "--data:2:1: error: this file is given twice\n"),
-        (("--data", "-"), "--data:1:1: error: this file is given twice\n"),
         (("--data", "{note}"), "{note}:1:1: error: not JSON"),
         (
             ("--set-file", "note={data}", "--set", "note=1"),

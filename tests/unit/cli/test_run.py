@@ -91,6 +91,24 @@ def test_several_files_cannot_be_run():
         command.main(["--embedded", "a.json", "b.json"], standalone_mode=False)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--data", "-"], "the batch or --data"),
+        (["-", "--set-file", "note=-"], "the batch or --set-file"),
+        (["--only-failed", "-"], "the batch or --only-failed"),
+        (["--expect-file", "-"], "the batch or --expect-file"),
+        (["good", "--data", "-", "--expect-file", "-"], "--data or --expect-file"),
+        (["--check", "-", "good", "-"], "the batch"),
+        (["--check", "good", "good", "--expect-file", "-"], "--expect-file"),
+    ],
+)
+def test_the_standard_input_is_not_read_twice(arguments, names):
+    """The second time it is empty: an expectation or a value would be missing without a word."""
+    with pytest.raises(click.UsageError, match=f"can only be read once; give a file for {names}$"):
+        command.main(["--embedded", *arguments] if "--check" not in arguments else arguments, standalone_mode=False)
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize(("file", "status"), [("good", 0), ("bad", 1), ("missing", 1)])
 def test_the_result_of_a_check_goes_to_a_file(folder, capsys, form, file, status):
