@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _SHAPING = frozenset({"args", "script", "task-transform", "transform-post", "transform-pre"})
 
 # Pairs without effect in a job that is not parallel.
+# What the variables are that every script on a task has; the others have only the first one.
+_OWN_VARIABLES = {"global": "the global data", "iteration": "the number of the iteration"}
 _FOR_PARALLEL = ("setup-time", "backoff", "sync-start")
 
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}
@@ -268,7 +270,10 @@ def _long_durations(document: JSONObject) -> List[Finding]:
 def _strange_things(batch: Batch, wrong: Container[int]) -> List[Finding]:
     if not batch.document["jobs"]:
         return [Finding(("jobs",), "there are no jobs, so nothing will be run")]
-    findings: List[Finding] = []
+    findings = [
+        *_ignored_args(batch.transform_pre, ("global", "transform-pre"), _OWN_VARIABLES),
+        *_ignored_args(batch.transform_post, ("global", "transform-post"), _OWN_VARIABLES),
+    ]
     for job in batch.jobs:
         if job.enabled and job.number not in wrong:
             findings += _strange_things_of(job, batch.document["jobs"][job.number])
@@ -287,12 +292,25 @@ def _strange_things_of(job: Job, pairs: JSONObject) -> Iterable[Finding]:
     for name in _FOR_PARALLEL if not job.parallel else ():
         if name in pairs:
             yield Finding((*path, name), f'{name} is ignored: it requires "parallel": true', at_name=True)
+    yield from _ignored_args(job.task_transform, (*path, "task-transform"), _OWN_VARIABLES)
+    yield from _ignored_args(job.continue_if, (*path, "continue-if"), ["global"])
+    if isinstance(job.iterations, Transform):
+        yield from _ignored_args(job.iterations, (*path, "iterations"), ["global"])
     if job.sync_start and job.backoff and "sync-start" not in pairs and job.iterations != 1:
         yield Finding(
             (*path, "backoff"),
             "the iterations of this parallel job start at the same time, so backoff delays only their submission; "
             'set "sync-start": false to delay their starts, or true to silence this warning',
         )
+
+
+def _ignored_args(transform: Optional[Transform], path: Path, own: Iterable[str]) -> Iterable[Finding]:
+    """Find arguments that a script cannot see, as it has a variable of that name in any case."""
+    given = {} if transform is None else transform.args
+    for name in own:
+        if name in given:
+            reason = f'"{name}" is ignored: ${name} is {_OWN_VARIABLES[name]}'
+            yield Finding((*path, "args", name), reason, at_name=True)
 
 
 def _duplicate_warnings(text: str) -> List[Problem]:

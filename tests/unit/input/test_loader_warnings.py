@@ -67,6 +67,30 @@ def test_pairs_that_require_parallel_are_reported_without_it(parallel, pair):
     assert warning.endswith(f'{name} is ignored: it requires "parallel": true')
 
 
+@pytest.mark.parametrize(
+    ("where", "ignored"),
+    [("task-transform", ["global", "iteration"]), ("continue-if", ["global"]), ("iterations", ["global"])],
+)
+def test_arguments_that_a_script_cannot_see_are_reported(where, ignored):
+    """It has variables of these names in any case; of $task it says that the argument counts."""
+    args = {"task": 1, "global": 2, "iteration": 3, "count": 4}
+    found = warnings_of({where: {"script": "1", "args": args}})
+
+    assert [warning.split(" (")[0] for warning in found] == [f"At /jobs/0/{where}/args/{name}" for name in ignored]
+    assert found[0].endswith('"global" is ignored: $global is the global data')
+
+
+@pytest.mark.parametrize("name", ["transform-pre", "transform-post"])
+def test_arguments_of_global_transforms_are_reported(name):
+    """As those of a job."""
+    transform = {"script": ".", "args": {"iteration": 3}}
+    (found,) = texts_of(load_batch({"jobs": [{"task": {}}], "global": {name: transform}}))
+
+    assert (
+        found == f'At /global/{name}/args/iteration: "iteration" is ignored: $iteration is the number of the iteration'
+    )
+
+
 def test_pairs_that_require_parallel_are_not_reported_in_a_disabled_job():
     """Such a job is not checked."""
     assert warnings_of({"backoff": "PT5S", "enabled": False}) == ()
