@@ -143,7 +143,7 @@ def make_timeline(plan: Plan, delays: ServerDelays = IDLE_SERVER) -> Timeline:
     return Timeline(tuple(jobs), now, delays)
 
 
-def setup_problems(batch: Batch, plan: Plan, delays: ServerDelays = IDLE_SERVER) -> Tuple[Problem, ...]:
+def setup_problems(batch: Batch, plan: Plan) -> Tuple[Problem, ...]:
     """
     Find jobs with more tasks than a server can accept before the synchronized start.
 
@@ -154,8 +154,8 @@ def setup_problems(batch: Batch, plan: Plan, delays: ServerDelays = IDLE_SERVER)
         A warning for each such job, at its ``setup-time``; the tasks are run all the same.
     """
     found = [
-        Problem(f"{times.job.where}/setup-time", _late_words(times, delays), severity=WARNING)
-        for times in make_timeline(plan, delays).jobs
+        Problem(f"{times.job.where}/setup-time", _late_words(times), severity=WARNING)
+        for times in make_timeline(plan).jobs
         if any(iteration.late for iteration in times.iterations)
     ]
     return tuple(locate_problems(found, batch.text))
@@ -227,16 +227,16 @@ def _times(iteration: Iteration, posted: timedelta, starts: timedelta, *, late: 
     return IterationTimes(iteration, posted, starts, known_length(iteration.task), slip_of(iteration.task), late)
 
 
-def _late_words(times: JobTimes, delays: ServerDelays) -> str:
+def _late_words(times: JobTimes) -> str:
     job, count = times.job, len(times.iterations)
     last = max(times.iterations, key=lambda iteration: iteration.starts)
-    accepted = last.starts - delays.scheduling - delays.setup - times.begins
+    accepted = last.starts - IDLE_SERVER.scheduling - IDLE_SERVER.setup - times.begins
     given = count * job.backoff + job.setup_time
     enough = enough_setup_time(job.setup_time + (accepted - given))
     late = sum(iteration.late for iteration in times.iterations)
     return (
         "not all tasks will be accepted before the synchronized start: a server needs "
-        f"{_seconds(delays.posting)} s or more to accept a task, so the last of these {count:,} is accepted after "
+        f"{_seconds(IDLE_SERVER.posting)} s or more to accept a task, so the last of these {count:,} is accepted after "
         f"{_seconds(accepted)} s at the earliest, and they start after {_seconds(given)} s; "
         f'expect {late:,} of them to start late, or set a longer setup-time, such as "{enough}"'
     )

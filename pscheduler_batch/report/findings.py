@@ -162,9 +162,7 @@ def _compared(metric: Metric, values: Mapping[Place, float], runs: JobRuns) -> s
     return f"{metric.title} is highest with {ends[0]} and lowest with {ends[1]}"
 
 
-def trend_words(
-    values: Sequence[float], labels: Sequence[str], axis: str, words: Callable[[float], str], same: float = _SAME
-) -> str:
+def trend_words(values: Sequence[float], labels: Sequence[str], axis: str, words: Callable[[float], str]) -> str:
     """
     Write how values change with a number.
 
@@ -176,9 +174,8 @@ def trend_words(
         labels: That number.
         axis: Its name.
         words: Writes a value.
-        same: Up to this share of the largest value, values are the same.
     """
-    tolerance = same * max(map(abs, values))
+    tolerance = _SAME * max(map(abs, values))
 
     def at(place: int) -> str:
         return f"{words(values[place])} at {axis} {labels[place]}"

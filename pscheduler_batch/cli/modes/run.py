@@ -32,8 +32,7 @@ from pscheduler_batch.running.signals import SignalWatch
 from pscheduler_batch.scheduler.waiting import WaitLimits
 from pscheduler_batch.session import tracebacks
 from pscheduler_batch.terminal.progress import open_progress
-from pscheduler_batch.terminal.retry_notes import RetryNotes
-from pscheduler_batch.terminal.slow_hosts import SlowHosts
+from pscheduler_batch.terminal.summary_notes import RetryNotes, SlowHosts
 
 
 def execute(options: Options) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pscheduler_batch.events import AttemptEnded, IterationEnded
 from pscheduler_batch.model import Failure, IterationResult
 from pscheduler_batch.terminal.event_words import describe_event
-from pscheduler_batch.terminal.retry_notes import RetryNotes
+from pscheduler_batch.terminal.summary_notes import RetryNotes
 from tests.support.clock import after
 from tests.support.events import BatchEvents
 from tests.support.submitter import lose, succeed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pscheduler_batch.events import LimitChanged
-from pscheduler_batch.terminal.slow_hosts import MANY, SlowHosts
+from pscheduler_batch.terminal.summary_notes import MANY, SlowHosts
 from tests.support.clock import after
 
 HOST = "ps.example.net"

@@ -1,10 +1,10 @@
-"""Notes about slow and overloaded hosts for the summary of a batch (ADR 49)."""
+"""Notes below the summary of a batch: about slow hosts (ADR 49), and about second attempts (ADR 71)."""
 
 from __future__ import annotations
 
-from typing import Dict, List, Set
+from typing import Dict, List, Set, Tuple
 
-from pscheduler_batch.events import Event, LimitChanged
+from pscheduler_batch.events import AttemptEnded, Event, IterationEnded, LimitChanged
 from pscheduler_batch.text import count_words, shorten
 
 # The maximum number of hosts with a line of their own; the others are counted.
@@ -64,3 +64,34 @@ class _SlowHost:
             if is_submitting in self._least
         ]
         return f"{was}; lowest limit: {', '.join(least)}"
+
+
+class RetryNotes:
+    """Watches a batch for iterations that are submitted again."""
+
+    KINDS = (AttemptEnded, IterationEnded)
+
+    def __init__(self) -> None:
+        """Prepare to watch."""
+        self._retried: Set[Tuple[int, int]] = set()
+        self._succeeded = 0
+
+    def watch(self, event: Event) -> None:
+        """Take an event; a :data:`pscheduler_batch.events.Watch`."""
+        if not isinstance(event, (AttemptEnded, IterationEnded)):
+            return
+        iteration, failure = event.result.iteration, event.result.failure
+        # A failure without a URL is our own: the batch ended before this attempt was made.
+        if iteration.attempt > 1 and (event.result.task_href is not None or failure is None or failure.url):
+            self._retried.add((iteration.job, iteration.number))
+            self._succeeded += isinstance(event, IterationEnded) and event.succeeded
+
+    def notes(self) -> List[str]:
+        """Return a line if there were any, fit for a terminal."""
+        count = len(self._retried)
+        if not count:
+            return []
+        was = "was" if count == 1 else "were"
+        return [
+            f"note: {count_words(count, 'iteration')} {was} submitted again; {self._succeeded:,} succeeded in the end"
+        ]
