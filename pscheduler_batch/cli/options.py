@@ -8,10 +8,11 @@ from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
 from pscheduler_batch.errors import Problem
 from pscheduler_batch.model import Batch
-from pscheduler_batch.output.console import input_name, show_warnings
+from pscheduler_batch.output.console import show_warnings
 from pscheduler_batch.output.file_names import FileNameError, name_file, require_different, require_unread
 from pscheduler_batch.output.line_file import STANDARD_ERROR
 from pscheduler_batch.settings import Settings
+from pscheduler_batch.text import STANDARD_INPUT
 
 # Each is the name of an option and of the module in ``cli/modes`` that does it; the first one given counts.
 MODES = ("schema", "check_server", "check", "plan", "dry_run")
@@ -78,7 +79,7 @@ class Options:
     @property
     def source(self) -> str:
         """The name of the input in messages."""
-        return input_name(self.input_file)
+        return STANDARD_INPUT if self.input_file == "-" else self.input_file
 
     @property
     def mode(self) -> str:
