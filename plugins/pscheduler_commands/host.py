@@ -48,6 +48,16 @@ class DirectoryCommand(click.Command):
 class Host(click.Group):
     """A group of commands that are found when they are used."""
 
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Parse the arguments; ``--help`` and ``--version`` print here, to a standard output that may be full."""
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:
+            # click ends silently, as head(1) and others need no more.
+            raise
+        except OSError as error:
+            raise click.ClickException(f"cannot write to the standard output: {error.strerror}") from error
+
     def list_commands(self, ctx: click.Context) -> List[str]:
         """List the commands of all packages and of the directory."""
         return sorted({*OWN_COMMANDS, *self._plugins(ctx), *directory.list_words(_own_directory())})

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pkgutil import get_data
-from typing import Iterator, List, Optional, Sequence
-
-import click
+from typing import Iterable, Iterator, List, Optional, Sequence
 
 from pscheduler_batch.cli.execute import FAILED, SUCCEEDED, orderly_interrupt
 from pscheduler_batch.errors import BatchError, InputError
 from pscheduler_batch.iso8601 import format_duration
 from pscheduler_batch.output.console import print_error, show_problems
+from pscheduler_batch.output.destination import print_text
 from pscheduler_batch.plugins import host_patterns
 from pscheduler_batch.plugins.enabling import PERMISSION_FILE
 from pscheduler_batch.plugins.installation import (
@@ -61,8 +60,7 @@ def execute(action: str, *, classes: Optional[str], config: Optional[str]) -> in
 
 
 def _install(classes: str, config: Optional[str]) -> int:
-    for path in install(classes, sys.executable or "", list(OWN_COMMANDS), config):
-        click.echo(path)
+    _print_lines(install(classes, sys.executable or "", list(OWN_COMMANDS), config))
     closed = find_closed(sys.executable)
     if closed:
         print_error(
@@ -87,8 +85,7 @@ def _is_enabled(config: str) -> bool:
 
 def _remove(classes: str) -> int:
     removed = remove(classes)
-    for path in removed:
-        click.echo(path)
+    _print_lines(removed)
     _note(f"run '{_WARM_BOOT}' so that pScheduler forgets the plug-ins" if removed else "nothing was installed")
     return SUCCEEDED
 
@@ -96,11 +93,10 @@ def _remove(classes: str) -> int:
 def _list(classes: str, config: Optional[str]) -> int:
     places = find_installed(classes, list(OWN_COMMANDS))
     width = max(len(place.what) for place in places)
-    for place in places:
-        click.echo(f"{place.what:{width}}  {place.state}, {place.path}")
+    lines = [f"{place.what:{width}}  {place.state}, {place.path}" for place in places]
     file = config or find_permission_file(classes) or PERMISSION_FILE
     permission = read_permission(file)
-    click.echo(f"{'permission':{width}}  {_permission_words(permission)}, {file}")
+    _print_lines([*lines, f"{'permission':{width}}  {_permission_words(permission)}, {file}"])
     return SUCCEEDED
 
 
@@ -116,9 +112,7 @@ def _check(config: str) -> int:
         raise BatchError(f"{config} does not exist, so no batch is run")
     for text in _doubts(permission):
         print_error(text, program=_PROGRAM, severity="warning")
-    click.echo(f"{config}: no errors")
-    for line in _lines_of(permission):
-        click.echo(line)
+    _print_lines([f"{config}: no errors", *_lines_of(permission)])
     return SUCCEEDED
 
 
@@ -160,8 +154,12 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _print_example() -> int:
-    click.echo(get_data("pscheduler_batch", "plugins/batch-processor.json") or b"", nl=False)
+    print_text((get_data("pscheduler_batch", "plugins/batch-processor.json") or b"").decode())
     return SUCCEEDED
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    print_text("".join(f"{line}\n" for line in lines))
 
 
 def _note(text: str) -> None:

@@ -304,3 +304,29 @@ def test_another_package_adds_a_format_of_reports(hosts, tmp_path):
     assert (ran.returncode, ran.stderr, made.read_text()) == (0, "", "2 runs")
     assert (printed.returncode, printed.stdout) == (0, "2 runs")
     assert (refused.returncode, "'count'" in refused.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no file that is always full")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["batch-plugins", "--example-config"], ["batch-plugins", "list"]]
+)
+def test_what_cannot_be_printed_is_no_traceback(arguments, tmp_path):
+    """A full disk is an error of one line."""
+    classes = {
+        "PSCHEDULER_BATCH_PLUGINS_CLASSES": str(tmp_path),
+        "PSCHEDULER_BATCH_PLUGINS_CONFIG": str(tmp_path / "c"),
+    }
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from pscheduler_commands import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **classes},
+            timeout=60,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("to the standard output: No space left on device\n")
+    assert len(done.stderr.splitlines()) == 1

@@ -72,7 +72,7 @@ def test_pairs_that_require_parallel_are_reported_without_it(parallel, pair):
     [("task-transform", ["global", "iteration"]), ("continue-if", ["global"]), ("iterations", ["global"])],
 )
 def test_arguments_that_a_script_cannot_see_are_reported(where, ignored):
-    """It has variables of these names in any case; of $task it says that the argument counts."""
+    """It has variables of these names in any case; an argument named task takes the place of $task."""
     args = {"task": 1, "global": 2, "iteration": 3, "count": 4}
     found = warnings_of({where: {"script": "1", "args": args}})
 
