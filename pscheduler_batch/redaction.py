@@ -30,7 +30,7 @@ from functools import cached_property, lru_cache
 from html import escape
 from math import isfinite
 from typing import Any, FrozenSet, Iterable, Iterator, List, Set, Tuple
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from pscheduler_batch.pointers import Path, is_secret, pointer
 from pscheduler_batch.text import HIDDEN
@@ -40,6 +40,9 @@ _CUT = re.compile(r"\.\.\.|…")
 
 # What is nested deeper is cut off in reports: it is not readable, and writing it could exhaust the stack.
 _DEEPEST = 100
+
+# What is written alike everywhere.
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 
 # The most digits of a number that stays where a document must remain what it is, and the longest secret that is
 # not looked for within other words.
@@ -232,17 +235,30 @@ def spellings_of(secret: str) -> Set[str]:
     """
     Return every way in which a secret may be written.
 
-    As it is, in JSON, in JSON beyond ASCII, by Python, in the query of a URL, each of these in HTML, and what a page or
-    a terminal leaves of them: other white space, and no invisible characters.
+    As it is, in JSON, in JSON beyond ASCII, by Python, in one of these within another, in a URL, each of these in HTML,
+    and what a page or a terminal leaves of them: other white space, and no invisible characters.
     """
-    if secret.isascii() and secret.isalnum():
+    if _PLAIN.fullmatch(secret):
         return {secret}
-    in_json = json.dumps(secret)[1:-1]
-    forms = {secret, in_json, json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], quote_plus(in_json)}
+    quoted = _quoted(secret)
+    forms = {secret, *quoted}
     forms |= {escape(form) for form in forms}
-    forms |= {"".join(filter(str.isprintable, form)) for form in forms}
+    forms |= {"".join(filter(str.isprintable, form)) for form in forms if not form.isprintable()}
     forms |= {" ".join(form.split()) for form in forms}
+    forms.update(*map(_quoted, quoted - {secret}))
+    forms.update(*map(_in_url, {secret, json.dumps(secret)[1:-1]}))
     return forms - {""}
+
+
+def _quoted(text: str) -> Set[str]:
+    """Return how a text is written between quotation marks."""
+    return {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+
+
+def _in_url(text: str) -> Set[str]:
+    """Return how a text is written in a URL: as one part of it, as forms write it, and as several steps of a path."""
+    form = quote(text, "", errors="surrogatepass")
+    return {form, form.replace("%20", "+"), form.replace("%2F", "/")}
 
 
 def spellings_of_all(secrets: Iterable[str]) -> List[str]:

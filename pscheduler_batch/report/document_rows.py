@@ -179,7 +179,12 @@ def rows_of(output: Union[Output, JSONObject], *, results: bool = True) -> Itera
 
 
 def report_of_texts(
-    document: JSONObject, texts: Mapping[int, Iterable[str]], *, results: bool = True, expected: Sequence[Expected] = ()
+    document: JSONObject,
+    texts: Mapping[int, Iterable[str]],
+    *,
+    secrets: JSON = None,
+    results: bool = True,
+    expected: Sequence[Expected] = (),
 ) -> BatchReport:
     """
     Make the report of a batch that has just ended.
@@ -187,11 +192,12 @@ def report_of_texts(
     Args:
         document: The output document, without results.
         texts: The results of each job as JSON, by its number; one at a time is in memory.
+        secrets: Those of the data of the batch, of which the document has nothing that came from outside, as pairs.
         results: Whether rows contain the results: text, HTML and JSON.
         expected: The expectations of each job.
     """
     parsed = {number: map(json.loads, each) for number, each in texts.items()}
-    return _report(Output(document, parsed), lambda _: expected, results=results)
+    return _report(Output(document, parsed, secrets), lambda _: expected, results=results)
 
 
 def judgments_of(
@@ -238,7 +244,7 @@ def _report(
         rows.complete_with(loads.split)
         metrics = _with_load(metrics, rows, loads)
     error = batch.get("error")
-    common = Redactor(_common_secrets(output.document))
+    common = Redactor(_common_secrets(output.document, output.secrets))
     judged = read_judgments(batch.get("expectations"), common.text)
     known = {(each.expectation, each.job) for each in judged}
     judgments = judge(expected(jobs), rows, metrics, {job.number: job.label for job in jobs})
@@ -288,7 +294,7 @@ def _number_of(result: JSONObject, index: int) -> int:
 
 def _jobs(output: Output, rows: StoredRows, loads: Loads, *, results: bool = True) -> Iterator[_Job]:
     """Convert one job after another; its rows are stored when it is yielded."""
-    common = _common_secrets(output.document)
+    common = _common_secrets(output.document, output.secrets)
     hiders = _Hiders()
     for number, given in enumerate(output.document["jobs"]):
         job = _job_of(given, number, common, hiders)
@@ -322,7 +328,7 @@ class LiveRows:
         """
         self._document = batch.document
         self._hiders = _Hiders()
-        self._common = _common_secrets(self._document)
+        self._common = _common_secrets(self._document, batch.secrets)
         self._varied = {job_plan.job.number: _varied_in(job_plan) for job_plan in plan.jobs}
         self._job: Optional[_Job] = None
 
@@ -366,8 +372,8 @@ def _job_of(given: JSONObject, number: int, common: AbstractSet[str], hiders: _H
     return _Job(number, label, _is_synchronized(given), secrets)
 
 
-def _common_secrets(document: JSONObject) -> AbstractSet[str]:
-    return find_secrets({name: value for name, value in document.items() if name != "jobs"})
+def _common_secrets(document: JSONObject, others: JSON) -> AbstractSet[str]:
+    return find_secrets([{name: value for name, value in document.items() if name != "jobs"}, others])
 
 
 class _Hiders:

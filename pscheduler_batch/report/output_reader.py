@@ -20,7 +20,7 @@ from pscheduler_batch.errors import BatchError, InputError, Problem
 from pscheduler_batch.input.json_stream import JsonStream
 from pscheduler_batch.input.json_text import parse
 from pscheduler_batch.input.positions import line_and_column
-from pscheduler_batch.model import JSONObject
+from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.record_store import MOST_BYTES, open_unnamed
 from pscheduler_batch.pointers import Path, pointer
 from pscheduler_batch.text import printable, show
@@ -82,10 +82,12 @@ class Output:
     Attributes:
         document: The document; its jobs need not contain their results.
         results: The results of each job by its number, read from the file when they are iterated over.
+        secrets: The secrets that may be anywhere in it, but are not under such a name in it, as pairs.
     """
 
     document: JSONObject
     results: Mapping[int, Iterable[JSONObject]]
+    secrets: JSON = None
 
     @classmethod
     def of(cls, document: JSONObject) -> Output:

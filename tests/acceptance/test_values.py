@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pscheduler_batch import BatchProcessor
-from tests.support.commands import run_batch
+from tests.support.commands import job, run_batch, task
 
 BATCH = {
     "schema": 3,
@@ -113,3 +113,19 @@ def test_from_python():
     assert result["task"]["test"]["spec"]["duration"] == "PT1S"
     with pytest.raises(ValueError, match=r"data: At /: found \[1\], expected an object"):
         BatchProcessor(BATCH, data=[1])
+
+
+def test_a_secret_from_outside_is_shown_nowhere(tmp_path):
+    """Wherever a transform puts it, although the output does not have it under its name."""
+    names = ("report.html", "report.txt", "report.csv", "report.jsonl", "report.xml", "runs", "events")
+    reports = [option for name in names[:-2] for option in ("--report", str(tmp_path / name))]
+    lines = "--stream", str(tmp_path / "runs"), "--events", str(tmp_path / "events")
+    copying = {"script": ".test.spec.dest = $global._host"}
+    rtt = job("rtt", task=task("rtt", count=1), task_transform=copying)
+    options = "--embedded", "-v", "--set-env", "_host=HOST", *reports, *lines
+    ended = run_batch(*options, batch={"jobs": [rtt]}, HOST="127.0.0.17", PSCHEDULER_BATCH_NO_SUMMARY="")
+
+    assert ended.results[0][0]["task"]["test"]["spec"]["dest"] == "127.0.0.17"
+    assert "(hidden)" in ended.stderr
+    assert "127.0.0.17" not in ended.stderr
+    assert [name for name in names if "127.0.0.17" in (tmp_path / name).read_text()] == []

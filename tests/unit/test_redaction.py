@@ -63,10 +63,16 @@ def test_secrets_are_what_is_below_a_name_that_begins_with_an_underscore(value, 
         ("a  b\nc\n", "it said a b c"),
         ('a"<b>', "it said a&quot;&lt;b&gt;"),
         ("a\tb\u200bc", "it said abc"),
+        ("é/\\", "it said https://ps.example.net/?spec=%C3%A9%2F%5C"),
+        ("é/ b", "it said https://ps.example.net/?spec=%C3%A9%2F+b"),
+        ("é/ b", "https://ps.example.net/?spec=%C3%A9/%20b"),
+        ("a\u200b\x1bb", 'it said "a\\u200b\\\\u001bb"'),
+        ('a"b\\c', 'it said "a\\\\\\"b\\\\\\\\c"'),
+        ("a\ud800b/", "it said a%ED%A0%80b%2F"),
     ],
 )
 def test_a_secret_is_found_however_it_is_written(secret, text):
-    """As it is, in JSON, as Python writes it, in a URL, and as a page or a terminal shows it."""
+    """As it is, in JSON, also within JSON, as Python writes it, in a URL, and as a page or a terminal shows it."""
     said = redact(text, {"_key": secret})
 
     assert "(hidden)" in said

@@ -187,6 +187,7 @@ def _report(
         report = report_of_texts(
             {**processor.batch.document, "batch": processor.batch_pair(outcome)},
             outcome.results.texts(),
+            secrets=processor.batch.secrets,
             results=any(each.needs_results for each in reports),
         )
         report = replace(report, name="" if options.input_file == "-" else options.input_file)
