@@ -67,8 +67,12 @@ def require_directory(path: str) -> None:
         path: The file, after :func:`expand`.
 
     Raises:
-        FileNameError: It does not exist, or is not a directory.
+        FileNameError: It does not exist, or is not a directory; or the current directory, which it is in, was removed.
     """
+    try:
+        os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise FileNameError(f"cannot write {printable(path)}: the current directory was removed") from error
     directory = os.path.dirname(path)
     if not directory or os.path.isdir(directory):
         return

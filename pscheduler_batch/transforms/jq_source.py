@@ -44,7 +44,11 @@ def library_folders() -> Tuple[str, ...]:
     These are ``~/.jq``, the directories of ``JQ_LIBRARY_PATH``, and ``../lib/jq`` and ``../lib`` relative to every
     ``jq`` on the ``PATH``; last the current directory. Directories that do not exist are left out.
     """
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        # It was removed, or belongs to a file system that is gone.
+        here = ""
     candidates = [os.path.expanduser("~/.jq")]
     candidates += [folder for folder in os.environ.get("JQ_LIBRARY_PATH", "").split(os.pathsep) if folder]
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):

@@ -72,6 +72,18 @@ def test_a_file_is_no_folder(tmp_path):
         require_directory(str(tmp_path / "file" / "out.json"))
 
 
+def test_a_current_folder_that_was_removed_is_reported(monkeypatch, tmp_path):
+    """A shell may still be in it; what is elsewhere can be written."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(FileNameError, match=r"^cannot write out.json: the current directory was removed$"):
+        require_directory("out.json")
+
+    assert require_directory(str(tmp_path / "out.json")) is None
+
+
 @pytest.mark.parametrize("path", ["out.json", "/out.json", "./out.json"])
 def test_a_folder_that_is_there_is_no_error(path):
     """This holds even if it is only the current one."""

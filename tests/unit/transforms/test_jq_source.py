@@ -57,6 +57,16 @@ def test_only_the_current_folder_is_searched_on_a_bare_machine(bare):
     assert found(bare) == ("here",)
 
 
+def test_a_current_folder_that_was_removed_is_not_searched(bare, monkeypatch):
+    """A shell may still be in it."""
+    folder = bare / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    assert library_folders() == ()
+
+
 def test_folders_are_searched_in_the_order_home_environment_program(bare, monkeypatch):
     """The user's own modules come first, those of the machine last."""
     for folder in ("home/.jq", "one", "two", "lib/jq"):
