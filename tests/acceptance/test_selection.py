@@ -67,7 +67,7 @@ def test_the_earlier_output_is_kept(earlier):
     assert "is read, so nothing else is written to it" in ended.stderr
 
 
-@pytest.mark.parametrize("option", ["--data", "--expect-file", "--only-failed"])
+@pytest.mark.parametrize("option", ["--data", "--expect-file", "--only-failed", "--set-file"])
 def test_what_is_read_is_not_written(earlier, tmp_path, option):
     """Neither by a report nor by the output; the batch itself is safe from a report, too."""
     path = tmp_path / "read"
@@ -75,7 +75,8 @@ def test_what_is_read_is_not_written(earlier, tmp_path, option):
     before = path.read_bytes()
 
     for written in (["--report", str(path), "--format", "csv"], ["-o", str(path)]):
-        ended = run_batch("--embedded", option, str(path), *written, batch=BATCH)
+        given = f"note={path}" if option == "--set-file" else str(path)
+        ended = run_batch("--embedded", option, given, *written, batch=BATCH)
         assert (ended.status, path.read_bytes()) == (1, before)
         assert f"{path} is read, so nothing else is written to it" in ended.stderr
 
