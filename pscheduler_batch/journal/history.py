@@ -25,10 +25,10 @@ VERSION = 1
 BEGINNING = b'{"event":"'
 
 # The numbers of a job, of an iteration in it, and of the attempt at that.
-Key = Tuple[int, int, int]
+AttemptKey = Tuple[int, int, int]
 
 # The offset and the length of a line, in bytes.
-Place = Tuple[int, int]
+Extent = Tuple[int, int]
 
 Entry = Dict[str, Any]
 
@@ -90,7 +90,7 @@ class JournalHistory:
     job_starts: Dict[int, datetime] = field(default_factory=dict)
     job_iterations: Dict[int, int] = field(default_factory=dict)
     retry_starts: Dict[Tuple[int, int], datetime] = field(default_factory=dict)
-    iterations: Dict[Key, Tuple[Place, ...]] = field(default_factory=dict)
+    iterations: Dict[AttemptKey, Tuple[Extent, ...]] = field(default_factory=dict)
     end: Optional[datetime] = None
     seed: Optional[int] = None
 
@@ -178,7 +178,7 @@ def _may_be_torn(line: bytes) -> bool:
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(history: JournalHistory, event: Entry, place: Place) -> None:
+def _add(history: JournalHistory, event: Entry, place: Extent) -> None:
     kind = event["event"]
     if kind == "job":
         history.job_starts[event["job"]] = parse_timestamp(event["start"])

@@ -38,7 +38,7 @@ class Side(NamedTuple):
     words: str
 
 
-class Plot(NamedTuple):
+class DotPlot(NamedTuple):
     """The values of a metric, before above after, on one axis with these ends."""
 
     sides: Mapping[str, Side]
@@ -94,7 +94,7 @@ def _row(each: Comparison) -> Dict[str, Any]:
     }
 
 
-def plot_of(each: Comparison) -> Plot:
+def plot_of(each: Comparison) -> DotPlot:
     """Place the values of both sides on one axis; that of rates begins at 0."""
     values = [*each.before, *each.after]
     low, high = min(values), max(values)
@@ -114,7 +114,7 @@ def plot_of(each: Comparison) -> Plot:
         for name, side in (("before", each.before), ("after", each.after))
         if side
     }
-    return Plot(sides, value_words(low, each.metric.unit), value_words(high, each.metric.unit))
+    return DotPlot(sides, value_words(low, each.metric.unit), value_words(high, each.metric.unit))
 
 
 def _chosen(values: Sequence[float]) -> List[float]:

@@ -19,7 +19,7 @@ _TWO = 2
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """
     What was measured at one place.
 
@@ -62,7 +62,7 @@ class Matrix:
     axes: Tuple[str, str]
     domain: str
     columns: Tuple[str, ...]
-    rows: Tuple[Tuple[str, Tuple[Cell, ...]], ...]
+    rows: Tuple[Tuple[str, Tuple[MatrixCell, ...]], ...]
     marked: str
     repeated: bool
 
@@ -109,7 +109,9 @@ def _matrix(job: JobRuns, metric: Metric) -> Optional[Matrix]:
         )
     rows, columns = job.axes
     domain = _domain([*rows.labels, *columns.labels]) if job.mesh else ""
-    empty = [[Cell("" if job.mesh and one == other else _NOTHING) for other in columns.labels] for one in rows.labels]
+    empty = [
+        [MatrixCell("" if job.mesh and one == other else _NOTHING) for other in columns.labels] for one in rows.labels
+    ]
     return Matrix(
         title=metric.title,
         unit=unit,
@@ -146,12 +148,12 @@ def _marked(metric: Metric, values: Mapping[Place, float], *, worst: bool) -> Op
     return order[0] if values[order[0]] != values[order[1]] else None
 
 
-def _cell(job: JobRuns, place: Place, rows: Sequence[Row]) -> Cell:
+def _cell(job: JobRuns, place: Place, rows: Sequence[Row]) -> MatrixCell:
     """Make the cell of a place without its number."""
     failed = [row for row in rows if row.failed]
     name = (" → " if job.mesh else ", ").join(axis.labels[number] for axis, number in zip(job.axes, place))
     count = f"{len(failed)} of {len(rows)} runs failed" if len(rows) > 1 else "failed"
-    return Cell(
+    return MatrixCell(
         text="✗" if failed else _NOTHING,
         failed=len(failed),
         link=run_key((failed or rows)[0]),

@@ -74,7 +74,7 @@ class TimeLine:
 
 
 @dataclass(frozen=True)
-class Span:
+class LaneSpan:
     """
     What a bar shows: a run, or many consecutive ones.
 
@@ -102,7 +102,7 @@ class JobSpans:
     """The runs of a job in the time line of all jobs; at most some sixty spans."""
 
     label: str
-    spans: Tuple[Span, ...]
+    spans: Tuple[LaneSpan, ...]
     each: int
 
 
@@ -131,7 +131,7 @@ def overview_of(jobs: Sequence[JobSpans]) -> Optional[TimeLine]:
     return _time_line("Timeline of all runs", "job", [job.label for job in jobs], placed, most)
 
 
-def _spans(job: JobRuns, most: int) -> Tuple[List[Span], int]:
+def _spans(job: JobRuns, most: int) -> Tuple[List[LaneSpan], int]:
     """Make the spans of a job, and return how many runs each of them has."""
     runs: Dict[str, List[Row]] = {}
     for name, row in zip(job.names, job.rows):
@@ -143,11 +143,11 @@ def _spans(job: JobRuns, most: int) -> Tuple[List[Span], int]:
     return (spans if each == 1 else [_joined(spans[at : at + each]) for at in range(0, len(spans), each)]), each
 
 
-def _span(name: str, rows: Sequence[Row]) -> Span:
+def _span(name: str, rows: Sequence[Row]) -> LaneSpan:
     row = rows[0]
     state = one_line(row.state if row.lead_state is None else row.lead_state, _SHORT)
     count = "" if row.lead_state is None else f", {len(rows)} result{'' if len(rows) == 1 else 's'}"
-    return Span(
+    return LaneSpan(
         name=name,
         start=row.start,
         end=None if row.end is None or row.start is None else max(row.start, row.end),
@@ -158,12 +158,12 @@ def _span(name: str, rows: Sequence[Row]) -> Span:
     )
 
 
-def _joined(spans: Sequence[Span]) -> Span:
+def _joined(spans: Sequence[LaneSpan]) -> LaneSpan:
     """Make one span of consecutive runs."""
     starts = [span.start for span in spans if span.start is not None]
     ends = [end for span in spans for end in (span.end, span.start) if end is not None]
     failed = sum(not span.succeeded for span in spans)
-    return Span(
+    return LaneSpan(
         name=f"{spans[0].name} to {spans[-1].name}",
         start=min(starts, default=None),
         end=max(ends, default=None),
@@ -175,7 +175,7 @@ def _joined(spans: Sequence[Span]) -> Span:
 
 
 def _time_line(
-    title: str, axis: str, lanes: Sequence[str], placed: Sequence[Tuple[int, str, Span]], each: int
+    title: str, axis: str, lanes: Sequence[str], placed: Sequence[Tuple[int, str, LaneSpan]], each: int
 ) -> Optional[TimeLine]:
     starts = [span.start for _, _, span in placed if span.start is not None]
     if not starts:
@@ -206,14 +206,14 @@ def _time_line(
     )
 
 
-def _caption(each: int, placed: Sequence[Tuple[int, str, Span]]) -> Iterator[str]:
+def _caption(each: int, placed: Sequence[Tuple[int, str, LaneSpan]]) -> Iterator[str]:
     if each > 1:
         yield f"each bar: up to {each} runs"
     if any(span.start is None and span.planned is None for _, _, span in placed):
         yield "\N{BALLOT X} at the left edge: did not run"
 
 
-def _bars(placed: Sequence[Tuple[int, str, Span]], origin: datetime) -> Iterator[Bar]:
+def _bars(placed: Sequence[Tuple[int, str, LaneSpan]], origin: datetime) -> Iterator[Bar]:
     for lane, name, span in placed:
         if span.start is not None:
             end = span.start if span.end is None else span.end
