@@ -34,6 +34,9 @@ def main(written: str, *outputs: str) -> None:
 
 
 if __name__ == "__main__":
+    # The first file is replaced, which must not be an output.
+    if len(sys.argv) < 3 or not sys.argv[1].endswith(".csv"):  # noqa: PLR2004 - the program, a CSV file and an output
+        sys.exit(f"usage: {sys.argv[0]} FILE.csv OUTPUT-FILE...")
     try:
         main(*sys.argv[1:])
     except (InputError, OSError) as error:

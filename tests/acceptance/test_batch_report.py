@@ -306,6 +306,8 @@ def test_the_example_program_reads_outputs(tmp_path):
     options = {"capture_output": True, "text": True, "timeout": TIME_LIMIT, "env": environment()}
     done = subprocess.run([*program, str(saved), str(saved)], check=False, **options)
     wrong = subprocess.run([*program, os.devnull], check=False, **options)
+    before = saved.read_text()
+    misused = subprocess.run([*program[:2], str(saved), str(saved)], check=False, **options)
     rows = list(csv.DictReader(io.StringIO(made.read_text())))
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -316,3 +318,5 @@ def test_the_example_program_reads_outputs(tmp_path):
     )
     assert [row["rtt-max"] for row in rows] == 2 * ["0.0005", "", "0.07"]
     assert (wrong.returncode, wrong.stderr) == (1, f"{os.devnull}: the input is empty\n")
+    assert (misused.returncode, saved.read_text()) == (1, before)
+    assert misused.stderr.startswith("usage: ")
