@@ -54,7 +54,7 @@ from pscheduler_batch.report.loads import DELAYS, Loads, hosts_of, load_of, span
 from pscheduler_batch.report.output_reader import Output
 from pscheduler_batch.report.rows import SKIPPED, BatchReport, JobMetrics, Row, Span
 from pscheduler_batch.report.stored_rows import StoredRows, varied_pointers, varied_row
-from pscheduler_batch.run_states import FAILED, FINISHED
+from pscheduler_batch.run_states import FAILED, FINISHED, RUN_STATES
 from pscheduler_batch.scheduler.tasks import destination_of
 
 _NO_REASON = "no reason given in the result"
@@ -414,7 +414,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
     test = _object(task.get("test"))
     kind = _text(test.get("type"))
     measured = iteration.job.measure(kind, test.get("spec"), result)
-    state = SKIPPED if iteration.result.get("skipped") is True else hide.text(_state(about, result))
+    state = SKIPPED if iteration.result.get("skipped") is True else _shown_state(_state(about, result), hide)
     schedule = _object(task.get("schedule"))
     results = iteration.results
     lead_run = _object(iteration.result.get("lead-run"))
@@ -444,7 +444,7 @@ def _row(iteration: _Iteration, number: Optional[int], run: JSONObject, reason: 
         result=hide.value(result) if results else None,
         participants=hide.value(run.get(PARTICIPANTS)) if results else None,
         runs=len(iteration.result["runs"]),
-        lead_state=hide.text(_state(lead_run, result)) if is_led else None,
+        lead_state=_shown_state(_state(lead_run, result), hide) if is_led else None,
         result_time=_read(parse_timestamp, about.get("end-time")) if is_led else None,
         hosts=tuple(map(hide.text, hosts_of(about, test.get("spec")))),
         href=hide.text(_text(about.get("href"))),
@@ -474,6 +474,11 @@ def _reason(iteration: _Iteration, run: JSONObject, *, alone: bool) -> str:
 def _state(about: JSONObject, result: JSON) -> str:
     named = _text(about.get("state")) or _text(_object(result).get("state"))
     return named or (FINISHED if _object(result).get("succeeded") is True else FAILED)
+
+
+def _shown_state(state: str, hider: Redactor) -> str:
+    """Hide secrets in a state, unless it is one of pScheduler's, by which programs select rows (ADR 75)."""
+    return state if state in RUN_STATES else hider.text(state)
 
 
 def _lead(about: JSONObject) -> str:

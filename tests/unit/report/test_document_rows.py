@@ -312,6 +312,13 @@ def test_secrets_are_not_among_the_samples():
     assert "s3cret" not in repr(row.samples)
 
 
+def test_states_of_pscheduler_are_no_secrets():
+    """Programs select rows by them."""
+    found = [result(run(state=state), _key="finished") for state in ("finished", "finished early")]
+
+    assert [row.state for row in report_of(output(job(*found))).rows] == ["finished", "(hidden) early"]
+
+
 def test_what_is_no_secret_stays():
     """The rest of a text that has one in it is there."""
     first, _ = report_of(secretive()).rows
