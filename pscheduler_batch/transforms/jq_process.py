@@ -129,7 +129,11 @@ async def _in_thread(child: ScriptProcess, work: Callable[[], T]) -> T:
             loop.call_soon_threadsafe(lambda: future.done() or settle())
 
     thread = threading.Thread(target=run, name="pscheduler-batch-jq", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        # The system has no more threads for this user.
+        raise NoProcessError(str(error)) from error
     try:
         return await future
     except (asyncio.CancelledError, GeneratorExit):

@@ -235,12 +235,14 @@ def start_interpreter(theirs: Ends, _ours: Ends, memory: Optional[int]) -> int:
     It never receives the signals that are the parent's, not even before Python has started in it. Its command line and
     environment, which others can see, have nothing of the batch.
     """
+    if not sys.executable:
+        # Where Python is part of another program.
+        raise OSError(errno.ENOENT, "Python does not know its own program (sys.executable)")
     places = [place for place in sys.path if isinstance(place, str)]
     arguments = ["" if memory is None else str(memory), *places, _ROOT]
-    python = sys.executable or ""
     return os.posix_spawn(
-        python,
-        [python, *_INTERPRETER_OPTIONS, "-c", _BOOT, *arguments],
+        sys.executable,
+        [sys.executable, *_INTERPRETER_OPTIONS, "-c", _BOOT, *arguments],
         os.environ,
         file_actions=[(os.POSIX_SPAWN_DUP2, end, stream) for stream, end in enumerate(theirs)],
         setsigmask=PARENTS_SIGNALS,

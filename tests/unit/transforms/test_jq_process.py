@@ -303,11 +303,25 @@ def test_a_process_serves_one_loop_after_another():
     assert values == [[0, 1, 2], [0, 1, 2]]
 
 
-def test_no_process_is_a_failure_of_the_script(monkeypatch):
-    """So what a batch has obtained until then is kept."""
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+@pytest.mark.parametrize("program", ["/nowhere/python", "", None])
+def test_no_process_is_a_failure_of_the_script(program, monkeypatch):
+    """So what a batch has obtained until then is kept; no descriptor stays open."""
+    monkeypatch.setattr(sys, "executable", program)
+    before = len(os.listdir("/proc/self/fd"))
 
     assert "cannot start a process for the script: [Errno 2]" in failure_of("1")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_no_thread_is_a_failure_of_the_script(monkeypatch):
+    """A user may have a limited number of processes and threads."""
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    assert failure_of("1") == "cannot start a process for the script: can't start new thread"
 
 
 def test_a_process_that_ends_at_once_is_no_fault_of_jq(monkeypatch):
