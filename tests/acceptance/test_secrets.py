@@ -6,6 +6,7 @@ A new way out of the program is a new line in :data:`EXITS`.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -53,7 +54,7 @@ def secret_host(server: EmbeddedServer) -> str:
 
 def found_in(text: str) -> str:
     """Return the first secret in a text, with what is around it; empty if there is none."""
-    found = re.search(f"{WORD}|{str(NUMBER)[:9]}|localhost:", text)
+    found = re.search(f"{WORD}|471,?147,?114|localhost:", text)
     return text[max(found.start() - 300, 0) : found.end() + 300] if found else ""
 
 
@@ -136,6 +137,15 @@ class Site:
         """Let the server refuse something, and quote secrets."""
         self.server.state.faults.refuse(where, status, self.quote, **selection)
 
+    def refuse_to_cancel(self) -> None:
+        """Let the server refuse to cancel tasks, after a moment in which the batch says what it waits for."""
+
+        async def refuse_late(app: Any, scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.sleep(1)
+            await answering(403, self.quote, "text/plain")(app, scope, receive, send)
+
+        self.server.state.faults.add(Rule("tasks/*", refuse_late, method="DELETE"))
+
     def fail(self) -> None:
         """Let everything fail that may fail when results are there already, with secrets in each text."""
         self.refuse("tasks", method="POST", after=1)
@@ -168,19 +178,17 @@ def bad_batch(site: Site) -> Dict[str, Any]:
     """Make a batch with errors in all its jobs, and one that counts its iterations wrongly."""
     batch = site.batch(*WRONG)
     number = {"script": '"\\($args._arg) \\($global._odd)"', "args": COPY["args"]}
-    wrong_task = {**TASK, f"{WORD}x": 1, "_key": f"{WORD}x", "test": {"type": "noop", "spec": {}}}
-    batch["jobs"] += [job("counted", iterations=number), job("as-it-is", task=wrong_task)]
+    batch["jobs"] += [
+        job("counted", iterations=number),
+        job("as-it-is", task={**TASK, "tool": 5, "_other": f"{WORD}-other"}),
+    ]
     return batch
-
-
-def without_input(text: str) -> str:
-    """Leave out the lines of the input in messages, in which a name may be what another place has as a secret."""
-    return "\n".join(line for line in text.splitlines() if not line.startswith("    {")).replace(f'"{WORD}x"', "")
 
 
 def previewed(*options: str) -> Callable[[Site], str]:
     """Return a preview of a batch."""
     others = ".test.type = $global._word | .test.spec = {source: $global._host, dest: $global._word}"
+    others += " | .reference[$global._word] = 1"
     return lambda site: "".join(
         site.written(
             *options,
@@ -235,22 +243,18 @@ def unpacked(page: str) -> Iterator[str]:
 
 def errors_in_the_output(site: Site) -> str:
     """Return the texts of errors in the output document; its tasks and results are what they are."""
-    site.fail()
-    site.server.state.faults.add(
-        Rule(
-            "tasks/*/runs/first",
-            changing(lambda body: _failed(body, site.quote), None),
-            task=lambda task: "other" in task["reference"],
-        )
-    )
-    document = site.run(batch=site.batch(".", ".reference.other = 1")).document
-    return "\n".join(_errors(document))
+    failing = changing(lambda body: _failed(body, site.quote), None)
+    site.server.state.faults.add(Rule("tasks/*/runs/first", failing, task=lambda task: "other" in task["reference"]))
+    site.refuse(re.compile("format=text%2Fhtml"), 500)
+    site.refuse("tasks", method="POST", after=3)
+    first = site.run(batch=site.batch(".", ".reference.other = 1", ".")).document
+    errors = list(_errors(first))
+    assert len(errors) > len(first["jobs"])
+    return "\n".join(errors)
 
 
 def _failed(body: bytes, error: str) -> bytes:
-    run = json.loads(body)
-    merged = {"succeeded": False, "error": error}
-    return json.dumps({**run, "state": "failed", "errors": error, "result-merged": merged}).encode()
+    return json.dumps({**json.loads(body), "state": "failed", "errors": error, "result-merged": None}).encode()
 
 
 def _errors(value: Any) -> Iterator[str]:
@@ -268,12 +272,12 @@ def _errors(value: Any) -> Iterator[str]:
 def live_view(site: Site) -> str:
     """Return what is shown on a terminal, until a batch is interrupted whose tasks cannot be canceled."""
     idle = '.test = {type: "idle", spec: {duration: "PT1H", "host-node": $global._host}}'
-    site.refuse("tasks/*", 403, method="DELETE")
+    site.refuse_to_cancel()
     with Terminal(
         *site.there, "--cancel-wait", "PT1S", batch=site.batch(idle, parallel=True), folder=site.folder
     ) as shown:
         wait_for(lambda: left(site.server) == 2)
-        shown.until_written(r"job-0/1  \w+  \S")
+        shown.until_written(r"job-0/1  (posted|pending|running)  \S")
         shown.press("\x03")
         return shown.end().stderr
 
@@ -281,13 +285,14 @@ def live_view(site: Site) -> str:
 def interrupted(site: Site) -> str:
     """Return what is said of tasks that are left when a batch is interrupted."""
     idle = '.test = {type: "idle", spec: {duration: "PT1H", "host-node": $global._host}}'
-    site.refuse("tasks/*", 403, method="DELETE")
+    site.refuse_to_cancel()
     events = site.folder / "events"
     with RunningCommand(*site.there, "-v", "--events", str(events), batch=site.batch(idle, parallel=True)) as running:
         wait_for(lambda: left(site.server) == 2)
         running.until_said("job-0/1: posted")
         running.signal(signal.SIGINT)
         ended = running.end()
+    assert "canceling 2 tasks" in ended.stderr
     assert "may still run" in ended.stderr
     return ended.stderr + events.read_text() + "\n".join(_errors(ended.document))
 
@@ -299,6 +304,14 @@ def slow_host(site: Site) -> str:
     noted = site.run("-v", "--debug", "--events", str(events)).stderr
     assert "overloaded" in noted
     return noted + events.read_text()
+
+
+def late_start(site: Site) -> str:
+    """Return the warnings of a synchronized start that is missed."""
+    site.server.state.faults.delay("tasks", 0.3, method="POST")
+    noted = site.run(batch=site.batch(parallel=True, iterations=40, setup_time="PT0.1S")).stderr
+    assert "to be submitted to" in noted
+    return noted
 
 
 def decided(site: Site) -> str:
@@ -343,7 +356,7 @@ def python_errors(site: Site) -> str:
     with pytest.raises(EndedError) as ended:
         BatchProcessor(site.batch(continue_if={"script": "error(map(.task) | tostring)"}), **site.hosts)()
     said.append(str(ended.value))
-    return without_input("\n".join(said))
+    return "\n".join(said)
 
 
 def python_callbacks(site: Site) -> str:
@@ -379,13 +392,12 @@ def methods_of_the_plug_ins(site: Site) -> str:
 
     other = site.batch(".test.type = $global._word")
     said = [call(bad_batch(site)), call(bad_batch(site), "spec-is-valid", "test", "batch"), call(other, "duration")]
-    classes.allow(hosts=["*.example.net"])
-    host = '.test = {type: "rtt", spec: {dest: $global._host}}'
-    said += [call(other), call(site.batch(".")), call(site.batch(host))]
-    classes.allow(hosts=["*.example.net"], tests=["*"])
-    said += [call(site.batch(host)), call(other)]
-    assert all(map(str.strip, said))
-    return without_input("\n".join(said).replace("\\n", "\n"))
+    host = '.test = {type: "rtt", spec: {dest: $global._word}}'
+    for allowed in ({}, {"tests": ["*"]}, {"tests": ["*"], "archives": True, "contexts": True}):
+        classes.allow(hosts=["*.example.net"], **allowed)
+        said += [call(batch) for batch in (other, site.batch(), site.batch(host))]
+    assert 'host \\"(hidden)\\" is not allowed' in said[-1]
+    return "\n".join(said)
 
 
 def result_of_a_batch_that_is_a_task(site: Site) -> str:
@@ -413,7 +425,7 @@ def result_of_a_batch_that_is_a_task(site: Site) -> str:
 
 
 EXITS: Mapping[str, Callable[[Site], str]] = {
-    "--check": lambda site: without_input(site.written("--check", batch=bad_batch(site))),
+    "--check": lambda site: site.written("--check", batch=bad_batch(site)),
     "--check --format json": lambda site: site.written("--check", "--format", "json", batch=bad_batch(site)),
     "--plan": previewed("--plan"),
     "--plan -v": previewed("--plan", "-v"),
@@ -422,7 +434,7 @@ EXITS: Mapping[str, Callable[[Site], str]] = {
     "run -v": run_and_logged("-v"),
     "run --debug": run_and_logged("--debug"),
     "run": run_and_logged(),
-    "a batch with errors": lambda site: without_input(site.run("-v", batch=bad_batch(site)).stderr),
+    "a batch with errors": lambda site: site.run("-v", batch=bad_batch(site)).stderr,
     "--events": filed("--events", "events"),
     "--stream": filed("--stream", "stream"),
     "--journal": filed("--journal", "journal"),
@@ -434,6 +446,7 @@ EXITS: Mapping[str, Callable[[Site], str]] = {
     "live view": live_view,
     "interruption": interrupted,
     "slow host": slow_host,
+    "late start": late_start,
     "continue-if": decided,
     "traceback": traceback_of_a_bug,
     "exceptions": python_errors,

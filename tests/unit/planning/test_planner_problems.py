@@ -54,6 +54,18 @@ def test_a_new_kind_of_problem_comes_out_without_secrets(monkeypatch, step, seve
     assert problem.severity == severity
 
 
+@pytest.mark.parametrize(("step", "severity"), [("check_task", ERROR), ("find_spec_warnings", WARNING)])
+def test_a_problem_of_a_task_without_transforms_comes_out_without_secrets(monkeypatch, step, severity):
+    """It goes the same way."""
+    found = Problem("/open/s3cr3t", "found s3cr3t", severity=severity)
+    monkeypatch.setattr(planner, step, lambda _: [found])
+    batch = load_batch({"schema": 3, "jobs": [{"task": {**TASK, "_key": "s3cr3t"}}]})
+    worked_out = work_out(batch, Transforms(batch))
+    (problem,) = [*worked_out.problems, *worked_out.plan.warnings]
+
+    assert (problem.where, problem.reason) == ("/jobs/0/task/open/(hidden)", "found (hidden)")
+
+
 def test_what_an_earlier_transform_took_out_of_a_task_is_no_less_secret(monkeypatch):
     """The failing transform was not given it as a secret."""
     failed = StepError("/transform-post", "cannot use s3cr3t", {"open": "s3cr3t"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pscheduler_batch.errors import WARNING
-from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, UseOfTest, sum_up
+from pscheduler_batch.planning.server_problems import DistinctTest, ServerProblem, UseOfTest, redactor_of_tests, sum_up
 
 
 def questions(count, *, among):
@@ -63,3 +63,10 @@ def test_no_secret_is_told_of_a_transformed_test():
     question = DistinctTest("rtt", {"_key": "swordfish"}, (UseOfTest("/jobs/0/task", "x", (0,), 1, transformed=True),))
 
     assert "swordfish" not in told([ServerProblem(question, "/test", "bad")])[0]
+
+
+def test_the_debug_log_has_no_secrets_of_any_test():
+    """Neither those of a specification nor those that a transform has put into it."""
+    tests = DistinctTest("rtt", {"_key": "swordfish"}, ()), DistinctTest("rtt", {"dest": "hunter2"}, (), ("hunter2",))
+
+    assert redactor_of_tests(tests).message("swordfish at hunter2") == "(hidden) at (hidden)"
