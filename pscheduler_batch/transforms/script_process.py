@@ -217,7 +217,9 @@ def forked(answer: Answer) -> Starter:
         status = 1
         try:
             for number in PARENTS_SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
+                # What the parent ignores, as with nohup(1), does not end it either.
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_DFL)
             _close(ours)
             be_the_child(theirs, answer, memory)
             status = 0

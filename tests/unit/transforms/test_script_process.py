@@ -225,6 +225,19 @@ def test_a_signal_to_the_group_ends_only_a_copy(number):
         process.ask(request(ENDLESS), b"1", lambda _passed: os.kill(process.pid, number))
 
 
+@pytest.mark.parametrize("number", PARENTS_SIGNALS)
+def test_a_copy_ignores_what_its_parent_ignores(number):
+    """A check that was started by nohup(1) continues when the terminal is closed."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with process_of("fork") as process:
+            process.ask(request("1"), b"1")
+            os.kill(process.pid, number)
+            assert process.ask(request("2"), b"1") == 2
+    finally:
+        signal.signal(number, before)
+
+
 def test_a_program_without_standard_streams_can_have_one(start):
     """Its pipes must not be taken for the streams that are closed."""
     ended = subprocess.run(program(STREAMLESS, start), env=ENVIRONMENT, check=False)
