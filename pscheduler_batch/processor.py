@@ -15,7 +15,7 @@ from pscheduler_batch.errors import EndedError
 from pscheduler_batch.events import Watch, Watcher
 from pscheduler_batch.http.retry import RetryPolicy
 from pscheduler_batch.input.loader import load_batch
-from pscheduler_batch.input.selection import ALL, Selection
+from pscheduler_batch.input.selection import Selection
 from pscheduler_batch.input.values import Values
 from pscheduler_batch.journal.history import JournalError
 from pscheduler_batch.journal.identity import identity_of
@@ -66,7 +66,7 @@ class AsyncBatchProcessor:
         *,
         source: Optional[str] = None,
         data: Union[Values, Mapping[str, Any], None] = None,
-        selection: Selection = ALL,
+        selection: Optional[Selection] = None,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
         mark: bool = True,
         cancel: bool = True,
@@ -83,7 +83,8 @@ class AsyncBatchProcessor:
         shuffle: Union[bool, int] = False,
         expect: Sequence[Union[str, Expectation]] = (),
         confinement: Optional[Confinement] = None,
-        **settings: Any,
+        settings: Optional[Settings] = None,
+        **named: Any,
     ) -> None:
         """
         Read a batch; nothing is sent. The parameters are those of :class:`BatchProcessor`.
@@ -91,7 +92,7 @@ class AsyncBatchProcessor:
         Raises:
             InputError: There are errors in the batch, its data, or an expectation.
             ValueError: ``max_parallel``, ``shuffle``, the values about retries, ``max_connections`` or ``timeout`` are
-                invalid, or there is no journal to resume.
+                invalid, settings are given twice, or there is no journal to resume.
         """
         if resume and journal is None:
             raise ValueError("resume requires a journal")
@@ -99,8 +100,10 @@ class AsyncBatchProcessor:
             check_limit(max_parallel)
         if shuffle is not False:
             check_shuffle(shuffle)
-        self._settings = Settings(assist, assist_bind, lead, bind, **settings)
-        values = data if isinstance(data, Values) else Values.of(data, source="data")
+        if settings is not None and (named or any((assist, assist_bind, lead, bind))):
+            raise ValueError("settings are given as one value or by their names, not both")
+        self._settings = settings or Settings(assist, assist_bind, lead, bind, **named)
+        values = data if data is None or isinstance(data, Values) else Values.of(data, source="data")
         self.batch: Batch = load_batch(spec, source=source, values=values, selection=selection)
         self._selection = selection
         self._max_iterations = max_iterations
@@ -386,7 +389,8 @@ class BatchProcessor:
             lead: The host that runs tasks which name no other; else this host.
             bind: The local address for requests to leads.
             **options: The other fields of :class:`~pscheduler_batch.settings.Settings` (``verify_tls``, ``ca_file``,
-                ``max_connections``, ``timeout``), and the keyword-only options of :class:`AsyncBatchProcessor`:
+                ``max_connections``, ``timeout``), or all of them as one value (``settings``), and the keyword-only
+                options of :class:`AsyncBatchProcessor`:
                 ``max_iterations`` (of the whole batch), ``mark`` (whether tasks carry a mark, by which a task is found
                 whose POST was not answered), ``cancel`` (whether unfinished tasks are canceled when the batch is
                 canceled), ``journal`` (a file that records progress) and ``resume`` (whether to resume it),

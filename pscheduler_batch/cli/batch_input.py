@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Dict, Set
+from typing import Dict, Optional, Set
 
 from pscheduler_batch.cli.options import Options
 from pscheduler_batch.errors import InputError, OptionError, Problem
-from pscheduler_batch.input.selection import ALL, Selection
-from pscheduler_batch.input.values import NONE, Values, combine, read_data, read_settings, value_in
+from pscheduler_batch.input.selection import Selection
+from pscheduler_batch.input.values import Values, combine, read_data, read_settings, value_in
 from pscheduler_batch.model import JSON, JSONObject
 from pscheduler_batch.output.console import read_input
 from pscheduler_batch.text import show
 
 
-def given_values(options: Options) -> Values:
+def given_values(options: Options) -> Optional[Values]:
     """
-    Read the values that the options add to the data of the batch.
+    Read the values that the options add to the data of the batch; None if there are none.
 
     Raises:
         OptionError: An option is wrong.
         CommandError: A file cannot be read.
     """
     if not (options.set or options.set_file or options.set_env or options.data):
-        return NONE
+        return None
     files: Dict[str, JSONObject] = {}
     seen: Set[str] = set()
     for number, file in enumerate(options.data, start=1):
@@ -42,16 +42,16 @@ def given_values(options: Options) -> Values:
     return combine(tuple(files.items()), settings)
 
 
-def given_selection(options: Options) -> Selection:
+def given_selection(options: Options) -> Optional[Selection]:
     """
-    Read which jobs and iterations the options select.
+    Read which jobs and iterations the options select; None for all.
 
     Raises:
         InputError: The file of ``--only-failed`` is not the output of a batch.
         CommandError: It cannot be read.
     """
     if not (options.job or options.skip_job or options.only_failed is not None):
-        return ALL
+        return None
     earlier = None
     if options.only_failed is not None:
         # What reads outputs takes long to import.

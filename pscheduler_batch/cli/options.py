@@ -119,7 +119,7 @@ class Options:
             *(named.output, named.journal, named.resume, named.lock, named.stream, named.events),
             *named.report,
         )
-        require_different(path for path in written if path is not None and path != STANDARD_ERROR)
+        require_different([path for path in written if path is not None and path != STANDARD_ERROR])
         of_values = (setting.partition("=")[2] for setting in self.set_file)
         read = [path for path in (self.only_failed, self.expect_file, *self.data, *of_values) if path is not None]
         for path in (named.stream, named.events, *named.report):

@@ -144,12 +144,13 @@ def _without_jobs(document: JSON, numbers: FrozenSet[int]) -> JSON:
 
 
 def _as_warnings(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:
-    warnings = (replace(problem, severity=WARNING) for problem in in_order(problems, document))
-    return _without_secrets(warnings, document)
+    return _without_secrets([replace(problem, severity=WARNING) for problem in in_order(problems, document)], document)
 
 
-def _without_secrets(problems: Iterable[Problem], document: JSON) -> Tuple[Problem, ...]:
+def _without_secrets(problems: Sequence[Problem], document: JSON) -> Tuple[Problem, ...]:
     """Hide the secrets of a document in problems, which may quote it where the same text is open."""
+    if not problems:
+        return ()
     redactor = Redactor.of([document])
     return tuple(replace(problem, reason=redactor.blot(problem.reason)) for problem in problems)
 

@@ -88,9 +88,6 @@ class Selection:
         return None if self.earlier is None else self.earlier.failed.get(job, frozenset())
 
 
-ALL = Selection()
-
-
 def _labels_in(document: JSON) -> Optional[List[str]]:
     """Return the labels of the jobs of a batch; None if it has no usable jobs, which is an error of its own."""
     jobs: Any = document.get("jobs") if isinstance(document, Mapping) else None

@@ -69,14 +69,14 @@ class Values:
     settings: Tuple[Setting, ...] = ()
 
     @classmethod
-    def of(cls, data: Optional[Mapping[str, Any]], *, source: str) -> Values:
+    def of(cls, data: Mapping[str, Any], *, source: str) -> Values:
         """
-        Make values of an object that is merged over the data, or of None.
+        Make values of an object that is merged over the data.
 
         Raises:
             OptionError: It is not an object, or has values that JSON does not have.
         """
-        return NONE if data is None else cls(((source, read_data(data, source=source)),))
+        return cls(((source, read_data(data, source=source)),))
 
     def __bool__(self) -> bool:
         """Whether anything is added."""
@@ -136,9 +136,6 @@ class Values:
             reason = f"no script uses {show(name)}, which is set by {source}{hint}"
             found.append(Problem("/global/data", reason, severity=WARNING))
         return found
-
-
-NONE = Values()
 
 
 def read_settings(

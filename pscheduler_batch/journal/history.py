@@ -19,7 +19,8 @@ from pscheduler_batch.model import JSON, Failure, Iteration, IterationResult, Ru
 from pscheduler_batch.scheduler.api import run_of
 from pscheduler_batch.text import printable
 
-VERSION = 1
+# Version 1 had one digest for the whole input.
+VERSION = 2
 
 # The first characters of every line of a journal.
 BEGINNING = b'{"event":"'

@@ -28,6 +28,7 @@ from pscheduler_batch import (
 )
 from pscheduler_batch.clock import Clock
 from pscheduler_batch.events import RequestHeldUp
+from pscheduler_batch.settings import Settings
 from tests.support.clock import NOON
 
 HOST = "ps.example.net"
@@ -408,6 +409,8 @@ def test_a_task_that_is_wrong_is_refused_before_anything_is_sent():
         ({"retries": -1}, "invalid retries"),
         ({"max_connections": 0}, r"^invalid max_connections: 0; it is an integer of 1 or more$"),
         ({"max_connections": 2.5}, "invalid max_connections"),
+        ({"settings": Settings(), "lead": "ps1.example.net"}, "as one value or by their names, not both"),
+        ({"settings": Settings(), "verify_tls": True}, "as one value or by their names, not both"),
         ({"timeout": 30}, r"^invalid timeout: 30; it is a positive timedelta$"),
         ({"timeout": timedelta(0)}, "invalid timeout"),
         ({"resume": True}, r"^resume requires a journal$"),

@@ -89,7 +89,7 @@ def _make_processor(options: Options) -> AsyncBatchProcessor:
         resume=options.resume is not None,
         expect=given_expectations(options.expect, options.expect_file),
         patience=WaitLimits(result=options.result_wait, outage=options.outage_wait, cancel=options.cancel_wait),
-        **vars(options.settings),
+        settings=options.settings,
     )
 
 

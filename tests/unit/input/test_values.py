@@ -206,7 +206,6 @@ def test_no_values_change_nothing():
     data = {"a": 1}
 
     assert Values().added_to(data) is data
-    assert Values.of(None, source="data") == Values()
 
 
 @pytest.mark.parametrize("given", ["a._b.c=1", "_pw two", '["_pw=two', "=two", "x"])

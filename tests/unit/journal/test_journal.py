@@ -220,11 +220,11 @@ def test_a_journal_of_another_batch_is_refused(path):
 def test_a_journal_of_another_version_is_refused(path):
     """Its lines may mean something else."""
     write_history(path)
-    changed = contents(path).replace(b'"version":1', b'"version":2', 1)
+    changed = contents(path).replace(b'"version":2', b'"version":1', 1)
     with open(path, "wb") as stream:
         stream.write(changed)
 
-    with pytest.raises(JournalError, match="version 2; this program reads version 1"):
+    with pytest.raises(JournalError, match="version 1; this program reads version 2"):
         resume(path)
 
 
