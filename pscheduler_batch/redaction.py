@@ -33,7 +33,7 @@ from typing import Any, FrozenSet, Iterable, Iterator, List, Set, Tuple
 from urllib.parse import quote
 
 from pscheduler_batch.pointers import Path, is_secret, pointer
-from pscheduler_batch.text import HIDDEN
+from pscheduler_batch.text import HIDDEN, printable
 
 # How the end of a text is marked that was cut short, by jq and by us.
 _CUT = re.compile(r"\.\.\.|…")
@@ -43,6 +43,18 @@ _DEEPEST = 100
 
 # What is written alike everywhere.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+
+# The names by which the parts of a batch and its output are found. A script may have made any other one of a secret.
+_NAMES = re.compile(
+    r"""
+    application/json | args | attempts | backoff | batch | continue-if | data | duration | enabled | end | end-time
+    | errors? | expectations | global | href | iterations? | jobs | label | late | lead-run | parallel | participants
+    | reference | result-full | results | runs? | schedule | schema | script | setup-time | shuffle | skipped | spec
+    | start | start-time | state | succeeded | sync-start | task | task-transform | test | text/html | text/plain
+    | transform-post | transform-pre | type
+    """,
+    re.VERBOSE,
+)
 
 # The most digits of a number that stays where a document must remain what it is, and the longest secret that is
 # not looked for within other words.
@@ -168,8 +180,8 @@ class Redactor:
 
         Args:
             value: The value.
-            structured: Whether names and short numbers stay, so that a document remains what it is: a secret may be a
-                single letter or digit.
+            structured: Whether the names of a batch and short numbers stay, so that a document remains what it is: a
+                secret may be one of them.
         """
         return self._copy(value, 0, structured)
 
@@ -182,12 +194,15 @@ class Redactor:
             return "…"
         if isinstance(value, Mapping):
             return {
-                name if structured else self.text(str(name)): self._pair(str(name), inner, depth + 1, structured)
+                self._name(str(name), structured): self._pair(str(name), inner, depth + 1, structured)
                 for name, inner in value.items()
             }
         if isinstance(value, (list, tuple)):
             return [self._copy(inner, depth + 1, structured) for inner in value]
         return self._number(value, structured)
+
+    def _name(self, name: str, structured: bool) -> str:  # noqa: FBT001 - private
+        return name if structured and _NAMES.fullmatch(name) else self.text(name)
 
     def _pair(self, name: str, value: Any, depth: int, structured: bool) -> Any:  # noqa: FBT001 - private
         if name.startswith("_"):
@@ -251,8 +266,9 @@ def spellings_of(secret: str) -> Set[str]:
 
 
 def _quoted(text: str) -> Set[str]:
-    """Return how a text is written between quotation marks."""
-    return {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    """Return how a text is written between quotation marks, and as this program prints that."""
+    in_json = json.dumps(text, ensure_ascii=False)[1:-1]
+    return {json.dumps(text)[1:-1], in_json, repr(text)[1:-1], printable(text), printable(in_json)}
 
 
 def _in_url(text: str) -> Set[str]:

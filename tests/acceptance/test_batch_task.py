@@ -144,7 +144,7 @@ def test_a_batch_with_failing_runs_is_a_failed_run_with_all_of_its_output(tool):
 def test_a_result_has_no_secrets(tool):
     """Everyone may read the results of a server, and archivers may send them anywhere."""
     secret = {"task": {"test": {"type": "noop", "spec": {}}, "reference": {"_token": "abracadabra"}}}
-    moved = {"task-transform": {"script": ".reference.said = .reference._token"}}
+    moved = {"task-transform": {"script": ".reference.said = .reference._token | .reference[.reference.said] = 1"}}
     output = tool.run(batch_of({"label": "a", **secret}, {"label": "b", **secret, **moved})).end()
     tasks = [each["task"] for each_job in output["result"]["batch"]["jobs"] for each in each_job["results"]]
 
