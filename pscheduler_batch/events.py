@@ -239,7 +239,7 @@ class Interrupted:
 
 
 # An iteration, and the host that its task is on or was sent to, if that is known.
-Place = Tuple[Iteration, Optional[str]]
+TaskPlace = Tuple[Iteration, Optional[str]]
 
 
 @dataclass(frozen=True)
@@ -256,8 +256,8 @@ class Stopping:
     """
 
     at: datetime
-    unanswered: Tuple[Place, ...]
-    canceling: Tuple[Place, ...]
+    unanswered: Tuple[TaskPlace, ...]
+    canceling: Tuple[TaskPlace, ...]
     canceled: int
     until: Optional[datetime] = None
 

@@ -18,10 +18,10 @@ from pscheduler_batch.events import (
     IterationEnded,
     IterationMoved,
     LimitChanged,
-    Place,
     RequestHeldUp,
     Stopping,
     TaskLeft,
+    TaskPlace,
     Watch,
     Watcher,
 )
@@ -194,7 +194,7 @@ def _shown(event: Event) -> Event:
     return replace(event, iteration=event.iteration.shown) if isinstance(event, TaskLeft) else event
 
 
-def _shown_place(place: Place) -> Place:
+def _shown_place(place: TaskPlace) -> TaskPlace:
     iteration, host = place
     return iteration.shown, host and iteration.redactor.message(host)
 

@@ -43,7 +43,7 @@ class UnusableError(Exception):
     """A body that cannot be used; the text is the reason."""
 
 
-class Step(IntEnum):
+class ExchangeStep(IntEnum):
     """The steps of an exchange, in their order. Until the request itself is sent, nothing can have come of it."""
 
     CONNECTING = 1
@@ -63,7 +63,7 @@ class ExchangeProgress:
         received: How many bytes of the body have arrived.
     """
 
-    step: Optional[Step] = None
+    step: Optional[ExchangeStep] = None
     received: int = 0
 
 
@@ -119,7 +119,7 @@ class Connection:
             )
         )
         try:
-            progress.step = Step.RECEIVING
+            progress.step = ExchangeStep.RECEIVING
             fields = dict(httpx.Headers(response.headers).items())
             body = _Body(fields.get("content-encoding", ""), self._max_body)
             async for part in response.aiter_stream():
@@ -214,7 +214,7 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         local_address: Optional[str] = None,
         socket_options: Any = None,  # noqa: ARG002 - there are none
     ) -> _Stream:
-        self._user.progress.step = Step.CONNECTING
+        self._user.progress.step = ExchangeStep.CONNECTING
         return _Stream(self._user, await _within(timeout, _connect(host, port, local_address), _close_made))
 
 
@@ -296,7 +296,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: Optional[str] = None, timeout: Optional[float] = None
     ) -> _Stream:
-        self._user.progress.step = Step.SECURING
+        self._user.progress.step = ExchangeStep.SECURING
         # httpcore does not close what has failed or was canceled here.
         await _within(timeout, self._handshake(ssl_context, server_hostname), lambda _: self._socket.close())
         return self
@@ -306,8 +306,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         await self._through_tls(self._tls.do_handshake)
 
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:  # noqa: ARG002
-        if self._user.progress.step == Step.SENDING:
-            self._user.progress.step = Step.WAITING
+        if self._user.progress.step == ExchangeStep.SENDING:
+            self._user.progress.step = ExchangeStep.WAITING
         data = b""
         # HTTP itself says whether a response is complete; many servers close the connection without ending TLS.
         with suppress(ssl.SSLEOFError):
@@ -322,7 +322,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:  # noqa: ARG002
-        self._user.progress.step = Step.SENDING
+        self._user.progress.step = ExchangeStep.SENDING
         if not buffer:
             # The end of a request without a body.
             return

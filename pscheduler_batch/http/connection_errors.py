@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from pscheduler_batch.errors import ReplyError, SchedulerError, UnreachableError
-from pscheduler_batch.http.connection import ExchangeProgress, Step, UnusableError
+from pscheduler_batch.http.connection import ExchangeProgress, ExchangeStep, UnusableError
 from pscheduler_batch.http.request import Request
 from pscheduler_batch.http.urls import shown
 from pscheduler_batch.text import shorten
@@ -126,8 +126,8 @@ def explain(
     if not isinstance(error, _FAILURES):
         return None
     reason, transient = _Ended(progress, limit, connect_limit, request.bind).describe(error)
-    sent = not isinstance(error, _UNSENT) if progress.step is None else progress.step >= Step.SENDING
-    too_slow = progress.step is not None and progress.step >= Step.SECURING and _is_our_limit(error)
+    sent = not isinstance(error, _UNSENT) if progress.step is None else progress.step >= ExchangeStep.SENDING
+    too_slow = progress.step is not None and progress.step >= ExchangeStep.SECURING and _is_our_limit(error)
     return UnreachableError(reason, doing=doing, url=url, sent=sent, transient=transient, too_slow=too_slow)
 
 
@@ -155,9 +155,9 @@ class _Ended:
             return self._answer_words(error)
         if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
             return f"invalid URL: {error}", False
-        if self._progress.step == Step.SECURING:
+        if self._progress.step == ExchangeStep.SECURING:
             return tls_words(error)
-        if self._progress.step is not None and self._progress.step > Step.SECURING:
+        if self._progress.step is not None and self._progress.step > ExchangeStep.SECURING:
             return f"the server broke the connection {self._when()}{behind_colon(os_words(error))}", True
         return self._connection_words(error)
 
@@ -175,16 +175,16 @@ class _Ended:
         return words, isinstance(error, (httpx.NetworkError, OSError)) and not lasting
 
     def _when(self) -> str:
-        if self._progress.step == Step.RECEIVING:
+        if self._progress.step == ExchangeStep.RECEIVING:
             return f"in the middle of the answer, after {self._progress.received:,} bytes"
-        return "before it answered" if self._progress.step == Step.WAITING else "while the request was sent"
+        return "before it answered" if self._progress.step == ExchangeStep.WAITING else "while the request was sent"
 
     def _too_late(self) -> str:
-        if self._progress.step == Step.CONNECTING:
+        if self._progress.step == ExchangeStep.CONNECTING:
             return f"no connection within {self._connect_limit:g} seconds"
-        if self._progress.step == Step.SECURING:
+        if self._progress.step == ExchangeStep.SECURING:
             return f"connected, but the TLS handshake did not finish within {self._connect_limit:g} seconds"
-        if self._progress.step == Step.RECEIVING:
+        if self._progress.step == ExchangeStep.RECEIVING:
             arrived = f"{self._progress.received:,} bytes had arrived"
             return f"the answer was not complete within {self._limit:g} seconds; {arrived}"
         return f"no answer within {self._limit:g} seconds"

@@ -31,7 +31,7 @@ AttemptKey = Tuple[int, int, int]
 # The offset and the length of a line, in bytes.
 Extent = Tuple[int, int]
 
-Entry = Dict[str, Any]
+JournalEntry = Dict[str, Any]
 
 
 class JournalError(BatchError):
@@ -148,7 +148,7 @@ def history_of_lines(lines: Iterable[bytes]) -> IterationHistory:
     return history
 
 
-def _start(head: Entry, identity: Identity, path: str) -> JournalHistory:
+def _start(head: JournalEntry, identity: Identity, path: str) -> JournalHistory:
     if head.get("event") != "batch":
         raise JournalError(f"{printable(path)} is not the journal of a batch")
     if head.get("version") != VERSION:
@@ -165,7 +165,7 @@ def _start(head: Entry, identity: Identity, path: str) -> JournalHistory:
     return JournalHistory(parse_timestamp(head["start"]), seed=None if seed is None else int(seed))
 
 
-def _event_of(line: bytes) -> Optional[Entry]:
+def _event_of(line: bytes) -> Optional[JournalEntry]:
     try:
         event = json.loads(line)
     except (RecursionError, ValueError):
@@ -179,7 +179,7 @@ def _may_be_torn(line: bytes) -> bool:
     return b"\0" in line or start == BEGINNING[: len(start)]
 
 
-def _add(history: JournalHistory, event: Entry, place: Extent) -> None:
+def _add(history: JournalHistory, event: JournalEntry, place: Extent) -> None:
     kind = event["event"]
     if kind == "job":
         history.job_starts[event["job"]] = parse_timestamp(event["start"])
@@ -197,7 +197,7 @@ def _add(history: JournalHistory, event: Entry, place: Extent) -> None:
         history.iterations[key] = (*before, place)
 
 
-def _added(before: IterationHistory, kind: str, event: Entry) -> IterationHistory:
+def _added(before: IterationHistory, kind: str, event: JournalEntry) -> IterationHistory:
     if kind == "posting":
         at = parse_timestamp(event["at"])
         return IterationHistory(event["task"], event["lead"], event["mark"], at, check=event["check"])

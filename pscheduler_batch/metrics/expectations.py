@@ -60,7 +60,7 @@ _COMMENT = "#"
 _NAMED = 8
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """
     Where an expectation was given.
 
@@ -100,7 +100,7 @@ class Expectation:
     statistic: str
     comparison: str
     limit: float
-    place: Place = field(compare=False)
+    place: Origin = field(compare=False)
     words: Claim = field(compare=False)
     unit: str
 
@@ -260,7 +260,7 @@ def read_expectations(
         stripped = line.strip()
         if with_comments and (not stripped or stripped.startswith(_COMMENT)):
             continue
-        place = Place(source, text, number, len(line) - len(line.lstrip()) + 1)
+        place = Origin(source, text, number, len(line) - len(line.lstrip()) + 1)
         try:
             found.append(_expectation_of(stripped, place, of_changes=of_changes))
         except ClaimError as error:
@@ -283,7 +283,7 @@ def resolve(expectations: Iterable[Expectation], jobs: Sequence[KnownJob]) -> Tu
         ExpectationError: An expectation is about no job; all such expectations of the same file are in it.
     """
     expected: Dict[Expected, None] = {}
-    problems: Dict[str, List[Tuple[Place, Problem]]] = {}
+    problems: Dict[str, List[Tuple[Origin, Problem]]] = {}
     for each in expectations:
         matching = [job for job in jobs if job.label == each.jobs or fnmatchcase(job.label, each.jobs)]
         enabled = [job for job in matching if job.enabled]
@@ -317,7 +317,7 @@ def tests_of(plan: Plan) -> Dict[int, List[str]]:
     }
 
 
-def _expectation_of(text: str, place: Place, *, of_changes: bool) -> Expectation:
+def _expectation_of(text: str, place: Origin, *, of_changes: bool) -> Expectation:
     claim = parse_claim(text)
     metric, statistic = _meaning_of(claim)
     if of_changes and claim.statistic.text and metric == claim.metric.text:
@@ -421,6 +421,6 @@ def _meant(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{shorten(near)}"?' if near else ""
 
 
-def _problem(reason: str, word: Word, place: Place) -> Problem:
+def _problem(reason: str, word: Word, place: Origin) -> Problem:
     column = place.column + word.start
     return Problem("/", reason, place.line, column, end_column=column + max(len(word.text), 1))

@@ -23,11 +23,11 @@ from pscheduler_batch.events import (
     JobBegan,
     JobEnded,
     LimitChanged,
-    Place,
     RequestHeldUp,
     RetriesBegan,
     Stopping,
     TaskLeft,
+    TaskPlace,
 )
 from pscheduler_batch.model import Iteration, Run
 
@@ -174,12 +174,12 @@ def _iteration(iteration: Iteration) -> Pairs:
     }
 
 
-def _place(place: Place) -> Pairs:
+def _place(place: TaskPlace) -> Pairs:
     iteration, host = place
     return {**_iteration(iteration), "host": host}
 
 
-def _places(places: Sequence[Place]) -> Sequence[Pairs]:
+def _places(places: Sequence[TaskPlace]) -> Sequence[Pairs]:
     return [_place(place) for place in places]
 
 

@@ -59,7 +59,7 @@ class InstallationError(BatchError):
 
 
 @dataclass(frozen=True)
-class Place:
+class InstalledPart:
     """
     A file that belongs to an installation.
 
@@ -175,16 +175,16 @@ def remove(classes: str) -> List[str]:
     return removed
 
 
-def find_installed(classes: str, commands: Sequence[str]) -> List[Place]:
+def find_installed(classes: str, commands: Sequence[str]) -> List[InstalledPart]:
     """Return the plug-ins and commands, each with its state."""
     places = []
     for kind, name in METHODS:
         directory = os.path.join(classes, kind, name)
-        places.append(Place(f"{kind} {name}", directory, _state(os.path.join(directory, "enumerate"))))
+        places.append(InstalledPart(f"{kind} {name}", directory, _state(os.path.join(directory, "enumerate"))))
     folder = _commands_beside(classes)
     for name in commands if folder else ():
         path = os.path.join(folder, name)
-        places.append(Place(f"command {name}", path, _state(path)))
+        places.append(InstalledPart(f"command {name}", path, _state(path)))
     return places
 
 

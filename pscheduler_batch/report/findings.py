@@ -19,7 +19,7 @@ from pscheduler_batch.metrics.samples import loss_of
 from pscheduler_batch.metrics.table import HIGHER, METRICS, Metric, key_metric
 from pscheduler_batch.metrics.units import BITS, SECONDS, value_words
 from pscheduler_batch.report.formatting import one_line
-from pscheduler_batch.report.job_runs import JobRuns, Place
+from pscheduler_batch.report.job_runs import Coordinates, JobRuns
 from pscheduler_batch.report.rows import SKIPPED, JobMetrics, Row
 from pscheduler_batch.text import all_words, count_words, list_names, number_words
 
@@ -40,7 +40,7 @@ class _Measured(NamedTuple):
     runs: JobRuns
     names: Tuple[str, ...]
     rows: Tuple[Row, ...]
-    places: Tuple[Place, ...]
+    places: Tuple[Coordinates, ...]
     pooled: Mapping[str, float]
     packets: int
 
@@ -130,14 +130,14 @@ def _of_test(measured: _Measured) -> Iterator[str]:
         yield _losses(measured, known, "run")
 
 
-def _by_place(measured: _Measured, name: str) -> Dict[Place, float]:
+def _by_place(measured: _Measured, name: str) -> Dict[Coordinates, float]:
     """Return the value of a metric at each place, in the order of places."""
     runs = measured.runs
     found = ((place, runs.value(METRICS[name], numbers)) for place, numbers in runs.by_place().items() if place)
     return {place: value for place, value in found if value is not None}
 
 
-def _compared(metric: Metric, values: Mapping[Place, float], runs: JobRuns) -> str:
+def _compared(metric: Metric, values: Mapping[Coordinates, float], runs: JobRuns) -> str:
     """Compare the values that a sweep or a mesh gave."""
     numbers = list(values.values())
     low, high = min(numbers), max(numbers)
@@ -219,13 +219,13 @@ def _among(runs: JobRuns) -> str:
     return f"{'values' if len(runs.axes) == 1 else 'combinations'} of {names}"
 
 
-def _at(place: Place, runs: JobRuns) -> str:
+def _at(place: Coordinates, runs: JobRuns) -> str:
     if runs.mesh:
         return _pair(place, runs)
     return ", ".join(f"{axis.name} {axis.labels[number]}" for axis, number in zip(runs.axes, place))
 
 
-def _pair(place: Place, runs: JobRuns) -> str:
+def _pair(place: Coordinates, runs: JobRuns) -> str:
     source, destination = (axis.labels[number] for axis, number in zip(runs.axes, place))
     return f"{source} → {destination}"
 

@@ -16,10 +16,10 @@ from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import show
 
 Number = Union[int, float]
-Place = Tuple[int, ...]
-Key = Tuple[Tuple[type, JSON], ...]
+Coordinates = Tuple[int, ...]
+AxisKey = Tuple[Tuple[type, JSON], ...]
 
-Arrangement = Tuple[Tuple["Axis", ...], Tuple[Optional[Place], ...]]
+Arrangement = Tuple[Tuple["Axis", ...], Tuple[Optional[Coordinates], ...]]
 
 _LONGEST = 40
 # What names the source of a test; without any of them, it is measured from the lead.
@@ -78,12 +78,12 @@ class JobRuns:
     rows: Tuple[Row, ...]
     names: Tuple[str, ...]
     axes: Tuple[Axis, ...]
-    places: Tuple[Optional[Place], ...]
+    places: Tuple[Optional[Coordinates], ...]
     mesh: bool = False
 
-    def by_place(self) -> Dict[Place, List[int]]:
+    def by_place(self) -> Dict[Coordinates, List[int]]:
         """Return the numbers of the rows at each place, in the order of the axes."""
-        found: Dict[Place, List[int]] = {}
+        found: Dict[Coordinates, List[int]] = {}
         for number, place in enumerate(self.places):
             if place is not None:
                 found.setdefault(place, []).append(number)
@@ -245,7 +245,7 @@ def _dimensions(measured: Sequence[Mapping[str, JSON]], pointers: Sequence[str])
     return found
 
 
-def _axis(measured: Sequence[Mapping[str, JSON]], pointers: Tuple[str, ...]) -> Tuple[Axis, Mapping[Key, int]]:
+def _axis(measured: Sequence[Mapping[str, JSON]], pointers: Tuple[str, ...]) -> Tuple[Axis, Mapping[AxisKey, int]]:
     """Make an axis, and the index of it that finds the place of a row."""
     by_key = {_key(varied, pointers): [varied[pointer] for pointer in pointers] for varied in measured}
     keys = list(by_key)
@@ -258,7 +258,7 @@ def _axis(measured: Sequence[Mapping[str, JSON]], pointers: Tuple[str, ...]) -> 
     return Axis(name, labels, numbers), {key: number for number, key in enumerate(keys)}
 
 
-def _key(varied: Mapping[str, JSON], pointers: Sequence[str]) -> Key:
+def _key(varied: Mapping[str, JSON], pointers: Sequence[str]) -> AxisKey:
     # With the type, because True equals 1 and 1.0.
     return tuple((type(varied[pointer]), varied[pointer]) for pointer in pointers)
 

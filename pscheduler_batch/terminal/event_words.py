@@ -31,11 +31,11 @@ from pscheduler_batch.events import (
     JobBegan,
     JobEnded,
     LimitChanged,
-    Place,
     RequestHeldUp,
     RetriesBegan,
     Stopping,
     TaskLeft,
+    TaskPlace,
 )
 from pscheduler_batch.metrics.headlines import headline_of
 from pscheduler_batch.metrics.measurement import measure
@@ -154,7 +154,7 @@ def _describe_stopping(stopping: Stopping) -> str:
     return "; ".join(said)
 
 
-def _places(places: Sequence[Place]) -> str:
+def _places(places: Sequence[TaskPlace]) -> str:
     """Name some iterations by host."""
     by_host: Dict[str, List[str]] = {}
     for iteration, host in places[:MOST_NAMES]:

@@ -34,7 +34,7 @@ from pscheduler_batch.model import Job
 
 NONE = timedelta(0)
 
-Key = Tuple[int, int]
+IterationKey = Tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ class _JobCounts:
         self._intervals = 0
         self._between = NONE
         self._last_begun: Optional[datetime] = None
-        self._begun: Dict[Key, datetime] = {}
-        self._ends: Dict[Key, datetime] = {}
+        self._begun: Dict[IterationKey, datetime] = {}
+        self._ends: Dict[IterationKey, datetime] = {}
         # The latest end first; an entry that differs from `_ends` is dropped when it comes to the top.
-        self._latest: List[Tuple[float, Key]] = []
+        self._latest: List[Tuple[float, IterationKey]] = []
 
-    def move(self, key: Key, moved: IterationMoved) -> None:
+    def move(self, key: IterationKey, moved: IterationMoved) -> None:
         if moved.state != WAITING and key not in self._begun:
             self._begin(key, moved.at)
         if moved.end is None:
@@ -108,14 +108,14 @@ class _JobCounts:
             self._ends[key] = moved.end
             heapq.heappush(self._latest, (-moved.end.timestamp(), key))
 
-    def _begin(self, key: Key, at: datetime) -> None:
+    def _begin(self, key: IterationKey, at: datetime) -> None:
         self._begun[key] = at
         if self._last_begun is not None:
             self._intervals += 1
             self._between += max(at - self._last_begun, NONE)
         self._last_begun = at
 
-    def end(self, key: Key, at: datetime) -> None:
+    def end(self, key: IterationKey, at: datetime) -> None:
         self.left -= 1
         self._ends.pop(key, None)
         begun = self._begun.pop(key, None)
@@ -176,8 +176,8 @@ class ProgressCounts:
         self._places: Dict[int, int] = {}
         self._place = 0
         self._job: Optional[_JobCounts] = None
-        self._under_way: Dict[Key, IterationMoved] = {}
-        self._waiting: Dict[Key, IterationMoved] = {}
+        self._under_way: Dict[IterationKey, IterationMoved] = {}
+        self._waiting: Dict[IterationKey, IterationMoved] = {}
         self._states: Counter[str] = Counter()
         self._held_up: Optional[RequestHeldUp] = None
         # By host, and whether it is about submissions; the latest is last.
@@ -249,7 +249,7 @@ class ProgressCounts:
         if self._job is not None:
             self._job.end(key, ended.at)
 
-    def _forget_state(self, key: Key) -> None:
+    def _forget_state(self, key: IterationKey) -> None:
         before = self._under_way.get(key) or self._waiting.get(key)
         if before is not None:
             self._states[before.state] -= 1

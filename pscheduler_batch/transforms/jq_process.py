@@ -13,8 +13,8 @@ from pscheduler_batch.model import JSON, Transform
 from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.script import ScriptError
 from pscheduler_batch.transforms.script_process import (
-    EndedError,
     NoProcessError,
+    ProcessEndedError,
     ScriptProcess,
     start_interpreter,
     time_limit,
@@ -63,7 +63,7 @@ class JqProcess:
             try:
                 child = self._living_child()
                 return await _in_thread(child, lambda: self._ask(child, transform, data, text))
-            except EndedError as error:
+            except ProcessEndedError as error:
                 raise ScriptError(str(error)) from error
             except NoProcessError as error:
                 raise ScriptError(f"cannot start a process for the script: {error}") from error

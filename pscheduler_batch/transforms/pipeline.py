@@ -73,7 +73,7 @@ class Unguarded:
 
 
 @dataclass(frozen=True)
-class Step:
+class TransformStep:
     """One of the transforms that a task goes through."""
 
     transform: Transform
@@ -132,7 +132,7 @@ class Transforms:
         self._data = batch.data
         self._folders: Optional[Tuple[str, ...]] = None
         self._scripts: Dict[Tuple[str, str, str], Union[Script, ScriptError]] = {}
-        self._steps: Dict[int, Tuple[Step, ...]] = {}
+        self._steps: Dict[int, Tuple[TransformStep, ...]] = {}
         self._iterations: Dict[int, Script] = {}
         self._sharing = _sharing_global(batch)
         self._shared: List[Script] = []
@@ -144,7 +144,9 @@ class Transforms:
         # Scripts that never end do not get this far, so no guard is needed.
         share_global(self._shared, self._data)
 
-    def _compile_job(self, job: Job, pre: Optional[Tuple[Step, ...]], post: Optional[Tuple[Step, ...]]) -> None:
+    def _compile_job(
+        self, job: Job, pre: Optional[Tuple[TransformStep, ...]], post: Optional[Tuple[TransformStep, ...]]
+    ) -> None:
         own = self._steps_of(job.task_transform)
         self._steps[job.number] = (pre or ()) + (own or ()) + (post or ())
         complete = pre is not None and own is not None and post is not None
@@ -163,12 +165,12 @@ class Transforms:
         """Return whether all scripts that a job's tasks need were compiled."""
         return job.number not in self._incomplete
 
-    def _steps_of(self, transform: Optional[Transform]) -> Optional[Tuple[Step, ...]]:
+    def _steps_of(self, transform: Optional[Transform]) -> Optional[Tuple[TransformStep, ...]]:
         """Compile a transform; return no steps if there is none, None if it does not compile."""
         if transform is None:
             return ()
         script = self._compile(transform, iteration_prefix(transform.args))
-        return None if script is None else (Step(transform, script),)
+        return None if script is None else (TransformStep(transform, script),)
 
     def _compile(self, transform: Transform, prefix: str) -> Optional[Script]:
         key = (transform.script, json.dumps(transform.args, sort_keys=True), prefix)

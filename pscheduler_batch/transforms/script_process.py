@@ -57,7 +57,7 @@ class NoProcessError(Exception):
     """There is no process for the scripts; the text says why."""
 
 
-class EndedError(Exception):
+class ProcessEndedError(Exception):
     """
     The process had to be ended, or ended by itself, before it replied; the text is the error to report.
 
@@ -112,7 +112,7 @@ class ScriptProcess:
 
         Raises:
             ScriptError: A script failed.
-            EndedError: The process was killed, crashed, or ran out of memory.
+            ProcessEndedError: The process was killed, crashed, or ran out of memory.
             NoProcessError: The process ended before it could be asked.
             RuntimeError: There is a bug in the child.
         """
@@ -140,7 +140,7 @@ class ScriptProcess:
             raise RuntimeError(answer["bug"])
         self.kill("out of memory")
         limit = f"the scripts need more than {self._memory_words} of memory, the limit"
-        raise EndedError(limit if self._memory_words else "not enough memory for the scripts")
+        raise ProcessEndedError(limit if self._memory_words else "not enough memory for the scripts")
 
     def _read(self, look: Optional[Look]) -> bytearray:
         poll = select.poll()
@@ -158,12 +158,12 @@ class ScriptProcess:
     def _end_of_process(self) -> Exception:
         status = _exit_words(self._wait() or 0)
         if self._killed_for is not None:
-            return EndedError(self._killed_for)
+            return ProcessEndedError(self._killed_for)
         if not self._ready:
             return NoProcessError(f"it ended at once ({status})")
         # jq crashes if it gets no more memory.
         limit = f", which may use {self._memory_words} of memory" if self._memory_words else ""
-        return EndedError(f"jq crashed while running the script{limit} ({status})", status)
+        return ProcessEndedError(f"jq crashed while running the script{limit} ({status})", status)
 
     def lives(self) -> bool:
         """Return whether the process can be asked."""
@@ -259,7 +259,7 @@ def time_limit(seconds: float, reason: str) -> Look:
         nonlocal took
         took += passed
         if took > seconds:
-            raise EndedError(reason)
+            raise ProcessEndedError(reason)
 
     return look
 

@@ -19,9 +19,9 @@ from pscheduler_batch.transforms.confinement import Confinement
 from pscheduler_batch.transforms.pipeline import SkippedError
 from pscheduler_batch.transforms.script import ScriptError
 from pscheduler_batch.transforms.script_process import (
-    EndedError,
     Look,
     NoProcessError,
+    ProcessEndedError,
     ScriptProcess,
     forked,
     time_limit,
@@ -178,7 +178,7 @@ def run_watched(
             seconds = confinement.time.total_seconds()
             look = time_limit(seconds, f"the scripts of the batch take more than {seconds:g} s together, the limit")
         reply: Dict[str, Any] = process.ask(look=look)
-    except EndedError as error:
+    except ProcessEndedError as error:
         running = note.running()
         if running is None and (error.status or confinement is None):
             reason = f"the process that ran the scripts ended without a reply ({error.status or error})"

@@ -8,7 +8,7 @@ from typing import Iterator, Mapping, Optional, Sequence, Tuple
 
 from pscheduler_batch.metrics.table import HIGHER, METRICS, Metric, key_metric
 from pscheduler_batch.metrics.units import scale_of, value_words
-from pscheduler_batch.report.job_runs import JobRuns, Place, run_key
+from pscheduler_batch.report.job_runs import Coordinates, JobRuns, run_key
 from pscheduler_batch.report.rows import Row
 from pscheduler_batch.text import number_words
 
@@ -139,7 +139,7 @@ def _domain(hosts: Sequence[str]) -> str:
     return "".join(f".{name}" for name in reversed(common)) if common and not common[0].isdigit() else ""
 
 
-def _marked(metric: Metric, values: Mapping[Place, float], *, worst: bool) -> Optional[Place]:
+def _marked(metric: Metric, values: Mapping[Coordinates, float], *, worst: bool) -> Optional[Coordinates]:
     """Choose the place to mark, if one value is worse or better than all others."""
     if not metric.better or len(set(values.values())) < _TWO:
         return None
@@ -148,7 +148,7 @@ def _marked(metric: Metric, values: Mapping[Place, float], *, worst: bool) -> Op
     return order[0] if values[order[0]] != values[order[1]] else None
 
 
-def _cell(job: JobRuns, place: Place, rows: Sequence[Row]) -> MatrixCell:
+def _cell(job: JobRuns, place: Coordinates, rows: Sequence[Row]) -> MatrixCell:
     """Make the cell of a place without its number."""
     failed = [row for row in rows if row.failed]
     name = (" → " if job.mesh else ", ").join(axis.labels[number] for axis, number in zip(job.axes, place))

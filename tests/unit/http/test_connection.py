@@ -248,7 +248,7 @@ def test_a_server_that_sends_faster_than_it_is_read_stops_nothing_else(part, tls
         asyncio.run(run())
 
 
-@pytest.mark.parametrize("step", [module.Step.CONNECTING, module.Step.SECURING])
+@pytest.mark.parametrize("step", [module.ExchangeStep.CONNECTING, module.ExchangeStep.SECURING])
 def test_a_request_ends_that_is_canceled_in_the_moment_of_success(step, monkeypatch):
     """Nothing is sent after that, and nothing is left open."""
 
@@ -272,7 +272,7 @@ def test_a_request_ends_that_is_canceled_in_the_moment_of_success(step, monkeypa
 
     requesting, progress = [], module.ExchangeProgress()
     start_connection, through_tls = module.start_connection, module._Stream._through_tls
-    if step == module.Step.CONNECTING:
+    if step == module.ExchangeStep.CONNECTING:
         monkeypatch.setattr(module, "start_connection", lambda *a, **k: at_success(start_connection(*a, **k)))
     else:
         monkeypatch.setattr(

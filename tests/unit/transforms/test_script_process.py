@@ -22,8 +22,8 @@ from pscheduler_batch.transforms.script import TOO_DEEP, ScriptError
 from pscheduler_batch.transforms.script_child import _run_script
 from pscheduler_batch.transforms.script_process import (
     PARENTS_SIGNALS,
-    EndedError,
     NoProcessError,
+    ProcessEndedError,
     ScriptProcess,
     forked,
     start_interpreter,
@@ -133,7 +133,7 @@ def test_it_can_be_ended_while_a_script_runs(start):
         "jq crashed while running the script (SIGUSR1)": lambda process: lambda _: os.kill(process.pid, signal.SIGUSR1),
     }.items():
         with process_of(start) as process:
-            with pytest.raises(EndedError) as caught:
+            with pytest.raises(ProcessEndedError) as caught:
                 process.ask(request(ENDLESS), b"1", end(process))
             assert not process.lives()
 
@@ -143,7 +143,7 @@ def test_it_can_be_ended_while_a_script_runs(start):
 def test_nothing_is_left_of_it(start):
     """No descriptor and no zombie."""
     before = descriptors()
-    with process_of(start) as process, pytest.raises(EndedError):
+    with process_of(start) as process, pytest.raises(ProcessEndedError):
         process.ask(request(ENDLESS), b"1", time_limit(0.01, "too long"))
 
     assert descriptors() == before
@@ -155,7 +155,7 @@ def test_a_text_that_does_not_fit_into_the_memory_is_reported(start):
     """Before it has been read to its end."""
     limits = Confinement(memory=32 << 20)
     with process_of(start, limits) as process:
-        with pytest.raises(EndedError, match=r"^the scripts need more than 32 MiB of memory, the limit$"):
+        with pytest.raises(ProcessEndedError, match=r"^the scripts need more than 32 MiB of memory, the limit$"):
             process.ask(request("."), b'"' + b"x" * (64 << 20) + b'"')
         assert not process.lives()
 
@@ -167,7 +167,10 @@ def test_the_end_of_a_process_can_be_lost(start):
         with process_of(start) as process:
             assert process.ask(request("5"), b"1") == 5
             assert process.lives()
-        with process_of(start) as process, pytest.raises(EndedError, match=r"^jq crashed while running the script"):
+        with (
+            process_of(start) as process,
+            pytest.raises(ProcessEndedError, match=r"^jq crashed while running the script"),
+        ):
             process.ask(request(ENDLESS), b"1", lambda _passed: os.kill(process.pid, signal.SIGKILL))
     finally:
         signal.signal(signal.SIGCHLD, before)
@@ -221,7 +224,7 @@ def test_a_signal_to_the_group_ends_only_a_copy(number):
         process.ask(request("1"), b"1")
         os.kill(process.pid, number)
         assert process.ask(request("2"), b"1") == 2
-    with process_of("fork") as process, pytest.raises(EndedError, match=rf"\({number.name}\)$"):
+    with process_of("fork") as process, pytest.raises(ProcessEndedError, match=rf"\({number.name}\)$"):
         process.ask(request(ENDLESS), b"1", lambda _passed: os.kill(process.pid, number))
 
 
