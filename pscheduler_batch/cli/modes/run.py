@@ -67,7 +67,13 @@ def _prepare_and_run(options: Options) -> int:
         # Others are about the file: without these options, cron would mail them after every run.
         all_of_them = options.verbose or options.debug
         print_warnings(options, processor.batch, plan.warnings if all_of_them else processor.batch.unused)
-        return _run(options, processor, plan, destination, reports)
+        try:
+            return _run(options, processor, plan, destination, reports)
+        except BatchError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - its message may hold secrets
+            _show_bugs([bug], plan)
+            return FAILED
 
 
 def _make_processor(options: Options) -> AsyncBatchProcessor:

@@ -33,6 +33,22 @@ def test_the_traceback_of_a_bug_has_no_secrets_of_tasks(capsys):
     assert SECRET not in shown
 
 
+def test_the_traceback_of_a_bug_outside_the_iterations_has_no_secrets_either(tmp_path, capsys, monkeypatch):
+    """Such as one in a report; the results were written before."""
+
+    def report_of_texts(*_: object, **__: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(run, "report_of_texts", report_of_texts)
+    file = tmp_path / "batch.json"
+    file.write_text(json.dumps({"jobs": [{"task": {"test": {"type": "idle", "spec": {}}, "_key": SECRET}}]}))
+    options = "--embedded", "--report", str(tmp_path / "report.txt"), "-o", str(tmp_path / "output.json")
+
+    assert command.main([*options, str(file)], standalone_mode=False) == 1
+    assert capsys.readouterr().err.endswith("KeyError: '(hidden)'\n")
+    assert "results" in json.loads((tmp_path / "output.json").read_text())["jobs"][0]
+
+
 def test_a_bug_that_hits_many_iterations_is_shown_once(capsys):
     """Thousands of the same would hide everything else."""
     bugs = []
