@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 # Names that, where they are wrong in a job, may have been meant to change its tasks.
 _SHAPING = frozenset({"args", "script", "task-transform", "transform-post", "transform-pre"})
 
-# Pairs without effect in a job that is not parallel.
 # What the variables are that every script on a task has; the others have only the first one.
 _OWN_VARIABLES = {"global": "the global data", "iteration": "the number of the iteration"}
+# Pairs without effect in a job that is not parallel.
 _FOR_PARALLEL = ("setup-time", "backoff", "sync-start")
 
 _DURATIONS = {"backoff": timedelta(0), "setup-time": DEFAULT_SETUP_TIME}

@@ -1,1 +1,1 @@
-"""Reports on a batch, made from its output document: a module for each format, and their list in ``formats.py``."""
+"""Reports on a batch, made from its output: a module for each format; ``formats.py`` and ``setup.cfg`` list them."""

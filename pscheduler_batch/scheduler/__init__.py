@@ -1,1 +1,1 @@
-"""pScheduler's REST API (states of runs: ``api.py``): find participants, post tasks, wait for runs, fetch results."""
+"""pScheduler's REST API: find participants, post tasks, wait for runs (states: ``run_states.py``), fetch results."""
