@@ -52,13 +52,21 @@ def test_a_word_that_is_no_number_is_the_input(there, submitted, tmp_path):
     assert submitted() == [*first["orders"][0], *again["orders"][0], *last["orders"][0]]
 
 
-@pytest.mark.parametrize("seed", ["many", "-1", "1234567890123456", ""])
+@pytest.mark.parametrize("seed", ["many", "-1", "1234567890123456"])
 def test_a_wrong_seed_is_an_error(seed):
     """The message names the option."""
     ended = run_batch(f"--shuffle={seed}", batch=BATCH)
 
     assert ended.status == 2
     assert f"Invalid value for '--shuffle': {seed!r} is not a seed" in ended.stderr
+
+
+def test_an_empty_seed_is_an_error():
+    """It may be a variable of the shell that is not set."""
+    ended = run_batch("--shuffle=", batch=BATCH)
+
+    assert ended.status == 2
+    assert "Invalid value for '--shuffle': it is empty" in ended.stderr
 
 
 def test_a_number_that_is_too_long_is_a_wrong_seed():
